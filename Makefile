@@ -1,0 +1,69 @@
+# `make install`, `make demo` and `make test` are all a newcomer needs; `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PORT ?= 8501
+DRIFTDECK_HOME ?= ./driftdeck-home
+PYTEST_FLAGS ?=
+LOCK_FLAGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+QUICK := not browser and not slow and not soak
+
+# uv must use the Python that is there, and the index that pip has been told to use
+export UV_PYTHON_DOWNLOADS := never
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+.PHONY: help install demo test check lint bench screenshots soak lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+install: $(STAMP) ## build .venv from constraints.txt, with driftdeck in .venv/bin
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit("Driftdeck needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: make install PYTHON=python3.12" % v)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: install ## build the flights workspace (once) and serve it on PORT
+	$(BIN)/driftdeck --home "$(DRIFTDECK_HOME)" demo --port $(PORT)
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint ## linters, types, layers and the quick tests
+	$(BIN)/pytest -m "$(QUICK)" $(PYTEST_FLAGS)
+
+test: install ## everything but the soak: linters, then every test once, quick ones first
+	@.ci/debian-packages
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest $(PYTEST_FLAGS)
+
+bench: install ## the figures the documentation quotes
+	$(BIN)/python -m benchmarks
+
+screenshots: install ## the pictures the documentation shows
+	@.ci/debian-packages
+	$(BIN)/python -m docs.screenshots
+
+soak: install ## the long runs
+	$(BIN)/pytest -m soak --timeout=0 $(PYTEST_FLAGS)
+
+lock: install ## recompile constraints.txt (newest versions: LOCK_FLAGS=--upgrade)
+	printf '%s\n' pip setuptools uv wheel | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	  --no-emit-index-url --no-header --no-annotate --extra dev pyproject.toml - --output-file constraints.txt $(LOCK_FLAGS)
+
+clean: ## remove .venv, caches and build output; a workspace is never touched
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './driftdeck-home/*' -prune -exec rm -rf {} +

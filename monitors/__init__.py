@@ -1,0 +1,1 @@
+"""What is computed: checks, calibration, verdicts, alerts and causes."""

@@ -1,0 +1,140 @@
+"""What checks are, and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference_data.profile import ColumnProfile, Profile
+from reference_data.windows import Window
+
+Verdict = Literal["ok", "drift", "warning", "critical", "insufficient", "no_data", "error"]
+AlertKind = Literal[
+    "data_drift",
+    "prediction_drift",
+    "concept_drift",
+    "performance",
+    "data_quality",
+    "no_data",
+    "latency",
+    "business",
+    "job",
+    "watchdog",
+]
+Direction = Literal["higher_is_worse", "lower_is_worse", "both"]
+Values = NDArray[np.float64]
+
+#: (reference column without leading axes, current column with leading axes (windows,)) -> one value a window.
+ColumnFunction = Callable[[ColumnProfile, ColumnProfile], Values]
+#: outcomes profile with leading axes (windows,) -> one value a window. The layout's columns say what is there.
+OutcomeFunction = Callable[[Profile], Values]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A named statistic and how to read it.
+
+    A file in ``monitors/checks/`` defines one as ``CHECK``. ``scope`` ``column`` compares one column with its reference
+    (``column_function``); ``performance`` reads one number off the outcomes of a window (``outcome_function``).
+    ``kinds`` are the cell kinds it applies to (``ordered``, ``nominal``), or for performance the tasks. ``unit``:
+    ``distance``, ``share``, ``bits``, ``statistic``, or ``label`` for the label's own unit.
+    """
+
+    name: str
+    scope: Literal["column", "performance"]
+    kinds: frozenset[str]
+    unit: str
+    direction: Direction
+    summary: str
+    citation: str
+    column_function: ColumnFunction | None = None
+    outcome_function: OutcomeFunction | None = None
+    headline: bool = False  # performance: the metric a task is judged by first
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one check found in one window. NaN stands for "cannot be said"; ``error`` says why in words."""
+
+    model: str
+    model_version: str
+    reference_version: int
+    check: str
+    scope: Literal["column", "performance", "traffic"]
+    column: str | None
+    segment: str | None
+    window: Window
+    value: float
+    reference_value: float
+    threshold: float
+    lower: float  # natural variation of the reference's own windows
+    upper: float
+    p_value: float
+    effect: float
+    n: int
+    n_reference: int
+    verdict: Verdict
+    significant: bool
+    material: bool
+    harmful: bool
+    unit: str
+    sentence: str
+    computed_at: datetime
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One probable cause of an alert: a column (or None for the rule itself), with a score between 0 and 1."""
+
+    column: str | None
+    score: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The current state of an alert, folded from its events.
+
+    One alert stands for one cause: all columns that drift together are ``members`` of one alert; ``column`` is the
+    foremost of them.
+    """
+
+    id: str
+    model: str
+    kind: AlertKind
+    severity: Literal["notice", "warning", "page"]
+    state: Literal["pending", "firing", "acknowledged", "silenced", "recovering", "resolved"]
+    column: str | None
+    segment: str | None
+    window: Window
+    opened_at: datetime
+    changed_at: datetime
+    significant: bool
+    material: bool
+    harmful: bool
+    causes: tuple[Cause, ...]
+    members: tuple[str, ...]
+    message: str
+    headline: str
+    owner: str | None = None
+    quiet: int = 0  # windows in a row without the condition
+    resolved_at: datetime | None = None
+    model_version: str | None = None
+    history: tuple[AlertEvent, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One change of an alert's state."""
+
+    alert_id: str
+    at: datetime
+    state: str
+    actor: str
+    comment: str

@@ -1,0 +1,67 @@
+"""Bins and categories, frozen when a reference is made and never moved afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+OTHER = "other"  # known to the reference, but not listed by itself
+UNSEEN = "unseen"  # new: the reference never held it
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """The cells a column's values are counted in.
+
+    ``ordered``: ``edges`` are ascending and upper-inclusive, so there are ``len(edges) + 1`` cells: cell 0 holds what
+    lies below the reference's minimum, the last cell what lies above its maximum (both empty in the reference itself).
+    ``display`` is the subset of ``edges`` that bounds the evenly spaced bars of a histogram.
+
+    ``nominal``: one cell for each of ``categories`` (most frequent first), then ``other`` and ``unseen``. ``known``
+    are the values the reference held that are not listed; ``known_complete`` is False when there were too many to keep,
+    in which case what is not listed counts as ``other``.
+    """
+
+    kind: Literal["ordered", "nominal"]
+    edges: tuple[float, ...] = ()
+    display: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    known_complete: bool = True
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return len(self.edges) + 1 if self.kind == "ordered" else len(self.categories) + 2
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name of each cell, in order."""
+        if self.kind == "nominal":
+            return (*self.categories, OTHER, UNSEEN)
+        lows = ("-inf", *(f"{edge:.6g}" for edge in self.edges))
+        highs = (*(f"{edge:.6g}" for edge in self.edges), "inf")
+        return tuple(f"({low}, {high}]" for low, high in zip(lows, highs, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bins as JSON-ready values."""
+        return {
+            "kind": self.kind,
+            "edges": list(self.edges),
+            "display": list(self.display),
+            "categories": list(self.categories),
+            "known": list(self.known),
+            "known_complete": self.known_complete,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Bins:
+        """Rebuild from :meth:`to_dict`."""
+        return cls(
+            kind=data["kind"],
+            edges=tuple(float(edge) for edge in data["edges"]),
+            display=tuple(float(edge) for edge in data["display"]),
+            categories=tuple(data["categories"]),
+            known=tuple(data["known"]),
+            known_complete=bool(data["known_complete"]),
+        )

@@ -1,0 +1,1 @@
+"""What is done: trainers, evaluation, registry, rollout and jobs."""

@@ -1,0 +1,1 @@
+"""What programs call: the workspace, the HTTP API, the command line."""

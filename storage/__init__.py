@@ -1,0 +1,1 @@
+"""Where it lands: DuckDB, the control store, sources and engines."""
