@@ -1,7 +1,5 @@
 """What a team declares of a model: the schema of ``driftdeck.toml``, validated, with every default in one place."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
@@ -9,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from reference_data.profile import RESERVED
 from reference_data.schema import Column, ColumnType, Task
 from reference_data.windows import WindowSpec
 
@@ -111,6 +110,9 @@ class ModelSpec(_Section):
         if both:
             raise ValueError(f"columns {sorted(both)} are declared both as features and as context; keep one")
         known = self.features | self.context
+        reserved = RESERVED.keys() & (self.features.keys() | self.context.keys())
+        if reserved:
+            raise ValueError(f"columns {sorted(reserved)} have names Driftdeck uses itself; rename them")
         lost = [name for name in self.segments if known and name not in known]
         if lost:
             raise ValueError(f"segments {lost} are not columns of the model; it has {sorted(known)}")
@@ -137,7 +139,7 @@ class Channel(_Section):
 
     name: Name
     url: str
-    severity: list[Severity] = Field(default_factory=lambda: ["page", "warning"])
+    severity: tuple[Severity, ...] = ("page", "warning")
 
 
 class Declaration(_Section):

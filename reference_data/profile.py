@@ -33,6 +33,20 @@ Derivation = Literal[
     "value", "length", "epoch", "error", "abs_error", "correct", "log_loss", "confusion", "score_positive", "score_negative"
 ]
 
+#: Names of the columns that are not a model's own inputs. A model may not declare an input of one of these names.
+RESERVED: dict[str, str] = {
+    "prediction": "value",
+    "score": "value",
+    "label": "value",
+    "error given inputs": "error",
+    "absolute error": "abs_error",
+    "correct": "correct",
+    "log loss": "log_loss",
+    "confusion": "confusion",
+    "score of positives": "score_positive",
+    "score of negatives": "score_negative",
+}
+
 MISSING, NAN, INF, CELLS = 0, 1, 2, 3  # offsets inside one column's counts
 MEAN, M2, MIN, MAX = 0, 1, 2, 3  # offsets inside one column's moments
 

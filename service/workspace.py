@@ -1,0 +1,124 @@
+"""The workspace: everything Driftdeck can do, as one protocol with two implementations.
+
+``LocalWorkspace`` opens the folder itself; ``RemoteWorkspace`` speaks HTTP to the process that owns it. The command line,
+the HTTP API and the dashboard call this and nothing below it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from types import TracebackType
+
+    from service import views
+
+
+class WorkspaceError(Exception):
+    """Something asked of the workspace cannot be done; the message says what, why and what to do next."""
+
+
+class NotFoundError(WorkspaceError):
+    """The named thing does not exist; the message lists what does."""
+
+
+class ConflictError(WorkspaceError):
+    """The state of things forbids it (a job is running, nothing to roll back to)."""
+
+
+class Workspace(Protocol):
+    """A home folder with its models. Naive times are taken to be in the model's time zone."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def close(self) -> None: ...
+
+    # -- declare ---------------------------------------------------------------------------------------------------
+    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
+        """Declare what a TOML text holds; returns {"created": […], "changed": […], "unchanged": […]}."""
+
+    def export(self) -> str:
+        """Return all declarations as TOML."""
+
+    def models(self) -> list[views.ModelView]: ...
+    def model(self, name: str) -> views.ModelView: ...
+    def reference(
+        self, model: str, data: object, *, version: int | None = None, actor: str = "cli"
+    ) -> dict[str, Any]:
+        """Freeze a reference from a path, Arrow table, DataFrame, list of rows or a past window ``("2013-01-01", "2013-03-05")``."""
+
+    # -- data in ---------------------------------------------------------------------------------------------------
+    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView: ...
+    def label(self, model: str, data: object, *, key: str | None = None) -> views.AppendView: ...
+    def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
+
+    # -- monitors --------------------------------------------------------------------------------------------------
+    def run(
+        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[views.RunView]: ...
+    def windows(self, model: str) -> list[views.WindowView]: ...
+    def readings(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        check: str | None = None,
+        column: str | None = None,
+        verdict: str | None = None,
+        limit: int = 100_000,
+        offset: int = 0,
+    ) -> list[views.ReadingView]: ...
+
+    # -- what the pages show ---------------------------------------------------------------------------------------
+    def performance(self, model: str, *, metric: str | None = None, grain: str | None = None) -> list[views.PerformancePoint]:
+        """Return a metric by window, or by ``grain`` "1d"; default: the task's headline metric, every version."""
+
+    def metric_names(self, model: str) -> list[str]: ...
+    def heatmap(self, model: str) -> list[views.HeatCell]: ...
+    def drift_table(self, model: str, window_start: datetime | None = None) -> list[views.DriftRow]:
+        """Return one row a column for a window (default: the latest judged)."""
+
+    def feature(self, model: str, column: str, window_start: datetime | None = None) -> views.FeatureView: ...
+    def segment_errors(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 12
+    ) -> list[views.SegmentError]: ...
+    def rows(self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0) -> views.RowPage: ...
+    def markers(self, model: str) -> list[views.Marker]: ...
+    def timeline(self, limit: int = 50) -> list[views.TimelineItem]: ...
+    def evidently_report(self, model: str, window_start: datetime) -> Path:
+        """Write Evidently's report for a window (in a worker process; cached) and return the HTML file."""
+
+    # -- alerts ----------------------------------------------------------------------------------------------------
+    def alerts(self, model: str | None = None, *, state: str | None = None) -> list[views.AlertView]: ...
+    def alert(self, alert_id: str) -> views.AlertView: ...
+    def acknowledge(self, alert_id: str, *, actor: str = "cli", comment: str = "") -> views.AlertView: ...
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+    def retrain(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        alert_id: str | None = None,
+        actor: str = "cli",
+        request_key: str | None = None,
+    ) -> views.JobView:
+        """Start one training job; while one is queued or running for the model, that one is returned instead."""
+
+    def jobs(self, model: str | None = None) -> list[views.JobView]: ...
+    def job(self, job_id: str) -> views.JobView: ...
+    def cancel_job(self, job_id: str, *, actor: str = "cli") -> views.JobView: ...
+    def versions(self, model: str) -> list[views.VersionView]: ...
+    def deploy(
+        self, model: str, version: str, *, role: str = "champion", share: float | None = None, actor: str = "cli"
+    ) -> views.VersionView: ...
+    def rollback(self, model: str, *, actor: str = "cli") -> views.VersionView: ...
+
+    # -- care ------------------------------------------------------------------------------------------------------
+    def health(self) -> dict[str, Any]: ...
+    def audit(self, limit: int = 200) -> list[dict[str, Any]]: ...
