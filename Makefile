@@ -19,7 +19,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help install demo test check lint bench screenshots soak lock clean
+.PHONY: help install demo test check lint format bench screenshots soak lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -40,14 +40,17 @@ lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
+
+format: install ## let ruff put the code in shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
 check: lint ## linters, types, layers and the quick tests
 	$(BIN)/pytest -m "$(QUICK)" $(PYTEST_FLAGS)
 
-test: install ## everything but the soak: linters, then every test once, quick ones first
+test: lint ## everything but the soak: linters, then every test once, quick ones first
 	@.ci/debian-packages
-	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest $(PYTEST_FLAGS)
 
 bench: install ## the figures the documentation quotes

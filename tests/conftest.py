@@ -1,0 +1,79 @@
+"""What every test shares: the order of the folders, no silent skips in CI, and a real Chromium."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+TESTS = Path(__file__).parent
+FOLDERS = ["unit", "contract", "property", "parity", "browser", "faults"]  # quick ones first
+IN_CI = os.environ.get("CI") == "true"
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+
+
+def _rank(item: pytest.Item) -> tuple[int, bool]:
+    folder = _folder(item)
+    return FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS), "slow" in item.keywords
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _folder(item) == "browser":
+            item.add_marker("browser")
+    items.sort(key=_rank)
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped in CI: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium that Playwright can drive."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("NO CHROMIUM on the PATH: apt-get install chromium")
+    return path
+
+
+@pytest.fixture(scope="module")  # a running Playwright holds the thread's event loop: not beyond the module
+def browser(chromium: str) -> Iterator[Browser]:
+    """A headless Chromium; take `browser.new_page()` or, for a theme, `browser.new_context(color_scheme="dark")`."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield running
+        running.close()
