@@ -51,7 +51,7 @@ check: lint ## linters, types, layers and the quick tests
 
 test: lint ## everything but the soak: linters, then every test once, quick ones first
 	@.ci/debian-packages
-	$(BIN)/pytest $(PYTEST_FLAGS)
+	$(BIN)/pytest --continue-on-collection-errors $(PYTEST_FLAGS)
 
 bench: install ## the figures the documentation quotes
 	$(BIN)/python -m benchmarks
