@@ -38,7 +38,7 @@ demo: install ## build the flights workspace (once) and serve it on PORT
 
 lint: install
 	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(BIN)/ruff format --check --output-format concise
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
