@@ -1,0 +1,98 @@
+"""What trainers are given and what they give back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reference_data.schema import Column, Task
+
+#: Values that ``[models.x.retrain.params]`` may hold.
+Params = Mapping[str, int | float | str | bool]
+
+
+class TrainingError(Exception):
+    """Training cannot be done as asked; the message says what was wrong, what is allowed and what to do next."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a model says of n rows.
+
+    ``values``: float64 of shape (n,) for regression, text (object) of shape (n,) for classification. ``scores``:
+    probabilities of shape (n, number of classes) in the order of ``classes``, or None where the model gives none.
+    """
+
+    values: NDArray[Any]
+    scores: NDArray[np.float64] | None = None
+    classes: tuple[str, ...] = ()
+
+    def score_of(self, label: str) -> NDArray[np.float64] | None:
+        """Return the probability of one class, shape (n,), or None without scores.
+
+        Raises :class:`KeyError` naming the classes there are.
+        """
+        if self.scores is None:
+            return None
+        if label not in self.classes:
+            raise KeyError(f"class {label!r} is not known to the model; it has {', '.join(map(repr, self.classes))}")
+        return np.asarray(self.scores[:, self.classes.index(label)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainRequest:
+    """Labelled rows to learn from, in order of event time.
+
+    ``frame`` holds at least the columns of ``features``, by their declared names; ``label`` is float64 (regression) or text
+    (classification), without missing values, of the same length; ``times`` are aware event times.
+    """
+
+    frame: pd.DataFrame
+    label: NDArray[Any]
+    times: pd.DatetimeIndex
+    features: tuple[Column, ...]
+    task: Task
+    params: Params = field(default_factory=dict)
+    seed: int = 0
+    timezone: str = "UTC"
+
+    def part(self, rows: NDArray[np.intp]) -> TrainRequest:
+        """Return the request restricted to the rows at these positions."""
+        return TrainRequest(
+            self.frame.iloc[rows],
+            self.label[rows],
+            self.times[rows],
+            self.features,
+            self.task,
+            self.params,
+            self.seed,
+            self.timezone,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitResult:
+    """A fitted scikit-learn estimator, the columns it takes (in order), and what the user should know.
+
+    The estimator predicts from :func:`retraining.features.prepare` of the rows with these columns.
+    """
+
+    estimator: Any
+    features: tuple[Column, ...]
+    params: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """A way of fitting a model. A file in ``retraining/trainers/`` defines one as ``TRAINER``."""
+
+    name: str
+    tasks: frozenset[str]
+    summary: str
+    fit: Callable[[TrainRequest], FitResult]
