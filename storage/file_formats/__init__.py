@@ -1,0 +1,1 @@
+"""What is known of each file format; :mod:`storage.files` is the door."""

@@ -1,0 +1,100 @@
+"""JSON: an array of objects, an object of columns, or one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from storage.file_formats.column_types import from_values, unique_names
+from storage.file_formats.encoding import Utf8Stream
+from storage.file_formats.errors import FileError, shorten
+
+_LINES = 50_000
+_SHAPES = "give an array of objects, an object of columns, or one object a line"
+
+
+def read_json(stream: Utf8Stream, name: str) -> tuple[pa.Table, list[str]]:
+    """Read all of ``stream``. Lines that are not JSON objects are left out, and counted in the notes."""
+    text = b"".join(iter(lambda: stream.read(1 << 24), b"")).decode("utf-8")
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        rows, bad = _objects(text.splitlines())
+        if not rows:
+            raise FileError(f"{name}: not JSON ({shorten(error, 100)}); {_SHAPES}") from None
+        table, notes = rows_to_table(rows)
+        return table, _bad_lines(bad, name) + notes + stream.notes()
+    columns = _columns(whole, name)
+    table, notes = rows_to_table(columns) if isinstance(columns, list) else _from_columns(columns)
+    return table, notes + stream.notes()
+
+
+def iter_json_lines(stream: Utf8Stream, name: str) -> Iterator[tuple[pa.Table, list[str]]]:
+    """Read one object a line in blocks of 50,000 lines; a column's type is found block by block."""
+    lines = (line.decode("utf-8") for line in stream)
+    while block := list(islice(lines, _LINES)):
+        rows, bad = _objects(block)
+        table, notes = rows_to_table(rows)
+        yield table, _bad_lines(bad, name) + notes
+    yield pa.table({}), stream.notes()
+
+
+def _objects(lines: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    rows: list[dict[str, Any]] = []
+    bad: list[str] = []
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, dict):
+            rows.append(value)
+        else:
+            bad.append(line)
+    return rows, bad
+
+
+def _columns(whole: Any, name: str) -> list[dict[str, Any]] | dict[str, list[Any]]:
+    """Return rows, or columns of one length, whichever the document holds."""
+    if isinstance(whole, list) and whole and all(isinstance(row, dict) for row in whole):
+        return whole
+    if isinstance(whole, dict) and whole:
+        parts = list(whole.values())
+        if all(isinstance(part, list) for part in parts) and len({len(part) for part in parts}) == 1:
+            return whole
+        if all(isinstance(part, dict) for part in parts):  # pandas' own orientation: {column: {index: value}}
+            index = list(dict.fromkeys(key for part in parts for key in part))
+            return {column: [part.get(key) for key in index] for column, part in whole.items()}
+        if not any(isinstance(part, list | dict) for part in parts):
+            return [whole]
+    seen = (
+        "an empty one" if whole in ([], {}) else f"this one is {type(whole).__name__}: {shorten(json.dumps(whole), 40)}"
+    )
+    raise FileError(f"{name}: a JSON document that is not a table ({seen}); {_SHAPES}")
+
+
+def _from_columns(columns: dict[str, list[Any]]) -> tuple[pa.Table, list[str]]:
+    names, notes = unique_names(columns)
+    made: dict[str, pa.ChunkedArray] = {}
+    for name, values in zip(names, columns.values(), strict=True):
+        made[name], found = from_values(name, values)
+        notes += found
+    return pa.table(made), notes
+
+
+def rows_to_table(rows: list[dict[str, Any]]) -> tuple[pa.Table, list[str]]:
+    """Return a list of objects as a table; a key that an object lacks is a missing value."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return _from_columns({key: [row.get(key) for row in rows] for key in keys})
+
+
+def _bad_lines(bad: list[str], name: str) -> list[str]:
+    if not bad:
+        return []
+    return [f"{name}: lines left out because they are not JSON objects: {len(bad):,} (such as {shorten(bad[0])!r})"]
