@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from storage.file_formats.column_types import type_text, unique_names
@@ -41,13 +42,12 @@ def read_delimited(stream: Utf8Stream, name: str, delimiter: str | None) -> tupl
     """Read all of ``stream``. Lines with too many or too few fields are left out, and counted in the notes."""
     header = _header(stream, name, delimiter)
     body = b"".join(iter(lambda: stream.read(_BLOCK), b""))
-    table, bad = _parse(body, header, name, quoted_newlines=True)
-    if any(
-        "\n" in text for text in bad
-    ):  # a quote that is never closed swallows lines: see if ignoring that loses fewer
-        other, other_bad = _parse(body, header, name, quoted_newlines=False)
+    table, bad = _parse(body, header, name, quotes=True)
+    if body.count(b'"') % 2 or any("\n" in text for text in bad):  # a quote that is never closed swallows lines
+        other, other_bad = _parse(body, header, name, quotes=False)
         if len(other) > len(table):
             table, bad = other, other_bad
+            header.notes.append(f"{name}: a quote is never closed, so quotes are read as plain characters")
     typed, notes = _typed(table, header)
     return typed, header.notes + _bad_lines(bad, header, name) + notes + stream.notes()
 
@@ -62,7 +62,7 @@ def iter_delimited(stream: Utf8Stream, name: str, delimiter: str | None) -> Iter
         return
     stream.put_back(first)
     try:
-        reader = pacsv.open_csv(io.BufferedReader(stream), **_options(header, bad, quoted_newlines=True))
+        reader = pacsv.open_csv(io.BufferedReader(stream), **_options(header, bad, quotes=True))
         for batch in reader:
             typed, notes = _typed(pa.Table.from_batches([batch]), header)
             yield typed, notes
@@ -119,9 +119,9 @@ def _fit(given: list[str], width: int, name: str) -> tuple[list[str], list[str]]
     """Make header and rows of one width: a row's first field without a name is an index, as R writes it."""
     notes = []
     if len(given) < width:
+        notes.append(f"{name}: the rows have {width} fields, the first line {len(given)} names")
         extra = width - len(given)
         given = ["", *given] if extra == 1 else given + [""] * extra
-        notes.append(f"{name}: the rows have {width} fields, the first line {len(given)} names")
     elif len(given) > width:
         notes.append(
             f"{name}: the rows have {width} fields for {len(given)} names; the columns {listing(given[width:])} have no values"
@@ -155,7 +155,7 @@ def _sniff(lines: list[str]) -> str:
     return best
 
 
-def _options(header: Header, bad: list[str], *, quoted_newlines: bool) -> dict[str, object]:
+def _options(header: Header, bad: list[str], *, quotes: bool) -> dict[str, object]:
     fields = [f"f{position}" for position in range(header.width)]
 
     def keep(row: pacsv.InvalidRow) -> str:
@@ -166,7 +166,8 @@ def _options(header: Header, bad: list[str], *, quoted_newlines: bool) -> dict[s
         "read_options": pacsv.ReadOptions(column_names=fields, block_size=_BLOCK),
         "parse_options": pacsv.ParseOptions(
             delimiter=header.delimiter,
-            newlines_in_values=quoted_newlines,
+            quote_char='"' if quotes else False,
+            newlines_in_values=quotes,
             ignore_empty_lines=header.width > 1,  # of a single column, an empty line is a missing value
             invalid_row_handler=keep,
         ),
@@ -180,16 +181,22 @@ def _no_rows(header: Header) -> pa.Table:
     return pa.table([pa.array([], pa.string())] * header.width, [f"f{position}" for position in range(header.width)])
 
 
-def _parse(body: bytes, header: Header, name: str, *, quoted_newlines: bool) -> tuple[pa.Table, list[str]]:
+def _parse(body: bytes, header: Header, name: str, *, quotes: bool) -> tuple[pa.Table, list[str]]:
     bad: list[str] = []
     if not body.strip(b"\r\n"):
         return _no_rows(header), bad
     try:
-        return pacsv.read_csv(io.BytesIO(body), **_options(header, bad, quoted_newlines=quoted_newlines)), bad
+        table = pacsv.read_csv(io.BytesIO(body), **_options(header, bad, quotes=quotes))
     except pa.ArrowInvalid as error:
-        if quoted_newlines:
-            return _parse(body, header, name, quoted_newlines=False)
+        if quotes:
+            return _parse(body, header, name, quotes=False)
         raise _unreadable(name, error) from None
+    return (table if quotes else _unquoted(table)), bad
+
+
+def _unquoted(table: pa.Table) -> pa.Table:
+    columns = [pc.replace_substring_regex(column, r'^"(.*)"$', r"\1") for column in table.columns]
+    return pa.table(columns, names=table.column_names)
 
 
 def _unreadable(name: str, error: Exception) -> FileError:
