@@ -1,0 +1,292 @@
+"""The DuckDB file: a cursor for each reader, one thread that writes, and commits in groups."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from storage.errors import QueueFullError, StorageError, StorageFullError, is_full
+from storage.faults import fault_point
+from storage.migrate import migrate
+
+T = TypeVar("T")
+
+_GROUP = 256  # writes that may share one commit
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What DuckDB may use. Sizes are texts such as ``"2GB"``; None leaves DuckDB's own default."""
+
+    memory: str | None = None
+    threads: int | None = None
+    spill_folder: Path | None = None
+    spill: str | None = None
+    wal_autocheckpoint: str = "1GB"  # 16 MB, the default, halves the rate of writing and stalls single writes
+    queue: int = 1024
+
+
+@dataclass(slots=True)
+class _Write(Generic[T]):
+    function: Callable[[DuckDBPyConnection], T]
+    future: Future[T] = field(default_factory=Future)
+
+
+class Database:
+    """One process's hold on the DuckDB file.
+
+    DuckDB connections are not thread-safe: readers take :meth:`cursor`, and everything that changes rows goes through
+    :meth:`write`.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], datetime], limits: Limits) -> None:
+        """Use :meth:`open`."""
+        self.path = path
+        self.now = now
+        self._limits = limits
+        self._lock = threading.Lock()  # guards the connection and the set of readers
+        self._readers: set[DuckDBPyConnection] = set()
+        self._connection: DuckDBPyConnection | None = self._connect()
+        self._seq = self._written()
+        self._queue: queue.Queue[_Write[Any] | None] = queue.Queue(limits.queue)
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="driftdeck-writer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, path: Path, now: Callable[[], datetime], *, limits: Limits | None = None) -> Database:
+        """Open the file, making it if need be, and bring its schema up to date.
+
+        Raises :class:`~storage.errors.NewerSchemaError` for a file of a newer Driftdeck, :class:`StorageError` for a file that
+        another process holds open.
+        """
+        return cls(path, now, limits or Limits())
+
+    # -- readers -------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def cursor(self) -> Iterator[DuckDBPyConnection]:
+        """Give a connection of one's own for reading; it is closed at the end."""
+        with self._lock:
+            self._refuse_closed()
+            reader = self._alive().cursor()
+            self._readers.add(reader)
+        try:
+            yield reader
+        finally:
+            with self._lock:
+                self._readers.discard(reader)
+            with suppress(duckdb.Error):
+                reader.close()
+
+    # -- writers -------------------------------------------------------------------------------------------------------
+    def write(self, function: Callable[[DuckDBPyConnection], T], *, patience: float = 30.0) -> T:
+        """Run ``function`` in a transaction and return what it returned, once that is committed.
+
+        Several waiting writes share a transaction. When one of them raises, it is rolled back and each is run again by itself,
+        so ``function`` may be called twice and must change nothing but rows. Raises what ``function`` raises,
+        :class:`StorageFullError` when the disk is full (nothing of this write is kept) and :class:`QueueFullError` when the queue
+        has no room within ``patience`` seconds.
+        """
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("write() was called inside a write: use the connection that was handed in")
+        self._refuse_closed()
+        task = _Write(function)
+        try:
+            self._queue.put(task, timeout=patience)
+        except queue.Full:
+            raise QueueFullError(
+                f"{self._limits.queue} writes are waiting and none was done in {patience:g} s: send again later, or send "
+                "fewer, larger batches"
+            ) from None
+        return task.future.result()
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file."""
+        with self.cursor() as con:
+            con.execute("CHECKPOINT")
+
+    def close(self) -> None:
+        """Finish the waiting writes and let go of the file; a second call does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        with self._lock:
+            self._drop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- the writer thread ---------------------------------------------------------------------------------------------
+    def _work(self) -> None:
+        while True:
+            group, last = self._take()
+            if group:
+                self._commit_group(group)
+            if last:
+                self._refuse_waiting()
+                return
+
+    def _take(self) -> tuple[list[_Write[Any]], bool]:
+        """Wait for a write, and take with it what else is waiting; also says whether the queue ends here."""
+        group: list[_Write[Any]] = []
+        entry = self._queue.get()
+        while entry is not None:
+            group.append(entry)
+            if len(group) >= _GROUP:
+                return group, False
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _refuse_waiting(self) -> None:
+        with suppress(queue.Empty):
+            while (task := self._queue.get_nowait()) is not None:
+                task.future.set_exception(StorageError(f"{self.path} was closed before the write was done"))
+
+    def _commit_group(self, group: list[_Write[Any]]) -> None:
+        try:
+            results = self._transaction(group)
+        except BaseException as error:
+            if len(group) == 1:
+                group[0].future.set_exception(self._typed(error))
+                return
+            for task in group:
+                self._commit_group([task])
+            return
+        for task, result in zip(group, results, strict=True):
+            task.future.set_result(result)
+
+    def _transaction(self, group: list[_Write[Any]]) -> list[Any]:
+        fault_point("writer.begin")
+        with self._lock:
+            con = self._alive().cursor()
+        self._seq += 1
+        try:
+            con.execute("BEGIN TRANSACTION")
+            results = [task.function(con) for task in group]
+            con.execute("UPDATE written SET seq = ?", [self._seq])
+            fault_point("writer.before_commit")
+        except BaseException as error:
+            with suppress(duckdb.Error):
+                con.execute("ROLLBACK")
+            self._heal(error)
+            raise
+        else:
+            self._commit(con)
+            return results
+        finally:
+            with suppress(duckdb.Error):
+                con.close()
+
+    def _commit(self, con: DuckDBPyConnection) -> None:
+        """Commit; a failure after the rows were made durable (DuckDB's checkpoint runs inside COMMIT) is a success."""
+        try:
+            con.execute("COMMIT")
+        except duckdb.Error as error:
+            with suppress(duckdb.Error):
+                con.execute("ROLLBACK")
+            self._heal(error)
+            if self._written() < self._seq:
+                raise
+        fault_point("writer.after_commit")
+
+    # -- the connection ------------------------------------------------------------------------------------------------
+    def _connect(self) -> DuckDBPyConnection:
+        limits = self._limits
+        offline: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        try:
+            con = duckdb.connect(str(self.path), config=offline)
+        except duckdb.Error as error:
+            raise self._typed(error) from error
+        sizes = {
+            "wal_autocheckpoint": limits.wal_autocheckpoint,
+            "memory_limit": limits.memory,
+            "threads": limits.threads,
+            "temp_directory": str(limits.spill_folder) if limits.spill_folder else None,
+            "max_temp_directory_size": limits.spill,
+        }
+        try:
+            for name, value in sizes.items():
+                if value is not None:
+                    con.execute(f"SET GLOBAL {name} = '{str(value).replace(chr(39), chr(39) * 2)}'")
+            con.execute("SET GLOBAL TimeZone = 'UTC'")
+            con.execute("SET TimeZone = 'UTC'")
+            # What a user's filter may reach: no files, no Python variables, no way to lift these limits.
+            con.execute("SET GLOBAL python_enable_replacements = false")
+            con.execute("SET GLOBAL enable_external_access = false")
+            con.execute("SET GLOBAL lock_configuration = true")
+            migrate(con, "duckdb", self.now)
+        except BaseException as error:
+            with suppress(duckdb.Error):
+                con.close()
+            raise self._typed(error) from error
+        return con
+
+    def _alive(self) -> DuckDBPyConnection:
+        """Return the connection, reopening the file if an earlier attempt failed; call with the lock held."""
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _heal(self, error: BaseException) -> None:
+        """Reopen the file when ``error`` has killed DuckDB's instance, which then refuses everything."""
+        if isinstance(error, duckdb.FatalException) or "has been invalidated" in str(error):
+            with self._lock:
+                self._drop()
+                with suppress(StorageError, duckdb.Error):  # the next use tries again
+                    self._connection = self._connect()
+
+    def _drop(self) -> None:
+        """Close every connection: while one lives, connecting again would return the dead instance."""
+        for reader in self._readers:
+            with suppress(duckdb.Error):
+                reader.interrupt()
+                reader.close()
+        self._readers.clear()
+        if self._connection is not None:
+            with suppress(duckdb.Error):
+                self._connection.close()
+        self._connection = None
+
+    def _written(self) -> int:
+        with self._lock, self._alive().cursor() as con:
+            row = con.execute("SELECT seq FROM written").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StorageError(f"{self.path} is closed")
+
+    def _typed(self, error: BaseException) -> BaseException:
+        if is_full(error) and not isinstance(error, StorageFullError):
+            return StorageFullError(
+                f"the disk that holds {self.path} is full: nothing of this write was kept; free some space and send again"
+            )
+        if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
+            return StorageError(f"{self.path} is open in another process: {str(error).splitlines()[0]}")
+        return error

@@ -1,0 +1,81 @@
+"""A small fault harness: named points in the code at which a test can kill the process or fill the disk.
+
+``DRIFTDECK_FAULT`` names what shall happen: ``point=action`` or ``point=action@n`` for the n-th passage, several separated by
+commas. Actions: ``kill`` ends the process at once, as ``kill -9`` does; ``enospc`` raises the error of a full disk; ``error``
+raises :class:`InjectedFaultError`. Without the variable a point costs one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import threading
+
+#: Every point there is, and what has and has not happened when it is passed.
+POINTS: dict[str, str] = {
+    "migrate.before_record": "a migration's statements ran, its record is not written, nothing is committed",
+    "writer.begin": "the writer took a group from the queue, no transaction is open",
+    "writer.before_commit": "the statements of a group ran, nothing is committed",
+    "writer.after_commit": "a group is committed, nobody has been told",
+    "append.after_rows": "rows are inserted, their buckets are not yet marked dirty, nothing is committed",
+    "control.before_commit": "a decision's statements ran, nothing is committed",
+    "control.after_commit": "a decision is committed, the caller has not been told",
+    "job.before_start": "a job is recorded, its process is not started",
+    "job.before_result": "a job's process ended, its result is not recorded",
+    "registry.after_artefact": "an artefact is on disk, its version is not recorded",
+    "run.after_readings": "readings are appended, they are not yet judged",
+    "outbox.after_delivery": "a message was delivered, the attempt is not recorded",
+}
+
+VARIABLE = "DRIFTDECK_FAULT"
+
+
+class InjectedFaultError(Exception):
+    """Raised on purpose, by a test."""
+
+
+_lock = threading.Lock()
+_passages: dict[str, int] = {}
+
+
+def _parse(text: str) -> dict[str, tuple[str, int]]:
+    plan: dict[str, tuple[str, int]] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        point, _, rest = part.partition("=")
+        action, _, count = rest.partition("@")
+        if point not in POINTS:
+            raise ValueError(f"{VARIABLE} names the unknown point {point!r}; there are {', '.join(sorted(POINTS))}")
+        if action not in {"kill", "enospc", "error"}:
+            raise ValueError(f"{VARIABLE} asks for {action!r} at {point}; allowed are 'kill', 'enospc' and 'error'")
+        plan[point] = (action, int(count or 1))
+    return plan
+
+
+def fault_point(name: str) -> None:
+    """Do what :data:`VARIABLE` asks for at this point: nothing, unless a test set it."""
+    plan = os.environ.get(VARIABLE)
+    if not plan:
+        return
+    wanted = _parse(plan).get(name)
+    if wanted is None:
+        return
+    with _lock:
+        _passages[name] = _passages.get(name, 0) + 1
+        due = _passages[name] == wanted[1]
+    if due:
+        _strike(wanted[0], name)
+
+
+def _strike(action: str, name: str) -> None:
+    if action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if action == "enospc":
+        raise OSError(errno.ENOSPC, f"No space left on device (injected at {name})")
+    raise InjectedFaultError(f"injected at {name}")
+
+
+def reset() -> None:
+    """Count passages from zero again."""
+    with _lock:
+        _passages.clear()
