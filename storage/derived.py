@@ -1,0 +1,115 @@
+"""Columns that are derived from a row, and the SQL that derives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reference_data.profile import RESERVED, BinnedColumn, Derivation
+from reference_data.schema import ORDERED, Column, Task
+from storage.names import literal
+
+#: Name of each expression -> SQL text over the physical columns of a relation.
+Expressions = Mapping[str, str]
+
+_BY_TYPE: dict[str, Derivation] = {"text": "length", "datetime": "epoch"}
+
+
+def derivation(column: Column) -> Derivation:
+    """Return how a column's value is made from a row, as its role, name and type say."""
+    if column.role in ("outcome", "score", "prediction", "label") and RESERVED.get(column.name, "value") != "value":
+        return RESERVED[column.name]  # type: ignore[return-value]
+    return _BY_TYPE.get(column.type, "value")
+
+
+def outcome_columns(task: Task, has_score: bool, unit: str | None = None) -> tuple[tuple[Column, Derivation], ...]:  # noqa: FBT001
+    """Return the columns of a task's outcomes layout, and how each is derived.
+
+    ``has_score``: whether a probability is logged (of the positive class, or of each class). ``unit``: the label's unit.
+    A task without labels has none.
+    """
+    if task == "none":
+        return ()
+    if task in ("regression", "ranking"):
+        columns = [Column("label", "numeric", "label", unit)]
+        if task == "regression":
+            columns.append(Column("error given inputs", "numeric", "outcome", unit))
+            columns.append(Column("absolute error", "numeric", "outcome", unit))
+    else:
+        columns = [
+            Column("label", "categorical", "label"),
+            Column("correct", "boolean", "outcome"),
+            Column("confusion", "categorical", "outcome"),
+        ]
+        if has_score:
+            columns.append(Column("log loss", "numeric", "outcome", "nats"))
+        if has_score and task == "binary":
+            columns += [Column(f"score of {side}", "numeric", "outcome") for side in ("positives", "negatives")]
+    return tuple((column, derivation(column)) for column in columns)
+
+
+def _need(name: str, column: Column, expressions: Expressions) -> str:
+    if name not in expressions:
+        available = ", ".join(map(repr, expressions))
+        raise KeyError(
+            f"column {column.name!r} needs {name!r}, which is not in the data; it has {available or 'nothing'}"
+        )
+    return f"({expressions[name]})"
+
+
+def compile_value(entry: BinnedColumn, expressions: Expressions, *, positive: str | None = None) -> str:
+    """Return the SQL of a column's derived value: DOUBLE for an ordered column, VARCHAR for a nominal one.
+
+    ``expressions`` has the inputs by declared name and, as far as the columns need them, ``prediction``, ``label``, ``score``
+    (binary: probability of ``positive``) and ``scores`` (multiclass: MAP of class to probability).
+
+    Raises :class:`KeyError` naming an expression that is missing, :class:`ValueError` if ``positive`` is.
+    """
+    column, derive = entry.column, entry.derive
+
+    def need(name: str) -> str:
+        return _need(name, column, expressions)
+
+    def double(name: str) -> str:
+        return f"TRY_CAST({need(name)} AS DOUBLE)"
+
+    def text(name: str) -> str:
+        return f"CAST({need(name)} AS VARCHAR)"
+
+    def is_positive() -> str:
+        if positive is None:
+            raise ValueError(f"column {column.name!r} needs the model's positive class; declare `positive`")
+        return f"{text('label')} = {literal(positive)}"
+
+    match derive:
+        case "value":
+            return double(column.name) if entry.ordered else text(column.name)
+        case "length":
+            return f"CAST(length({text(column.name)}) AS DOUBLE)"
+        case "epoch":
+            return f"CAST(epoch({need(column.name)}) AS DOUBLE)"
+        case "error":
+            return f"{double('prediction')} - {double('label')}"
+        case "abs_error":
+            return f"abs({double('prediction')} - {double('label')})"
+        case "correct":
+            return f"CAST({text('prediction')} = {text('label')} AS VARCHAR)"
+        case "confusion":
+            return f"{text('label')} || ' → ' || {text('prediction')}"
+        case "score_positive":
+            return f"CASE WHEN {is_positive()} THEN {double('score')} END"
+        case "score_negative":
+            return f"CASE WHEN NOT ({is_positive()}) THEN {double('score')} END"
+        case "log_loss":
+            if "scores" in expressions:
+                given = f"CAST({need('scores')}[{text('label')}] AS DOUBLE)"
+            else:
+                given = f"CASE WHEN {is_positive()} THEN {double('score')} WHEN NOT ({is_positive()}) THEN 1 - {double('score')} END"
+            # clipping would turn NULL and NaN into a number
+            return f"CASE WHEN isnan({given}) THEN {given} WHEN {given} IS NOT NULL THEN -ln(greatest(1e-15, least(1e0 - 1e-15, {given}))) END"
+
+
+def binned_as(column: Column) -> str:
+    """Return ``ordered`` or ``nominal``; raises :class:`ValueError` for a type that has no cells."""
+    if column.type == "embedding":
+        raise ValueError(f"column {column.name!r} is an embedding, which has no cells; leave it out of the profile")
+    return "ordered" if column.type in ORDERED else "nominal"

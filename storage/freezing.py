@@ -1,0 +1,125 @@
+"""Freezing a layout: the cells of every column, chosen from a reference by pushed-down SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from reference_data.binning import (
+    MAX_DISTINCT,
+    MAX_KNOWN,
+    MAX_LISTED,
+    QUANTILES,
+    nominal_bins,
+    ordered_bins,
+    score_bins,
+)
+from reference_data.bins import Bins
+from reference_data.profile import BinnedColumn, Layout
+from reference_data.schema import Column
+from storage.derived import Expressions, binned_as, compile_value, derivation
+from storage.names import quote
+
+_BLOCK = 40  # columns a pass
+_MAX_CONFUSED = 31  # classes of which all pairs are listed
+
+
+def freeze_layout(
+    cursor: duckdb.DuckDBPyConnection,
+    relation: str,
+    expressions: Expressions,
+    columns: Sequence[Column],
+    *,
+    positive: str | None = None,
+) -> Layout:
+    """Choose the cells of every column from the rows of a reference.
+
+    ``relation``: text of a sub-select; ``expressions`` and ``positive`` as in :func:`storage.derived.compile_value`; a column whose role is
+    ``outcome`` is derived as its reserved name says. Empty, constant and all-null columns get fewer cells; values that are not
+    finite do not count. The same rows give the same layout in any order.
+    """
+    blank = [
+        BinnedColumn(column, Bins("ordered" if binned_as(column) == "ordered" else "nominal"), derivation(column))
+        for column in columns
+    ]
+    values = {e.column.name: compile_value(e, expressions, positive=positive) for e in blank}
+    bins: dict[str, Bins] = {}
+    ordered = [entry.column.name for entry in blank if entry.ordered]
+    for start in range(0, len(ordered), _BLOCK):
+        block = ordered[start : start + _BLOCK]
+        bins |= _freeze_ordered(cursor, relation, {name: values[name] for name in block})
+    for entry in blank:
+        name = entry.column.name
+        if entry.column.role == "score" or entry.derive in ("score_positive", "score_negative"):
+            bins[name] = _freeze_score(cursor, relation, expressions, bins[name])
+        elif entry.derive == "confusion":
+            bins[name] = _freeze_confusion(cursor, relation, expressions, values[name])
+        elif not entry.ordered:
+            two = entry.column.type == "boolean"
+            bins[name] = (
+                Bins("nominal", categories=("false", "true"))
+                if two
+                else _freeze_nominal(cursor, relation, values[name])
+            )
+    return Layout(tuple(BinnedColumn(entry.column, bins[entry.column.name], entry.derive) for entry in blank))
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = cursor.execute(sql).fetchall()
+    return rows
+
+
+def _freeze_ordered(cursor: duckdb.DuckDBPyConnection, relation: str, values: dict[str, str]) -> dict[str, Bins]:
+    fields = [quote(f"v{index}") for index in range(len(values))]
+    finite = ", ".join(
+        f"CASE WHEN isfinite({value}) THEN {value} END AS {field}"
+        for field, value in zip(fields, values.values(), strict=True)
+    )
+    source = f"(SELECT {finite} FROM ({relation}) AS r)"
+    wanted = f"[{', '.join(map(str, QUANTILES))}]"
+    # quantile_disc gives values the reference holds, so ties fall wholly on one side of an edge
+    summary = ", ".join(f"min({f}), max({f}), quantile_disc({f}, {wanted}), approx_count_distinct({f})" for f in fields)
+    found = _rows(cursor, f"SELECT {summary} FROM {source}")[0]
+    parts = [found[4 * index : 4 * index + 4] for index in range(len(fields))]
+    few = [field for field, part in zip(fields, parts, strict=True) if 0 < part[3] <= 2 * MAX_DISTINCT]
+    distinct: dict[str, list[float]] = {}
+    if few:  # the estimate only says which columns are worth an exact look
+        lists = ", ".join(f"list(DISTINCT {f} ORDER BY {f}) FILTER ({f} IS NOT NULL)" for f in few)
+        exact = _rows(cursor, f"SELECT {lists} FROM {source}")[0]
+        distinct = {field: held for field, held in zip(few, exact, strict=True) if len(held) <= MAX_DISTINCT}
+    return {
+        name: ordered_bins(part[0], part[1], part[2] or (), distinct.get(field))
+        for name, field, part in zip(values, fields, parts, strict=True)
+    }
+
+
+def _freeze_score(cursor: duckdb.DuckDBPyConnection, relation: str, expressions: Expressions, own: Bins) -> Bins:
+    """Even bins if every score is a probability; else what the column itself suggests, from all scores alike."""
+    score = f"TRY_CAST(({expressions['score']}) AS DOUBLE)"
+    sql = f"SELECT count_if(isfinite({score}) AND NOT {score} BETWEEN 0 AND 1) FROM ({relation}) AS r"
+    outside = _rows(cursor, sql)[0][0]
+    if not outside:
+        return score_bins()
+    return _freeze_ordered(cursor, relation, {"score": score}).get("score", own)
+
+
+def _freeze_nominal(cursor: duckdb.DuckDBPyConnection, relation: str, value: str, listed: int = MAX_LISTED) -> Bins:
+    sql = (
+        f"SELECT v FROM (SELECT {value} AS v FROM ({relation}) AS r) WHERE v IS NOT NULL "
+        f"GROUP BY v ORDER BY count(*) DESC, v LIMIT {listed + MAX_KNOWN + 1}"
+    )
+    return nominal_bins([row[0] for row in _rows(cursor, sql)], listed)
+
+
+def _freeze_confusion(cursor: duckdb.DuckDBPyConnection, relation: str, expressions: Expressions, value: str) -> Bins:
+    """All pairs of the classes seen: a mistake the reference never made must still have its own cell later."""
+    sides = " UNION ".join(
+        f"SELECT CAST(({expressions[side]}) AS VARCHAR) AS c FROM ({relation}) AS r" for side in ("label", "prediction")
+    )
+    sql = f"SELECT c FROM ({sides}) WHERE c IS NOT NULL ORDER BY c LIMIT {_MAX_CONFUSED + 1}"
+    classes = [row[0] for row in _rows(cursor, sql)]
+    if len(classes) > _MAX_CONFUSED:
+        return _freeze_nominal(cursor, relation, value, listed=_MAX_CONFUSED**2)
+    return Bins("nominal", categories=tuple(f"{label} → {guess}" for label in classes for guess in classes))
