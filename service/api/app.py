@@ -1,0 +1,56 @@
+"""The API as one application, mounted at ``/api`` by the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from starlette.routing import BaseRoute, Mount
+
+from service.api import actions, appends, errors, operations, reads
+from service.api.page import render
+from service.settings import Settings
+from service.workspace import Workspace
+
+_DESCRIPTION = (
+    "Log predictions and labels, read what monitors found, and act on it. Times are ISO 8601; without an offset they are in "
+    "the model's time zone. Lists take `limit` and `offset` and carry `X-Total-Count`. Errors are "
+    '`{"error": "…"}` in words.'
+)
+
+
+def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
+    """Return the API of a workspace; ``/openapi.json`` and ``/docs`` need nothing from the network."""
+    api = FastAPI(
+        title="Driftdeck",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        root_path_in_servers=True,
+    )
+    api.state.workspace = workspace
+    api.state.max_body = settings.max_body_mb * 2**20
+    errors.install(api)
+    for module in (appends, reads, actions):
+        api.include_router(module.router, prefix="/v1")
+
+    @api.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(render(_schema(api)), headers={"content-security-policy": _DOCS_POLICY})
+
+    return api
+
+
+_DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
+
+
+def _schema(api: FastAPI) -> dict[str, Any]:
+    return api.openapi()
+
+
+def api_routes(workspace: Workspace, settings: Settings) -> list[BaseRoute]:
+    """Return what the server mounts beside the dashboard: the API, and the routes that watchers of the process call."""
+    return [Mount("/api", build_api(workspace, settings)), *operations.routes(workspace)]

@@ -1,0 +1,167 @@
+"""What is there: models, windows, readings, alerts, jobs, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
+
+from service import views
+from service.api.common import InWorkspace, Paged, Since, Until
+from service.workspace import Workspace
+
+router = APIRouter(tags=["what is there"])
+
+Model = Annotated[str | None, Query(description="of this model only")]
+
+
+@router.get("/models")
+def models(workspace: InWorkspace, page: Paged) -> Sequence[views.ModelView]:
+    """List the models with their health, latest metric and rows."""
+    return page.of(workspace.models())
+
+
+@router.get("/models/{model}")
+def model_by_name(model: str, workspace: InWorkspace) -> views.ModelView:
+    """Return a model: rows, champion, reference version, health."""
+    return workspace.model(model)
+
+
+@router.get("/models/{model}/windows")
+def windows(model: str, workspace: InWorkspace, page: Paged) -> Sequence[views.WindowView]:
+    """List windows with their rows and label coverage."""
+    return page.of(workspace.windows(model))
+
+
+@router.get("/models/{model}/readings")
+def model_readings(
+    model: str,
+    workspace: InWorkspace,
+    page: Paged,
+    response: Response,
+    since: Since = None,
+    until: Until = None,
+    check: str | None = None,
+    column: str | None = None,
+    verdict: str | None = None,
+) -> list[views.ReadingView]:
+    """List current readings, by window."""
+    # one more than asked for says whether there is a next page, without reading all of them
+    found = workspace.readings(
+        model,
+        since=since,
+        until=until,
+        check=check,
+        column=column,
+        verdict=verdict,
+        limit=page.limit + 1,
+        offset=page.offset,
+    )
+    response.headers["x-has-more"] = "true" if len(found) > page.limit else "false"
+    return found[: page.limit]
+
+
+@router.get("/readings")
+def readings(
+    model: str,
+    workspace: InWorkspace,
+    page: Paged,
+    response: Response,
+    since: Since = None,
+    until: Until = None,
+    check: str | None = None,
+    column: str | None = None,
+    verdict: str | None = None,
+) -> list[views.ReadingView]:
+    """List current readings of `model`, by window."""
+    return model_readings(model, workspace, page, response, since, until, check, column, verdict)
+
+
+@router.get("/models/{model}/performance")
+def performance(
+    model: str, workspace: InWorkspace, page: Paged, metric: str | None = None, grain: str | None = None
+) -> Sequence[views.PerformancePoint]:
+    """List a performance metric by window (or by `grain=1d`) and version; default: the headline metric."""
+    return page.of(workspace.performance(model, metric=metric, grain=grain))
+
+
+@router.get("/models/{model}/heatmap")
+def heatmap(model: str, workspace: InWorkspace, page: Paged) -> Sequence[views.HeatCell]:
+    """List the verdict of every column in every window."""
+    return page.of(workspace.heatmap(model))
+
+
+@router.get("/models/{model}/markers")
+def markers(model: str, workspace: InWorkspace, page: Paged) -> Sequence[views.Marker]:
+    """List alerts, deployments and rollbacks as marks in time."""
+    return page.of(workspace.markers(model))
+
+
+@router.get("/timeline")
+def timeline(workspace: InWorkspace, page: Paged) -> Sequence[views.TimelineItem]:
+    """List what happened, latest first."""
+    return page.of(workspace.timeline(page.offset + page.limit))
+
+
+def _alerts(workspace: Workspace, page: Paged, model: str | None, state: str | None) -> Sequence[views.AlertView]:
+    return page.of(workspace.alerts(model, state=state))
+
+
+@router.get("/alerts")
+def alerts(
+    workspace: InWorkspace, page: Paged, model: Model = None, state: str | None = None
+) -> Sequence[views.AlertView]:
+    """List alerts with their gates, probable causes and history; firing first."""
+    return _alerts(workspace, page, model, state)
+
+
+@router.get("/models/{model}/alerts")
+def model_alerts(
+    model: str, workspace: InWorkspace, page: Paged, state: str | None = None
+) -> Sequence[views.AlertView]:
+    """List a model's alerts; firing first."""
+    return _alerts(workspace, page, model, state)
+
+
+@router.get("/alerts/{alert_id}")
+def alert(alert_id: str, workspace: InWorkspace) -> views.AlertView:
+    """Return an alert."""
+    return workspace.alert(alert_id)
+
+
+@router.get("/jobs")
+def jobs(workspace: InWorkspace, page: Paged, model: Model = None) -> Sequence[views.JobView]:
+    """List training jobs, latest first."""
+    return page.of(workspace.jobs(model))
+
+
+@router.get("/jobs/{job_id}")
+def job(job_id: str, workspace: InWorkspace) -> views.JobView:
+    """Return a training job with its progress and log."""
+    return workspace.job(job_id)
+
+
+@router.get("/models/{model}/versions")
+def versions(model: str, workspace: InWorkspace, page: Paged) -> Sequence[views.VersionView]:
+    """List model versions with their roles and the gate they went through."""
+    return page.of(workspace.versions(model))
+
+
+@router.get("/declaration", response_class=PlainTextResponse)
+def declaration(workspace: InWorkspace) -> PlainTextResponse:
+    """Return all declarations as TOML."""
+    return PlainTextResponse(workspace.export(), media_type="application/toml")
+
+
+@router.get("/audit")
+def audit(workspace: InWorkspace, limit: Annotated[int, Query(ge=1, le=10_000)] = 200) -> list[dict[str, Any]]:
+    """List who did what, latest first."""
+    return workspace.audit(limit)
+
+
+@router.get("/health")
+def health(workspace: InWorkspace) -> dict[str, Any]:
+    """Return how the process and its stores are."""
+    return workspace.health()

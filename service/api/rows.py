@@ -1,0 +1,61 @@
+"""What a JSON row must look like. One bad row is named with its index and field; the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, ValidationError
+
+Scalar = StrictBool | StrictInt | StrictFloat | Annotated[str, Field(max_length=100_000)] | None
+Identifier = Annotated[str, Field(min_length=1, max_length=512)]
+Name = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+
+
+class LogRow(_Row):
+    """One prediction that was made. Times without offset are in the model's time zone."""
+
+    prediction_id: Identifier | None = Field(None, description="made by the server when left out")
+    event_time: AwareDatetime | datetime
+    model_version: Name | None = None
+    latency_ms: float | None = Field(None, ge=0)
+    features: dict[str, Scalar]
+    prediction: StrictFloat | StrictInt | StrictBool | str | None = None
+    score: float | dict[str, float] | None = None
+
+
+class LabelRow(_Row):
+    """The truth about one prediction, as it became known."""
+
+    prediction_id: Identifier
+    label: StrictFloat | StrictInt | StrictBool | str | None
+    label_time: AwareDatetime | datetime | None = None
+
+
+def check_rows(rows: Sequence[Any], shape: type[_Row]) -> tuple[list[dict[str, Any]], list[int], list[dict[str, Any]]]:
+    """Return (good rows, their places in ``rows``, rejections ``{"row", "field", "error"}``)."""
+    good: list[dict[str, Any]] = []
+    places: list[int] = []
+    rejected: list[dict[str, Any]] = []
+    for index, row in enumerate(rows):
+        try:
+            valid = shape.model_validate(row)
+        except ValidationError as error:
+            rejected.append(_rejection(index, error))
+        else:
+            good.append(valid.model_dump(exclude_unset=True))
+            places.append(index)
+    return good, places, rejected
+
+
+def _rejection(index: int, error: ValidationError) -> dict[str, Any]:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    location = first["loc"]
+    # (features, distance, StrictInt) -> features.distance: the kinds that were tried are no part of the name
+    depth = 2 if location[:1] in {("features",), ("score",)} else 1
+    return {"row": index, "field": ".".join(str(part) for part in location[:depth]), "error": first["msg"]}
