@@ -1,0 +1,195 @@
+"""The declaration file: TOML to :class:`Declaration` with errors that name the line, and back again."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from reference_data.declaration import Declaration, ModelSpec
+from service.toml_lines import Path, find_lines
+from service.workspace import WorkspaceError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_TOML_PLACE = re.compile(r"^(.*) \(at line (\d+), column (\d+)\)$", re.DOTALL)
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+#: TOML has no null: an empty text takes away a default that may be None (``label = ""``: there are no labels).
+_NULLABLE = tuple(
+    name
+    for name, field in ModelSpec.model_fields.items()
+    if field.default is not None and type(None) in get_args(field.annotation)
+)
+
+
+class DeclarationError(WorkspaceError):
+    """A declaration is not valid; ``problems`` are one line each, the message all of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def parse(text: str, environ: Mapping[str, str] | None) -> Declaration:
+    """Read a declaration. ``${NAME}`` in texts becomes that variable of ``environ`` (None: is kept as written).
+
+    Raises :class:`DeclarationError` naming, for every problem, line, key, value, what is allowed.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = _TOML_PLACE.match(str(error))
+        where = f"line {place[2]}, column {place[3]}: " if place else ""
+        raise DeclarationError([f"{where}not TOML: {place[1] if place else error}"]) from None
+    lines = find_lines(text)
+    problems: list[str] = []
+    expanded = content if environ is None else _expand(content, environ, (), lines, problems)
+    try:
+        declaration = Declaration.model_validate(_named(expanded))
+    except ValidationError as error:
+        problems += [_describe(item, lines) for item in error.errors(include_url=False)]
+    else:
+        if not problems:
+            return declaration
+    raise DeclarationError(problems)
+
+
+def dump(declaration: Declaration) -> str:
+    """Return the declaration as TOML, defaults left out; :func:`parse` gives the same declaration back."""
+    content = declaration.model_dump(exclude_defaults=True)
+    for section in content.values():
+        for entry in section.values():
+            entry.pop("name")
+    for entry in content.get("models", {}).values():
+        for name in _NULLABLE:
+            if name in entry and entry[name] is None:
+                entry[name] = ""
+    return "\n".join(_tables(content, ())).lstrip("\n") + "\n"
+
+
+def _named(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content with every model and channel carrying its key as its name, and empty texts as None."""
+    result = dict(content)
+    for section in ("models", "channels"):
+        entries = content.get(section)
+        if isinstance(entries, dict):
+            result[section] = {
+                key: {"name": key} | _without_empty(entry) if isinstance(entry, dict) else entry
+                for key, entry in entries.items()
+            }
+    return result
+
+
+def _without_empty(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if value == "" and key in _NULLABLE else value for key, value in entry.items()}
+
+
+def _expand(value: Any, environ: Mapping[str, str], path: Path, lines: dict[Path, int], problems: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _expand(inner, environ, (*path, key), lines, problems) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_expand(inner, environ, (*path, str(i)), lines, problems) for i, inner in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1] in environ:
+            return environ[match[1]]
+        problems.append(
+            f"{_where(path, lines)}: environment variable {match[1]} is not set; set it, or write the value itself"
+        )
+        return match[0]
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _describe(error: ErrorDetails, lines: dict[Path, int]) -> str:
+    """Return one problem as line, key, value and what is allowed."""
+    path = tuple(str(part) for part in error["loc"])
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        allowed = _fields(path[:-1])
+        near = difflib.get_close_matches(path[-1], allowed, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"{_where(path, lines)}: {path[-1]!r} is not a key here; {hint}Allowed are {', '.join(allowed)}"
+    if kind == "missing":
+        return f"{_where(path[:-1], lines)}: {path[-1]!r} is missing{_choices(path)}"
+    if kind == "value_error":
+        return f"{_where(path, lines)}: {context['error']}"
+    if kind == "literal_error":
+        return f"{_where(path, lines)}: {error['input']!r} is not allowed; allowed are {context['expected']}"
+    if kind == "string_pattern_mismatch" and path[-1] == "name":
+        return (
+            f"{_where(path[:-1], lines)}: the name {error['input']!r} is not allowed; write small letters, digits, "
+            "'_' and '-', a letter first, at most 63 of them"
+        )
+    message = error["msg"].removeprefix("Input ").replace("should be", "it should be", 1)
+    return f"{_where(path, lines)}: {error['input']!r} is not allowed; {message}"
+
+
+def _where(path: Path, lines: dict[Path, int]) -> str:
+    """Return ``line 7: models.x.task`` for the deepest part of ``path`` that stands in the file."""
+    known = next((path[:depth] for depth in range(len(path), 0, -1) if path[:depth] in lines), None)
+    name = ".".join(_key(part) for part in path) or "the file"
+    return f"line {lines[known]}: {name}" if known else name
+
+
+def _section(path: Path) -> type[BaseModel] | None:
+    """Return the class that describes the table at ``path``."""
+    shape: type[BaseModel] | None = Declaration
+    parts = iter(path)
+    for part in parts:
+        annotation = shape.model_fields[part].annotation if shape and part in shape.model_fields else None
+        inner = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        shape = next((kind for kind in inner if issubclass(kind, BaseModel)), None)
+        if annotation not in inner or (shape is not None and shape is not annotation):
+            next(parts, None)  # a table of named entries: the next part is a name
+    return shape
+
+
+def _fields(path: Path) -> list[str]:
+    shape = _section(path)
+    return [name for name in shape.model_fields if name != "name"] if shape else []
+
+
+def _choices(path: Path) -> str:
+    shape = _section(path[:-1])
+    annotation = shape.model_fields[path[-1]].annotation if shape else None
+    values = [value for value in get_args(annotation) if isinstance(value, str)]
+    return f"; allowed are {', '.join(repr(value) for value in values)}" if values else ""
+
+
+def _tables(table: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Yield the lines of a table: its values first, then the tables inside it."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    if path and (plain or not table):
+        yield f"\n[{'.'.join(_key(part) for part in path)}]"
+    for key, value in plain.items():
+        yield f"{_key(key)} = {_value(value)}"
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _tables(value, (*path, key))
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _text(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    """Return a basic string of TOML: quote, backslash and control characters escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04x}", escaped) + '"'
