@@ -24,11 +24,11 @@ class TrainingError(Exception):
 class Predictions:
     """What a model says of n rows.
 
-    ``values``: float64 of shape (n,) for regression, text (object) of shape (n,) for classification. ``scores``:
+    ``predicted``: float64 of shape (n,) for regression, text (object) of shape (n,) for classification. ``scores``:
     probabilities of shape (n, number of classes) in the order of ``classes``, or None where the model gives none.
     """
 
-    values: NDArray[Any]
+    predicted: NDArray[Any]
     scores: NDArray[np.float64] | None = None
     classes: tuple[str, ...] = ()
 
