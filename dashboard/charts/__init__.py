@@ -1,0 +1,1 @@
+"""Figures: pure functions from views and a palette to Plotly."""

@@ -1,0 +1,113 @@
+"""Colours, and the little CSS for which Streamlit has no option.
+
+Contrast ratios of the palette were measured on both grounds; a colour never stands alone: shape or word goes with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+STATIC = Path(__file__).parent / "static"
+SANS = "Plex Sans, sans-serif"
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Colours of one theme, by role."""
+
+    dark: bool
+    background: str
+    panel: str
+    text: str
+    muted: str
+    border: str
+    line: str
+    accent: str
+    accent_fill: str
+    reference: str
+    reference_fill: str
+    band: str
+    second: str
+    model: str  # estimates, and what the model does by itself
+    page: str
+    page_tint: str
+    warning: str
+    notice: str
+    ok: str
+    within: str
+    significant: str
+    material: str
+    shade: str  # the reference period behind a line
+
+
+LIGHT = Palette(
+    dark=False,
+    background="#FFFFFF",
+    panel="#F5F6F8",
+    text="#161B26",
+    muted="#59616F",
+    border="#DDE1E8",
+    line="#EBEEF2",
+    accent="#0065A8",
+    accent_fill="rgba(0,101,168,0.14)",
+    reference="#7C8594",
+    reference_fill="rgba(124,133,148,0.50)",
+    band="#E4E7EC",
+    second="#00674D",
+    model="#8E4585",
+    page="#B3261E",
+    page_tint="rgba(179,38,30,0.07)",
+    warning="#8F4A00",
+    notice="#6A5300",
+    ok="#00674D",
+    within="#F1F3F6",
+    significant="#C9CFD8",
+    material="#5A9CCB",
+    shade="rgba(124,133,148,0.13)",
+)
+
+DARK = Palette(
+    dark=True,
+    background="#0E1218",
+    panel="#171C25",
+    text="#E7EAF0",
+    muted="#9AA3B2",
+    border="#2B3240",
+    line="#212834",
+    accent="#5BB3EE",
+    accent_fill="rgba(91,179,238,0.18)",
+    reference="#8A93A3",
+    reference_fill="rgba(138,147,163,0.50)",
+    band="#252B36",
+    second="#4FC9A0",
+    model="#D49AC9",
+    page="#FF7768",
+    page_tint="rgba(255,119,104,0.09)",
+    warning="#F2A950",
+    notice="#E3D06A",
+    ok="#4FC9A0",
+    within="#1A202A",
+    significant="#3A4352",
+    material="#3E86B8",
+    shade="rgba(138,147,163,0.13)",
+)
+
+
+def palette() -> Palette:
+    """Return the palette of the visitor's theme."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def style() -> None:
+    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels."""
+    button = '.stApp [data-testid="stBaseButton-primary"] * {color: #0E1218}' if palette().dark else ""
+    st.html(
+        "<style>.stApp {font-variant-numeric: tabular-nums}"
+        '.stApp [data-testid="stMainBlockContainer"] '
+        "{max-width: 1680px; padding-left: 1.75rem; padding-right: 1.75rem; padding-bottom: 3rem}"
+        '.stApp [data-testid="stMetricLabel"] * {font-size: 12px}'
+        f"{button}</style>"
+    )

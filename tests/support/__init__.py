@@ -1,0 +1,1 @@
+"""What several tests, and a person at a screen, share."""

@@ -1,0 +1,617 @@
+"""A workspace without a database: the flights story in invented numbers, the same every time.
+
+``FakeWorkspace(until_week=22)`` stands at the open concept-drift alert; ``until_week=52`` has the whole year. ``extra`` adds
+models without a history (``hostile`` names among them first).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from service import views
+from service.workspace import ConflictError, NotFoundError
+from tests.support import fake_story as story
+from tests.support import fake_views
+
+MODEL = "air_time"
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "[x](javascript:alert(1))",
+    "$\\frac{a}{b}$ :red[red] :smile:",
+    "<img src=x onerror=alert(1)>",
+]
+_HEALTHS: list[views.Health] = ["warning", "ok", "notice", "ok", "no_data", "insufficient", "ok", "ok"]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+class FakeWorkspace:
+    """Answers like a workspace; actions change its memory only."""
+
+    def __init__(self, *, until_week: int = 22, extra: int = 7, empty: bool = False, hostile: bool = True) -> None:
+        self.weeks = until_week
+        self.empty = empty
+        self.hostile = hostile
+        self.extra = 0 if empty else extra
+        self.acknowledged: set[str] = set()
+        self.champion = "v2" if until_week > 22 else "v1"
+        self.job_list: list[views.JobView] = []
+        self.calls: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    # -- declare ---------------------------------------------------------------------------------------------------
+
+    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
+        raise ConflictError("the fake workspace declares nothing")
+
+    def export(self) -> str:
+        return "[models.air_time]\n"
+
+    def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
+        raise ConflictError("the fake workspace freezes nothing")
+
+    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
+        raise ConflictError("the fake workspace takes no rows")
+
+    label = log
+
+    def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        raise ConflictError("the fake workspace predicts nothing")
+
+    def models(self) -> list[views.ModelView]:
+        if self.empty:
+            return []
+        return [self._flights(), *(self._filler(i) for i in range(self.extra))]
+
+    def model(self, name: str) -> views.ModelView:
+        for view in self.models():
+            if view["name"] == name:
+                return view
+        raise NotFoundError(
+            f"no model {name!r}; there are {', '.join(view['name'] for view in self.models()) or 'none'}"
+        )
+
+    def _flights(self) -> views.ModelView:
+        line = self._serving_line()
+        trouble = line[-1] > story.THRESHOLD
+        end = story.week(self.weeks)[0]
+        return {
+            "name": MODEL,
+            "task": "regression",
+            "owner": "ops",
+            "timezone": "America/New_York",
+            "window": "1w",
+            "health": "page" if trouble else "notice",
+            "since": _iso(story.week(story.HARM_WEEK if self.weeks <= 30 else 44)[0]) if trouble else None,
+            "headline": "air_time has been wrong by 12.6 min a flight, against 7.62 in the reference. "
+            "Likely cause: the same inputs now mean shorter flights (concept drift)."
+            if trouble
+            else None,
+            "metric": {
+                "name": "mae",
+                "unit": "min",
+                "direction": "higher_is_worse",
+                "value": line[-1],
+                "reference": story.REFERENCE_MAE,
+                "threshold": story.THRESHOLD,
+                "lower": story.LOWER,
+                "upper": story.UPPER,
+            },
+            "sparkline": list(line[-30:]),
+            "label_coverage": 0.98,
+            "label_lag_hours": 4.2,
+            "drifted": 6,
+            "columns": len(story.COLUMNS),
+            "rows_per_window": story.rows_in(self.weeks - 1),
+            "rows": {"logs": 6200 * self.weeks, "labels": 6150 * self.weeks, "quarantined": 0},
+            "champion": self.champion,
+            "champion_since": _iso(story.week(22)[0]) if self.champion == "v2" else _iso(story.week(9)[0]),
+            "reference_version": 1,
+            "reference_period": [_iso(story.week(0)[0]), _iso(story.week(story.REFERENCE_WEEKS)[0])],
+            "reference_rows": 53_490,
+            "data_until": _iso(end),
+            "last_run": _iso(end),
+            "next_run": _iso(end),
+            "declared_in": "file",
+        }
+
+    def _filler(self, number: int) -> views.ModelView:
+        health = _HEALTHS[number % len(_HEALTHS)]
+        known = health not in ("no_data", "insufficient")
+        name = HOSTILE[number] if self.hostile and number < len(HOSTILE) else f"filler-{number:02d}"
+        end = story.week(self.weeks)[0]
+        points: list[float | None] = [round(0.9 + 0.02 * story.wave(i, number), 3) for i in range(22)]
+        if not known:
+            points[-3:] = [None, None, None]
+        view: Any = self._flights()
+        view.update(
+            name=name,
+            task="binary",
+            owner=f"team {number}",
+            timezone="UTC",
+            window="1d",
+            health=health,
+            since=None if health == "ok" else _iso(story.week(20)[0]),
+            headline=None if health == "ok" else f"{name}: 3 columns drifted, labels only 31 % in.",
+            metric={
+                "name": "roc_auc",
+                "unit": "",
+                "direction": "lower_is_worse",
+                "value": points[-1],
+                "reference": 0.902,
+                "threshold": 0.85,
+                "lower": 0.88,
+                "upper": 0.92,
+            },
+            sparkline=points,
+            label_coverage=0.0 if health == "no_data" else 0.4 + 0.05 * (number % 10),
+            drifted=number % 4,
+            columns=24,
+            rows_per_window=None if health == "no_data" else 41_000 + 977 * number,
+            champion=f"v{number + 2}",
+            data_until=_iso(end),
+            declared_in="dashboard",
+        )
+        return view
+
+    # -- monitors --------------------------------------------------------------------------------------------------
+
+    def run(
+        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[views.RunView]:
+        return []
+
+    def windows(self, model: str) -> list[views.WindowView]:
+        if model != MODEL:
+            return []
+        return [
+            {
+                "start": _iso(story.week(i)[0]),
+                "end": _iso(story.week(i)[1]),
+                "rows": story.rows_in(i),
+                "labels": int(story.rows_in(i) * (0.98 if i < self.weeks - 1 else 0.62)),
+                "coverage": 0.98 if i < self.weeks - 1 else 0.62,
+                "model_version": "v1" if i < 22 else "v2",
+                "closed": True,
+            }
+            for i in range(self.weeks)
+        ]
+
+    def readings(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        check: str | None = None,
+        column: str | None = None,
+        verdict: str | None = None,
+        limit: int = 100_000,
+        offset: int = 0,
+    ) -> list[views.ReadingView]:
+        names = [column] if column else list(story.COLUMNS)
+        found = [
+            fake_views.reading(model, name, i, self._state(name, i))
+            for name in names
+            for i in range(self.weeks)
+            if (since is None or story.week(i)[0] >= since) and (until is None or story.week(i)[0] < until)
+        ]
+        return [r for r in found if verdict in (None, r["verdict"]) and check in (None, r["check"])][
+            offset : offset + limit
+        ]
+
+    def _state(self, column: str, number: int) -> str:
+        return story.state_of(column, number, range(22, 52))
+
+    def _serving_line(self) -> list[float]:
+        return (story.FIRST[:22] + story.SECOND)[: self.weeks]
+
+    # -- pages -----------------------------------------------------------------------------------------------------
+
+    def performance(
+        self, model: str, *, metric: str | None = None, grain: str | None = None
+    ) -> list[views.PerformancePoint]:
+        self.calls.append(f"performance {metric} {grain}")
+        if model != MODEL:
+            return []
+        lines = [("v1", "serving", range(min(22, self.weeks)), story.FIRST)]
+        if self.weeks > 22:
+            lines.append(("v2", "serving", range(22, self.weeks), [0.0] * 22 + story.SECOND))
+            lines.append(("v1", "shadow", range(22, self.weeks), story.FIRST))
+        return [
+            {
+                "start": _iso(story.week(i)[0]),
+                "end": _iso(story.week(i)[1]),
+                "model_version": version,
+                "role": role,
+                "value": values[i],
+                "n": story.rows_in(i),
+                "threshold": story.THRESHOLD,
+                "lower": story.LOWER,
+                "upper": story.UPPER,
+                "verdict": "critical" if values[i] > story.THRESHOLD else "ok",
+            }
+            for version, role, weeks, values in lines
+            for i in weeks
+        ]
+
+    def metric_names(self, model: str) -> list[str]:
+        return ["mae", "rmse", "bias"] if model == MODEL else ["roc_auc", "accuracy"]
+
+    def heatmap(self, model: str) -> list[views.HeatCell]:
+        if model != MODEL:
+            return []
+        return [
+            {
+                "column": name,
+                "kind": story.COLUMNS[name][0],
+                "start": _iso(story.week(i)[0]),
+                "state": self._state(name, i),
+                "value": round(story.value_of(name, i), 4),
+                "threshold": story.threshold_of(name),
+            }
+            for name in story.COLUMNS
+            for i in range(self.weeks)
+        ]
+
+    def _number(self, window_start: datetime | None) -> int:
+        if window_start is None:
+            return self.weeks - 1
+        for i in range(self.weeks):
+            if story.week(i)[0] == window_start:
+                return i
+        raise NotFoundError(
+            f"no window starts at {window_start.isoformat()}; windows are weeks from {_iso(story.START)}"
+        )
+
+    def drift_table(self, model: str, window_start: datetime | None = None) -> list[views.DriftRow]:
+        if model != MODEL:
+            return []
+        number = self._number(window_start)
+        rows: list[views.DriftRow] = []
+        for name, (kind, type_, unit, _mean, _spread) in story.COLUMNS.items():
+            state = self._state(name, number)
+            known = state not in ("insufficient", "no_data")
+            rows.append(
+                {
+                    "column": name,
+                    "kind": kind,
+                    "type": type_,
+                    "unit": unit,
+                    "state": state,
+                    "check": "mae" if kind == "concept" else "psi",
+                    "value": round(story.value_of(name, number), 4) if known else None,
+                    "threshold": story.threshold_of(name) if known else None,
+                    "p_value": 0.001 if known else None,
+                    "trend": [round(story.value_of(name, i), 4) for i in range(max(0, number - 21), number + 1)],
+                    "histogram": fake_views.histogram(name, number),
+                    "sentence": f"{name} is {state}",
+                }
+            )
+        return rows
+
+    def feature(self, model: str, column: str, window_start: datetime | None = None) -> views.FeatureView:
+        names = list(story.COLUMNS)
+        if column not in names or model != MODEL:
+            raise NotFoundError(f"no column {column!r} in {model}; there are {', '.join(names)}")
+        place = names.index(column)
+        neighbours = (names[place - 1] if place else None, names[place + 1] if place + 1 < len(names) else None)
+        states = [self._state(column, i) for i in range(self.weeks)]
+        return fake_views.feature(model, column, self._number(window_start), self.weeks, states, neighbours)
+
+    def segment_errors(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 12
+    ) -> list[views.SegmentError]:
+        return [
+            {"segment": segment, "value": value, "reference": reference, "current": current, "n": 900}
+            for segment, value, reference, current in story.SEGMENTS
+        ][:limit]
+
+    def rows(self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0) -> views.RowPage:
+        self.calls.append(f"rows {offset} {limit}")
+        columns = ["prediction_id", "event_time", "model_version", *(c for c in story.COLUMNS if " " not in c), "label"]
+        total = 100_000
+        rows = [
+            {
+                name: f"{name}-{i}" if name == "prediction_id" else round(story.wave(i, len(name)) * 100, 1)
+                for name in columns
+            }
+            for i in range(offset, min(offset + limit, total))
+        ]
+        return {"columns": columns, "rows": rows, "total": total, "offset": offset, "limit": limit}
+
+    def markers(self, model: str) -> list[views.Marker]:
+        if model != MODEL:
+            return []
+        found: list[views.Marker] = [
+            {
+                "at": _iso(story.week(17)[0]),
+                "kind": "alert",
+                "label": "alert",
+                "until": None if self.weeks <= 22 else _iso(story.week(22)[0]),
+            }
+        ]
+        if self.weeks > 22:
+            found.append({"at": _iso(story.week(22)[0]), "kind": "champion", "label": "v2 champion", "until": None})
+        if self.weeks > 44:
+            found.append({"at": _iso(story.week(44)[0]), "kind": "alert", "label": "alert", "until": None})
+        return found
+
+    def timeline(self, limit: int = 50) -> list[views.TimelineItem]:
+        if self.empty:
+            return []
+        at = [_iso(story.week(i)[0].replace(hour=7)) for i in (21, 20, 17, 9)]
+        return [
+            {
+                "at": at[0],
+                "kind": "warning",
+                "model": HOSTILE[0],
+                "sentence": "3 columns drifted; labels only 31 % in",
+                "alert_id": "a3",
+                "version": None,
+            },
+            {
+                "at": at[1],
+                "kind": "notice",
+                "model": MODEL,
+                "sentence": "temp moved, harmless",
+                "alert_id": "a2",
+                "version": None,
+            },
+            {
+                "at": at[2],
+                "kind": "page",
+                "model": MODEL,
+                "sentence": "MAE 14.95 min, threshold 10.97; bias +14.1 min",
+                "alert_id": "a1",
+                "version": None,
+            },
+            {
+                "at": at[3],
+                "kind": "deploy",
+                "model": MODEL,
+                "sentence": "v1 promoted to champion by demo",
+                "alert_id": None,
+                "version": "v1",
+            },
+        ][:limit]  # type: ignore[return-value]
+
+    def evidently_report(self, model: str, window_start: datetime) -> Path:
+        raise ConflictError("the fake workspace writes no report")
+
+    # -- alerts ----------------------------------------------------------------------------------------------------
+
+    def alerts(self, model: str | None = None, *, state: str | None = None) -> list[views.AlertView]:
+        if self.empty:
+            return []
+        found = [self._concept_alert(), self._notice()]
+        return [a for a in found if model in (None, a["model"]) and state in (None, a["state"])]
+
+    def alert(self, alert_id: str) -> views.AlertView:
+        for found in self.alerts():
+            if found["id"] == alert_id:
+                return found
+        raise NotFoundError(f"no alert {alert_id!r}; there are {', '.join(a['id'] for a in self.alerts()) or 'none'}")
+
+    def _concept_alert(self) -> views.AlertView:
+        opened = _iso(story.week(18)[0])
+        state = "acknowledged" if "a1" in self.acknowledged else "firing"
+        history: list[views.AlertEventView] = [
+            {"at": opened, "state": "pending", "actor": "monitor", "comment": "14.95 min"},
+            {"at": opened, "state": "firing", "actor": "monitor", "comment": "14.95 min against 10.97"},
+        ]
+        if state == "acknowledged":
+            history.append({"at": _iso(story.week(22)[0]), "state": state, "actor": "dashboard", "comment": ""})
+        return {
+            "id": "a1",
+            "model": MODEL,
+            "kind": "concept_drift",
+            "column": "error given inputs",
+            "segment": None,
+            "severity": "page",
+            "state": state,
+            "window_start": _iso(story.week(17)[0]),
+            "window_end": _iso(story.week(18)[0]),
+            "opened_at": opened,
+            "changed_at": opened,
+            "resolved_at": None,
+            "significant": True,
+            "material": True,
+            "harmful": True,
+            "causes": [
+                {"column": None, "score": 0.92, "sentence": "The same inputs now mean shorter flights."},
+                {"column": "dest", "score": 0.05, "sentence": "8 destinations the reference never saw."},
+                {"column": "temp", "score": 0.01, "sentence": "Moved far, no bearing on the error."},
+            ],
+            "members": ["error given inputs"],
+            "message": "MAE 14.95 min against 10.97 allowed, since the week of 30 Apr 2013.",
+            "headline": "Flights arrive 14 minutes earlier than predicted",
+            "owner": None,
+            "model_version": "v1",
+            "history": history,
+        }
+
+    def _notice(self) -> views.AlertView:
+        view: Any = self._concept_alert()
+        view.update(id="a2", kind="data_drift", column="temp", severity="notice", state="firing", harmful=False)
+        view.update(
+            headline="temp moved far, nothing got worse", message="PSI 7.77 against 5.03.", members=["temp", "wind_dir"]
+        )
+        view.update(causes=[{"column": "temp", "score": 0.8, "sentence": "It got warmer."}])
+        return view
+
+    def acknowledge(self, alert_id: str, *, actor: str = "cli", comment: str = "") -> views.AlertView:
+        self.alert(alert_id)
+        self.acknowledged.add(alert_id)
+        return self.alert(alert_id)
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    def retrain(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        alert_id: str | None = None,
+        actor: str = "cli",
+        request_key: str | None = None,
+    ) -> views.JobView:
+        running = [job for job in self.job_list if job["state"] in ("queued", "running")]
+        if running:
+            return running[0]
+        at = _iso(story.week(self.weeks)[0])
+        job: views.JobView = {
+            "id": f"j{len(self.job_list) + 1}",
+            "model": model,
+            "kind": "train",
+            "state": "running",
+            "progress": 0.0,
+            "step": "reading rows",
+            "requested_by": actor,
+            "reason": "by hand",
+            "alert_id": alert_id,
+            "created_at": at,
+            "started_at": at,
+            "ended_at": None,
+            "exit_code": None,
+            "error": None,
+            "version": None,
+            "period": [_iso(story.week(17)[0]), _iso(story.week(22)[0])],
+            "log": "09:12:04 read 31,607 rows, 8 columns\n",
+        }
+        self.job_list.append(job)
+        return job
+
+    def jobs(self, model: str | None = None) -> list[views.JobView]:
+        return [self.job(job["id"]) for job in self.job_list if model in (None, job["model"])]
+
+    def job(self, job_id: str) -> views.JobView:
+        """Return a job; every look takes it a quarter further."""
+        job: Any = next((job for job in self.job_list if job["id"] == job_id), None)
+        if job is None:
+            raise NotFoundError(f"no job {job_id!r}")
+        if job["state"] == "running":
+            job["progress"] = min(1.0, job["progress"] + 0.25)
+            job["log"] += f"09:12:09 fit {job['progress']:.0%}\n"
+            if job["progress"] >= 1.0:
+                job.update(state="succeeded", exit_code=0, version="v2", step="done", ended_at=job["created_at"])
+        return job
+
+    def cancel_job(self, job_id: str, *, actor: str = "cli") -> views.JobView:
+        job: Any = self.job(job_id)
+        job.update(state="cancelled", exit_code=-15)
+        return job
+
+    def versions(self, model: str) -> list[views.VersionView]:
+        made = self.weeks > 22 or any(job["version"] for job in self.job_list)
+        found = [self._version("v1", story.REFERENCE_MAE, 0, 9)]
+        return [self._version("v2", 6.9, 17, 22), *found] if made else found
+
+    def _version(self, name: str, error: float, first: int, last: int) -> views.VersionView:
+        gate: list[views.GateRow] = [
+            {
+                "name": "MAE",
+                "champion": 11.33,
+                "challenger": 7.29,
+                "change": -4.04,
+                "lower": -4.3,
+                "upper": -3.8,
+                "allowed": "better",
+                "verdict": "pass",
+                "unit": "min",
+            },
+            {
+                "name": "MAE, winter rows",
+                "champion": 8.77,
+                "challenger": 11.46,
+                "change": 2.69,
+                "lower": 2.1,
+                "upper": 3.2,
+                "allowed": "+1.0 at most",
+                "verdict": "warn",
+                "unit": "min",
+            },
+        ]
+        return {
+            "version": name,
+            "model": MODEL,
+            "role": "champion" if name == self.champion else "candidate" if name == "v2" else "archived",
+            "share": None,
+            "created_at": _iso(story.week(last)[0]),
+            "created_by": "demo",
+            "period": [_iso(story.week(first)[0]), _iso(story.week(last)[0])],
+            "rows": 6200 * (last - first),
+            "trainer": "sklearn",
+            "sha256": "3f9c" * 16,
+            "reference_version": 1,
+            "alert_id": "a1" if name == "v2" else None,
+            "job_id": "j1" if name == "v2" else None,
+            "gate": gate if name == "v2" else [],
+            "gate_verdict": "warned" if name == "v2" else "none",
+            "gate_sentence": "v2 is better by 4.04 min; worse on winter rows." if name == "v2" else "",
+            "holdout": [_iso(story.week(20)[0]), _iso(story.week(22)[0])] if name == "v2" else None,
+            "metrics": {"mae": error},
+            "importance": {"distance": 0.8, "dest": 0.1, "carrier": 0.05},
+        }
+
+    def deploy(
+        self, model: str, version: str, *, role: str = "champion", share: float | None = None, actor: str = "cli"
+    ) -> views.VersionView:
+        self.champion = version if role == "champion" else self.champion
+        return next(v for v in self.versions(model) if v["version"] == version)
+
+    def rollback(self, model: str, *, actor: str = "cli") -> views.VersionView:
+        if self.champion == "v1":
+            raise ConflictError("there is nothing to roll back to: v1 is the first version")
+        return self.deploy(model, "v1")
+
+    # -- care ------------------------------------------------------------------------------------------------------
+
+    def health(self) -> dict[str, Any]:
+        return {"status": "ok"}
+
+    def audit(self, limit: int = 200) -> list[dict[str, Any]]:
+        return [{"at": datetime(2013, 6, 4, tzinfo=UTC).isoformat(), "actor": "demo", "action": "apply"}][:limit]
+
+
+class FakePlayer:
+    """The demo's player: every look takes it a third further, then the year has grown."""
+
+    def __init__(self, workspace: FakeWorkspace) -> None:
+        self.workspace = workspace
+        self.target: int | None = None
+        self.looks = 0
+
+    def state(self) -> views.DemoView:
+        if self.target is not None:
+            self.looks += 1
+            if self.looks >= 3:
+                self.workspace.weeks, self.target, self.looks = self.target, None, 0
+        clock, end = story.week(self.workspace.weeks)[0], story.week(52)[0]
+        return {
+            "clock": _iso(clock),
+            "until": _iso(story.week(self.target)[0] if self.target else clock),
+            "playing": self.target is not None,
+            "progress": self.looks / 3,
+            "eta_seconds": 3.0 - self.looks if self.target else None,
+            "step": "logging a week",
+            "end": _iso(end),
+        }
+
+    def play(self, until: str) -> None:
+        at = datetime.fromisoformat(until)
+        self.target = max(i for i in range(self.workspace.weeks, 53) if story.week(i)[0] <= at)
