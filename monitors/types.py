@@ -29,10 +29,12 @@ AlertKind = Literal[
 Direction = Literal["higher_is_worse", "lower_is_worse", "both"]
 Values = NDArray[np.float64]
 
-#: (reference column without leading axes, current column with leading axes (windows,)) -> one value a window.
+#: (reference column, current column with leading axes (windows,)) -> one value a window. The reference has no leading axis,
+#: or the same as the current one (each reference window against the rest without it): write for both, by broadcasting.
 ColumnFunction = Callable[[ColumnProfile, ColumnProfile], Values]
-#: outcomes profile with leading axes (windows,) -> one value a window. The layout's columns say what is there.
-OutcomeFunction = Callable[[Profile], Values]
+#: (outcomes profile with leading axes (windows,), positive class of a binary task or None) -> one value a window. Raises
+#: :class:`KeyError` when the layout lacks a column it needs.
+OutcomeFunction = Callable[[Profile, str | None], Values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Check:
     column_function: ColumnFunction | None = None
     outcome_function: OutcomeFunction | None = None
     headline: bool = False  # performance: the metric a task is judged by first
+    title: str = ""  # what people call it; the name with spaces where left out
+
+    @property
+    def label(self) -> str:
+        """Return what people call it."""
+        return self.title or self.name.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ class Alert:
     quiet: int = 0  # windows in a row without the condition
     resolved_at: datetime | None = None
     model_version: str | None = None
+    judged_to: datetime | None = None  # end of the latest window that counted: a restated one is not counted twice
     history: tuple[AlertEvent, ...] = field(default=())
 
 

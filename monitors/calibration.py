@@ -1,0 +1,311 @@
+"""What the reference does by itself: each of its windows against the rest without it.
+
+From that come the design effect of every column, the natural-variation band of every check, and the spread of every metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from monitors.checks._cells import Values, ratio, two_sample_chi_square
+from monitors.evidence import FINEST, ColumnNull, ShareNull, location, normal_scores, sampling_divergence
+from monitors.registry import column_checks, metric_values, performance_checks
+from monitors.types import Check
+from reference_data.declaration import ModelSpec
+from reference_data.profile import M2, MEAN, ColumnProfile, Profile
+from reference_data.reference import Reference
+from reference_data.windows import WindowSpec
+
+ENOUGH = 3  # reference windows from which natural variation is measured rather than assumed
+PRIOR_SHIFT = 0.05  # assumed standard deviation between windows, in standard deviations of the column
+PRIOR_LOSS = 0.1  # assumed standard deviation between windows of a metric, relative to its scale
+PRIOR_FREEDOM = 30.0
+CAP_LOCATION, CAP_CELLS = 200.0, 30.0  # prior degrees of freedom borrowed from the other columns, at most
+SHARE_CHECKS = ("missing_share", "unseen_share", "out_of_range_share")
+JUDGED_OUTCOMES = ("label", "error given inputs", "correct")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricNull:
+    """A metric in the reference's windows. ``scale`` is what a relative loss is relative to."""
+
+    mean: float
+    sd: float
+    freedom: float
+    windows: int
+    rows: float  # harmonic mean of the labelled rows a window
+    scale: float
+    value: float  # over the whole reference
+    n: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Everything a verdict needs beside the reference itself; follows from the reference, so it need not be stored."""
+
+    window_spec: WindowSpec
+    windows: int
+    median_rows: float
+    columns: Mapping[str, ColumnNull]
+    metrics: Mapping[str, MetricNull]
+
+    @property
+    def origin(self) -> str:
+        """Say in words where thresholds come from."""
+        if self.windows >= ENOUGH:
+            return f"from the natural variation of {self.windows} reference windows"
+        held = "1 window" if self.windows == 1 else f"{self.windows} windows"
+        return (
+            f"from sampling variation and an assumed natural variation of {PRIOR_SHIFT:g} standard deviations: "
+            f"the reference holds only {held}, {ENOUGH} are needed to measure it"
+        )
+
+
+def windows_per_year(window_spec: WindowSpec) -> float:
+    """Return how many windows a year of 365.25 days has."""
+    days = {"h": 1 / 24, "d": 1.0, "w": 7.0}[window_spec.unit] * window_spec.length
+    return 365.25 / days
+
+
+def calibrate(spec: ModelSpec, reference: Reference, window_spec: WindowSpec) -> Calibration:
+    """Measure natural variation on the reference's own windows.
+
+    With fewer than three windows it cannot be measured: sampling variation plus a stated prior stand in
+    (:attr:`Calibration.origin` says so).
+    """
+    kept, inputs, outcomes = reference.windows(window_spec)
+    parts: dict[str, _Part] = {}
+    for profile, names in ((inputs, inputs.layout.names), (outcomes, JUDGED_OUTCOMES)):
+        if profile is not None:
+            rest = _without_each(profile)
+            held = [name for name in names if name in profile.layout.names]
+            parts |= {name: _Part(profile.column(name), rest.column(name)) for name in held}
+    return Calibration(
+        window_spec=window_spec,
+        windows=len(kept),
+        median_rows=float(np.median(inputs.rows)),
+        columns=_column_nulls(parts, len(kept)),
+        metrics=_metric_nulls(spec, outcomes),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One column of every reference window, and of the rest without that window."""
+
+    window: ColumnProfile
+    rest: ColumnProfile
+
+
+def _without_each(profile: Profile) -> Profile:
+    """Return, for each window, all the others merged: the merge formula of Chan et al. (1983) run backwards."""
+    total = profile.total()
+    n, n_total = profile.valid_counts().astype(np.float64), total.valid_counts().astype(np.float64)
+    left = np.maximum(n_total - n, 0.0)
+    mean, mean_total = profile.moments[..., MEAN::4], total.moments[..., MEAN::4]
+    rest_mean = np.divide(n_total * mean_total - n * mean, left, out=np.zeros_like(mean), where=left > 0)
+    between = np.divide(n * left, n_total, out=np.zeros_like(mean), where=n_total > 0) * (mean - rest_mean) ** 2
+    moments = np.broadcast_to(total.moments, profile.moments.shape).copy()
+    moments[..., MEAN::4] = rest_mean
+    moments[..., M2::4] = np.maximum(total.moments[..., M2::4] - profile.moments[..., M2::4] - between, 0.0)
+    return Profile(profile.layout, total.counts - profile.counts, moments)
+
+
+def _column_nulls(parts: Mapping[str, _Part], k: int) -> dict[str, ColumnNull]:
+    scores = {
+        name: normal_scores(part.window.cells.sum(0)) for name, part in parts.items() if part.window.entry.ordered
+    }
+    variance = {name: _score_variance(scores[name], parts[name]) for name in scores}
+    shift = {name: _location_effect(scores[name], variance[name], parts[name]) for name in scores}
+    cells = {name: _cell_effect(part) for name, part in parts.items()}
+    shift_effect, shift_freedom = moderate(shift, k - 1, CAP_LOCATION)
+    cell_effect, cell_freedom = moderate(cells, k - 1, CAP_CELLS)
+    nulls = {}
+    for name, part in parts.items():
+        rows = _harmonic(part.window.valid)
+        spread = variance.get(name, 0.0)
+        tau2 = (shift_effect.get(name, 1.0) - 1) * spread / rows
+        effect = cell_effect[name]
+        if k < ENOUGH:
+            tau2 = max(tau2 if k > 1 else 0.0, PRIOR_SHIFT**2 * spread)
+            filled = max(int((part.window.cells.sum(0) > 0).sum()) - 1, 1)
+            effect = max(effect if k > 1 else 1.0, 1 + rows * PRIOR_SHIFT**2 / filled)
+        bands = {check.name: _band(check, part, k) for check in column_checks(part.window.entry).values()}
+        nulls[name] = ColumnNull(
+            windows=k,
+            rows=rows,
+            rest=max(float(part.rest.valid.mean()), 1.0) if k > 1 else rows,
+            scores=scores.get(name),
+            score_variance=spread,
+            location_tau2=tau2,
+            location_freedom=shift_freedom.get(name, PRIOR_FREEDOM),
+            cell_effect=effect,
+            cell_freedom=cell_freedom[name],
+            divergence_excess=_divergence_excess(part) if k > 1 else 0.0,
+            shares={name: _share_null(name, part, k) for name in SHARE_CHECKS if name in bands},
+            bands=bands,
+        )
+    return nulls
+
+
+def moderate(effects: Mapping[str, float], freedom: int, cap: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Shrink the columns' design effects towards each other, as limma does with variances.
+
+    Smyth (2004), section 6.2, with median and median absolute deviation in place of mean and variance; a column beyond the
+    99 % quantile of the fitted F keeps its own (after Phipson et al. 2016). Returns effects (at least 1) and their degrees of freedom.
+    """
+    if freedom < ENOUGH - 1:
+        return {name: max(1.0, np.nan_to_num(f, nan=1.0)) for name, f in effects.items()}, dict.fromkeys(
+            effects, PRIOR_FREEDOM
+        )
+    known = {name: max(f, 1e-3) for name, f in effects.items() if np.isfinite(f)}
+    prior, borrowed = 1.0, 0.0
+    if len(known) >= 3:
+        z = np.log(list(known.values())) - special.digamma(freedom / 2) + np.log(freedom / 2)
+        centre = float(np.median(z))
+        excess = (1.4826 * float(np.median(np.abs(z - centre)))) ** 2 - float(special.polygamma(1, freedom / 2))
+        borrowed = min(2 * _trigamma_inverse(excess), cap) if excess > 0 else cap
+        prior = float(np.exp(centre + special.digamma(borrowed / 2) - np.log(borrowed / 2)))
+    outlying = special.fdtri(freedom, borrowed, 0.99) * prior if borrowed > 0 else -np.inf
+    shrunk, freedoms = {}, {}
+    for name in effects:
+        own = known.get(name)
+        if own is None:  # constant: nothing to measure, the other columns speak for it
+            shrunk[name], freedoms[name] = max(1.0, prior), max(borrowed, 1.0)
+        elif own > outlying:
+            shrunk[name], freedoms[name] = max(1.0, own), float(freedom)
+        else:
+            mixed = (borrowed * prior + freedom * own) / (borrowed + freedom)
+            shrunk[name], freedoms[name] = max(1.0, mixed), borrowed + freedom
+    return shrunk, freedoms
+
+
+def _trigamma_inverse(y: float) -> float:
+    """Solve trigamma(x) = y by Newton's method on 1 / trigamma (Smyth 2004, appendix)."""
+    if y > 1e7:
+        return float(1 / np.sqrt(y))
+    if y < 1e-6:
+        return 1 / y
+    x = 0.5 + 1 / y
+    for _ in range(50):
+        tri = float(special.polygamma(1, x))
+        step = tri * (1 - tri / y) / float(special.polygamma(2, x))
+        x += step
+        if -step / x < 1e-8:
+            break
+    return x
+
+
+def _score_variance(scores: Values, part: _Part) -> float:
+    p = np.nan_to_num(ratio(part.window.cells.sum(axis=0), part.window.valid.sum()))
+    return float((p * scores**2).sum() - (p * scores).sum() ** 2)
+
+
+def _location_effect(scores: Values, variance: float, part: _Part) -> float:
+    """Return the F ratio of the mean scores between windows; NaN where it cannot be measured."""
+    n = part.window.valid.astype(np.float64)
+    held = n > 0
+    if variance <= 1e-12 or held.sum() < 2:
+        return np.nan
+    mean, n = location(scores, part.window.cells)[held], n[held]
+    centre = (n * mean).sum() / n.sum()
+    return float((n * (mean - centre) ** 2).sum() / (len(n) - 1) / variance)
+
+
+def _cell_effect(part: _Part) -> float:
+    """Return the mean of chi-square over its degrees of freedom, each window against the rest; NaN if never defined."""
+    nominal = not part.window.entry.ordered
+    statistic, freedom = two_sample_chi_square(
+        part.rest.cells, part.window.cells, nominal=nominal, finest=None if nominal else FINEST
+    )
+    effects = ratio(np.nan_to_num(statistic), np.nan_to_num(freedom))
+    return float(np.nanmean(effects)) if np.isfinite(effects).any() else np.nan
+
+
+def _divergence_excess(part: _Part) -> float:
+    """Return by how much the squared Jensen-Shannon distance of a window exceeds what sampling gives, on average."""
+    check = column_checks()["jensen_shannon"].column_function
+    assert check is not None
+    observed = check(part.rest, part.window) ** 2
+    excess = observed - sampling_divergence(part.rest.cells, part.window.valid, part.rest.valid.astype(np.float64))
+    return max(float(np.nanmean(excess)), 0.0) if np.isfinite(excess).any() else 0.0
+
+
+def _band(check: Check, part: _Part, k: int) -> tuple[float, float]:
+    """Return the 95 % prediction band of a check over reference windows; NaN when there are too few to say."""
+    if k < ENOUGH:
+        return np.nan, np.nan
+    assert check.column_function is not None
+    values = check.column_function(part.rest, part.window)
+    values = values[np.isfinite(values)]
+    if len(values) < ENOUGH:
+        return np.nan, np.nan
+    reach = _t_quantile(0.975, len(values) - 1) * float(values.std(ddof=1)) * np.sqrt(1 + 1 / len(values))
+    low, high = max(float(values.mean()) - reach, 0.0), float(values.mean()) + reach
+    return low, min(high, 1.0) if check.unit in {"share", "distance"} else high
+
+
+def _share_null(name: str, part: _Part, k: int) -> ShareNull:
+    check = column_checks()[name].column_function
+    assert check is not None
+    whole = part.window.rows if name == "missing_share" else part.window.valid
+    share = check(part.rest, part.window) if k > 1 else np.zeros(1)
+    if name == "missing_share":
+        share = check(part.window, part.window)
+    held = np.isfinite(share) & (whole > 0)
+    if not held.any():
+        return ShareNull(0.0, 0.0, PRIOR_FREEDOM)
+    share, n = share[held], whole[held].astype(np.float64)
+    mean = float((share * n).sum() / n.sum())
+    if len(n) < ENOUGH:
+        return ShareNull(mean, 0.0, PRIOR_FREEDOM)
+    spread = float((n * (share - mean) ** 2).sum() / (len(n) - 1))
+    tau2 = max(spread - mean * (1 - mean), 0.0) / _harmonic(n)
+    return ShareNull(mean, tau2, float(len(n) - 1) if tau2 > 0 else PRIOR_FREEDOM)
+
+
+def _metric_nulls(spec: ModelSpec, outcomes: Profile | None) -> dict[str, MetricNull]:
+    if outcomes is None:
+        return {}
+    total = outcomes.total()
+    nulls = {}
+    for name, check in performance_checks(spec, outcomes.layout).items():
+        values = metric_values(spec, check, outcomes)
+        held = np.isfinite(values)
+        if not held.any():
+            continue
+        values, rows = values[held], _harmonic(outcomes.rows[held])
+        mean, k = float(values.mean()), len(values)
+        scale = _scale(check, mean, total)
+        if k >= ENOUGH:
+            sd, freedom = float(values.std(ddof=1)), float(k - 1)
+        else:
+            row_sd = np.sqrt(max(mean * (1 - mean), 0.0)) if check.unit == "share" else scale
+            sd, freedom = float(np.hypot(row_sd / np.sqrt(rows), PRIOR_LOSS * scale)), PRIOR_FREEDOM
+        whole = float(metric_values(spec, check, total))
+        nulls[name] = MetricNull(mean, sd, freedom, k, rows, scale, whole, int(total.rows))
+    return nulls
+
+
+def _scale(check: Check, mean: float, total: Profile) -> float:
+    """Return what a loss is relative to: the metric, its distance from 1 where higher is better, for a bias the error."""
+    if check.direction == "lower_is_worse":
+        return max(1 - mean, 0.1)
+    if check.direction == "both" and "absolute error" in total.layout.names:
+        error = total.column("absolute error")
+        return float(np.asarray(error.mean)) if error.valid > 0 else abs(mean)
+    return abs(mean)
+
+
+def _harmonic(n: Values | np.typing.NDArray[np.int64]) -> float:
+    held = np.asarray(n, dtype=np.float64)
+    held = held[held > 0]
+    return float(len(held) / (1 / held).sum()) if len(held) else 1.0
+
+
+def _t_quantile(p: float, freedom: float) -> float:
+    return float(special.stdtrit(freedom, p))

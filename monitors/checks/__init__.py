@@ -1,0 +1,1 @@
+"""Checks of one column against its reference: one file each, found by scanning."""

@@ -1,0 +1,38 @@
+"""Population stability index."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitors.checks._cells import ratio
+from monitors.types import Check, Values
+from reference_data.profile import ColumnProfile
+
+
+def psi(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return the sum over cells of (q - p) ln(q / p), in nats.
+
+    So that an empty cell does not make it infinite, half a row is added to every cell that either side fills, and none to
+    cells that are empty on both. NaN where either side has no value in a cell.
+    """
+    left, right = np.broadcast_arrays(reference.cells.astype(np.float64), current.cells.astype(np.float64))
+    filled = (left + right) > 0
+    empty = (left.sum(axis=-1) == 0) | (right.sum(axis=-1) == 0)
+    left, right = np.where(filled, left + 0.5, 0.0), np.where(filled, right + 0.5, 0.0)
+    p, q = ratio(left, left.sum(axis=-1, keepdims=True)), ratio(right, right.sum(axis=-1, keepdims=True))
+    log = np.log(np.where(filled, q, 1.0)) - np.log(np.where(filled, p, 1.0))
+    index = np.where(filled, (q - p) * log, 0.0).sum(axis=-1)
+    return np.asarray(np.where(empty, np.nan, index))
+
+
+CHECK = Check(
+    name="psi",
+    scope="column",
+    kinds=frozenset({"ordered", "nominal"}),
+    unit="nats",
+    direction="higher_is_worse",
+    summary="Population stability index: the symmetric information difference between two distributions.",
+    citation="Yurdakul (2018), Statistical properties of the population stability index, Western Michigan University.",
+    column_function=psi,
+    title="Population stability index",
+)

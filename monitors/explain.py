@@ -1,0 +1,136 @@
+"""Readings in words: what moved, by how much, and what is usual. Three significant digits, a unit, a true minus."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from monitors.types import Check
+from reference_data.profile import ColumnProfile
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float, unit: str = "") -> str:
+    """Return three significant digits with the unit; shares as per cent; "unknown" for what cannot be said."""
+    if not math.isfinite(value):
+        return "unknown"
+    if unit == "share":
+        return f"{number(100 * value)} %"
+    text = _three(abs(value)) + (f" {unit}" if unit and unit not in _SILENT else "")
+    return f"{MINUS}{text}" if value < 0 and text.strip("0. ") else text
+
+
+_SILENT = frozenset({"distance", "statistic"})
+
+
+def _three(value: float) -> str:
+    if value >= 1e6 or 0 < value < 1e-4:
+        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e").replace("e-", f"e{MINUS}").replace("e+", "e")
+    if value >= 1000:
+        return f"{value:,.0f}"
+    if value == 0:
+        return "0"
+    digits = max(2 - math.floor(math.log10(value)), 0)
+    text = f"{value:.{digits}f}"
+    # 9.996 rounds to 10.00: one digit too many
+    return f"{value:.{max(digits - 1, 0)}f}" if len(text.replace(".", "").lstrip("0")) > 3 else text
+
+
+def sentence_case(text: str) -> str:
+    """Return ``text`` with its first letter in upper case and the rest untouched."""
+    return text[:1].upper() + text[1:]
+
+
+class Movement:
+    """Says in which direction a column went, window by window; arrays are worked out once."""
+
+    def __init__(self, reference: ColumnProfile, current: ColumnProfile) -> None:
+        self.name = reference.entry.column.name
+        self.unit = reference.entry.column.unit or ""
+        self._labels = reference.entry.bins.labels
+        self._means: list[float] | None = None
+        if reference.mean is not None and current.mean is not None and reference.entry.column.type == "numeric":
+            self._mean, self._means = float(reference.mean), np.asarray(current.mean).tolist()
+        before = reference.cells / max(int(reference.valid), 1)
+        now = current.cells / np.maximum(current.valid, 1)[..., None]
+        self._cell = np.abs(now - before).argmax(axis=-1)
+        index = np.arange(len(self._cell))
+        self._before, self._now = before[self._cell].tolist(), now[index, self._cell].tolist()
+
+    def text(self, window: int) -> str:
+        """Return what moved most: the mean of a number, or the share of one category."""
+        if self._means is not None:
+            gap = self._means[window] - self._mean
+            if number(self._means[window]) != number(self._mean):
+                way = "higher" if gap > 0 else "lower"
+                return (
+                    f"{self.name} is {number(abs(gap), self.unit)} {way} on average "
+                    f"({number(self._means[window])} against {number(self._mean)})"
+                )
+        label = self._labels[self._cell[window]]
+        way = "rose" if self._now[window] > self._before[window] else "fell"
+        shares = f"{number(self._before[window], 'share')} to {number(self._now[window], 'share')}"
+        if self._means is not None or label.startswith("("):
+            return f"the share of {self.name} in {label} {way} from {shares}"
+        return f"the share of {self.name} = {label} {way} from {shares}"
+
+
+def drifted(movement: Movement, window: int, value: float, threshold: float, leaning: float | None) -> str:
+    """Say that a column drifted, and how much the model leans on it."""
+    weight = "" if leaning is None else f" It carries {number(leaning, 'share')} of the model's importance."
+    return (
+        f"{sentence_case(movement.text(window))}; distance {number(value)}, "
+        f"where up to {number(threshold)} is taken as usual.{weight}"
+    )
+
+
+def steady(name: str, value: float, threshold: float, *, significant: bool, material: bool) -> str:
+    """Say that a column is within its limits, or which one of the two gates it passed."""
+    if significant and not material:
+        return f"{name} moved, but too little to matter: distance {number(value)}, up to {number(threshold)} is usual."
+    if material:
+        return f"{name} looks different (distance {number(value)}), but so few rows could show that by chance."
+    return f"{name} is as in the reference: distance {number(value)}, up to {number(threshold)} is usual."
+
+
+def measured(check: Check, name: str, value: float, low: float, high: float) -> str:
+    """State a check beside the deciding one."""
+    usual = f"; {number(low, check.unit)} to {number(high, check.unit)} is usual" if math.isfinite(high) else ""
+    return f"{check.label} of {name}: {number(value, check.unit)}{usual}."
+
+
+_SHARE_WORDS = {
+    "missing_share": "have no value of {}",
+    "unseen_share": "hold a category of {} that the reference never held",
+    "out_of_range_share": "hold a value of {} outside the reference's range",
+}
+
+
+def share(check: str, name: str, value: float, reference: float, *, broken: bool) -> str:
+    """Say how many rows miss a value, hold a new category or lie outside the range."""
+    words = _SHARE_WORDS.get(check, check.replace("_", " ") + " of {}").format(name)
+    against = f", against {number(reference, 'share')} in the reference"
+    return f"{number(value, 'share')} of rows {words}{against if broken or value != reference else ', as in the reference'}."
+
+
+def performance(check: Check, value: float, reference: float, threshold: float, *, worse: bool) -> str:
+    """Say how well the model did, against the reference and against what would be taken as harm."""
+    stated = f"{check.label} {number(value, check.unit)} against {number(reference)} in the reference"
+    if check.unit == "share":
+        stated = f"{check.label} {number(value, 'share')} against {number(reference, 'share')} in the reference"
+    limit = number(threshold, check.unit)
+    return (
+        f"{stated}: worse than {limit}, the limit of usual." if worse else f"{stated}; the limit of usual is {limit}."
+    )
+
+
+def too_few(rows: int, least: int, what: str) -> str:
+    """Say that there are rows, but not enough of them."""
+    return f"{rows:,} {'row is' if rows == 1 else 'rows are'} too few to judge {what}; {least:,} are needed."
+
+
+def low_coverage(coverage: float, what: str) -> str:
+    """Say that most labels are still out."""
+    return f"Labels have arrived for {number(coverage, 'share')} of rows; half of them are needed to judge {what}."

@@ -1,0 +1,76 @@
+"""Which checks and metrics there are, and which apply to a column or a model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from monitors.types import Check, Values
+from reference_data.declaration import ModelSpec
+from reference_data.plugins import discover
+from reference_data.profile import BinnedColumn, Layout, Profile
+
+DECIDING = "jensen_shannon"  # the check whose reading carries a column's verdict
+
+
+def column_checks(entry: BinnedColumn | None = None) -> dict[str, Check]:
+    """Return the column checks by name, all of them or those that apply to a column's cells."""
+    found: dict[str, Check] = discover("monitors.checks", "CHECK")
+    return {name: check for name, check in found.items() if entry is None or entry.bins.kind in check.kinds}
+
+
+def performance_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:
+    """Return the metrics that a model's task has and its outcomes allow, by name; ``label`` units are spelled out."""
+    if layout is None:
+        return {}
+    found: dict[str, Check] = discover("monitors.metrics", "CHECK")
+    unit = label_unit(spec, layout)
+    return {
+        name: replace(check, unit=unit if check.unit == "label" else check.unit)
+        for name, check in found.items()
+        if spec.task in check.kinds and _computable(check, layout)
+    }
+
+
+def headline_check(spec: ModelSpec, layout: Layout | None) -> Check | None:
+    """Return the metric a model is judged by: of the task's headline metrics that can be computed, the most specific.
+
+    Regression: ``mae``; binary: ``roc_auc`` with scores, else ``accuracy``; multiclass: ``accuracy``; None without labels.
+    """
+    able = [check for check in performance_checks(spec, layout).values() if check.headline]
+    return min(able, key=lambda check: (len(check.kinds), check.name), default=None)
+
+
+def metric_values(spec: ModelSpec, check: Check, outcomes: Profile) -> Values:
+    """Return a metric for each profile along the leading axes; NaN where there are no rows."""
+    assert check.outcome_function is not None
+    return np.asarray(check.outcome_function(outcomes, positive_class(spec, outcomes.layout)), dtype=np.float64)
+
+
+def positive_class(spec: ModelSpec, layout: Layout) -> str | None:
+    """Return the positive class of a binary task (declared, else the last in alphabetical order), None for other tasks."""
+    if spec.task != "binary":
+        return None
+    if spec.positive is not None or "label" not in layout.names:
+        return spec.positive
+    return max(layout.entry("label").bins.categories, default=None)
+
+
+def label_unit(spec: ModelSpec, layout: Layout | None) -> str:
+    """Return the unit of the label, "" when none is declared."""
+    declared = spec.units.get(spec.label or "", spec.units.get("label", ""))
+    if declared or layout is None or "label" not in layout.names:
+        return declared
+    return layout.entry("label").column.unit or ""
+
+
+@lru_cache(maxsize=256)
+def _computable(check: Check, layout: Layout) -> bool:
+    assert check.outcome_function is not None
+    try:
+        check.outcome_function(layout.empty(1), None)
+    except KeyError:
+        return False
+    return True
