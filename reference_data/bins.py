@@ -15,7 +15,8 @@ class Bins:
 
     ``ordered``: ``edges`` are ascending and upper-inclusive, so there are ``len(edges) + 1`` cells: cell 0 holds what
     lies below the reference's minimum, the last cell what lies above its maximum (both empty in the reference itself).
-    ``display`` is the subset of ``edges`` that bounds the evenly spaced bars of a histogram.
+    ``display`` is the subset of ``edges`` that bounds the evenly spaced bars of a histogram; it is the same as ``edges`` if
+    the reference held so few distinct values that each has its own cell, whose upper edge is the value.
 
     ``nominal``: one cell for each of ``categories`` (most frequent first), then ``other`` and ``unseen``. ``known``
     are the values the reference held that are not listed; ``known_complete`` is False when there were too many to keep,
@@ -33,6 +34,11 @@ class Bins:
     def size(self) -> int:
         """Number of cells."""
         return len(self.edges) + 1 if self.kind == "ordered" else len(self.categories) + 2
+
+    @property
+    def discrete(self) -> bool:
+        """Whether each distinct value of an ordered column has its own cell."""
+        return self.kind == "ordered" and bool(self.edges) and self.display == self.edges
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -30,7 +30,16 @@ Moments = NDArray[np.float64]
 #: 1e-15 as scikit-learn does); ``confusion`` = "label → prediction"; ``score_positive`` and ``score_negative`` = the
 #: score of rows whose label is, or is not, the positive class (missing otherwise).
 Derivation = Literal[
-    "value", "length", "epoch", "error", "abs_error", "correct", "log_loss", "confusion", "score_positive", "score_negative"
+    "value",
+    "length",
+    "epoch",
+    "error",
+    "abs_error",
+    "correct",
+    "log_loss",
+    "confusion",
+    "score_positive",
+    "score_negative",
 ]
 
 #: Names of the columns that are not a model's own inputs. A model may not declare an input of one of these names.
@@ -224,8 +233,9 @@ class Profile:
         mean, m2 = self.moments[..., MEAN::4], self.moments[..., M2::4]
         weight = n.sum(axis=0)
         safe = np.where(weight > 0, weight, 1.0)
-        merged_mean = (n * mean).sum(axis=0) / safe
-        merged_m2 = m2.sum(axis=0) + (n * (mean - merged_mean) ** 2).sum(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # values near 1e308 have no finite second moment
+            merged_mean = (n * mean).sum(axis=0) / safe
+            merged_m2 = m2.sum(axis=0) + (n * (mean - merged_mean) ** 2).sum(axis=0)
         moments = np.empty(self.moments.shape[1:])
         moments[..., MEAN::4] = merged_mean
         moments[..., M2::4] = merged_m2

@@ -1,0 +1,338 @@
+"""Profiles of buckets, kept beside the rows, and profiled again when their bucket gets dirty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from reference_data.declaration import ModelSpec
+from reference_data.profile import BinnedColumn, Layout, Profile
+from reference_data.reference import Reference
+from reference_data.windows import Window, WindowSpec
+from storage.buckets import aware, bucket_sql, bucket_start, naive
+from storage.derived import Expressions, compile_value
+from storage.names import literal, number, quote
+from storage.profiler import profile_rows
+
+Part = Literal["inputs", "outcomes"]
+
+_TIME, _VERSION, _ROLE = "_event_time", "coalesce(_model_version, '')", "coalesce(_role, 'serving')"
+_MAX_RUNS = 64  # stretches of buckets that are named one by one; beyond, the gaps are profiled too and dropped
+
+
+class BucketKey(NamedTuple):
+    """Whose rows a stored profile sums up: those of one bucket, model version and role."""
+
+    start: datetime
+    end: datetime
+    model_version: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Fresh profiles of some buckets, not yet stored."""
+
+    model: str
+    reference_version: int
+    part: Part
+    buckets: tuple[Window, ...]
+    seen: dict[datetime, int]  # latest write known before the rows were read
+    keys: tuple[tuple[str | None, BucketKey], ...]  # segment and key of each profile
+    profile: Profile
+
+
+# -- dirty buckets -----------------------------------------------------------------------------------------------------
+def mark_dirty(con: duckdb.DuckDBPyConnection, model: str, part: Part, buckets: Iterable[datetime], seq: int) -> None:
+    """Record that write number ``seq`` (growing) touched the buckets that start at these (aware) times."""
+    starts = [naive(bucket) for bucket in set(buckets)]
+    if starts:
+        con.execute(
+            "INSERT INTO dirty SELECT ?, ?, unnest(?::TIMESTAMP[]), ?",
+            [model, part, starts, seq],
+        )
+
+
+def dirty_buckets(
+    con: duckdb.DuckDBPyConnection, model: str, part: Part, before: datetime | None = None
+) -> list[datetime]:
+    """Return the starts of the dirty buckets in order, only those that begin before ``before`` if it is given."""
+    sql = "SELECT DISTINCT bucket FROM dirty WHERE model = ? AND part = ? AND bucket < coalesce(?, 'infinity'::TIMESTAMP) ORDER BY 1"
+    rows = con.execute(sql, [model, part, None if before is None else naive(before)]).fetchall()
+    return [aware(row[0]) for row in rows]
+
+
+def missing_buckets(
+    con: duckdb.DuckDBPyConnection, model: str, reference_version: int, part: Part, buckets: Iterable[datetime]
+) -> list[datetime]:
+    """Return those of ``buckets`` that were never profiled for this reference version, in order."""
+    sql = "SELECT bucket FROM profiled WHERE model = ? AND reference_version = ? AND part = ?"
+    done = {aware(row[0]) for row in con.execute(sql, [model, reference_version, part]).fetchall()}
+    return sorted(set(buckets) - done)
+
+
+# -- measuring and saving ----------------------------------------------------------------------------------------------
+def refresh(
+    con: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    reference: Reference,
+    relation: str,
+    expressions: Expressions,
+    buckets: Iterable[datetime],
+    part: Part,
+    now: datetime,
+    positive: str | None = None,
+) -> int:
+    """Profile buckets and store the result: :func:`measure`, then :func:`save`, on one connection inside a transaction.
+
+    Returns the number of profiles stored. To keep the writer free meanwhile, measure with a reader and hand :func:`save` to the writer.
+    """
+    return save(con, measure(con, spec, reference, relation, expressions, buckets, part, positive), now)
+
+
+def measure(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    reference: Reference,
+    relation: str,
+    expressions: Expressions,
+    buckets: Iterable[datetime],
+    part: Part,
+    positive: str | None = None,
+) -> Measured:
+    """Profile the rows of ``buckets`` (aware starts) by model version and role; of outcomes, each segment's too.
+
+    ``relation`` is a sub-select of the log with ``_event_time``, ``_model_version`` and ``_role`` (for outcomes joined with its labels);
+    ``expressions`` name the inputs and outcomes in it. Raises :class:`ValueError` for outcomes of a reference without labels.
+    """
+    layout = _layout(reference, part)
+    every = WindowSpec.parse(spec.monitor.window, spec.timezone).bucket
+    wanted = tuple(sorted({every.containing(bucket) for bucket in buckets}))
+    seen = _seen(cursor, spec.name, reference.version, part)
+    seen = {window.start: seen.get(window.start, 0) for window in wanted}  # before any row is read
+    bucket, inside = bucket_sql(_covering(wanted, every), _TIME)
+    ends = {window.start: window.end for window in wanted}
+    source = _Rows(relation, expressions, (bucket, _VERSION, _ROLE), inside)
+    found: list[tuple[str | None, list[tuple[Any, ...]], Profile]] = []
+    if part == "inputs":
+        found.append((None, *source.profile(cursor, layout, positive)))
+    elif wanted:
+        segments = [_segment(reference.inputs.layout.entry(name), expressions) for name in spec.segments]
+        found = _outcomes(cursor, source, layout, positive, [s for s in segments if s is not None])
+    keys: list[tuple[str | None, BucketKey]] = []
+    counts, moments = [np.zeros((0, layout.n_counts), np.int64)], [np.zeros((0, layout.n_moments))]
+    for name, groups, profile in found:
+        starts = [bucket_start(group[0]) for group in groups]
+        kept = [index for index, start in enumerate(starts) if start in ends]
+        for index in kept:
+            _, version, role, *value = groups[index]
+            segment = None if name is None else segment_text(name, value[0])
+            keys.append((segment, BucketKey(starts[index], ends[starts[index]], version, role)))
+        counts.append(profile.counts[kept])
+        moments.append(profile.moments[kept])
+    stacked = Profile(layout, np.concatenate(counts), np.concatenate(moments))
+    return Measured(spec.name, reference.version, part, wanted, seen, tuple(keys), stacked)
+
+
+def save(con: duckdb.DuckDBPyConnection, measured: Measured, now: datetime) -> int:
+    """Replace the stored profiles of the measured buckets and clear the dirty marks that were seen; returns profiles stored.
+
+    Call it inside a transaction. A bucket that a later measurement has stored meanwhile is left as it is.
+    """
+    identity = (measured.model, measured.reference_version, measured.part)
+    stored = _stored(con, *identity)
+    fresh = [w for w in measured.buckets if stored.get(w.start, -1) <= measured.seen[w.start]]
+    if not fresh:
+        return 0
+    starts = [naive(window.start) for window in fresh]
+    seqs = [measured.seen[window.start] for window in fresh]
+    for table in ("profile", "profiled"):
+        con.execute(
+            f"DELETE FROM {table} WHERE model = ? AND reference_version = ? AND part = ? "
+            "AND bucket IN (SELECT unnest(?::TIMESTAMP[]))",
+            [*identity, starts],
+        )
+    con.execute(
+        "INSERT INTO profiled SELECT ?, ?, ?, unnest(?::TIMESTAMP[]), unnest(?::BIGINT[]), ?",
+        [*identity, starts, seqs, naive(now)],
+    )
+    con.execute(
+        "DELETE FROM dirty WHERE model = ? AND part = ? AND EXISTS (SELECT 1 FROM "
+        "(SELECT unnest(?::TIMESTAMP[]) AS bucket, unnest(?::BIGINT[]) AS seq) s WHERE s.bucket = dirty.bucket AND dirty.seq <= s.seq)",
+        [measured.model, measured.part, starts, seqs],
+    )
+    begins = {window.start for window in fresh}
+    return _insert(con, measured, [i for i, (_, key) in enumerate(measured.keys) if key.start in begins], now)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+def load(
+    con: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    model: str,
+    reference_version: int,
+    part: Part,
+    since: datetime,
+    until: datetime,
+    *,
+    segment: str | None = None,
+) -> tuple[list[BucketKey], Profile]:
+    """Return the stored profiles of the buckets that begin in [since, until), ordered by bucket, version and role.
+
+    ``segment`` is ``column=value`` (see :func:`segment_text`), None for all rows. The profile has one leading axis over the keys.
+    Raises :class:`ValueError` if what is stored does not fit ``layout``.
+    """
+    table = con.sql(
+        "SELECT bucket, bucket_end, model_version, role, counts, moments FROM profile "
+        "WHERE model = $m AND reference_version = $r AND part = $p AND segment IS NOT DISTINCT FROM $s::VARCHAR "
+        "AND bucket >= $a AND bucket < $b ORDER BY bucket, model_version, role",
+        params={"m": model, "r": reference_version, "p": part, "s": segment, "a": naive(since), "b": naive(until)},
+    ).to_arrow_table()
+    columns = [table[name].to_pylist() for name in ("bucket", "bucket_end", "model_version", "role")]
+    keys = [BucketKey(aware(a), aware(b), version, role) for a, b, version, role in zip(*columns, strict=True)]
+    counts = _matrix(table["counts"], len(keys), layout.n_counts, np.int64)
+    moments = _matrix(table["moments"], len(keys), layout.n_moments, np.float64)
+    return keys, Profile(layout, counts, moments)
+
+
+def segments(con: duckdb.DuckDBPyConnection, model: str, reference_version: int) -> list[str]:
+    """Return the segments that profiles are stored for, in order."""
+    sql = "SELECT DISTINCT segment FROM profile WHERE model = ? AND reference_version = ? AND segment IS NOT NULL ORDER BY 1"
+    return [row[0] for row in con.execute(sql, [model, reference_version]).fetchall()]
+
+
+def segment_text(column: str, value: str) -> str:
+    """Return the name of a segment: ``carrier=UA``."""
+    return f"{column}={value}"
+
+
+# -- helpers -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Where rows come from, and their group: bucket, model version, role."""
+
+    relation: str
+    expressions: Expressions
+    group: tuple[str, ...]
+    where: str | None
+
+    def profile(
+        self, cursor: duckdb.DuckDBPyConnection, layout: Layout, positive: str | None
+    ) -> tuple[list[tuple[Any, ...]], Profile]:
+        return profile_rows(
+            cursor, self.relation, self.expressions, layout, group=self.group, positive=positive, where=self.where
+        )
+
+
+def _layout(reference: Reference, part: Part) -> Layout:
+    profile = reference.inputs if part == "inputs" else reference.outcomes
+    if profile is None:
+        raise ValueError(
+            f"reference {reference.version} of model {reference.model!r} has no labels, so it has no outcomes to hold "
+            "against; freeze a reference from labelled rows"
+        )
+    return profile.layout
+
+
+def _covering(wanted: tuple[Window, ...], every: WindowSpec) -> Sequence[Window]:
+    gaps = sum(one.end != two.start for one, two in pairwise(wanted))
+    return wanted if gaps < _MAX_RUNS else list(every.between(wanted[0].start, wanted[-1].end))
+
+
+def _stored(con: duckdb.DuckDBPyConnection, model: str, version: int, part: Part) -> dict[datetime, int]:
+    sql = "SELECT bucket, seq FROM profiled WHERE model = ? AND reference_version = ? AND part = ?"
+    return {aware(bucket): seq for bucket, seq in con.execute(sql, [model, version, part]).fetchall()}
+
+
+def _seen(con: duckdb.DuckDBPyConnection, model: str, version: int, part: Part) -> dict[datetime, int]:
+    sql = "SELECT bucket, max(seq) FROM dirty WHERE model = ? AND part = ? GROUP BY bucket"
+    marks = {aware(bucket): seq for bucket, seq in con.execute(sql, [model, part]).fetchall()}
+    stored = _stored(con, model, version, part)
+    return {bucket: max(marks.get(bucket, 0), stored.get(bucket, 0)) for bucket in marks.keys() | stored.keys()}
+
+
+def _segment(entry: BinnedColumn, expressions: Expressions) -> tuple[str, str] | None:
+    """Return a segment column's name and the SQL of its value, NULL beyond the listed values; None if it has too many to list."""
+    value, bins = compile_value(entry, expressions), entry.bins
+    if entry.ordered:
+        if not bins.discrete:
+            return None
+        cases = " ".join(f"WHEN {value} = {number(edge)} THEN {literal(f'{edge:g}')}" for edge in bins.edges[1:])
+        return entry.column.name, f"CASE {cases} END"
+    listed = ", ".join(map(literal, bins.categories)) or "NULL"
+    return entry.column.name, f"CASE WHEN {value} IN ({listed}) THEN {value} END"
+
+
+def _outcomes(
+    cursor: duckdb.DuckDBPyConnection,
+    source: _Rows,
+    layout: Layout,
+    positive: str | None,
+    segments: Sequence[tuple[str, str]],
+) -> list[tuple[str | None, list[tuple[Any, ...]], Profile]]:
+    """Profile all rows, then by each segment column, from one reading of the join of log and labels."""
+    kept = [name for name in ("prediction", "label", "score", "scores") if name in source.expressions]
+    fields = [f"{sql} AS g{i}" for i, sql in enumerate(source.group)]
+    fields += [f"{source.expressions[name]} AS e{i}" for i, name in enumerate(kept)]
+    fields += [f"{sql} AS s{i}" for i, (_, sql) in enumerate(segments)]
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE outcome_rows AS SELECT {', '.join(fields)} FROM ({source.relation}) AS r WHERE {source.where}"
+    )
+    expressions = {name: quote(f"e{i}") for i, name in enumerate(kept)}
+    group = tuple(f"g{i}" for i in range(len(source.group)))
+    whole = _Rows("SELECT * FROM outcome_rows", expressions, group, None)
+    found: list[tuple[str | None, list[tuple[Any, ...]], Profile]] = [(None, *whole.profile(cursor, layout, positive))]
+    for i, (name, _) in enumerate(segments):
+        part = _Rows(whole.relation, expressions, (*group, f"s{i}"), f"s{i} IS NOT NULL")
+        found.append((name, *part.profile(cursor, layout, positive)))
+    cursor.execute("DROP TABLE temp.outcome_rows")
+    return found
+
+
+def _insert(con: duckdb.DuckDBPyConnection, measured: Measured, rows: list[int], now: datetime) -> int:
+    keys = [measured.keys[index] for index in rows]
+    profile = measured.profile[rows]
+    table = pa.table(
+        {
+            "model_version": pa.array([key.model_version for _, key in keys], pa.string()),
+            "role": pa.array([key.role for _, key in keys], pa.string()),
+            "segment": pa.array([segment for segment, _ in keys], pa.string()),
+            "bucket": pa.array([naive(key.start) for _, key in keys], pa.timestamp("us")),
+            "bucket_end": pa.array([naive(key.end) for _, key in keys], pa.timestamp("us")),
+            "n_rows": pa.array(profile.rows, pa.int64()),
+            "counts": _lists(profile.counts, pa.uint32()),
+            "moments": _lists(profile.moments, pa.float64()),
+        }
+    )
+    con.register("fresh_profiles", table)
+    con.execute(
+        "INSERT INTO profile SELECT ?, ?, model_version, role, segment, ?, bucket, bucket_end, n_rows, counts, moments, ? "
+        "FROM fresh_profiles",
+        [measured.model, measured.reference_version, measured.part, naive(now)],
+    )
+    con.unregister("fresh_profiles")
+    return len(rows)
+
+
+def _lists(matrix: np.ndarray[Any, Any], kind: pa.DataType) -> pa.ListArray:
+    rows, width = matrix.shape
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(width))
+    return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1), kind))
+
+
+def _matrix(lists: pa.ChunkedArray, rows: int, width: int, kind: type[np.generic]) -> np.ndarray[Any, Any]:
+    flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in lists.chunks]
+    values = np.concatenate(flat) if flat else np.zeros(0)
+    if values.size != rows * width:
+        raise ValueError(
+            f"stored profiles hold {values.size} numbers where {rows} of {width} were expected: they belong to another "
+            "reference version; profile the buckets again"
+        )
+    return values.astype(kind).reshape(rows, width)
