@@ -1,0 +1,93 @@
+"""``run``, ``readings``, ``alerts``, ``ack``: what was found."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from service.cli.data import ModelArgument
+from service.cli.session import FOUND, Session, SinceOption, UntilOption, command, table
+
+OptionalModel = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="One model [default: all].")]
+
+
+class FailOn(StrEnum):
+    """Severities that can decide the exit code."""
+
+    warning = "warning"
+    page = "page"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, "run")(run)
+    command(app, "readings")(readings)
+    command(app, "alerts")(alerts)
+    command(app, "ack")(ack)
+
+
+def run(session: Session, model: OptionalModel = None, since: SinceOption = None, until: UntilOption = None) -> None:
+    """Compute every window that is due: closed, or dirty because data came late."""
+    with session.workspace() as workspace:
+        done = workspace.run(model, since=since, until=until)
+    rows = [{**view, "opened": len(view["alerts_opened"]), "resolved": len(view["alerts_resolved"])} for view in done]
+    columns = {
+        "model": "model", "windows": "windows", "readings": "readings", "opened": "alerts opened", "resolved": "resolved", "seconds": "seconds",
+    }  # fmt: skip
+    session.show(done, lambda: table(rows, columns, "no models yet; declare one with `driftdeck apply FILE`"))
+
+
+def readings(
+    session: Session,
+    model: ModelArgument,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    check: Annotated[str | None, typer.Option("--check", help="This check only.")] = None,
+    column: Annotated[str | None, typer.Option("--column", help="This column only.")] = None,
+    verdict: Annotated[str | None, typer.Option("--verdict", help="This verdict only.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100_000,
+) -> None:
+    """List readings: what each check found in each window."""
+    with session.workspace() as workspace:
+        found = workspace.readings(
+            model, since=since, until=until, check=check, column=column, verdict=verdict, limit=limit
+        )
+    columns = {
+        "window_start": "window", "check": "check", "column": "column", "segment": "segment", "value": "value",
+        "threshold": "threshold", "n": "rows", "verdict": "verdict",
+    }  # fmt: skip
+    session.show(found, lambda: table(found, columns, f"no readings; compute them with `driftdeck run {model}`"))
+
+
+def alerts(
+    session: Session,
+    model: OptionalModel = None,
+    state: Annotated[str | None, typer.Option("--state", help="In this state only.")] = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option("--fail-on", help="Exit with 3 when an open alert is at least so severe.")
+    ] = None,
+) -> None:
+    """List alerts, firing first."""
+    with session.workspace() as workspace:
+        found = workspace.alerts(model, state=state)
+    columns = {
+        "id": "id", "severity": "severity", "state": "state", "kind": "kind", "model": "model",
+        "window_start": "since", "headline": "what",
+    }  # fmt: skip
+    session.show(found, lambda: table(found, columns, "no alerts"))
+    severe = {"page"} if fail_on is FailOn.page else {"page", "warning"}
+    if fail_on and any(alert["severity"] in severe and alert["state"] != "resolved" for alert in found):
+        raise typer.Exit(FOUND)
+
+
+def ack(
+    session: Session,
+    alert_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the alert.")],
+    comment: Annotated[str, typer.Option("--comment", help="Kept with the alert.")] = "",
+) -> None:
+    """Acknowledge an alert; evaluation goes on beneath."""
+    with session.workspace() as workspace:
+        alert = workspace.acknowledge(alert_id, comment=comment)
+    session.show(alert, lambda: f"{alert['id']} is {alert['state']}: {alert['headline']}")

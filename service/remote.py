@@ -1,0 +1,264 @@
+"""The workspace of another process, spoken to over HTTP: what the command line needs, with the same errors in the same words."""
+
+from __future__ import annotations
+
+import io
+import os
+import urllib.parse
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, cast
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from service import views
+from service.workspace import ConflictError, NotFoundError, WorkspaceError
+from storage.files import iter_batches, read_table
+
+_PARQUET = {"content-type": "application/vnd.apache.parquet"}
+_PAGE = 10_000
+_TIMEOUT = httpx.Timeout(600.0, connect=5.0)  # a run over a long history answers when it is done
+_ERRORS: dict[int, type[WorkspaceError]] = {404: NotFoundError, 409: ConflictError}
+
+
+class RemoteWorkspace:
+    """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
+
+    def __init__(self, url: str, *, secret: str | None = None) -> None:
+        headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+        self._url = url
+        # what HTTP_PROXY says has no say between two processes of one machine
+        self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
+
+    # -- declare -------------------------------------------------------------------------------------------------------
+    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
+        del actor  # the owner knows who calls
+        answer = self._call("POST", "/apply", content=toml_text.encode(), headers={"content-type": "application/toml"})
+        return cast("dict[str, list[str]]", answer.json())
+
+    def export(self) -> str:
+        return self._call("GET", "/declaration").text
+
+    def models(self) -> list[views.ModelView]:
+        return cast("list[views.ModelView]", self._all("/models"))
+
+    def model(self, name: str) -> views.ModelView:
+        return cast("views.ModelView", self._call("GET", f"/models/{_part(name)}").json())
+
+    def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
+        del actor
+        path, query = f"/models/{_part(model)}/references", {} if version is None else {"version": version}
+        if isinstance(data, tuple):
+            answer = self._call("POST", path, params=query, json={"window": [str(end) for end in data]})
+        else:
+            table = pa.concat_tables(_tables(data, whole=True), promote_options="permissive")
+            answer = self._call("POST", path, params=query, content=_parquet(table), headers=_PARQUET)
+        return cast("dict[str, Any]", answer.json())
+
+    # -- data in -------------------------------------------------------------------------------------------------------
+    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
+        return self._append(f"/models/{_part(model)}/logs", data, key)
+
+    def label(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
+        return self._append(f"/models/{_part(model)}/labels", data, key)
+
+    def _append(self, path: str, data: object, key: str | None) -> views.AppendView:
+        """Send batch by batch; the key names each, so that sending a file again after an error doubles nothing."""
+        total = views.AppendView(accepted=0, duplicates=0, rejected=[])
+        sent, key = 0, key or uuid.uuid4().hex
+        for number, table in enumerate(_tables(data, whole=False)):
+            headers = {**_PARQUET, "idempotency-key": f"{key}-{number}"}
+            answer = self._call("POST", path, content=_parquet(table), headers=headers, accept=(422,)).json()
+            if "error" in answer:
+                raise WorkspaceError(answer["error"])
+            total["accepted"] += answer["accepted"]
+            total["duplicates"] += answer["duplicates"]
+            total["rejected"] += [{**item, "row": item["row"] + sent} for item in answer["rejected"]]
+            sent += table.num_rows
+        return total
+
+    def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        body = {"datapoints": [dict(point) for point in datapoints]}
+        answer = self._call("POST", f"/models/{_part(model)}/predict", json=body).json()
+        return cast("list[dict[str, Any]]", answer["predictions"])
+
+    # -- monitors ------------------------------------------------------------------------------------------------------
+    def run(
+        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[views.RunView]:
+        path = "/run" if model is None else f"/models/{_part(model)}/run"
+        return cast("list[views.RunView]", self._call("POST", path, json=_period(since, until)).json())
+
+    def windows(self, model: str) -> list[views.WindowView]:
+        return cast("list[views.WindowView]", self._all(f"/models/{_part(model)}/windows"))
+
+    def readings(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        check: str | None = None,
+        column: str | None = None,
+        verdict: str | None = None,
+        limit: int = 100_000,
+        offset: int = 0,
+    ) -> list[views.ReadingView]:
+        query = {**_period(since, until), "check": check, "column": column, "verdict": verdict}
+        found = self._all(f"/models/{_part(model)}/readings", query, limit=limit, offset=offset)
+        return cast("list[views.ReadingView]", found)
+
+    def performance(
+        self, model: str, *, metric: str | None = None, grain: str | None = None
+    ) -> list[views.PerformancePoint]:
+        found = self._all(f"/models/{_part(model)}/performance", {"metric": metric, "grain": grain})
+        return cast("list[views.PerformancePoint]", found)
+
+    # -- alerts --------------------------------------------------------------------------------------------------------
+    def alerts(self, model: str | None = None, *, state: str | None = None) -> list[views.AlertView]:
+        return cast("list[views.AlertView]", self._all("/alerts", {"model": model, "state": state}))
+
+    def alert(self, alert_id: str) -> views.AlertView:
+        return cast("views.AlertView", self._call("GET", f"/alerts/{_part(alert_id)}").json())
+
+    def acknowledge(self, alert_id: str, *, actor: str = "cli", comment: str = "") -> views.AlertView:
+        del actor
+        answer = self._call("POST", f"/alerts/{_part(alert_id)}/ack", json={"comment": comment})
+        return cast("views.AlertView", answer.json())
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+    def retrain(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        alert_id: str | None = None,
+        actor: str = "cli",
+        request_key: str | None = None,
+    ) -> views.JobView:
+        del actor
+        headers = {} if request_key is None else {"idempotency-key": request_key}
+        body = {**_period(since, until), "alert_id": alert_id}
+        answer = self._call("POST", f"/models/{_part(model)}/retrain", json=body, headers=headers)
+        return cast("views.JobView", answer.json())
+
+    def jobs(self, model: str | None = None) -> list[views.JobView]:
+        return cast("list[views.JobView]", self._all("/jobs", {"model": model}))
+
+    def job(self, job_id: str) -> views.JobView:
+        return cast("views.JobView", self._call("GET", f"/jobs/{_part(job_id)}").json())
+
+    def cancel_job(self, job_id: str, *, actor: str = "cli") -> views.JobView:
+        del actor
+        return cast("views.JobView", self._call("POST", f"/jobs/{_part(job_id)}/cancel").json())
+
+    def versions(self, model: str) -> list[views.VersionView]:
+        return cast("list[views.VersionView]", self._all(f"/models/{_part(model)}/versions"))
+
+    def deploy(
+        self, model: str, version: str, *, role: str = "champion", share: float | None = None, actor: str = "cli"
+    ) -> views.VersionView:
+        del actor
+        body = {"version": version, "role": role, "share": share}
+        answer = self._call("POST", f"/models/{_part(model)}/deployments", json=body)
+        return cast("views.VersionView", answer.json())
+
+    def rollback(self, model: str, *, actor: str = "cli") -> views.VersionView:
+        del actor
+        return cast("views.VersionView", self._call("POST", f"/models/{_part(model)}/rollback").json())
+
+    # -- care ----------------------------------------------------------------------------------------------------------
+    def health(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._call("GET", "/health").json())
+
+    def audit(self, limit: int = 200) -> list[dict[str, Any]]:
+        return cast("list[dict[str, Any]]", self._call("GET", "/audit", params={"limit": limit}).json())
+
+    # -- HTTP ----------------------------------------------------------------------------------------------------------
+    def _call(self, method: str, path: str, *, accept: tuple[int, ...] = (), **request: Any) -> httpx.Response:
+        """Return the answer; its error becomes the exception that the owner raised."""
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.TimeoutException:
+            raise WorkspaceError(f"the process at {self._url} did not answer in time; see its log") from None
+        except httpx.HTTPError as error:
+            raise WorkspaceError(
+                f"the process at {self._url} does not answer ({error}); is it still running?"
+            ) from None
+        if answer.is_success or answer.status_code in accept:
+            return answer
+        try:
+            words = str(answer.json()["error"])
+        except (ValueError, KeyError, TypeError):
+            words = f"the process at {self._url} answered {answer.status_code}; see its log"
+        raise _ERRORS.get(answer.status_code, WorkspaceError)(words)
+
+    def _all(
+        self, path: str, query: Mapping[str, Any] | None = None, *, limit: int | None = None, offset: int = 0
+    ) -> list[Any]:
+        """Return a whole list, page by page."""
+        wanted = {key: value for key, value in (query or {}).items() if value is not None}
+        found: list[Any] = []
+        while limit is None or len(found) < limit:
+            size = _PAGE if limit is None else min(_PAGE, limit - len(found))
+            page = self._call("GET", path, params={**wanted, "limit": size, "offset": offset + len(found)}).json()
+            found += page
+            if len(page) < size:
+                break
+        return found
+
+
+def _part(name: str) -> str:
+    return urllib.parse.quote(name, safe="")
+
+
+def _period(since: datetime | None, until: datetime | None) -> dict[str, str]:
+    ends = {"since": since, "until": until}
+    return {name: end.isoformat() for name, end in ends.items() if end is not None}
+
+
+def _tables(data: object, *, whole: bool) -> Iterator[pa.Table]:
+    """Yield data as Arrow tables: files block by block (or ``whole``, so that types are told from all of it)."""
+    if isinstance(data, str | os.PathLike):
+        source = cast("str | os.PathLike[str]", data)
+        parts = [read_table(source)] if whole else iter_batches(source)
+        yield from (part.table for part in parts if part.table.num_rows or whole)
+    elif isinstance(data, pa.Table):
+        yield data
+    elif isinstance(data, list):
+        yield pa.Table.from_pylist([_flat(row) for row in data])
+    elif hasattr(data, "__arrow_c_stream__"):  # pandas, Polars, DuckDB relations
+        yield pa.table(data)
+    else:
+        raise WorkspaceError(
+            f"data of type {type(data).__name__} is not understood; give a path, a DataFrame, an Arrow table or rows"
+        )
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its features beside the other fields, as tables have them."""
+    rest = {key: value for key, value in row.items() if key != "features"}
+    return {**rest, **row.get("features", {})}
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()

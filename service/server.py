@@ -1,0 +1,183 @@
+"""The one process: dashboard, API, scheduler and stores in a single ASGI application under uvicorn."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from anyio import to_thread
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from service import context, endpoint
+from service.api.app import api_routes
+from service.security import Guard, Policy, policy
+from service.settings import Settings
+from service.workspace import ConflictError, Workspace, WorkspaceError
+from storage.home import Home
+
+_DASHBOARD = Path(__file__).parents[1] / "dashboard"
+_SHUTDOWN_SECONDS = 10
+
+#: Something that runs for as long as the process serves: entered once the stores are open, left before they close.
+Companion = Callable[[Workspace], AbstractContextManager[object]]
+
+
+def run(
+    home: Path,
+    settings: Settings,
+    open_workspace: Callable[[Path], Workspace],
+    *,
+    companions: Sequence[Companion] = (),
+    routes: Callable[[Workspace], Sequence[BaseRoute]] = lambda _: (),
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve ``home`` until the process is told to stop.
+
+    ``open_workspace`` opens the folder; ``companions`` (a demo's player) run beside the scheduler; ``routes`` stand before
+    the API's. Raises :class:`WorkspaceError` in words when the address may not or cannot be listened on, or when another
+    process serves the folder.
+    """
+    serving = endpoint.find(home)
+    if serving is not None:
+        raise ConflictError(
+            f"{home} is already served by process {serving.pid} at {serving.url}; open that, or stop it first"
+        )
+    secret = secrets.token_urlsafe(32)
+    rules = policy(settings, secret)
+    with _listen(settings) as listener, open_workspace(home) as workspace:
+        url = _url(settings.host, listener.getsockname()[1])
+        app = build_app(workspace, settings, rules, companions=companions, routes=routes(workspace))
+        place = Home(home.expanduser().absolute())
+
+        def started() -> None:
+            endpoint.publish(place, endpoint.Endpoint(os.getpid(), url, secret))
+            (ready or _announce)(url)
+
+        try:
+            _Server(_uvicorn_config(app, settings), started).run([listener])
+        finally:
+            endpoint.withdraw(place)
+
+
+def build_app(
+    workspace: Workspace,
+    settings: Settings,
+    rules: Policy,
+    *,
+    companions: Sequence[Companion] = (),
+    routes: Sequence[BaseRoute] = (),
+) -> ASGIApp:
+    """Return the ASGI application; in its lifespan the scheduler (unless switched off) and the companions run."""
+    from streamlit.starlette import App
+
+    _configure_streamlit()
+    everything = [*companions, _scheduler] if settings.scheduler else [*companions]
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        context.set_workspace(workspace)
+        with ExitStack() as stack:
+            stack.callback(context.set_workspace, None)
+            for companion in everything:
+                stack.enter_context(companion(workspace))
+            yield
+            await to_thread.run_sync(stack.pop_all().close)
+
+    app: ASGIApp = App(
+        _DASHBOARD / "app.py",
+        routes=[*routes, *api_routes(workspace, settings)],
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, policy=rules)],
+    )
+    return app
+
+
+def _scheduler(workspace: Workspace) -> AbstractContextManager[object]:
+    from monitors.schedule import Scheduler
+
+    return Scheduler(workspace)
+
+
+def _configure_streamlit() -> None:
+    """Set Streamlit's options: under uvicorn it reads neither its environment variables nor a file beside the script."""
+    from streamlit import config
+
+    settings = tomllib.loads((_DASHBOARD / "streamlit_config.toml").read_text(encoding="utf-8"))
+    for name, value in _flatten(settings):
+        config.set_option(name, value, where_defined="driftdeck")
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        flat += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return flat
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Bind before anything is opened, so that a busy port is one clear line."""
+    host = settings.host.strip("[]")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise WorkspaceError(f"host {settings.host!r} is not an address of this machine: {error}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise WorkspaceError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; choose another with --port"
+        ) from None
+    return listener
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown and not shown.startswith('[') else shown}:{port}"
+
+
+def _announce(url: str) -> None:
+    print(f"Driftdeck is at {url}", file=sys.stderr, flush=True)  # noqa: T201 - the one line a person waits for
+
+
+def _uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=settings.log_level,
+        access_log=False,
+        ws="websockets-sansio",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and call back if that went well."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._when_started()
