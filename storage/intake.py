@@ -1,0 +1,246 @@
+"""A stranger's rows brought into the shape of a model's log: each that can be taken is, each that cannot is told why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reference_data.declaration import ModelSpec
+from storage.casting import ARROW_TYPES, EXPECTED, TIMESTAMP, Values, cast, shown
+from storage.ids import new_ids
+from storage.intake_source import Source, open_source
+from storage.names import physical_names
+
+UNVERSIONED = "unversioned"
+ROLES = ("serving", "shadow")
+SCORES = pa.map_(pa.string(), pa.float64())
+_EARLIEST, _LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001  (naive UTC, as stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Rows in canonical columns, and those that could not be taken.
+
+    ``table`` has the physical columns of the model's table; ``rejected`` is JSON-ready, ``row`` counting from 0 in what came in;
+    ``ignored`` names columns that the model does not declare.
+    """
+
+    table: pa.Table
+    rejected: list[dict[str, Any]]
+    ignored: tuple[str, ...] = ()
+
+
+def prediction_type(spec: ModelSpec) -> str:
+    """Return the column type of a model's prediction and label."""
+    return "numeric" if spec.task in ("regression", "ranking") else "categorical"
+
+
+@dataclass(slots=True)
+class _Casting:
+    """Casts columns of one source and collects the rows that fail."""
+
+    source: Source
+    timezone: str
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for row in self.source.broken:
+            self.reject(row, "row", None, "the row is not an object with fields", "an object with fields")
+
+    def cast(self, name: str, values: Values, kind: str) -> pa.Array:
+        array, problems = cast(values, kind, self.timezone)
+        for row, value in problems.items():
+            self.reject(row, name, value, f"{value!r} is not {EXPECTED[kind]}", EXPECTED[kind])
+        return array
+
+    def cast_field(self, kind: str, *names: str | None) -> pa.Array:
+        """Cast the first of these columns that there is; all NULL if there is none."""
+        found = self.source.field(*names)
+        return self.null(kind) if found is None else self.cast(*found, kind)
+
+    def cast_input(self, name: str, kind: str) -> pa.Array:
+        values = self.source.input(name)
+        return self.null(kind) if values is None else self.cast(name, values, kind)
+
+    def null(self, kind: str) -> pa.Array:
+        return pa.nulls(self.source.rows, ARROW_TYPES[kind])
+
+    def reject(self, row: int, name: str, value: str | None, error: str, expected: str) -> None:
+        self.rejected.append({"row": row, "field": name, "value": value, "error": error, "expected": expected})
+
+    def reject_where(self, mask: pa.Array, name: str, values: pa.Array, error: str, expected: str) -> None:
+        for row in np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False)):
+            value = values[int(row)].as_py()
+            self.reject(int(row), name, None if value is None else shown(value), error, expected)
+
+    def untold(self, mask: pa.Array) -> pa.Array:
+        """Leave out of ``mask`` the rows that have been rejected already."""
+        left = mask.to_numpy(zero_copy_only=False).copy()
+        left[[entry["row"] for entry in self.rejected]] = False
+        return pa.array(left)
+
+    def finish(self, columns: Mapping[str, pa.Array], known: set[str]) -> Intake:
+        table = pa.table(dict(columns))
+        if self.rejected:
+            keep = np.ones(self.source.rows, dtype=bool)
+            keep[[entry["row"] for entry in self.rejected]] = False
+            table = table.filter(pa.array(keep))
+        ignored = tuple(sorted(set(self.source.names()) - known))
+        return Intake(table, sorted(self.rejected, key=lambda entry: entry["row"]), ignored)
+
+
+def canonical_log(
+    spec: ModelSpec,
+    data: object,
+    *,
+    arrival: datetime,
+    default_version: str | None = None,
+    with_label: bool = False,
+) -> Intake:
+    """Bring logged predictions into the columns of ``log_<model>``, in the order they came.
+
+    ``data`` as in :func:`storage.intake_source.open_source`, with the declared column names, or those of the HTTP interface
+    (``prediction_id``, ``event_time``, ``model_version``, ``latency_ms``, ``features``, ``prediction``, ``score``). A row
+    without id gets one; a row without event time is rejected, unless the model declares no time, when it is ``arrival``.
+    Naive times are in the model's zone. Inputs that are not there are NULL. ``with_label`` adds ``_label``.
+    """
+    source = open_source(data)
+    casting = _Casting(source, spec.timezone)
+    kind = prediction_type(spec)
+    columns: dict[str, pa.Array] = {
+        "_id": _ids(casting, spec, arrival),
+        "_event_time": _event_times(casting, spec, arrival),
+        "_arrival_time": _constant(source.rows, _naive(arrival), TIMESTAMP),
+        "_model_version": casting.cast_field("categorical", "model_version").fill_null(default_version or UNVERSIONED),
+        "_role": _roles(casting),
+        "_latency_ms": casting.cast_field("numeric", "latency_ms"),
+        "_prediction": casting.cast_field(kind, spec.prediction, "prediction"),
+    }
+    columns |= _scores(casting, spec)
+    physical = physical_names(column.name for column in spec.columns)
+    for column in spec.columns:
+        columns[physical[column.name]] = casting.cast_input(column.name, column.type)
+    if with_label:
+        columns["_label"] = casting.cast_field(kind, spec.label, "label")
+    return casting.finish(columns, _known(spec))
+
+
+def canonical_labels(spec: ModelSpec, data: object, *, arrival: datetime) -> Intake:
+    """Bring labels into the columns ``_id``, ``_label``, ``_label_time``, ``_arrival_time`` and ``_event_time``.
+
+    The latter, the event time of the labelled prediction, is NULL unless it came along. A label without time gets ``arrival``; one
+    without id or value is rejected, and for a regression one that is not finite.
+    """
+    source = open_source(data)
+    casting = _Casting(source, spec.timezone)
+    kind = prediction_type(spec)
+    ids = casting.cast_field("categorical", spec.id, "prediction_id")
+    id_name = spec.id or "prediction_id"
+    casting.reject_where(_blank(ids), id_name, ids, "a label needs the id of its prediction", "a prediction's id")
+    labels = casting.cast_field(kind, spec.label, "label")
+    missing = pc.is_null(labels) if kind == "categorical" else pc.invert(pc.is_finite(labels).fill_null(False))
+    expected = "a finite number" if kind == "numeric" else "a class"
+    casting.reject_where(
+        casting.untold(missing), spec.label or "label", labels, "the label is missing or not finite", expected
+    )
+    columns = {
+        "_id": ids,
+        "_label": labels,
+        "_label_time": casting.cast_field("datetime", "label_time").fill_null(_naive(arrival)),
+        "_arrival_time": _constant(source.rows, _naive(arrival), TIMESTAMP),
+        "_event_time": casting.cast_field("datetime", spec.time, "event_time"),
+    }
+    return casting.finish(columns, _known(spec) | {"label_time"})
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _constant(rows: int, value: object, type_: pa.DataType) -> pa.Array:
+    return pa.repeat(pa.scalar(value, type_), rows)
+
+
+def _blank(ids: pa.Array) -> pa.Array:
+    return pc.or_kleene(pc.is_null(ids), pc.equal(ids, "").fill_null(False))
+
+
+def _ids(casting: _Casting, spec: ModelSpec, arrival: datetime) -> pa.Array:
+    ids = casting.cast_field("categorical", spec.id, "prediction_id")
+    blank = _blank(ids)
+    lacking = int(pc.sum(blank).as_py() or 0)
+    if not lacking:
+        return ids
+    return pc.replace_with_mask(ids, blank, pa.array(new_ids(lacking, arrival), pa.string()))
+
+
+def _event_times(casting: _Casting, spec: ModelSpec, arrival: datetime) -> pa.Array:
+    times = casting.cast_field("datetime", spec.time, "event_time")
+    if spec.time is None:
+        return times.fill_null(_naive(arrival))
+    absent = casting.untold(pc.is_null(times))
+    casting.reject_where(absent, spec.time, times, "the event time is missing", EXPECTED["datetime"])
+    outside = pc.or_(pc.less(times, pa.scalar(_EARLIEST)), pc.greater_equal(times, pa.scalar(_LATEST)))
+    expected = "a time between 1900 and 2200"
+    casting.reject_where(outside, spec.time, times.cast(pa.string()), f"the event time is not {expected}", expected)
+    return times
+
+
+def _roles(casting: _Casting) -> pa.Array:
+    roles = casting.cast_field("categorical", "role").fill_null("serving")
+    allowed = f"one of {', '.join(ROLES)}"
+    unknown = pc.invert(pc.is_in(roles, pa.array(ROLES)))
+    casting.reject_where(unknown, "role", roles, f"the role is not {allowed}", allowed)
+    return roles
+
+
+def _scores(casting: _Casting, spec: ModelSpec) -> dict[str, pa.Array]:
+    """``_score``: probability of the positive class, or the one score there is. ``_scores``: one for each class (multiclass)."""
+    by_class = _scores_by_class(casting, spec)
+    if by_class is None:
+        single = casting.cast_field("numeric", spec.score if isinstance(spec.score, str) else None, "score")
+        return {"_score": single, "_scores": pa.nulls(casting.source.rows, SCORES)}
+    arrays = {name: casting.cast(label, values, "numeric") for name, (label, values) in by_class.items()}
+    if spec.task != "binary":
+        return {"_score": casting.null("numeric"), "_scores": _map(arrays, casting.source.rows)}
+    positive = spec.positive if spec.positive in arrays else max(arrays, default=None)
+    score = casting.null("numeric") if positive is None else arrays[positive]
+    return {"_score": score, "_scores": pa.nulls(casting.source.rows, SCORES)}
+
+
+def _scores_by_class(casting: _Casting, spec: ModelSpec) -> dict[str, tuple[str, Values]] | None:
+    """The score columns by class, declared as such or sent as one object a row; None when there is one score."""
+    if isinstance(spec.score, dict):
+        found = {name: casting.source.field(column) for name, column in spec.score.items()}
+        if any(found.values()):
+            return {name: entry for name, entry in found.items() if entry is not None}
+    sent = casting.source.field(spec.score if isinstance(spec.score, str) else None, "score")
+    if sent is None or not isinstance(sent[1], list) or not any(isinstance(value, Mapping) for value in sent[1]):
+        return None
+    objects = [value if isinstance(value, Mapping) else {} for value in sent[1]]
+    classes = dict.fromkeys(str(name) for value in objects for name in value)
+    return {name: (f"{sent[0]}.{name}", [value.get(name) for value in objects]) for name in classes}
+
+
+def _map(arrays: Mapping[str, pa.Array], rows: int) -> pa.Array:
+    """One map of class to score a row."""
+    classes = len(arrays)
+    keys = pa.array(np.tile(np.array(list(arrays), dtype=object), rows), pa.string())
+    stacked = np.column_stack([array.to_numpy(zero_copy_only=False) for array in arrays.values()])
+    present = np.column_stack([pc.is_valid(array).to_numpy(zero_copy_only=False) for array in arrays.values()])
+    values = pa.array(stacked.ravel(), pa.float64(), mask=~present.ravel())
+    return pa.MapArray.from_arrays(pa.array(np.arange(rows + 1) * classes, pa.int32()), keys, values)
+
+
+def _known(spec: ModelSpec) -> set[str]:
+    declared = {column.name for column in spec.columns}
+    named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject}
+    scores = set(spec.score.values()) if isinstance(spec.score, dict) else {spec.score}
+    ours = {"prediction_id", "event_time", "model_version", "latency_ms", "role", "prediction", "score", "label"}
+    return declared | ours | {name for name in named | scores if name is not None}
