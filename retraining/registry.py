@@ -53,18 +53,7 @@ def load(path: Path, sha256: str) -> Any:
 
     Raises :class:`ArtefactError` (missing or unreadable), :class:`TamperedArtefactError`, :class:`UntrustedArtefactError`.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ArtefactError(
-            f"the artefact {path} cannot be read: {error.strerror}; retrain or restore a backup"
-        ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise TamperedArtefactError(
-            f"the artefact {path} has the hash {found[:12]}…, registered was {sha256[:12]}…: "
-            "it has been changed since, and was not loaded; restore it from a backup or roll back to another version"
-        )
+    data = _verified(path, sha256)
     return skops.io.loads(data, trusted=_trusted(data, path))
 
 
@@ -80,6 +69,14 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def adopt(source: Path, target: Path, sha256: str) -> None:
+    """Copy an artefact from a job's folder into the registry's, whole or not at all, if its hash is ``sha256``.
+
+    Raises :class:`ArtefactError` (missing) and :class:`TamperedArtefactError`. Doing it twice is doing it once.
+    """
+    write_atomically(target, _verified(source, sha256))
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename inside ``folder`` survive a power cut; a no-op where folders cannot be opened (Windows)."""
     if os.name != "posix":
@@ -89,6 +86,23 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _verified(path: Path, sha256: str) -> bytes:
+    """Return the bytes of a file whose hash must be ``sha256``: what was hashed is what is then used."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(
+            f"the artefact {path} cannot be read: {error.strerror}; retrain or restore a backup"
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise TamperedArtefactError(
+            f"the artefact {path} has the hash {found[:12]}…, registered was {sha256[:12]}…: "
+            "it has been changed since, and was not loaded; restore it from a backup or roll back to another version"
+        )
+    return data
 
 
 def _trusted(data: bytes, path: Path) -> list[str]:

@@ -1,0 +1,142 @@
+"""A training job's folder: what the service puts there, what the job leaves there. Everything known of a job is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from reference_data.declaration import ModelSpec
+from reference_data.windows import Window
+from retraining.fitted import ModelCard
+from retraining.registry import write_atomically
+
+# Written by the service before the start.
+REQUEST, ROWS = "request.json", "rows.parquet"
+# Written by whoever starts or stops the job.
+PROCESS, CANCEL = "process.json", "cancel.json"
+# Written by the job; `result.json` comes last, so where it stands everything does.
+PROGRESS, LOG, STARTED = "progress.jsonl", "log.txt", "started"
+ARTEFACT, REFERENCE, RESULT, FAILURE = "model.skops", "reference.parquet", "result.json", "failure.json"
+
+#: Columns of ``rows.parquet`` beside the declared inputs. ``prediction`` is what was answered then, by
+#: ``_model_version``; ``score`` (binary) may be added.
+ROW_COLUMNS = ("_id", "_event_time", "prediction", "label", "_model_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The champion to compare with. ``card`` is None for a model that lives elsewhere: its logged predictions are used.
+
+    ``trained_until`` is the event time up to which it has seen labels, where known.
+    """
+
+    version: str
+    card: ModelCard | None = None
+    trained_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What to train. ``spec`` has its features spelled out; ``version`` is the name the new version will have.
+
+    ``holdout`` (``"1w"``, …) is kept for the gate; None trains on all rows and judges predictions out of fold, which is
+    for a first version, without a champion.
+    """
+
+    model: str
+    version: str
+    spec: ModelSpec
+    period: Window
+    holdout: str | None
+    champion: Incumbent | None = None
+    seed: int = 0
+    folds: int = 5
+    requested_by: str = ""
+    reason: str = ""
+    alert_id: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as JSON-ready values."""
+        champion = self.champion
+        return {
+            "model": self.model,
+            "version": self.version,
+            "spec": self.spec.model_dump(mode="json"),
+            "period": [self.period.start.isoformat(), self.period.end.isoformat()],
+            "holdout": self.holdout,
+            "champion": champion
+            and {
+                "version": champion.version,
+                "card": champion.card and champion.card.to_dict(),
+                "trained_until": champion.trained_until and champion.trained_until.isoformat(),
+            },
+            "seed": self.seed,
+            "folds": self.folds,
+            "requested_by": self.requested_by,
+            "reason": self.reason,
+            "alert_id": self.alert_id,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> JobRequest:
+        """Rebuild from :meth:`to_dict`."""
+        start, end = (datetime.fromisoformat(moment) for moment in data["period"])
+        champion = data["champion"]
+        return cls(
+            **{
+                **data,
+                "spec": ModelSpec.model_validate(data["spec"]),
+                "period": Window(start, end),
+                "champion": champion and _incumbent(champion),
+            }
+        )
+
+
+def write_request(job_dir: Path, request: JobRequest) -> None:
+    """Put a request into a job's folder (made if need be); the rows must stand there before the job is started."""
+    write_json(job_dir / REQUEST, request.to_dict())
+
+
+def record_process(job_dir: Path, pid: int) -> None:
+    """Note which process does the job. Both who starts it and the process itself do so, whichever comes first.
+
+    ``created`` (seconds since 1970, None when it is gone already) tells the process from a later one with its number.
+    """
+    if (job_dir / PROCESS).exists():
+        return
+    try:
+        created = psutil.Process(pid).create_time()
+    except psutil.Error:
+        created = None
+    write_json(job_dir / PROCESS, {"pid": pid, "created": created})
+
+
+def read_request(job_dir: Path) -> JobRequest:
+    """Return the request in a job's folder."""
+    return JobRequest.from_dict(json.loads((job_dir / REQUEST).read_bytes()))
+
+
+def read_result(job_dir: Path) -> dict[str, Any]:
+    """Return what a succeeded job found: keys as listed in :func:`retraining.train_job.train`."""
+    return dict(json.loads((job_dir / RESULT).read_bytes()))
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write one JSON document, whole or not at all; NaN is refused, not written."""
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False).encode())
+
+
+def _incumbent(data: Mapping[str, Any]) -> Incumbent:
+    until = data["trained_until"]
+    card = data["card"]
+    return Incumbent(
+        data["version"],
+        ModelCard.from_dict(card) if card else None,
+        datetime.fromisoformat(until) if until else None,
+    )
