@@ -22,7 +22,7 @@ from monitors.evidence import (
     levels,
     share_p_values,
 )
-from monitors.registry import DECIDING, column_checks, headline_check, metric_values, performance_checks
+from monitors.registry import DECIDING, column_checks, concept_column, headline_check, metric_values, performance_checks
 from monitors.types import Check, Reading, Verdict
 from reference_data.declaration import ModelSpec
 from reference_data.profile import ColumnProfile, Layout, Profile
@@ -71,12 +71,6 @@ class _Run:
 
 
 _SHARED = ("model", "model_version", "reference_version", "segment", "computed_at")
-
-
-def concept_column(layout: Layout | None) -> str | None:
-    """Return the outcome column whose drift means that inputs now lead to other labels; None without labels."""
-    names = () if layout is None else layout.names
-    return next((name for name in ("error given inputs", "correct") if name in names), None)
 
 
 def judge(
@@ -192,7 +186,7 @@ def _column(
     try:
         base, now = reference.column(name), current.column(name)
         null = run.calibration.columns[name]
-        states = _States(run, name, now, late=late)
+        states = _States(run, base, now, late=late)
         p = column_p_values(null, base, now)
         checks = column_checks(base.entry)
         readings, drifted = _deciding(run, checks[DECIDING], null, base, now, states, p, harmful)
@@ -213,14 +207,15 @@ def _column(
 class _States:
     """Whether there is enough to judge, window by window: by rows (shares of rows) and by values (distributions)."""
 
-    def __init__(self, run: _Run, name: str, column: ColumnProfile, *, late: bool) -> None:
-        self._run, self._name, self._late = run, name, late
+    def __init__(self, run: _Run, reference: ColumnProfile, column: ColumnProfile, *, late: bool) -> None:
+        self._run, self._name, self._late = run, reference.entry.column.name, late
+        self._unknown = int(reference.valid) == 0
         self.n, self.rows = column.valid, column.rows
-        self.by_value = self._states(column.valid)
-        self.by_row = self._states(column.rows)
+        self.by_value = self._states(column.valid, unknown=self._unknown)
+        self.by_row = self._states(column.rows, unknown=False)
 
-    def _states(self, n: NDArray[np.int64]) -> list[Verdict | None]:
-        few = n < self._run.spec.monitor.min_rows
+    def _states(self, n: NDArray[np.int64], *, unknown: bool) -> list[Verdict | None]:
+        few = (n < self._run.spec.monitor.min_rows) | unknown
         if self._late:
             few = few | (self._run.coverage < LEAST_COVERAGE)
         none = self.rows == 0
@@ -232,6 +227,8 @@ class _States:
             return f"No labels have arrived yet, so {self._name} cannot be judged."
         if n == 0:
             return f"No values of {self._name} arrived in this window."
+        if self._unknown:
+            return f"The reference holds no values of {self._name}, so there is nothing to compare with."
         if self._late and self._run.coverage[window] < LEAST_COVERAGE:
             return explain.low_coverage(float(self._run.coverage[window]), self._name)
         return explain.too_few(n, self._run.spec.monitor.min_rows, self._name)
