@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from monitors.types import Check
+from monitors.types import Check, Reading
+from reference_data.plugins import discover
 from reference_data.profile import ColumnProfile
 
 MINUS = "\N{MINUS SIGN}"
@@ -117,13 +118,27 @@ def share(check: str, name: str, value: float, reference: float, *, broken: bool
 
 def performance(check: Check, value: float, reference: float, threshold: float, *, worse: bool) -> str:
     """Say how well the model did, against the reference and against what would be taken as harm."""
-    stated = f"{check.label} {number(value, check.unit)} against {number(reference)} in the reference"
-    if check.unit == "share":
-        stated = f"{check.label} {number(value, 'share')} against {number(reference, 'share')} in the reference"
+    stated = _against(check.label, value, reference, check.unit)
     limit = number(threshold, check.unit)
     return (
         f"{stated}: worse than {limit}, the limit of usual." if worse else f"{stated}; the limit of usual is {limit}."
     )
+
+
+def against(reading: Reading) -> str:
+    """Return the headline of a metric: its value against the reference's."""
+    return _against(metric_label(reading.check), reading.value, reading.reference_value, reading.unit)
+
+
+def metric_label(name: str) -> str:
+    """Return what people call a metric."""
+    found: dict[str, Check] = discover("monitors.metrics", "CHECK")
+    return found[name].label if name in found else name
+
+
+def _against(label: str, value: float, reference: float, unit: str) -> str:
+    beside = number(reference, unit if unit == "share" else "")
+    return f"{label} {number(value, unit)} against {beside} in the reference"
 
 
 def too_few(rows: int, least: int, what: str) -> str:

@@ -13,6 +13,10 @@ from reference_data.plugins import discover
 from reference_data.profile import BinnedColumn, Layout, Profile
 
 DECIDING = "jensen_shannon"  # the check whose reading carries a column's verdict
+CONCEPT_COLUMNS = (
+    "error given inputs",
+    "correct",
+)  # outcome columns that drift when the rule from inputs to label does
 
 
 def column_checks(entry: BinnedColumn | None = None) -> dict[str, Check]:
@@ -56,6 +60,12 @@ def positive_class(spec: ModelSpec, layout: Layout) -> str | None:
     if spec.positive is not None or "label" not in layout.names:
         return spec.positive
     return max(layout.entry("label").bins.categories, default=None)
+
+
+def concept_column(layout: Layout | None) -> str | None:
+    """Return the outcome column whose drift means that inputs now lead to other labels; None without labels."""
+    names = () if layout is None else layout.names
+    return next((name for name in CONCEPT_COLUMNS if name in names), None)
 
 
 def label_unit(spec: ModelSpec, layout: Layout | None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import Values, ratio, shares
-from monitors.types import Check
+from monitors.checks._cells import ratio, shares
+from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
 
@@ -17,9 +17,11 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> Values:
     spread evenly up to the window's own minimum and maximum. NaN where a side is empty or the reference is constant.
     """
     edges = np.asarray(reference.entry.bins.edges)
+    if not len(edges):  # the reference held no value at all
+        return np.full(np.broadcast_shapes(reference.rows.shape, current.rows.shape), np.nan)
     p, q = np.broadcast_arrays(shares(reference.cells), shares(current.cells))
     gaps = np.abs(np.cumsum(q - p, axis=-1))
-    area = (gaps[..., :-1][..., :-1] * np.diff(edges)).sum(axis=-1)
+    area = (gaps[..., :-2] * np.diff(edges)).sum(axis=-1)
     if current.minimum is not None and current.maximum is not None:
         below = np.where(q[..., 0] > 0, edges[0] - current.minimum, 0.0)
         above = np.where(q[..., -1] > 0, current.maximum - edges[-1], 0.0)

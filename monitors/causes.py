@@ -1,0 +1,128 @@
+"""Why: the most likely causes of a window's trouble, ranked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from monitors import explain
+from monitors.conditions import leans_on
+from monitors.registry import DECIDING
+from monitors.types import Cause, Reading
+from reference_data.declaration import ModelSpec
+from reference_data.profile import ColumnProfile, Profile
+from reference_data.reference import Reference
+
+MOST = 3
+_ENTIRE = 0.5  # importance-weighted drift from which the inputs alone could account for the whole loss
+_SHARES = {
+    "missing_share": "missing values",
+    "unseen_share": "new categories",
+    "out_of_range_share": "values out of range",
+}
+
+
+def rank_causes(
+    spec: ModelSpec,
+    reference: Reference,
+    inputs: Profile,
+    outcomes: Profile | None,
+    readings: Sequence[Reading],
+    importance: Mapping[str, float] | None,
+) -> tuple[Cause, ...]:
+    """Return up to three causes, the likeliest first, with scores between 0 and 1.
+
+    A column scores by its share of the model's importance times how far it moved beyond chance and nature; missing, new and
+    out-of-range values by their share of rows. The rule itself (column None: the same inputs now lead to other labels)
+    scores by how much of the loss the drift of the inputs leaves unexplained. That is a bound read off each column alone, not
+    proof: two columns can change together while neither moves. ``inputs`` and ``outcomes`` are the window's profiles, without
+    leading axes.
+    """
+    weights = _weights(spec, reference, importance)
+    columns = [cause for r in readings if (cause := _column_cause(spec, r, weights, inputs, reference)) is not None]
+    best: dict[str | None, Cause] = {}
+    for cause in sorted(columns, key=lambda cause: -cause.score):
+        best.setdefault(cause.column, cause)
+    rule = _rule(readings, outcomes, reference, weights)
+    ranked = sorted([*best.values(), *([rule] if rule else [])], key=lambda cause: (-cause.score, cause.column or ""))
+    return tuple(ranked[:MOST])
+
+
+def _weights(spec: ModelSpec, reference: Reference, importance: Mapping[str, float] | None) -> dict[str, float]:
+    """Return each feature's share of the importance; equal shares when it is unknown."""
+    features = [name for name in reference.inputs.layout.names if leans_on(spec, name, None)]
+    known = {name: max((importance or {}).get(name, 0.0), 0.0) for name in features}
+    total = sum(known.values())
+    if total <= 0:
+        return dict.fromkeys(features, 1 / max(len(features), 1))
+    return {name: value / total for name, value in known.items()}
+
+
+def _column_cause(
+    spec: ModelSpec, reading: Reading, weights: Mapping[str, float], inputs: Profile, reference: Reference
+) -> Cause | None:
+    name = reading.column
+    if name is None or not (reading.significant and reading.material) or not math.isfinite(reading.effect):
+        return None
+    context = name in spec.context
+    if name not in weights and not context:
+        return None
+    weight = weights.get(name, 0.0)
+    # what the model does not use can still go with what moved the label, so it stays in the list, last
+    score = min(1.0, reading.effect * max(math.sqrt(weight), 0.01))
+    aside = (
+        " The model does not use it."
+        if context
+        else f" It carries {explain.number(weight, 'share')} of the model's importance."
+    )
+    if reading.check == DECIDING:
+        moved = _movement(reference.inputs, inputs, name)
+        return Cause(name, score, f"{explain.sentence_case(moved)}.{aside}")
+    if reading.check in _SHARES:
+        held = explain.number(reading.value, "share")
+        before = explain.number(reading.reference_value, "share")
+        return Cause(
+            name, score, f"{name}: {_SHARES[reading.check]} in {held} of rows, {before} in the reference.{aside}"
+        )
+    return None
+
+
+def _movement(reference: Profile, inputs: Profile, name: str) -> str:
+    return explain.Movement(reference.total().column(name), inputs[None].column(name)).text(0)
+
+
+def _rule(
+    readings: Sequence[Reading], outcomes: Profile | None, reference: Reference, weights: Mapping[str, float]
+) -> Cause | None:
+    """Return the rule as a cause, when performance is harmed: the share of the loss that drifted inputs leave over."""
+    worst = next((r for r in readings if r.scope == "performance" and r.verdict == "critical"), None)
+    if worst is None or outcomes is None:
+        return None
+    drift = sum(
+        weights.get(r.column or "", 0.0) * r.effect for r in readings if r.check == DECIDING and r.verdict == "drift"
+    )
+    explained = min(drift / _ENTIRE, 1.0)
+    inputs = (
+        "no input that the model leans on moved enough to explain it"
+        if explained < 0.2
+        else f"the drift of the inputs could explain up to {explain.number(explained, 'share')} of it"
+    )
+    return Cause(
+        None, 1 - explained, f"The same inputs now lead to other labels: {_shift(reference, outcomes)}{inputs}."
+    )
+
+
+def _shift(reference: Reference, outcomes: Profile) -> str:
+    if reference.outcomes is None or "error given inputs" not in outcomes.layout.names:
+        return "performance fell, and "
+    now, base = outcomes.column("error given inputs"), reference.outcomes.total().column("error given inputs")
+    gap = _mean(now) - _mean(base)
+    way = "higher" if gap > 0 else "lower"
+    unit = now.entry.column.unit or ""
+    return f"predictions are {explain.number(abs(gap), unit)} {way} against the labels than in the reference, and "
+
+
+def _mean(column: ColumnProfile) -> float:
+    return float(np.asarray(column.mean))

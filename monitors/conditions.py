@@ -1,0 +1,210 @@
+"""What one window's readings amount to: at most one condition for each cause-group.
+
+The groups are ``outcome`` (performance or concept drift), ``data_drift``, ``prediction_drift``, ``data_quality`` and ``no_data``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from monitors import explain
+from monitors.registry import CONCEPT_COLUMNS, DECIDING
+from monitors.types import AlertKind, Reading
+from reference_data.declaration import ModelSpec
+
+Severity = Literal["notice", "warning", "page"]
+_RANK: dict[str, int] = {"notice": 0, "warning": 1, "page": 2}
+
+LEANED_ON = 0.05  # share of the total importance from which a model leans on a column
+_INPUT_GROUPS = frozenset({"data_drift", "prediction_drift", "data_quality"})
+_PREDICTIONS = frozenset({"prediction", "score"})
+_OUTCOMES = frozenset({"label", *CONCEPT_COLUMNS})
+_QUALITY = {"missing_share": "is missing more or less often", "unseen_share": "has new categories"}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Why a group is in alert in this window. ``wait``: a second window must confirm it before anyone is told."""
+
+    kind: AlertKind
+    severity: Severity
+    column: str | None
+    members: tuple[str, ...]
+    significant: bool
+    material: bool
+    harmful: bool
+    headline: str
+    message: str
+    wait: bool = False
+
+
+def severity_rank(severity: str) -> int:
+    """Return 0 for a notice, 1 for a warning, 2 for a page."""
+    return _RANK[severity]
+
+
+def group_of(kind: str) -> str:
+    """Return the cause-group of an alert's kind: at most one alert of a group is open at a time."""
+    return "outcome" if kind in {"performance", "concept_drift"} else kind
+
+
+def leans_on(spec: ModelSpec, column: str | None, importance: Mapping[str, float] | None) -> bool:
+    """Return whether the model leans on a column: a feature with 5 % of the importance or more, or of unknown importance."""
+    if column is None or column in spec.context or column in _PREDICTIONS | _OUTCOMES:
+        return False
+    total = sum(importance.values()) if importance else 0.0
+    return total <= 0 or importance is None or importance.get(column, 0.0) / total >= LEANED_ON
+
+
+def conditions(
+    readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None
+) -> dict[str, Condition]:
+    """Return the conditions of one window by group."""
+    found = {
+        "no_data": _no_data(readings),
+        "outcome": _outcome(readings, spec, importance),
+        "data_drift": _data_drift(readings, spec, importance),
+        "prediction_drift": _prediction_drift(readings),
+        "data_quality": _data_quality(readings, spec),
+    }
+    return {group: condition for group, condition in found.items() if condition is not None}
+
+
+def unjudged(readings: Sequence[Reading]) -> frozenset[str]:
+    """Return the groups about which this window says nothing: too few rows, or too few labels."""
+    rows = [reading for reading in readings if reading.check == "row_count"]
+    silent = _INPUT_GROUPS if any(reading.verdict != "ok" for reading in rows) else frozenset()
+    return silent if _outcomes_judged(readings) else silent | {"outcome"}
+
+
+def _outcomes_judged(readings: Sequence[Reading]) -> bool:
+    verdicts = {reading.verdict for reading in readings if reading.scope == "performance"}
+    return bool(verdicts & {"ok", "warning", "critical"})
+
+
+def _drifted(readings: Sequence[Reading]) -> list[Reading]:
+    return [reading for reading in readings if reading.check == DECIDING and reading.verdict == "drift"]
+
+
+def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None) -> Condition | None:
+    worst = next((r for r in readings if r.scope == "performance" and r.verdict == "critical"), None)
+    if worst is None:
+        return None
+    concept = next((r for r in readings if r.column in CONCEPT_COLUMNS and r.check == DECIDING), None)
+    leaned = any(leans_on(spec, reading.column, importance) for reading in _drifted(readings))
+    moved = concept is not None and concept.material and not leaned
+    beside = [f" {explain.sentence_case(concept.sentence)}"] if moved and concept is not None else []
+    return Condition(
+        kind="concept_drift" if moved else "performance",
+        severity="page",
+        column=None,
+        members=(concept.column,) if moved and concept is not None and concept.column else (),
+        significant=worst.significant,
+        material=worst.material,
+        harmful=True,
+        headline=_outcome_headline(readings, worst, spec),
+        message="".join([worst.sentence, *beside]),
+    )
+
+
+def _outcome_headline(readings: Sequence[Reading], worst: Reading, spec: ModelSpec) -> str:
+    """Say it by the bias where that is most of the loss ("too high by"), else by the metric itself."""
+    bias = next((r for r in readings if r.check == "bias" and r.scope == "performance"), None)
+    if bias is not None and abs(bias.value - bias.reference_value) > 0.5 * worst.value:
+        way = "high" if bias.value > 0 else "low"
+        return f"{spec.label or spec.name} predictions are {explain.number(abs(bias.value), bias.unit)} too {way}"
+    return explain.against(worst)
+
+
+def _data_drift(
+    readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None
+) -> Condition | None:
+    ours = [r for r in _drifted(readings) if r.column not in _PREDICTIONS | _OUTCOMES]
+    drifted = {r.column for r in ours}
+    ours += [
+        r
+        for r in readings
+        if r.check == "out_of_range_share"
+        and r.verdict == "warning"
+        and r.column in spec.context
+        and r.column not in drifted
+    ]
+    if not ours:
+        return None
+
+    def weight(reading: Reading) -> tuple[bool, float, float]:
+        known = importance.get(reading.column or "", 0.0) if importance else 0.0
+        return leans_on(spec, reading.column, importance), known * reading.effect, reading.effect
+
+    ours.sort(key=weight, reverse=True)
+    severity: Severity = "warning" if leans_on(spec, ours[0].column, importance) else "notice"
+    return _of_columns("data_drift", severity, ours, "drifted from the reference")
+
+
+def _prediction_drift(readings: Sequence[Reading]) -> Condition | None:
+    """With labels at hand, drifted predictions are a hint and can wait; without, they are all there is."""
+    ours = [r for r in _drifted(readings) if r.column in _PREDICTIONS]
+    if not ours:
+        return None
+    labelled = _outcomes_judged(readings)
+    return _of_columns(
+        "prediction_drift", "notice" if labelled else "warning", ours, "drifted from the reference", wait=labelled
+    )
+
+
+def _data_quality(readings: Sequence[Reading], spec: ModelSpec) -> Condition | None:
+    drifted = {r.column for r in _drifted(readings)}
+    ours = [
+        r
+        for r in readings
+        if r.verdict == "warning"
+        and r.column not in _OUTCOMES
+        and (r.check in _QUALITY or (r.check == "out_of_range_share" and r.column not in drifted | spec.context.keys()))
+    ]
+    if not ours:
+        return None
+    ours.sort(key=lambda reading: (reading.column not in spec.context, reading.effect), reverse=True)
+    severity: Severity = "notice" if ours[0].column in spec.context else "warning"
+    return _of_columns(
+        "data_quality", severity, ours, _QUALITY.get(ours[0].check, "has values outside the reference's range")
+    )
+
+
+def _no_data(readings: Sequence[Reading]) -> Condition | None:
+    rows = next((r for r in readings if r.check == "row_count" and r.verdict == "no_data"), None)
+    if rows is None:
+        return None
+    return Condition(
+        kind="no_data",
+        severity="warning",
+        column=None,
+        members=(),
+        significant=False,
+        material=True,
+        harmful=False,
+        headline="No rows arrived",
+        message=rows.sentence,
+    )
+
+
+def _of_columns(
+    kind: AlertKind, severity: Severity, readings: Sequence[Reading], what: str, *, wait: bool = False
+) -> Condition:
+    """Make one condition of readings that belong together, the foremost first."""
+    members = tuple(dict.fromkeys(reading.column for reading in readings if reading.column is not None))
+    more = len(members) - 1
+    beside = "" if more == 0 else f" (and {more} more {'column' if more == 1 else 'columns'})"
+    return Condition(
+        kind=kind,
+        severity=severity,
+        column=members[0],
+        members=members,
+        significant=True,
+        material=True,
+        harmful=False,
+        headline=f"{members[0]} {what}{beside}",
+        message=" ".join(reading.sentence for reading in readings[:3]),
+        wait=wait,
+    )

@@ -1,0 +1,169 @@
+"""Alerts: what one judged window does to them. Pure: alerts and readings go in, changed alerts and their events come out.
+
+One alert stands for one cause-group (see :mod:`monitors.conditions`), however many columns move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+
+from monitors.conditions import Condition, conditions, group_of, severity_rank, unjudged
+from monitors.types import Alert, AlertEvent, Cause, Reading
+from reference_data.declaration import ModelSpec
+
+Change = tuple[Alert, AlertEvent]
+
+SYSTEM = "driftdeck"  # the actor of what happens by itself
+
+
+def advance(
+    open_alerts: Sequence[Alert],
+    readings: Sequence[Reading],
+    spec: ModelSpec,
+    now: datetime,
+    importance: Mapping[str, float] | None,
+    new_id: Callable[[], str],
+    causes: tuple[Cause, ...] = (),
+) -> list[Change]:
+    """Return what one window changes, as alerts in their new state, each with its event.
+
+    ``readings`` are all readings of one window of the serving version; ``open_alerts`` those of the model that are not resolved.
+    A window that cannot be judged leaves its groups as they are. Judging a window again does not count it twice; a window that ended
+    before an open alert's own began is passed over. Windows of no rows open ``no_data``: pass only windows since the model's first row.
+    ``causes`` go to alerts that open, change or rise in severity.
+    """
+    if not readings:
+        return []
+    found = conditions(readings, spec, importance)
+    silent = unjudged(readings)
+    current = {group_of(alert.kind): alert for alert in open_alerts if alert.state != "resolved"}
+    changes: list[Change] = []
+    for group, alert in current.items():
+        if readings[0].window.end <= alert.window.start:
+            continue
+        if (condition := found.get(group)) is not None:
+            changes += _again(alert, condition, readings[0], now, causes)
+        elif group not in silent:
+            changes += _quiet(alert, readings[0], spec, now)
+    opened = [condition for group, condition in found.items() if group not in current]
+    return changes + [_open(condition, readings[0], spec, now, new_id(), causes) for condition in opened]
+
+
+def acknowledge(alert: Alert, actor: str, comment: str, now: datetime) -> Change:
+    """Return the alert as acknowledged; it stays so until it recovers or its severity rises.
+
+    Raises :class:`ValueError` for a resolved alert.
+    """
+    if alert.state == "resolved":
+        raise ValueError(
+            f"alert {alert.id} is resolved since {alert.resolved_at}; only open alerts can be acknowledged"
+        )
+    return _to(alert, "acknowledged", now, comment, actor)
+
+
+def _open(
+    condition: Condition, reading: Reading, spec: ModelSpec, now: datetime, alert_id: str, causes: tuple[Cause, ...]
+) -> Change:
+    state: Literal["pending", "firing"] = "pending" if condition.wait else "firing"
+    alert = Alert(
+        id=alert_id,
+        model=reading.model,
+        kind=condition.kind,
+        severity=condition.severity,
+        state=state,
+        column=condition.column,
+        segment=reading.segment,
+        window=reading.window,
+        opened_at=now,
+        changed_at=now,
+        significant=condition.significant,
+        material=condition.material,
+        harmful=condition.harmful,
+        causes=causes,
+        members=condition.members,
+        message=condition.message,
+        headline=condition.headline,
+        owner=spec.owner,
+        model_version=reading.model_version,
+        judged_to=reading.window.end,
+    )
+    return alert, AlertEvent(alert_id, now, state, SYSTEM, condition.headline)
+
+
+def _again(
+    alert: Alert, condition: Condition, reading: Reading, now: datetime, causes: tuple[Cause, ...]
+) -> list[Change]:
+    """The condition holds in this window too."""
+    if _counted(alert, reading):
+        return []
+    risen = severity_rank(condition.severity) > severity_rank(alert.severity)
+    grown = tuple(name for name in condition.members if name not in alert.members)
+    became = condition.kind != alert.kind and condition.kind == "concept_drift"
+    updated = replace(
+        alert,
+        quiet=0,
+        judged_to=reading.window.end,
+        members=alert.members + grown,
+        significant=alert.significant or condition.significant,
+        material=alert.material or condition.material,
+        harmful=alert.harmful or condition.harmful,
+    )
+    if risen or became:
+        updated = replace(
+            updated,
+            kind=condition.kind if became else alert.kind,
+            severity=condition.severity if risen else alert.severity,
+            column=condition.column,
+            message=condition.message,
+            headline=condition.headline,
+            causes=causes or alert.causes,
+        )
+    if risen:
+        return [
+            _to(
+                updated,
+                "firing",
+                now,
+                f"Severity rose from {alert.severity} to {condition.severity}: {condition.headline}",
+            )
+        ]
+    if alert.state == "pending":
+        return [_to(updated, "firing", now, "A second window confirms it.")]
+    if alert.state == "recovering":
+        return [_to(updated, "firing", now, "It came back before it was resolved.")]
+    if grown or became:
+        comment = f"Also in {', '.join(grown)}." if grown else condition.headline
+        return [_to(updated, alert.state, now, comment)]
+    return []  # it goes on as it was: nothing to tell
+
+
+def _quiet(alert: Alert, reading: Reading, spec: ModelSpec, now: datetime) -> list[Change]:
+    """The condition does not hold in this window, and could be judged."""
+    if _counted(alert, reading):
+        return []
+    updated = replace(alert, quiet=alert.quiet + 1, judged_to=reading.window.end)
+    if alert.model_version is not None and reading.model_version != alert.model_version:
+        return [
+            _to(updated, "resolved", now, f"{reading.model_version} serves now, and its first judged window is fine.")
+        ]
+    if alert.state == "pending":
+        return [_to(updated, "resolved", now, "The next window did not confirm it.")]
+    if updated.quiet >= spec.monitor.resolve_after:
+        windows = "window" if updated.quiet == 1 else "windows"
+        return [_to(updated, "resolved", now, f"Quiet for {updated.quiet} {windows}.")]
+    return [_to(updated, "recovering", now, f"Quiet for 1 window; {spec.monitor.resolve_after} are needed.")]
+
+
+def _counted(alert: Alert, reading: Reading) -> bool:
+    return alert.judged_to is not None and reading.window.end <= alert.judged_to
+
+
+State = Literal["pending", "firing", "acknowledged", "silenced", "recovering", "resolved"]
+
+
+def _to(alert: Alert, state: State, now: datetime, comment: str, actor: str = SYSTEM) -> Change:
+    changed = replace(alert, state=state, changed_at=now, resolved_at=now if state == "resolved" else None)
+    return changed, AlertEvent(alert.id, now, state, actor, comment)
