@@ -15,7 +15,6 @@ from reference_data.declaration import ModelSpec
 from reference_data.profile import ColumnProfile, Profile
 from reference_data.reference import Reference
 
-MOST = 3
 _ENTIRE = 0.5  # importance-weighted drift from which the inputs alone could account for the whole loss
 _SHARES = {
     "missing_share": "missing values",
@@ -31,8 +30,9 @@ def rank_causes(
     outcomes: Profile | None,
     readings: Sequence[Reading],
     importance: Mapping[str, float] | None,
+    most: int = 3,
 ) -> tuple[Cause, ...]:
-    """Return up to three causes, the likeliest first, with scores between 0 and 1.
+    """Return up to ``most`` causes, the likeliest first, with scores between 0 and 1.
 
     A column scores by its share of the model's importance times how far it moved beyond chance and nature; missing, new and
     out-of-range values by their share of rows. The rule itself (column None: the same inputs now lead to other labels)
@@ -47,7 +47,7 @@ def rank_causes(
         best.setdefault(cause.column, cause)
     rule = _rule(readings, outcomes, reference, weights)
     ranked = sorted([*best.values(), *([rule] if rule else [])], key=lambda cause: (-cause.score, cause.column or ""))
-    return tuple(ranked[:MOST])
+    return tuple(ranked[:most])
 
 
 def _weights(spec: ModelSpec, reference: Reference, importance: Mapping[str, float] | None) -> dict[str, float]:
@@ -79,7 +79,7 @@ def _column_cause(
     )
     if reading.check == DECIDING:
         moved = _movement(reference.inputs, inputs, name)
-        return Cause(name, score, f"{explain.sentence_case(moved)}.{aside}")
+        return Cause(name, score, f"{moved}.{aside}")
     if reading.check in _SHARES:
         held = explain.number(reading.value, "share")
         before = explain.number(reading.reference_value, "share")

@@ -21,7 +21,11 @@ LEANED_ON = 0.05  # share of the total importance from which a model leans on a 
 _INPUT_GROUPS = frozenset({"data_drift", "prediction_drift", "data_quality"})
 _PREDICTIONS = frozenset({"prediction", "score"})
 _OUTCOMES = frozenset({"label", *CONCEPT_COLUMNS})
-_QUALITY = {"missing_share": "is missing more or less often", "unseen_share": "has new categories"}
+_QUALITY = {
+    "missing_share": "is missing {} often",
+    "unseen_share": "has new categories",
+    "out_of_range_share": "has values outside the reference's range",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[s
     concept = next((r for r in readings if r.column in CONCEPT_COLUMNS and r.check == DECIDING), None)
     leaned = any(leans_on(spec, reading.column, importance) for reading in _drifted(readings))
     moved = concept is not None and concept.material and not leaned
-    beside = [f" {explain.sentence_case(concept.sentence)}"] if moved and concept is not None else []
+    beside = [f" {concept.sentence}"] if moved and concept is not None else []
     return Condition(
         kind="concept_drift" if moved else "performance",
         severity="page",
@@ -161,15 +165,15 @@ def _data_quality(readings: Sequence[Reading], spec: ModelSpec) -> Condition | N
         for r in readings
         if r.verdict == "warning"
         and r.column not in _OUTCOMES
-        and (r.check in _QUALITY or (r.check == "out_of_range_share" and r.column not in drifted | spec.context.keys()))
+        and r.check in _QUALITY
+        and not (r.check == "out_of_range_share" and (r.column in drifted or r.column in spec.context))
     ]
     if not ours:
         return None
     ours.sort(key=lambda reading: (reading.column not in spec.context, reading.effect), reverse=True)
     severity: Severity = "notice" if ours[0].column in spec.context else "warning"
-    return _of_columns(
-        "data_quality", severity, ours, _QUALITY.get(ours[0].check, "has values outside the reference's range")
-    )
+    what = _QUALITY[ours[0].check].format("more" if ours[0].value > ours[0].reference_value else "less")
+    return _of_columns("data_quality", severity, ours, what)
 
 
 def _no_data(readings: Sequence[Reading]) -> Condition | None:

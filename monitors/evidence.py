@@ -21,6 +21,7 @@ FINEST = 20  # groups of cells in the chi-square test of an ordered column: more
 SPEND = 0.6  # of the alert budget; the rest is margin
 DRIFT_SHARE = 0.8  # of a column's part goes to its distribution, the rest to missing, new and out-of-range values
 LARGEST_P = 0.05  # however large the budget
+NOTICES = 0.02  # false notices a window, over all context columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +53,38 @@ class ColumnNull:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Largest p-values that count as significant, so that a year of runs keeps to the alert budget."""
+    """Largest p-values that count as significant, so that a year of runs keeps to the alert budget.
 
-    column: float
-    share: float
-    performance: float
-
-
-def levels(windows_per_year: float, columns: int, pages_per_year: float, warnings_per_year: float) -> Levels:
-    """Split the budget evenly over a year's windows, and the warnings' part over columns (Bonferroni).
-
-    A fixed split, so that each reading's threshold follows from the declaration alone, whatever its neighbours do.
+    ``warning`` is for columns whose drift can warn (features, prediction, score), ``notice`` for context, which never does;
+    of either, DRIFT_SHARE goes to the distribution and the rest to the two tests of shares. ``page`` is for performance.
     """
-    warning = SPEND * warnings_per_year / windows_per_year / max(columns, 1)
-    page = SPEND * pages_per_year / windows_per_year
+
+    warning: float
+    notice: float
+    page: float
+
+    def column(self, *, context: bool) -> float:
+        """Return the level of a column's distribution."""
+        return DRIFT_SHARE * (self.notice if context else self.warning)
+
+    def share(self, *, context: bool) -> float:
+        """Return the level of one of a column's shares."""
+        return (1 - DRIFT_SHARE) / 2 * (self.notice if context else self.warning)
+
+
+def levels(
+    windows_per_year: float, warning_columns: int, notice_columns: int, pages_per_year: float, warnings_per_year: float
+) -> Levels:
+    """Split the budget evenly over a year's windows, and the warnings' part over the columns that can warn (Bonferroni).
+
+    A fixed split, so that each reading's threshold follows from the declaration alone, whatever its neighbours do. Notices are not
+    budgeted (they go to a digest): all context columns together get NOTICES false ones a window.
+    """
+    warning = SPEND * warnings_per_year / windows_per_year / max(warning_columns, 1)
     return Levels(
-        column=min(DRIFT_SHARE * warning, LARGEST_P),
-        share=min((1 - DRIFT_SHARE) / 2 * warning, LARGEST_P),
-        performance=min(page, LARGEST_P),
+        warning=min(warning, LARGEST_P),
+        notice=NOTICES / max(notice_columns, 1),
+        page=min(SPEND * pages_per_year / windows_per_year, LARGEST_P),
     )
 
 

@@ -11,6 +11,7 @@ from reference_data.plugins import discover
 from reference_data.profile import ColumnProfile
 
 MINUS = "\N{MINUS SIGN}"
+CONCEPT = "error given inputs"
 
 
 def number(value: float, unit: str = "") -> str:
@@ -39,11 +40,6 @@ def _three(value: float) -> str:
     return f"{value:.{max(digits - 1, 0)}f}" if len(text.replace(".", "").lstrip("0")) > 3 else text
 
 
-def sentence_case(text: str) -> str:
-    """Return ``text`` with its first letter in upper case and the rest untouched."""
-    return text[:1].upper() + text[1:]
-
-
 class Movement:
     """Says in which direction a column went, window by window; arrays are worked out once."""
 
@@ -64,6 +60,9 @@ class Movement:
         """Return what moved most: the mean of a number, or the share of one category."""
         if self._means is not None:
             gap = self._means[window] - self._mean
+            if self.name == CONCEPT:
+                way = "higher" if gap > 0 else "lower"
+                return f"for like inputs, predictions are {number(abs(gap), self.unit)} {way} against the label than in the reference"
             if number(self._means[window]) != number(self._mean):
                 way = "higher" if gap > 0 else "lower"
                 return (
@@ -82,8 +81,7 @@ def drifted(movement: Movement, window: int, value: float, threshold: float, lea
     """Say that a column drifted, and how much the model leans on it."""
     weight = "" if leaning is None else f" It carries {number(leaning, 'share')} of the model's importance."
     return (
-        f"{sentence_case(movement.text(window))}; distance {number(value)}, "
-        f"where up to {number(threshold)} is taken as usual.{weight}"
+        f"{movement.text(window)}; distance {number(value)}, where up to {number(threshold)} is taken as usual.{weight}"
     )
 
 
@@ -92,7 +90,7 @@ def steady(name: str, value: float, threshold: float, *, significant: bool, mate
     if significant and not material:
         return f"{name} moved, but too little to matter: distance {number(value)}, up to {number(threshold)} is usual."
     if material:
-        return f"{name} looks different (distance {number(value)}), but so few rows could show that by chance."
+        return f"{name} looks different (distance {number(value)}), but not more than chance and nature can do."
     return f"{name} is as in the reference: distance {number(value)}, up to {number(threshold)} is usual."
 
 

@@ -33,7 +33,8 @@ def advance(
     ``readings`` are all readings of one window of the serving version; ``open_alerts`` those of the model that are not resolved.
     A window that cannot be judged leaves its groups as they are. Judging a window again does not count it twice; a window that ended
     before an open alert's own began is passed over. Windows of no rows open ``no_data``: pass only windows since the model's first row.
-    ``causes`` go to alerts that open, change or rise in severity.
+    ``causes`` (likeliest first, the more the better) go to alerts that open, change or rise in severity: to an outcome alert the
+    first three, to others those of their own columns.
     """
     if not readings:
         return []
@@ -82,7 +83,7 @@ def _open(
         significant=condition.significant,
         material=condition.material,
         harmful=condition.harmful,
-        causes=causes,
+        causes=_own(causes, condition),
         members=condition.members,
         message=condition.message,
         headline=condition.headline,
@@ -91,6 +92,12 @@ def _open(
         judged_to=reading.window.end,
     )
     return alert, AlertEvent(alert_id, now, state, SYSTEM, condition.headline)
+
+
+def _own(causes: tuple[Cause, ...], condition: Condition) -> tuple[Cause, ...]:
+    if group_of(condition.kind) == "outcome":
+        return causes[:3]
+    return tuple(cause for cause in causes if cause.column in condition.members)[:3]
 
 
 def _again(
@@ -119,7 +126,7 @@ def _again(
             column=condition.column,
             message=condition.message,
             headline=condition.headline,
-            causes=causes or alert.causes,
+            causes=_own(causes, condition) or alert.causes,
         )
     if risen:
         return [

@@ -1,0 +1,95 @@
+"""What the readings of one call share, and whether there is enough to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors import explain
+from monitors.calibration import Calibration
+from monitors.checks._cells import Values
+from monitors.evidence import Levels
+from monitors.types import Check, Reading, Verdict
+from reference_data.declaration import ModelSpec
+from reference_data.profile import ColumnProfile
+from reference_data.reference import Reference
+from reference_data.windows import Window
+
+Flags = NDArray[np.bool_]
+
+LEAST_COVERAGE = 0.5  # share of rows that must have a label before outcomes are judged
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What all readings of one call share."""
+
+    spec: ModelSpec
+    reference: Reference
+    calibration: Calibration
+    levels: Levels
+    windows: Sequence[Window]
+    coverage: Values  # labelled share of rows, NaN without rows
+    blank: Reading  # with the fields that are the same in every reading
+    importance: Mapping[str, float]
+
+    def column_level(self, name: str, *, late: bool) -> float:
+        """Return the largest significant p-value of a column; outcomes are one question with the performance, and share its level."""
+        return self.levels.page if late else self.levels.column(context=name in self.spec.context)
+
+    def share_level(self, name: str) -> float:
+        """Return the largest significant p-value of a column's share."""
+        return self.levels.share(context=name in self.spec.context)
+
+    def readings(
+        self, check: Check, column: str | None, n: NDArray[np.int64], columns: dict[str, list[object]]
+    ) -> list[Reading]:
+        """Make one reading a window; ``columns`` holds a list by field for what differs between windows."""
+        common = {
+            **{name: getattr(self.blank, name) for name in SHARED},
+            "check": check.name,
+            "scope": check.scope,
+            "column": column,
+            "unit": check.unit,
+        }
+        fields = {"n": n.tolist(), **columns}
+        names = tuple(fields)
+        rows = zip(self.windows, *fields.values(), strict=True)
+        return [Reading(window=window, **common, **dict(zip(names, row, strict=True))) for window, *row in rows]
+
+
+SHARED = ("model", "model_version", "reference_version", "segment", "computed_at")
+
+
+class States:
+    """Whether there is enough to judge, window by window: by rows (shares of rows) and by values (distributions)."""
+
+    def __init__(self, run: Run, reference: ColumnProfile, column: ColumnProfile, *, late: bool) -> None:
+        self._run, self._name, self._late = run, reference.entry.column.name, late
+        self.level = run.column_level(self._name, late=late)
+        self._unknown = int(reference.valid) == 0
+        self.n, self.rows = column.valid, column.rows
+        self.by_value = self._states(column.valid, unknown=self._unknown)
+        self.by_row = self._states(column.rows, unknown=False)
+
+    def _states(self, n: NDArray[np.int64], *, unknown: bool) -> list[Verdict | None]:
+        few = (n < self._run.spec.monitor.min_rows) | unknown
+        if self._late:
+            few = few | (self._run.coverage < LEAST_COVERAGE)
+        none = self.rows == 0
+        return [("no_data" if none[i] else "insufficient") if few[i] else None for i in range(len(few))]
+
+    def sentence(self, window: int, n: int) -> str:
+        """Say why this window cannot be judged."""
+        if self._late and n == 0:
+            return f"No labels have arrived yet, so {self._name} cannot be judged."
+        if n == 0:
+            return f"No values of {self._name} arrived in this window."
+        if self._unknown:
+            return f"The reference holds no values of {self._name}, so there is nothing to compare with."
+        if self._late and self._run.coverage[window] < LEAST_COVERAGE:
+            return explain.low_coverage(float(self._run.coverage[window]), self._name)
+        return explain.too_few(n, self._run.spec.monitor.min_rows, self._name)
