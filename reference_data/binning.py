@@ -24,10 +24,10 @@ def nice_edges(low: float, high: float) -> list[float]:
     if not math.isfinite(span) or span <= 0:
         return []
     raw = span / _BARS
+    if raw < 1e-300:  # so few digits are left that no round numbers lie between
+        return []
     exponent = math.floor(math.log10(raw))
     scale = 10.0**exponent
-    if scale == 0:  # a span of denormal numbers
-        return []
     step = min((nice * scale for nice in _NICE_STEPS), key=lambda candidate: abs(math.log(candidate / raw)))
     first, last = math.floor(low / step), math.ceil(high / step)
     return [round(index * step, 1 - exponent) for index in range(first, last + 1)]

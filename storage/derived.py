@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from reference_data.profile import RESERVED, BinnedColumn, Derivation
 from reference_data.schema import ORDERED, Column, Task
-from storage.names import literal
+from storage.names import literal, number
 
 #: Name of each expression -> SQL text over the physical columns of a relation.
 Expressions = Mapping[str, str]
 
+_TINY = number(2.0**-52)  # probabilities are clipped as scikit-learn clips them
 _BY_TYPE: dict[str, Derivation] = {"text": "length", "datetime": "epoch"}
 
 
@@ -105,7 +106,7 @@ def compile_value(entry: BinnedColumn, expressions: Expressions, *, positive: st
             else:
                 given = f"CASE WHEN {is_positive()} THEN {double('score')} WHEN NOT ({is_positive()}) THEN 1 - {double('score')} END"
             # clipping would turn NULL and NaN into a number
-            return f"CASE WHEN isnan({given}) THEN {given} WHEN {given} IS NOT NULL THEN -ln(greatest(1e-15, least(1e0 - 1e-15, {given}))) END"
+            return f"CASE WHEN isnan({given}) THEN {given} WHEN {given} IS NOT NULL THEN -ln(greatest({_TINY}, least(1e0 - {_TINY}, {given}))) END"
 
 
 def binned_as(column: Column) -> str:
