@@ -55,6 +55,6 @@ def _convert(values: pd.Series[Any], column: Column) -> NDArray[Any]:
 
 
 def _epoch(values: pd.Series[Any]) -> NDArray[np.float64]:
-    times = pd.to_datetime(values, utc=True, errors="coerce")
+    times = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
     seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     return np.asarray(seconds.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
