@@ -53,9 +53,27 @@ def parse(text: str, environ: Mapping[str, str] | None) -> Declaration:
     except ValidationError as error:
         problems += [_describe(item, lines) for item in error.errors(include_url=False)]
     else:
+        problems += _bad_schedules(declaration, lines)
         if not problems:
             return declaration
-    raise DeclarationError(problems)
+    raise DeclarationError(sorted(problems, key=_line_number))
+
+
+def _bad_schedules(declaration: Declaration, lines: dict[Path, int]) -> list[str]:
+    from monitors.schedule import parse_schedule
+
+    problems = []
+    for name, spec in declaration.models.items():
+        try:
+            parse_schedule(spec.monitor.schedule, spec.timezone)
+        except ValueError as error:
+            problems.append(f"{_where(('models', name, 'monitor', 'schedule'), lines)}: {error}")
+    return problems
+
+
+def _line_number(problem: str) -> int:
+    match = re.match(r"line (\d+):", problem)
+    return int(match[1]) if match else 0
 
 
 def dump(declaration: Declaration) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 import urllib.parse
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -103,7 +105,7 @@ class RemoteWorkspace:
         self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
     ) -> list[views.RunView]:
         path = "/run" if model is None else f"/models/{_part(model)}/run"
-        return cast("list[views.RunView]", self._call("POST", path, json=_period(since, until)).json())
+        return cast("list[views.RunView]", self._call("POST", path, json=_given(since=since, until=until)).json())
 
     def windows(self, model: str) -> list[views.WindowView]:
         return cast("list[views.WindowView]", self._all(f"/models/{_part(model)}/windows"))
@@ -120,7 +122,7 @@ class RemoteWorkspace:
         limit: int = 100_000,
         offset: int = 0,
     ) -> list[views.ReadingView]:
-        query = {**_period(since, until), "check": check, "column": column, "verdict": verdict}
+        query = {**_given(since=since, until=until), "check": check, "column": column, "verdict": verdict}
         found = self._all(f"/models/{_part(model)}/readings", query, limit=limit, offset=offset)
         return cast("list[views.ReadingView]", found)
 
@@ -129,6 +131,45 @@ class RemoteWorkspace:
     ) -> list[views.PerformancePoint]:
         found = self._all(f"/models/{_part(model)}/performance", {"metric": metric, "grain": grain})
         return cast("list[views.PerformancePoint]", found)
+
+    def metric_names(self, model: str) -> list[str]:
+        return cast("list[str]", self._call("GET", f"/models/{_part(model)}/metrics").json())
+
+    def heatmap(self, model: str) -> list[views.HeatCell]:
+        return cast("list[views.HeatCell]", self._all(f"/models/{_part(model)}/heatmap"))
+
+    def drift_table(self, model: str, window_start: datetime | None = None) -> list[views.DriftRow]:
+        answer = self._call("GET", f"/models/{_part(model)}/drift", params=_given(window=window_start))
+        return cast("list[views.DriftRow]", answer.json())
+
+    def feature(self, model: str, column: str, window_start: datetime | None = None) -> views.FeatureView:
+        path = f"/models/{_part(model)}/columns/{_part(column)}"
+        return cast("views.FeatureView", self._call("GET", path, params=_given(window=window_start)).json())
+
+    def segment_errors(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 12
+    ) -> list[views.SegmentError]:
+        query = {**_given(since=since, until=until), "limit": limit}
+        answer = self._call("GET", f"/models/{_part(model)}/segments", params=query)
+        return cast("list[views.SegmentError]", answer.json())
+
+    def rows(self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0) -> views.RowPage:
+        query = {**_given(since=since, until=until), "limit": limit, "offset": offset}
+        return cast("views.RowPage", self._call("GET", f"/models/{_part(model)}/rows", params=query).json())
+
+    def markers(self, model: str) -> list[views.Marker]:
+        return cast("list[views.Marker]", self._all(f"/models/{_part(model)}/markers"))
+
+    def timeline(self, limit: int = 50) -> list[views.TimelineItem]:
+        return cast("list[views.TimelineItem]", self._all("/timeline", limit=limit))
+
+    def evidently_report(self, model: str, window_start: datetime) -> Path:
+        """Fetch the report into a file of its own, which is the caller's to delete."""
+        path = f"{self._url}/reports/evidently/{_part(model)}/{_part(window_start.isoformat())}"
+        content = self._call("GET", path).content
+        with tempfile.NamedTemporaryFile(prefix="driftdeck-", suffix=".html", delete=False) as file:
+            file.write(content)
+        return Path(file.name)
 
     # -- alerts --------------------------------------------------------------------------------------------------------
     def alerts(self, model: str | None = None, *, state: str | None = None) -> list[views.AlertView]:
@@ -155,7 +196,7 @@ class RemoteWorkspace:
     ) -> views.JobView:
         del actor
         headers = {} if request_key is None else {"idempotency-key": request_key}
-        body = {**_period(since, until), "alert_id": alert_id}
+        body = {**_given(since=since, until=until), "alert_id": alert_id}
         answer = self._call("POST", f"/models/{_part(model)}/retrain", json=body, headers=headers)
         return cast("views.JobView", answer.json())
 
@@ -229,9 +270,9 @@ def _part(name: str) -> str:
     return urllib.parse.quote(name, safe="")
 
 
-def _period(since: datetime | None, until: datetime | None) -> dict[str, str]:
-    ends = {"since": since, "until": until}
-    return {name: end.isoformat() for name, end in ends.items() if end is not None}
+def _given(**times: datetime | None) -> dict[str, str]:
+    """Return the times that were given, as text."""
+    return {name: moment.isoformat() for name, moment in times.items() if moment is not None}
 
 
 def _tables(data: object, *, whole: bool) -> Iterator[pa.Table]:

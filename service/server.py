@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
+import threading
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from starlette.types import ASGIApp
 
 from service import context, endpoint
 from service.api.app import api_routes
+from service.scheduling import Schedules
 from service.security import Guard, Policy, policy
 from service.settings import Settings
 from service.workspace import ConflictError, Workspace, WorkspaceError
@@ -65,7 +69,10 @@ def run(
             (ready or _announce)(url)
 
         try:
-            _Server(_uvicorn_config(app, settings), started).run([listener])
+            uvicorn_server = _Server(_uvicorn_config(app, settings), started)
+            uvicorn_server.run([listener])
+            if not uvicorn_server.started:
+                raise WorkspaceError("the service could not start; the log above says why")
         finally:
             endpoint.withdraw(place)
 
@@ -82,31 +89,32 @@ def build_app(
     from streamlit.starlette import App
 
     _configure_streamlit()
-    everything = [*companions, _scheduler] if settings.scheduler else [*companions]
+    schedules = Schedules(workspace, _clock) if settings.scheduler else None
+    vitals = {} if schedules is None else {"scheduler": lambda: schedules.alive}
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         context.set_workspace(workspace)
         with ExitStack() as stack:
             stack.callback(context.set_workspace, None)
-            for companion in everything:
+            if schedules is not None:
+                stack.enter_context(schedules)
+            for companion in companions:
                 stack.enter_context(companion(workspace))
             yield
-            await to_thread.run_sync(stack.pop_all().close)
+            await to_thread.run_sync(stack.pop_all().close)  # a run that is under way ends first
 
     app: ASGIApp = App(
         _DASHBOARD / "app.py",
-        routes=[*routes, *api_routes(workspace, settings)],
+        routes=[*routes, *api_routes(workspace, settings, vitals)],
         lifespan=lifespan,
         middleware=[Middleware(Guard, policy=rules)],
     )
     return app
 
 
-def _scheduler(workspace: Workspace) -> AbstractContextManager[object]:
-    from monitors.schedule import Scheduler
-
-    return Scheduler(workspace)
+def _clock() -> datetime:
+    return datetime.now(UTC)
 
 
 def _configure_streamlit() -> None:
@@ -175,6 +183,19 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
         self._when_started = started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let a signal end the serving and nothing more: uvicorn would raise it again and leave the stores unclosed."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and call back if that went well."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 
-from service.api import actions, appends, errors, operations, reads
+from service.api import actions, appends, demo, errors, operations, reads
 from service.api.page import render
 from service.settings import Settings
 from service.workspace import Workspace
@@ -34,12 +32,12 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
     api.state.workspace = workspace
     api.state.max_body = settings.max_body_mb * 2**20
     errors.install(api)
-    for module in (appends, reads, actions):
+    for module in (appends, reads, actions, demo):
         api.include_router(module.router, prefix="/v1")
 
     @api.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
-        return HTMLResponse(render(_schema(api)), headers={"content-security-policy": _DOCS_POLICY})
+        return HTMLResponse(render(api.openapi()), headers={"content-security-policy": _DOCS_POLICY})
 
     return api
 
@@ -47,10 +45,6 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
 _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
 
 
-def _schema(api: FastAPI) -> dict[str, Any]:
-    return api.openapi()
-
-
-def api_routes(workspace: Workspace, settings: Settings) -> list[BaseRoute]:
+def api_routes(workspace: Workspace, settings: Settings, vitals: operations.Vitals | None = None) -> list[BaseRoute]:
     """Return what the server mounts beside the dashboard: the API, and the routes that watchers of the process call."""
-    return [Mount("/api", build_api(workspace, settings)), *operations.routes(workspace)]
+    return [Mount("/api", build_api(workspace, settings)), *operations.routes(workspace, vitals or {})]

@@ -19,7 +19,6 @@ router = APIRouter(tags=["data in"])
 
 Rows = Annotated[Body, Depends(read_body)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
-Strict = Annotated[bool, Query(description="take nothing when one row is bad")]
 
 
 def _body_docs(shape: type[BaseModel] | None) -> dict[str, Any]:
@@ -31,24 +30,20 @@ def _body_docs(shape: type[BaseModel] | None) -> dict[str, Any]:
 
 
 @router.post("/models/{model}/logs", openapi_extra=_body_docs(LogRow))
-def append_logs(
-    model: str, body: Rows, workspace: InWorkspace, response: Response, *, key: Key = None, strict: Strict = False
-) -> AppendView:
+def append_logs(model: str, body: Rows, workspace: InWorkspace, response: Response, *, key: Key = None) -> AppendView:
     """Append predictions; answered once they are committed.
 
     Rows that cannot be taken come back in `rejected` with their index and field, the others are kept; when every row is
-    bad (or one, with `strict`), nothing is kept and the status is 422. Ids that are already there count as duplicates.
+    bad, nothing is kept and the status is 422. Ids that are already there count as duplicates.
     Arrow and Parquet carry the columns that the model's declaration names.
     """
-    return _append(workspace, model, body, LogRow, response, key=key, strict=strict)
+    return _append(workspace, model, body, LogRow, response, key=key)
 
 
 @router.post("/models/{model}/labels", openapi_extra=_body_docs(LabelRow))
-def append_labels(
-    model: str, body: Rows, workspace: InWorkspace, response: Response, *, key: Key = None, strict: Strict = False
-) -> AppendView:
+def append_labels(model: str, body: Rows, workspace: InWorkspace, response: Response, *, key: Key = None) -> AppendView:
     """Append labels, joined to predictions by id; the latest label of an id counts, earlier ones are kept."""
-    return _append(workspace, model, body, LabelRow, response, key=key, strict=strict)
+    return _append(workspace, model, body, LabelRow, response, key=key)
 
 
 def _append(
@@ -59,14 +54,13 @@ def _append(
     response: Response,
     *,
     key: str | None,
-    strict: bool,
 ) -> AppendView:
     write = workspace.log if shape is LogRow else workspace.label
     rows = parse_rows(body)
     if isinstance(rows, pa.Table):
         return _answer(write(model, rows, key=key), response)
     good, places, rejected = check_rows(rows, shape)
-    if rejected and (strict or not good):
+    if rejected and not good:
         raise ApiError(
             422,
             f"row {rejected[0]['row']}, {rejected[0]['field']}: {rejected[0]['error']}; nothing was kept",

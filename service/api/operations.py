@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from service.api.errors import status_of
 from service.workspace import Workspace, WorkspaceError
 
+_log = logging.getLogger(__name__)
 # Evidently writes category names into scripts unescaped: the report runs in a sandbox that can reach nothing.
 _REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
@@ -27,23 +29,31 @@ _REPORT_POLICY = (
 )
 
 
-def routes(workspace: Workspace) -> list[BaseRoute]:
+#: Parts of the process that must be alive, by name: the scheduler.
+Vitals = Mapping[str, Callable[[], bool]]
+
+
+def routes(workspace: Workspace, vitals: Vitals) -> list[BaseRoute]:
     """Return the routes; they are plain functions, so Starlette runs them beside the event loop."""
     return [
-        Route("/healthz", partial(_health, workspace)),
-        Route("/readyz", partial(_health, workspace)),
+        Route("/healthz", partial(_health, workspace, vitals)),
+        Route("/readyz", partial(_health, workspace, vitals)),
         Route("/metrics", partial(_metrics, workspace)),
         Route("/reports/evidently/{model}/{window_start}", partial(_report, workspace)),
     ]
 
 
-def _health(workspace: Workspace, request: Request) -> Response:
+def _health(workspace: Workspace, vitals: Vitals, request: Request) -> Response:
+    """Answer 200, or 503 when the stores or a vital part are dead. What is wrong is said, nothing about the data is."""
     del request
+    state: dict[str, Any] = {name: "ok" if alive() else "dead" for name, alive in vitals.items()}
     try:
-        state = workspace.health()
-    except Exception as error:
-        return JSONResponse({"ok": False, "error": str(error) or type(error).__name__}, 503)
-    return JSONResponse(state, 200 if state.get("ok", False) else 503)
+        state["stores"] = "ok" if workspace.health().get("status") == "ok" else "dead"
+    except Exception:
+        _log.exception("the health check failed")
+        state["stores"] = "dead"
+    ok = "dead" not in state.values()
+    return JSONResponse({"ok": ok, **state}, 200 if ok else 503)
 
 
 def _metrics(workspace: Workspace, request: Request) -> Response:

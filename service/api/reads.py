@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -15,6 +16,7 @@ from service.workspace import Workspace
 router = APIRouter(tags=["what is there"])
 
 Model = Annotated[str | None, Query(description="of this model only")]
+Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
 @router.get("/models")
@@ -99,6 +101,40 @@ def markers(model: str, workspace: InWorkspace, page: Paged) -> Sequence[views.M
     return page.of(workspace.markers(model))
 
 
+@router.get("/models/{model}/metrics")
+def metrics(model: str, workspace: InWorkspace) -> list[str]:
+    """List the names of the model's performance metrics."""
+    return workspace.metric_names(model)
+
+
+@router.get("/models/{model}/drift")
+def drift(model: str, workspace: InWorkspace, window: datetime | None = None) -> list[views.DriftRow]:
+    """List every column of a window against the reference; default: the latest judged window."""
+    return workspace.drift_table(model, window)
+
+
+@router.get("/models/{model}/columns/{column:path}")
+def column_by_name(
+    model: str, column: str, workspace: InWorkspace, window: datetime | None = None
+) -> views.FeatureView:
+    """Return one column in one window: values against the reference, history, error by value."""
+    return workspace.feature(model, column, window)
+
+
+@router.get("/models/{model}/segments")
+def segments(
+    model: str, workspace: InWorkspace, since: datetime, until: datetime, limit: Limit = 12
+) -> list[views.SegmentError]:
+    """List the performance inside each value of the declared segments, worst first."""
+    return workspace.segment_errors(model, since, until, limit=limit)
+
+
+@router.get("/models/{model}/rows")
+def rows(model: str, workspace: InWorkspace, page: Paged, since: datetime, until: datetime) -> views.RowPage:
+    """Return logged rows of a stretch of event time."""
+    return workspace.rows(model, since, until, limit=page.limit, offset=page.offset)
+
+
 @router.get("/timeline")
 def timeline(workspace: InWorkspace, page: Paged) -> Sequence[views.TimelineItem]:
     """List what happened, latest first."""
@@ -156,7 +192,7 @@ def declaration(workspace: InWorkspace) -> PlainTextResponse:
 
 
 @router.get("/audit")
-def audit(workspace: InWorkspace, limit: Annotated[int, Query(ge=1, le=10_000)] = 200) -> list[dict[str, Any]]:
+def audit(workspace: InWorkspace, limit: Limit = 200) -> list[dict[str, Any]]:
     """List who did what, latest first."""
     return workspace.audit(limit)
 

@@ -21,10 +21,11 @@ class LogRow(_Row):
     """One prediction that was made. Times without offset are in the model's time zone."""
 
     prediction_id: Identifier | None = Field(None, description="made by the server when left out")
-    event_time: AwareDatetime | datetime
+    event_time: AwareDatetime | datetime | None = Field(None, description="needed unless the model declares none")
     model_version: Name | None = None
     latency_ms: float | None = Field(None, ge=0)
     features: dict[str, Scalar]
+    context: dict[str, Scalar] | None = Field(None, description="logged and monitored, no part of the model")
     prediction: StrictFloat | StrictInt | StrictBool | str | None = None
     score: float | dict[str, float] | None = None
 
@@ -34,7 +35,8 @@ class LabelRow(_Row):
 
     prediction_id: Identifier
     label: StrictFloat | StrictInt | StrictBool | str | None
-    label_time: AwareDatetime | datetime | None = None
+    label_time: AwareDatetime | datetime | None = Field(None, description="when it became known; default: now")
+    event_time: AwareDatetime | datetime | None = Field(None, description="the prediction's, to find it faster")
 
 
 def check_rows(rows: Sequence[Any], shape: type[_Row]) -> tuple[list[dict[str, Any]], list[int], list[dict[str, Any]]]:
@@ -57,5 +59,5 @@ def _rejection(index: int, error: ValidationError) -> dict[str, Any]:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     location = first["loc"]
     # (features, distance, StrictInt) -> features.distance: the kinds that were tried are no part of the name
-    depth = 2 if location[:1] in {("features",), ("score",)} else 1
+    depth = 2 if location[:1] in {("features",), ("context",), ("score",)} else 1
     return {"row": index, "field": ".".join(str(part) for part in location[:depth]), "error": first["msg"]}

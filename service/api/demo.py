@@ -1,0 +1,43 @@
+"""The demo's player over HTTP; in a process that serves no demo there is none."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from service import context
+from service.views import DemoView
+from service.workspace import NotFoundError
+
+router = APIRouter(prefix="/demo", include_in_schema=False)
+
+
+class PlayBody(BaseModel):
+    """The day until which the year is played."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    until: datetime
+
+
+def _player() -> context.DemoPlayer:
+    player = context.demo()
+    if player is None:
+        raise NotFoundError("this process serves no demo; start one with `driftdeck demo`")
+    return player
+
+
+@router.get("")
+def state() -> DemoView:
+    """Return where the demo's clock stands."""
+    return _player().state()
+
+
+@router.post("/play", status_code=202)
+def play(body: PlayBody) -> DemoView:
+    """Play on until a day."""
+    player = _player()
+    player.play(body.until.date().isoformat())
+    return player.state()

@@ -1,0 +1,84 @@
+"""A workspace that remembers how it was called, and answers as a small one would."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pyarrow as pa
+
+from service import views
+from service.workspace import ConflictError, NotFoundError
+from tests.support.fake_workspace import FakeWorkspace
+
+DECLARATION = """
+[models.air_time]
+task = "regression"
+timezone = "America/New_York"
+
+[models.air_time.features]
+distance = "numeric"
+"""
+
+
+class RecordingWorkspace(FakeWorkspace):
+    """``calls`` holds (name, arguments) in order. Rows whose distance is text are rejected as the store would."""
+
+    def __init__(self) -> None:
+        super().__init__(extra=0)
+        self.recorded: list[tuple[str, dict[str, Any]]] = []
+        self.threads: set[str] = set()
+        self.dead = False
+
+    def _record(self, name: str, **arguments: Any) -> None:
+        self.recorded.append((name, arguments))
+        self.threads.add(threading.current_thread().name)
+
+    def _known(self, model: str) -> None:
+        if model != "air_time":
+            raise NotFoundError(f"there is no model {model!r}; this workspace has: air_time")
+
+    def apply(self, toml_text, *, actor="cli"):
+        self._record("apply", toml_text=toml_text, actor=actor)
+        return {"created": ["air_time"], "changed": [], "unchanged": []}
+
+    def export(self):
+        return DECLARATION
+
+    def reference(self, model, data, *, version=None, actor="cli"):
+        self._known(model)
+        self._record("reference", model=model, data=data, version=version, actor=actor)
+        return {"model": model, "version": version or 1}
+
+    def log(self, model, data, *, key=None) -> views.AppendView:
+        return self._append("log", model, data, key)
+
+    def label(self, model, data, *, key=None) -> views.AppendView:
+        return self._append("label", model, data, key)
+
+    def _append(self, name: str, model: str, data: Any, key: str | None) -> views.AppendView:
+        self._known(model)
+        self._record(name, model=model, data=data, key=key)
+        if isinstance(data, pa.Table):
+            return {"accepted": data.num_rows, "duplicates": 0, "rejected": []}
+        bad = [i for i, row in enumerate(data) if isinstance(row.get("features", {}).get("distance"), str)]
+        rejected = [{"row": i, "field": "distance", "error": "text is not a number"} for i in bad]
+        return {"accepted": len(data) - len(bad), "duplicates": 0, "rejected": rejected}
+
+    def predict(self, model, datapoints):
+        self._known(model)
+        self._record("predict", model=model, datapoints=datapoints)
+        return [{"prediction": 100.0, "prediction_id": f"p{i}", "model_version": "v1"} for i in range(len(datapoints))]
+
+    def retrain(self, model, **arguments):
+        self._known(model)
+        self._record("retrain", model=model, **arguments)
+        if arguments.get("alert_id") == "busy":
+            raise ConflictError("a job is running for air_time; wait until it has ended")
+        arguments.pop("since"), arguments.pop("until")
+        return super().retrain(model, **arguments)
+
+    def health(self):
+        if self.dead:
+            raise RuntimeError("the database is gone")
+        return {"status": "ok"}
