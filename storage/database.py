@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection
 from storage.errors import QueueFullError, StorageError, StorageFullError, is_full
 from storage.faults import fault_point
 from storage.migrate import migrate
+from storage.rows import single
 
 T = TypeVar("T")
 
@@ -54,6 +55,9 @@ class Database:
         """Use :meth:`open`."""
         self.path = path
         self.now = now
+        self.memory: dict[
+            tuple[str, str], Any
+        ] = {}  # what writes remember for later ones, such as the ids seen of late
         self._limits = limits
         self._lock = threading.Lock()  # guards the connection and the set of readers
         self._readers: set[DuckDBPyConnection] = set()
@@ -184,7 +188,7 @@ class Database:
         self._seq += 1
         try:
             con.execute("BEGIN TRANSACTION")
-            results = [task.function(con) for task in group]
+            results = [_run(task, con) for task in group]
             con.execute("UPDATE written SET seq = ?", [self._seq])
             fault_point("writer.before_commit")
         except BaseException as error:
@@ -274,9 +278,7 @@ class Database:
 
     def _written(self) -> int:
         with self._lock, self._alive().cursor() as con:
-            row = con.execute("SELECT seq FROM written").fetchone()
-        assert row is not None
-        return int(row[0])
+            return int(single(con, "SELECT seq FROM written"))
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -290,3 +292,9 @@ class Database:
         if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
             return StorageError(f"{self.path} is open in another process: {str(error).splitlines()[0]}")
         return error
+
+
+def _run(task: _Write[T], con: DuckDBPyConnection) -> T:
+    result = task.function(con)
+    con.complete()  # a result that was not read to its end would block the next write
+    return result

@@ -1,0 +1,186 @@
+"""What the log and its labels are asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from reference_data.declaration import ModelSpec
+from reference_data.windows import Window
+from storage.buckets import aware, naive
+from storage.database import Database
+from storage.model_tables import joined_relation, label_table, log_table, prepare_model, tables_exist
+from storage.rows import first_row, single
+
+_BATCH = 65_536  # rows held at a time while writing a file
+
+#: Columns of an exported file beside the declared inputs, and the SQL of each over :func:`joined_relation`.
+_EXPORTED = {
+    "_id": "_id",
+    "_event_time": "_event_time",
+    "_model_version": "_model_version",
+    "_role": "_role",
+    "_label_time": "_label_time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RowCount:
+    """Rows of a model, labels of different predictions, and rows refused."""
+
+    logs: int
+    labels: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCount:
+    """Rows of one version in one role in one window; the lag is from event to label, in seconds, None without labels."""
+
+    window: Window
+    model_version: str
+    role: str
+    rows: int
+    labels: int
+    median_label_lag: float | None
+
+
+def count_rows(con: DuckDBPyConnection, spec: ModelSpec) -> RowCount:
+    """Count what is stored of a model; nothing if it has no tables yet."""
+    refused = single(
+        con, "SELECT count(DISTINCT (arrival_time, kind, row)) FROM quarantine WHERE model = ?", [spec.name]
+    )
+    if not tables_exist(con, spec.name):
+        return RowCount(0, 0, refused)
+    logs = single(con, f"SELECT count(*) FROM {log_table(spec.name)}")
+    labels = single(con, f"SELECT count(DISTINCT _id) FROM {label_table(spec.name)}")
+    return RowCount(logs, labels, refused)
+
+
+def latest_event_time(con: DuckDBPyConnection, spec: ModelSpec) -> datetime | None:
+    """Return the latest event time in the log (aware), None for an empty one."""
+    if not tables_exist(con, spec.name):
+        return None
+    found = single(con, f"SELECT max(_event_time) FROM {log_table(spec.name)}")
+    return None if found is None else aware(found)
+
+
+def label_span(con: DuckDBPyConnection, spec: ModelSpec) -> tuple[datetime, datetime] | None:
+    """Return the earliest and latest event time (aware) of the labelled predictions, None if there is none."""
+    if not tables_exist(con, spec.name):
+        return None
+    row = first_row(
+        con,
+        f"SELECT min(_event_time), max(_event_time) FROM {log_table(spec.name)} SEMI JOIN {label_table(spec.name)} USING (_id)",
+    )
+    return None if row is None or row[0] is None else (aware(row[0]), aware(row[1]))
+
+
+def window_counts(con: DuckDBPyConnection, spec: ModelSpec, windows: Sequence[Window]) -> list[WindowCount]:
+    """Count rows and labels of each window by model version and role, ordered by window; windows without rows are left out."""
+    if not windows or not tables_exist(con, spec.name):
+        return []
+    relation, _ = joined_relation(spec)
+    rows = con.execute(
+        "WITH w AS (SELECT unnest($starts::TIMESTAMP[]) AS a, unnest($ends::TIMESTAMP[]) AS b) "
+        "SELECT a, b, _model_version, _role, count(*), count(_label), "
+        "median(epoch(_label_time) - epoch(_event_time)) FILTER (_label IS NOT NULL) "
+        f"FROM ({relation}) AS r JOIN w ON r._event_time >= w.a AND r._event_time < w.b "
+        "WHERE r._event_time >= $low AND r._event_time < $high GROUP BY ALL ORDER BY ALL",
+        {
+            "starts": [naive(window.start) for window in windows],
+            "ends": [naive(window.end) for window in windows],
+            "low": naive(min(window.start for window in windows)),
+            "high": naive(max(window.end for window in windows)),
+        },
+    ).fetchall()
+    return [WindowCount(Window(aware(row[0]), aware(row[1])), *row[2:]) for row in rows]
+
+
+def page_rows(
+    con: DuckDBPyConnection, spec: ModelSpec, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0
+) -> tuple[list[str], list[dict[str, Any]], int]:
+    """Return column names, one page of rows in order of event time, and how many rows [since, until) has in all.
+
+    Rows are JSON-ready: times as ISO 8601 in UTC, None for NaN and infinities.
+    """
+    fields = {
+        "prediction_id": "_id",
+        "event_time": "_event_time",
+        "model_version": "_model_version",
+        "role": "_role",
+    }
+    relation, expressions = joined_relation(spec)
+    fields |= {name: sql for name, sql in expressions.items() if name not in fields}
+    names = [*fields, "label_time"]
+    if not tables_exist(con, spec.name):
+        return names, [], 0
+    period = [naive(since), naive(until)]
+    total = single(
+        con, f"SELECT count(*) FROM {log_table(spec.name)} WHERE _event_time >= ? AND _event_time < ?", period
+    )
+    columns = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate([*fields.values(), "_label_time"]))
+    found = con.execute(
+        f"SELECT {columns} FROM ({relation}) AS r WHERE _event_time >= ? AND _event_time < ? "
+        "ORDER BY _event_time, _id, _model_version LIMIT ? OFFSET ?",
+        [*period, limit, offset],
+    ).fetchall()
+    return names, [dict(zip(names, map(_shown, row), strict=True)) for row in found], total
+
+
+def export_parquet(
+    db: Database,
+    spec: ModelSpec,
+    since: datetime,
+    until: datetime,
+    path: Path,
+    *,
+    labelled_only: bool = True,
+) -> int:
+    """Write the rows of [since, until) to a Parquet file, in order of event time, and return how many there are.
+
+    Columns: the declared inputs by name, ``prediction``, ``score``, ``scores`` (several classes), ``label``, ``_id``, ``_event_time`` and
+    ``_label_time`` (naive UTC), ``_model_version``, ``_role``. Rows go through in batches; the file appears whole or not at all.
+    """
+    prepare_model(db, spec)
+    relation, expressions = joined_relation(spec)
+    fields = {name: sql for name, sql in expressions.items() if name not in _EXPORTED} | _EXPORTED
+    columns = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate(fields.values()))
+    labelled = " AND _label IS NOT NULL" if labelled_only else ""
+    sql = (
+        f"SELECT {columns} FROM ({relation}) AS r WHERE _event_time >= $since AND _event_time < $until{labelled} "
+        "ORDER BY _event_time, _id, _model_version"
+    )
+    part = path.with_name(f".{path.name}.part")
+    rows = 0
+    try:
+        with db.cursor() as con, part.open("wb") as file:
+            reader = con.sql(sql, params={"since": naive(since), "until": naive(until)}).to_arrow_reader(_BATCH)
+            schema = pa.schema([field.with_name(name) for name, field in zip(fields, reader.schema, strict=True)])
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for batch in reader:
+                    writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+                    rows += batch.num_rows
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return rows
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return aware(value).isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

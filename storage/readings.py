@@ -1,0 +1,114 @@
+"""Readings: one long table, appended to; of each key the one written last is current."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from storage.buckets import aware, naive
+from storage.database import Database
+from storage.names import quote
+from storage.rows import insert
+
+_MOMENT = pa.timestamp("us")
+
+#: Columns of a reading, as :class:`monitors.types.Reading` has them, with its window taken apart.
+SCHEMA = pa.schema(
+    {
+        "model": pa.string(),
+        "model_version": pa.string(),
+        "reference_version": pa.int32(),
+        "check": pa.string(),
+        "scope": pa.string(),
+        "column": pa.string(),
+        "segment": pa.string(),
+        "window_start": _MOMENT,
+        "window_end": _MOMENT,
+        "value": pa.float64(),
+        "reference_value": pa.float64(),
+        "threshold": pa.float64(),
+        "lower": pa.float64(),
+        "upper": pa.float64(),
+        "p_value": pa.float64(),
+        "effect": pa.float64(),
+        "n": pa.int64(),
+        "n_reference": pa.int64(),
+        "verdict": pa.string(),
+        "significant": pa.bool_(),
+        "material": pa.bool_(),
+        "harmful": pa.bool_(),
+        "unit": pa.string(),
+        "sentence": pa.string(),
+        "computed_at": _MOMENT,
+        "error": pa.string(),
+    }
+)
+#: What makes two readings restatements of one: all but the values, and when they were computed.
+KEY = ("model_version", "reference_version", "check", "column", "segment", "window_start", "window_end")
+_TIMES = ("window_start", "window_end", "computed_at")
+
+
+def append_readings(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append readings and return when they are committed. Rows have the fields of :data:`SCHEMA`, with aware times.
+
+    Raises :class:`KeyError` naming a field that is missing.
+    """
+    if not rows:
+        return
+    columns = {name: [_stored(name, row[name]) for row in rows] for name in SCHEMA.names}
+    table = pa.table(columns, schema=SCHEMA)
+    db.write(lambda con: insert(con, "reading", table))
+
+
+def current_readings(
+    con: DuckDBPyConnection,
+    model: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    model_version: str | None = None,
+    reference_version: int | None = None,
+    check: str | None = None,
+    scope: str | None = None,
+    column: str | None = None,
+    verdict: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """Return the current reading of each key, ordered by window, check, column and segment; times are aware.
+
+    ``since`` and ``until`` bound the start of the window; ``verdict`` is that of the current reading, whatever earlier ones said.
+    """
+    equal = {
+        "model": model,
+        "model_version": model_version,
+        "reference_version": reference_version,
+        "check": check,
+        "scope": scope,
+        "column": column,
+    }
+    conditions: dict[str, Any] = {f"{quote(name)} = ?": value for name, value in equal.items() if value is not None}
+    bounds = {"window_start >= ?": since, "window_start < ?": until}
+    conditions |= {sql: naive(moment) for sql, moment in bounds.items() if moment is not None}
+    names = ", ".join(map(quote, SCHEMA.names))
+    key = ", ".join(map(quote, KEY))
+    sql = (
+        f"SELECT {names} FROM (SELECT * FROM reading WHERE {' AND '.join(conditions)} "
+        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY seq DESC) = 1) "
+        "WHERE coalesce(verdict = ?, true) "
+        'ORDER BY window_start, window_end, model_version, reference_version, "check", "column" NULLS FIRST, segment NULLS FIRST '
+        "LIMIT ? OFFSET ?"
+    )
+    rows = con.execute(sql, [*conditions.values(), verdict, limit, offset]).fetchall()
+    found = [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
+    for row in found:
+        row.update({name: aware(row[name]) for name in _TIMES})
+    return found
+
+
+def _stored(name: str, value: Any) -> Any:
+    return naive(value) if name in _TIMES else value

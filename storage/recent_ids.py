@@ -1,0 +1,48 @@
+"""Which ids were logged of late: a set of 64-bit hashes that answers "surely new" without asking the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+
+_RUNS = 8  # sorted runs that are kept apart before they are merged into one
+
+
+class RecentIds:
+    """Hashes of ids, 8 bytes each, in a few sorted runs.
+
+    It may hold hashes of rows that were rolled back, so "held" only means "ask the database"; "not held" is certain for rows whose
+    event time is at or after ``complete_since``.
+    """
+
+    def __init__(self, hashes: Hashes, complete_since: datetime) -> None:
+        self.complete_since = complete_since
+        self._runs: list[Hashes] = [np.sort(hashes)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._runs))
+
+    def add(self, hashes: Hashes) -> None:
+        """Remember these hashes."""
+        self._runs.append(np.sort(hashes))
+        if len(self._runs) > _RUNS:
+            self._runs = [np.unique(np.concatenate(self._runs))]
+
+    def holds(self, hashes: Hashes) -> NDArray[np.bool_]:
+        """Return, for each hash, whether it is held."""
+        found = np.zeros(len(hashes), dtype=np.bool_)
+        for run in self._runs:
+            if len(run):
+                found |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+        return found
+
+
+def repeated(hashes: Hashes) -> NDArray[Any]:
+    """Return the positions of hashes that occur more than once, ascending."""
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    return np.flatnonzero(counts[inverse] > 1)
