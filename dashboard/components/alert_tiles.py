@@ -1,0 +1,123 @@
+"""The four tiles of an alert: how bad, which way, how many rows, and what it has cost so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from dashboard import text
+from dashboard.components import tiles
+from service.views import AlertView, ModelView, PerformancePoint
+from service.workspace import Workspace
+
+#: metrics whose excess over the reference, times rows, is a quantity of its own -> its name
+EXCESS = {"mae": "Excess error to date", "accuracy": "Extra wrong answers"}
+
+
+def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[PerformancePoint]) -> None:
+    """Draw the four tiles of an alert."""
+    metric, own = model["metric"], during(points, alert)
+    windows = [w for w in ws.windows(model["name"]) if _in(w["start"], alert)]
+    shown: list[tiles.Tile] = []
+    if metric is not None:
+        last = own[-1]["value"] if own else metric["value"]
+        shown.append(_metric_tile(model, last, text.window_word(model["window"])))
+        bias = _bias(ws, model, alert)
+        if bias is not None:
+            shown.append(bias)
+    rows = sum(window["rows"] for window in windows)
+    shown.append(
+        {"label": "Rows affected", "value": text.count(rows), "remark": text.plain(alert["segment"] or "all of them")}
+    )
+    if metric is not None and metric["name"] in EXCESS and metric["reference"] is not None:
+        worse = metric["direction"] == "higher_is_worse"
+        extra = excess(own, metric["reference"], higher_is_worse=worse)
+        unit = metric["unit"] if metric["name"] == "mae" else ""
+        shown.append(
+            {
+                "label": EXCESS[metric["name"]],
+                "value": f"{text.short(max(0.0, extra))} {unit}".strip() if own else text.MISSING,
+                "remark": f"beyond {text.number(metric['reference'], metric['unit'])} a row"
+                if metric["name"] == "mae"
+                else "beyond the reference",
+                "help": "Rows with labels, times how much worse than in the reference.",
+            }
+        )
+    past = sum(point["verdict"] not in ("ok", "insufficient", "no_data", "error") for point in own)
+    if len(shown) < 4:
+        shown.append(
+            {
+                "label": "Windows past the limit",
+                "value": f"{past} of {len(own)}" if own else text.MISSING,
+                "remark": "with labels",
+            }
+        )
+    if len(shown) < 4:
+        shown.append({"label": "Labels in", "value": text.share(model["label_coverage"]), "remark": "latest window"})
+    tiles.row(shown[:4], key="alert_tiles")
+
+
+def during(points: Sequence[PerformancePoint], alert: AlertView) -> list[PerformancePoint]:
+    """Return the serving points from the alert's first window to its end, those with a value."""
+    begun = datetime.fromisoformat(alert["window_start"])
+    ended = datetime.fromisoformat(alert["resolved_at"]) if alert["resolved_at"] else None
+    return [
+        point
+        for point in points
+        if point["role"] == "serving"
+        and point["value"] is not None
+        and datetime.fromisoformat(point["start"]) >= begun
+        and (ended is None or datetime.fromisoformat(point["start"]) < ended)
+    ]
+
+
+def excess(points: Sequence[PerformancePoint], reference: float, *, higher_is_worse: bool) -> float:
+    """Return the sum over windows of rows times how much worse than the reference each was."""
+    sign = 1 if higher_is_worse else -1
+    return sum(point["n"] * sign * ((point["value"] or 0.0) - reference) for point in points)
+
+
+def _in(start: str, alert: AlertView) -> bool:
+    at = datetime.fromisoformat(start)
+    ended = alert["resolved_at"]
+    return at >= datetime.fromisoformat(alert["window_start"]) and (ended is None or at < datetime.fromisoformat(ended))
+
+
+def _metric_tile(model: ModelView, value: float | None, window: str) -> tiles.Tile:
+    metric = model["metric"]
+    assert metric is not None
+    name, reference = text.metric_name(metric["name"]), metric["reference"]
+    tile: tiles.Tile = {"label": f"{text.plain(name)}, last {window}", "value": text.number(value, metric["unit"])}
+    if value is None:
+        return {**tile, "remark": "no labels", "tone": "neutral"}
+    if reference is None:
+        return tile
+    change = value - reference
+    worse = change > 0 if metric["direction"] == "higher_is_worse" else change < 0
+    return {
+        **tile,
+        "remark": f"{text.number(change, signed=True)} vs reference",
+        "tone": "bad" if worse else "good",
+        "arrow": "up" if change > 0 else "down",
+    }
+
+
+def _bias(ws: Workspace, model: ModelView, alert: AlertView) -> tiles.Tile | None:
+    if "bias" not in ws.metric_names(model["name"]):
+        return None
+    own = during(ws.performance(model["name"], metric="bias"), alert)
+    if not own:
+        return None
+    unit = model["metric"]["unit"] if model["metric"] else ""
+    lower, upper = own[-1]["lower"], own[-1]["upper"]
+    remark = (
+        f"normal {text.number(lower, signed=True)} to {text.number(upper, signed=True)}"
+        if lower is not None and upper is not None
+        else "predicted minus true"
+    )
+    return {
+        "label": "Bias",
+        "value": text.number(own[-1]["value"], unit, signed=True),
+        "remark": remark,
+        "help": "Predicted minus true, last window.",
+    }

@@ -1,0 +1,92 @@
+"""One training job: progress, step, estimate and log while it runs; exit code and log when it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import state, text
+from dashboard.components import health, rollout_words
+from dashboard.components.health import Colour
+from service.views import JobView
+from service.workspace import WorkspaceError
+
+JOB_STATES: dict[str, tuple[str, Colour]] = {
+    "queued": ("○ queued", "gray"),
+    "running": ("▷ running", "blue"),
+    "succeeded": ("✓ succeeded", "green"),
+    "failed": ("▲ failed", "red"),
+    "cancelled": ("✕ cancelled", "gray"),
+    "lost": ("▲ lost", "red"),
+}
+LOG_LETTERS = 20_000
+
+
+def draw(jobs: Sequence[JobView]) -> None:
+    """Draw the job under way, else the latest; while one runs, it is drawn anew every second."""
+    job = rollout_words.active(jobs) or rollout_words.latest(jobs)
+    with st.container(border=True, key="job"):
+        if job is None:
+            st.markdown("#### Job")
+            st.caption("No job has run yet. A training shows its progress, its log and its exit code here.")
+            return
+        running = job["state"] in rollout_words.ACTIVE
+        st.fragment(_live_job, run_every=1.0 if running else None)(job["id"], running=running)
+
+
+def _live_job(job_id: str, *, running: bool) -> None:
+    """Draw one job as it stands now; when it ends, the whole page is drawn anew."""
+    ws = state.workspace()
+    job = ws.job(job_id)
+    if running and job["state"] not in rollout_words.ACTIVE:
+        st.rerun()
+    st.markdown(f"#### Job {text.plain(job['id'])} {health.inline(JOB_STATES, job['state'])}")
+    if running:
+        st.progress(
+            min(1.0, max(0.0, job["progress"])), text=f"{text.plain(job['step'] or job['state'], 100)}{_left(job)}"
+        )
+    else:
+        _ended(job)
+    with st.container(height=220, border=False, autoscroll=True, key="job_log"):
+        st.code(job["log"][-LOG_LETTERS:].strip() or "The log is empty so far.", language=None)
+    with st.container(horizontal=True, gap="small"):
+        if running and st.button("Cancel", icon=":material/stop_circle:", key="job_cancel"):
+            try:
+                ws.cancel_job(job_id, actor=state.actor())
+            except WorkspaceError as error:
+                st.error(text.plain(error, 300))
+            else:
+                st.rerun()
+        st.download_button(
+            "Download log",
+            job["log"],
+            file_name=f"job-{job_id}.log",
+            mime="text/plain",
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+            key="job_download",
+        )
+
+
+def _ended(job: JobView) -> None:
+    code = text.MISSING if job["exit_code"] is None else str(job["exit_code"]).replace("-", "−")
+    said = [f"exit code **{code}**"]
+    said += [f"made **{text.plain(job['version'])}**"] if job["version"] else []
+    said.append(f"asked for by {text.plain(job['requested_by'])}")
+    st.markdown(" · ".join(said))
+    if job["error"]:
+        st.error(text.plain(job["error"], 600), icon=":material/error:")
+
+
+def _left(job: JobView) -> str:
+    """Return how long it will take, from the progress seen since this visitor first looked."""
+    now, key = time.monotonic(), f"_seen_{job['id']}"
+    since, before = st.session_state.setdefault(key, (now, job["progress"]))
+    done = job["progress"] - before
+    if done <= 0 or now - since < 1:
+        return ""
+    seconds = (now - since) * (1 - job["progress"]) / done
+    return f", about {max(1, round(seconds))} s left" if seconds < 90 else f", about {round(seconds / 60)} min left"

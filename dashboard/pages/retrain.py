@@ -1,0 +1,353 @@
+"""Retrain and rollout: what serves, what waits, what a job is doing, and who would have been right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit import column_config
+
+from dashboard import registry, state, text, theme
+from dashboard.charts import versions as versions_chart
+from dashboard.components import chart, confirm, header, health, job_panel, rollout_words
+from dashboard.components.health import Colour
+from dashboard.registry import Page
+from service.views import AlertView, GateRow, JobView, ModelView, VersionView
+from service.workspace import Workspace
+
+VERDICTS: dict[str, tuple[str, Colour]] = {
+    "pass": ("✓ Pass", "green"),
+    "warn": ("◆ Warn", "orange"),
+    "fail": ("▲ Fail", "red"),
+    "info": ("○ Info", "gray"),
+}
+ROLES: dict[str, tuple[str, Colour]] = {
+    "champion": ("★ champion", "blue"),
+    "canary": ("◐ canary", "yellow"),
+    "shadow": ("◌ shadow", "gray"),
+    "candidate": ("◇ candidate", "violet"),
+    "archived": ("□ archived", "gray"),
+}
+
+
+def render() -> None:
+    """Draw the page."""
+    ws = state.workspace()
+    model = _model(ws)
+    name = model["name"]
+    versions, jobs = rollout_words.by_age(ws.versions(name)), ws.jobs(name)
+    alert = rollout_words.harmful_alert(ws.alerts(name), state.param("alert"))
+    version = _chosen(versions, model)
+    last = version["version"] if version else "first training"
+    header.crumbs((name, "model", {"model": name}), ("Retrain and rollout", None, {}), (last, None, {}))
+    header.title(
+        rollout_words.headline(model, versions, jobs),
+        actions=lambda: _actions(model, versions, jobs, alert, version),
+    )
+    _why_and_when(model, jobs, alert, version)
+    _steps(model, jobs, version)
+    left, right = st.columns(2, gap="small")
+    with left:
+        _gate(model, version)
+        _versions(model, versions)
+    with right:
+        job_panel.draw(jobs)
+    _both(ws, model, versions, version)
+
+
+def _model(ws: Workspace) -> ModelView:
+    """Return the model in the address, else the one most in need; let the visitor choose another."""
+    models = {model["name"]: model for model in ws.models()}
+    if not models:
+        return state.require_model()
+    asked = state.param("model")
+    if asked and asked not in models:
+        return ws.model(asked)
+    worst = min(models.values(), key=lambda model: list(health.HEALTH).index(model["health"]))["name"]
+    if len(models) == 1:
+        return models[worst]
+    return models[state.select("Model", "model", {name: text.clean(name) for name in models}, worst)]
+
+
+def _chosen(versions: Sequence[VersionView], model: ModelView) -> VersionView | None:
+    """Return the version looked at: the one in the address, else the one that waits, else the champion."""
+    named = {version["version"]: version for version in versions}
+    asked = named.get(state.param("version"))
+    waiting = rollout_words.waiting(versions, model)
+    return asked or waiting or named.get(model["champion"] or "") or next(iter(versions), None)
+
+
+# -- top -----------------------------------------------------------------------------------------------------------
+
+
+def _actions(
+    model: ModelView,
+    versions: Sequence[VersionView],
+    jobs: Sequence[JobView],
+    alert: AlertView | None,
+    version: VersionView | None,
+) -> None:
+    ready = version if version and version["version"] != model["champion"] else None
+    busy = rollout_words.active(jobs) is not None
+    label = f"Promote {text.plain(ready['version'])} to champion…" if ready else "Promote to champion…"
+    reason = None if ready else "Nothing waits: train a challenger first, or choose another version below"
+    if (
+        st.button(
+            label,
+            type="primary" if ready and not busy else "secondary",
+            icon=":material/rocket_launch:",
+            disabled=ready is None,
+            help=reason,
+            key="promote",
+        )
+        and ready
+    ):
+        confirm.promote(model, ready)
+    if st.button(
+        "Retrain…",
+        type="secondary" if ready else "primary",
+        icon=":material/model_training:",
+        disabled=busy,
+        help="A training job is under way; cancel it or wait" if busy else None,
+        on_click=confirm.opening,
+        key="retrain",
+    ):
+        confirm.retrain(model, alert)
+    target = rollout_words.former_champion(versions, model)
+    first = f"{text.plain(model['champion'])} is the first champion: there is nothing to roll back to"
+    label = f"Roll back to {text.plain(target['version'])}…" if target else "Roll back…"
+    reason = None if target else first if model["champion"] else "No version serves yet"
+    if st.button(label, icon=":material/undo:", disabled=target is None, help=reason, key="roll_back") and target:
+        confirm.roll_back(model, target)
+
+
+def _why_and_when(
+    model: ModelView,
+    jobs: Sequence[JobView],
+    alert: AlertView | None,
+    version: VersionView | None,
+) -> None:
+    zone, job = model["timezone"], rollout_words.active(jobs)
+    if job is not None:
+        period = rollout_words.days(job["period"], zone) or "rows being chosen"
+        said = [f"Learning from **{period}**"]
+        said += [text.plain(job["reason"], 300)] if job["reason"] else []
+        said.append(f"started by {text.plain(job['requested_by'])}, {text.moment(job['created_at'], zone)}")
+    elif version is not None:
+        name, period = text.plain(version["version"]), rollout_words.trained_on(version, zone)
+        said = [
+            f"{name} was trained on **{period}** ({text.plural(version['rows'], 'row')})",
+            f"by {text.plain(version['created_by'])}, {text.moment(version['created_at'], zone)}",
+        ]
+        if version["version"] == model["champion"] and model["champion_since"]:
+            said.append(f"champion since {text.day(model['champion_since'], zone, year=True)}")
+    else:
+        said = ["Nothing has been trained here yet. A training needs labelled rows"]
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="why_and_when"):
+        st.markdown(" · ".join(said), width="content")
+        because = job["alert_id"] if job else version["alert_id"] if version else None
+        if because:
+            st.markdown("· because of", width="content")
+            registry.link(f"alert {text.plain(because)}", "alert", alert=because)
+    if alert is not None and alert["state"] != "resolved" and alert["id"] != because:
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="asks"):
+            health.badge(health.HEALTH, alert["severity"])
+            registry.link(text.plain(alert["headline"], 120), "alert", alert=alert["id"])
+            lasting = text.length(alert["window_start"], model["data_until"] or alert["changed_at"])
+            since = text.day(alert["window_start"], zone, year=True)
+            st.markdown(
+                f"since **{since}** ({lasting}): a version trained on rows since then may mend it.", width="content"
+            )
+
+
+def _steps(model: ModelView, jobs: Sequence[JobView], version: VersionView | None) -> None:
+    """Draw the five steps, each with a shape, a word and what is known of it."""
+    zone, job = model["timezone"], rollout_words.active(jobs)
+    failed = rollout_words.latest(jobs)
+    steps: list[tuple[str, Colour, str]] = []
+    if job is not None:
+        words = job["step"] or job["state"]
+        steps.append(("▷ 1 Train", "blue", f"{text.share(job['progress'])} · {text.plain(words, 60)}"))
+        version = None
+    elif version is None and failed is not None and failed["state"] in ("failed", "lost"):
+        steps.append(("▲ 1 Train", "red", "the last job failed: see its log"))
+    elif version is None:
+        steps.append(("○ 1 Train", "gray", "not begun"))
+    else:
+        steps.append(
+            ("✓ 1 Train", "green", f"{text.day(version['created_at'], zone)} · {text.plural(version['rows'], 'row')}")
+        )
+    shapes: dict[str, tuple[str, Colour]] = {
+        "passed": ("✓", "green"),
+        "warned": ("◆", "orange"),
+        "failed": ("▲", "red"),
+    }
+    shape, colour = shapes.get(version["gate_verdict"] if version else "", ("○", "gray"))
+    steps.append((f"{shape} 2 Gate", colour, rollout_words.gate_counts(version) if version else "after training"))
+    role = version["role"] if version else ""
+    steps.append(
+        ("▷ 3 Shadow", "blue", "answers beside, unseen") if role == "shadow" else ("○ 3 Shadow", "gray", "optional")
+    )
+    share = text.share(version["share"]) if version and version["share"] is not None else ""
+    steps.append(
+        (f"▷ 4 Canary {share}", "blue", "answers for a share")
+        if role == "canary"
+        else ("○ 4 Canary", "gray", "optional")
+    )
+    if role == "champion":
+        steps.append(("✓ 5 Champion", "green", f"since {text.day(model['champion_since'], zone)}"))
+    else:
+        steps.append(("○ 5 Champion", "gray", "needs your word"))
+    with st.grid(len(steps), min_column_width=150, gap="small", key="steps"):
+        for label, colour, words in steps:
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                st.badge(label.strip(), color=colour)
+                st.caption(words)
+
+
+# -- evidence ------------------------------------------------------------------------------------------------------
+
+
+def _gate(model: ModelView, version: VersionView | None) -> None:
+    with st.container(border=True, key="gate"):
+        if version is None or not version["gate"]:
+            st.markdown("#### Gate")
+            st.caption("The gate holds a challenger against the champion on the same rows, once one is trained.")
+            return
+        name = text.plain(version["version"])
+        held = rollout_words.days(version["holdout"], model["timezone"])
+        rows = f", {held}" if held else ""
+        st.markdown(f"#### Gate: {name} against its champion :gray[same rows{rows}]")
+        st.dataframe(
+            pd.DataFrame([_gate_row(row) for row in version["gate"]]),
+            hide_index=True,
+            height="content" if len(version["gate"]) <= 14 else 540,
+            row_height=36,
+            placeholder=text.MISSING,
+            key="gate_table",
+            alt=text.clean(version["gate_sentence"], 300),
+            column_config={
+                "Gate": _badges("Gate", VERDICTS, 84),
+                "Check": column_config.TextColumn("Check", width=190),
+                "Champion": column_config.TextColumn("Champion", width=86, alignment="right"),
+                "Challenger": column_config.TextColumn("Challenger", width=86, alignment="right"),
+                "Change": column_config.TextColumn("Change", width=80, alignment="right"),
+                "95 % interval": column_config.TextColumn("95 % interval", width=120, alignment="right"),
+                "Allowed": column_config.TextColumn("Allowed", width=170),
+            },
+        )
+        if version["gate_sentence"]:
+            st.markdown(text.plain(version["gate_sentence"], 800))
+
+
+def _gate_row(row: GateRow) -> dict[str, object]:
+    share = row["unit"] == "share"
+    unit = "" if share else row["unit"]
+
+    def said(value: float | None, *, signed: bool = False) -> str:
+        if value is None:
+            return text.MISSING
+        return f"{text.number(value * 100, signed=signed)} %" if share else text.number(value, signed=signed)
+
+    name = row["name"] if not unit else f"{row['name']}, {unit}"
+    interval = text.MISSING
+    if row["lower"] is not None and row["upper"] is not None:
+        interval = f"{said(row['lower'], signed=True)} to {said(row['upper'], signed=True)}"
+    return {
+        "Gate": [health.words(VERDICTS, row["verdict"])],
+        "Check": text.clean(name, 120),
+        "Champion": said(row["champion"]),
+        "Challenger": said(row["challenger"]),
+        "Change": said(row["change"], signed=True),
+        "95 % interval": interval,
+        "Allowed": text.clean(row["allowed"], 120),
+    }
+
+
+def _badges(label: str, table: dict[str, tuple[str, Colour]], width: int) -> column_config.ColumnConfig:
+    return column_config.MultiselectColumn(
+        label, options=[entry[0] for entry in table.values()], color=[entry[1] for entry in table.values()], width=width
+    )
+
+
+def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
+    with st.container(border=True, key="versions"):
+        st.markdown("#### Versions")
+        if not versions:
+            st.caption("None yet. The first training registers v1.")
+            return
+        metric = model["metric"]["name"] if model["metric"] else ""
+        unit = model["metric"]["unit"] if model["metric"] else ""
+        measured = f"{text.metric_name(metric)} {unit}".strip() or "Metric"
+        rows = [
+            {
+                "Version": text.clean(version["version"]),
+                "Role": [health.words(ROLES, version["role"])],
+                "Trained on": rollout_words.trained_on(version, model["timezone"]),
+                "Rows": text.count(version["rows"]),
+                "Metric": text.number(version["metrics"].get(metric)),
+                "Trainer": text.clean(version["trainer"]),
+            }
+            for version in versions
+        ]
+        event = st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            height="content" if len(rows) <= 12 else 460,
+            row_height=36,
+            placeholder=text.MISSING,
+            on_select="rerun",
+            selection_mode="single-cell",
+            key=f"versions_{state.param('version')}",
+            alt=f"{len(rows)} versions, the newest first",
+            column_config={
+                "Role": _badges("Role", ROLES, 110),
+                "Metric": column_config.TextColumn(
+                    measured, alignment="right", help="On the rows kept apart when it was trained"
+                ),
+                "Rows": column_config.TextColumn("Rows", alignment="right"),
+            },
+        )
+        cells = event["selection"].get("cells", [])
+        if cells and versions[cells[0][0]]["version"] != state.param("version"):
+            state.set_params(version=versions[cells[0][0]]["version"])
+            st.rerun()
+        st.caption("A click looks at a version: its gate above, its period below.")
+
+
+def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], version: VersionView | None) -> None:
+    points = ws.performance(model["name"])
+    with st.container(border=True, key="both"):
+        word = text.window_word(model["window"])
+        seen = {point["model_version"] for point in points}
+        what = "All versions on the same rows" if len(seen) > 1 else "The champion so far"
+        st.markdown(f"#### {what}, {word} by {word}")
+        metric = model["metric"]
+        if metric is None or not any(point["value"] is not None for point in points):
+            st.badge("○ No data", color="gray")
+            st.caption("No window has labels yet, so no version can be judged.")
+            return
+        figure = versions_chart.figure(
+            points,
+            versions,
+            theme.palette(),
+            unit=metric["unit"],
+            timezone=model["timezone"],
+            shaded=version,
+            markers=[marker for marker in ws.markers(model["name"]) if marker["kind"] != "alert"],
+            zero=metric["direction"] == "higher_is_worse",
+        )
+        alt = f"{text.metric_name(metric['name'])} by {word}, one line for each of {', '.join(sorted(map(text.clean, seen)))}"
+        chart.show(figure, alt=alt, key="both_chart")
+
+
+PAGE = Page(
+    name="retrain",
+    title="Retrain",
+    icon=":material/model_training:",
+    url_path="retrain",
+    order=40,
+    visible=True,
+    render=render,
+)
