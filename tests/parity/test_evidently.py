@@ -88,7 +88,7 @@ def test_no_common_column_is_an_error_in_words_and_leaves_no_file(tmp_path: Path
 
 def test_a_window_without_rows_is_an_error_in_words(tmp_path: Path) -> None:
     job = _job(tmp_path, pa.table({"a": [1, 2]}), pa.table({"a": pa.array([], pa.int64())}))
-    with pytest.raises(ReportError, match="current.parquet holds no rows"):
+    with pytest.raises(ReportError, match=r"current\.parquet holds no rows"):
         build_report(job)
 
 

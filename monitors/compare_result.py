@@ -1,0 +1,216 @@
+"""What a comparison found: for programs, for people, and as a picture in a notebook."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WIDTH, _HEIGHT = 120, 28
+_LOOK = (
+    "border-collapse:collapse;font:13px/1.4 system-ui,sans-serif",
+    "padding:3px 10px;text-align:left;border-bottom:1px solid rgba(128,128,128,.3);vertical-align:middle",
+)
+_REFERENCE_COLOUR, _CURRENT_COLOUR = "rgba(128,128,128,.55)", "#d9730d"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckValue:
+    """One check of one column. ``threshold``: what it takes to matter, or to stand out from chance; NaN if there is no such number."""
+
+    check: str
+    value: float
+    threshold: float
+    unit: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "check": self.check,
+            "value": _number(self.value),
+            "threshold": _number(self.threshold),
+            "unit": self.unit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnComparison:
+    """What was found in one column.
+
+    ``p_value`` is the column's own, before the correction for the number of columns; ``effect`` is the Jensen-Shannon distance
+    beyond what chance gives, or the change of a share where that is what drifted. Shares lie between 0 and 1. ``bars`` are
+    shares of the reference and of the current data in the cells that a small histogram shows.
+    """
+
+    column: str
+    type: str
+    drift: bool = False
+    p_value: float = math.nan
+    effect: float = math.nan
+    checks: tuple[CheckValue, ...] = ()
+    missing_reference: float = math.nan
+    missing_current: float = math.nan
+    unseen: float = math.nan
+    error: str | None = None
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    bars: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "column": self.column,
+            "type": self.type,
+            "drift": self.drift,
+            "p_value": _number(self.p_value),
+            "effect": _number(self.effect),
+            "checks": [check.to_dict() for check in self.checks],
+            "missing_reference": _number(self.missing_reference),
+            "missing_current": _number(self.missing_current),
+            "unseen": _number(self.unseen),
+            "error": self.error,
+            "reasons": list(self.reasons),
+            "notes": list(self.notes),
+        }
+
+    @property
+    def verdict(self) -> str:
+        """One word: drift, same, or error."""
+        return "error" if self.error else "drift" if self.drift else "same"
+
+    @property
+    def words(self) -> str:
+        """Whatever there is to say beyond the numbers."""
+        return "; ".join([*([self.error] if self.error else []), *self.reasons, *self.notes])
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The outcome of :func:`monitors.compare`. Columns come in the reference's order, those it lacks last."""
+
+    n_reference: int
+    n_current: int
+    columns: tuple[ColumnComparison, ...]
+    alpha: float
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def drift(self) -> bool:
+        """Whether any column drifted."""
+        return any(column.drift for column in self.columns)
+
+    def __getitem__(self, name: str) -> ColumnComparison:
+        for column in self.columns:
+            if column.column == name:
+                return column
+        raise KeyError(f"no column {name!r}; there are {', '.join(repr(c.column) for c in self.columns)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values: numbers that do not exist are None, infinite ones as well."""
+        return {
+            "n_reference": self.n_reference,
+            "n_current": self.n_current,
+            "drift": self.drift,
+            "alpha": self.alpha,
+            "columns": [column.to_dict() for column in self.columns],
+            "notes": list(self.notes),
+        }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a data frame with one row a column, and one column a check."""
+        import pandas as pd
+
+        rows = []
+        for column in self.columns:
+            row = {k: v for k, v in column.to_dict().items() if k not in {"checks", "reasons", "notes"}}
+            row |= {check.check: check.value for check in column.checks}
+            rows.append(row | {"words": column.words})
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        head = self._headline()
+        width = min(max([len(column.column) for column in self.columns], default=0), 40)
+        lines = [
+            f"  {_printable(column.column)[:40]:<{width}}  {column.verdict:<5}  p {_short(column.p_value):<8}  "
+            f"effect {_short(column.effect):<6}  {column.words}".rstrip()
+            for column in self.columns
+        ]
+        return "\n".join([head, *lines, *(f"note: {note}" for note in self.notes)])
+
+    def _headline(self) -> str:
+        drifted = sum(column.drift for column in self.columns)
+        failed = sum(column.error is not None for column in self.columns)
+        compared = len(self.columns) - failed
+        text = f"{drifted} of {compared} columns drifted" if drifted else f"no drift in {compared} columns"
+        if failed:
+            text += f", {failed} could not be compared"
+        return f"{text} ({self.n_reference:,} rows of reference, {self.n_current:,} current)"
+
+    def _repr_html_(self) -> str:
+        """Return a table with a small histogram a column, everything a stranger wrote escaped."""
+        table, cell = _LOOK
+        heads = "".join(
+            f'<th style="{cell}">{name}</th>'
+            for name in ("column", "verdict", "p", "effect", "missing", "reference and current", "")
+        )
+        rows = "".join(self._row(column, cell) for column in self.columns)
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return (
+            f"<div><p><strong>{html.escape(self._headline())}</strong></p>"
+            f'<table style="{table}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+            f"<ul>{notes}</ul></div>"
+        )
+
+    @staticmethod
+    def _row(column: ColumnComparison, cell: str) -> str:
+        missing = f"{_share(column.missing_reference)} → {_share(column.missing_current)}"
+        verdict = f"<strong>{column.verdict}</strong>" if column.drift else column.verdict
+        name = f"{html.escape(column.column)} <small>{html.escape(column.type)}</small>"
+        texts = [name, verdict, _short(column.p_value), _short(column.effect), missing, _svg(column.bars)]
+        texts.append(f"<small>{html.escape(column.words)}</small>")
+        return "<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in texts) + "</tr>"
+
+
+def _svg(bars: tuple[Sequence[float], Sequence[float]]) -> str:
+    """Two overlaid histograms: the reference filled, the current data as a line of steps."""
+    reference, current = bars
+    top = max([*reference, *current], default=0.0)
+    if top <= 0:
+        return ""
+    step = _WIDTH / len(reference)
+
+    def height(share: float) -> float:
+        return round(share / top * (_HEIGHT - 2), 1)
+
+    filled = "".join(
+        f'<rect x="{i * step:.1f}" y="{_HEIGHT - height(share):.1f}" width="{max(step - 0.5, 0.5):.1f}" '
+        f'height="{height(share):.1f}"/>'
+        for i, share in enumerate(reference)
+    )
+    steps = " ".join(
+        f"{x:.1f},{_HEIGHT - height(share):.1f}" for i, share in enumerate(current) for x in (i * step, (i + 1) * step)
+    )
+    return (
+        f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="distribution of reference and current data">'
+        f'<g fill="{_REFERENCE_COLOUR}">{filled}</g>'
+        f'<polyline points="{steps}" fill="none" stroke="{_CURRENT_COLOUR}" stroke-width="1.5"/></svg>'
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _short(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2g}"
+
+
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.1%}"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "�" for char in text)
