@@ -73,7 +73,7 @@ def exists(name: str) -> bool:
     return name in st.session_state[_PAGES]
 
 
-def link(label: str, page: str, *, icon: str | None = None, help: str | None = None, **params: str | None) -> None:  # noqa: A002
+def link(label: str, page: str, *, icon: str | None = "", help: str | None = None, **params: str | None) -> None:  # noqa: A002
     """Draw a link to a page in this tab; ``label`` is Markdown, so escape what users named."""
     st.page_link(_streamlit_page(page), label=label, icon=icon, help=help, query_params=state.carried(**params))
 

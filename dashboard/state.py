@@ -15,7 +15,7 @@ import streamlit as st
 
 from dashboard import text
 from service import context
-from service.views import ModelView
+from service.views import ModelView, WindowView
 from service.workspace import Workspace
 
 KEPT = ("range", "from", "to", "grain")  # carried from page to page
@@ -168,6 +168,25 @@ def select(label: str, name: str, options: Mapping[str, str], default: str, *, w
     )
 
 
+def search(label: str, name: str, *, width: int = 220) -> str:
+    """Draw a search field bound to the query parameter ``name`` and return its text."""
+    key = f"search_{name}"
+    st.session_state[key] = param(name)
+
+    def changed() -> None:
+        set_params(**{name: st.session_state[key].strip() or None})
+
+    return st.text_input(
+        label,
+        key=key,
+        on_change=changed,
+        placeholder=label,
+        icon=":material/search:",
+        label_visibility="collapsed",
+        width=width,
+    ).strip()
+
+
 # -- time range ----------------------------------------------------------------------------------------------------
 
 
@@ -192,3 +211,12 @@ def time_range(model: ModelView) -> TimeRange:
 def set_custom_range(first: str, last: str) -> None:
     """Choose days (ISO dates, both included)."""
     set_params(**{"range": None, "from": first, "to": last})
+
+
+def clipped(period: Sequence[str] | None, windows: Sequence[WindowView]) -> list[str] | None:
+    """Return the part of the reference period that the axis shows."""
+    if not period:
+        return None
+    start = max(datetime.fromisoformat(period[0]), datetime.fromisoformat(windows[0]["start"]))
+    end = min(datetime.fromisoformat(period[1]), datetime.fromisoformat(windows[-1]["end"]))
+    return [start.isoformat(), end.isoformat()] if start < end else None

@@ -34,6 +34,11 @@ def figure(value: object, limit: int = 40) -> str:
     return html.escape(clean(value, limit)).replace("%{", "%" + _JOINER + "{").replace("$", "＄")
 
 
+def suffix(unit: str | None) -> str:
+    """Return a unit for Plotly, nothing when there is none."""
+    return figure(unit, 16) if unit else ""
+
+
 def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
     """Return three significant digits with the unit and a true minus; missing is a dash.
 
@@ -81,6 +86,21 @@ def share(value: float | None) -> str:
     if 99.9 < percent < 100:
         return "> 99.9 %"
     return f"{percent:.1f} %" if percent < 10 and percent != round(percent) else f"{percent:.0f} %"
+
+
+def hours(value: float | None) -> str:
+    """Return a duration given in hours as people say it: 35 min, 4.2 h, 3.1 days."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if value < 1:
+        return f"{value * 60:.0f} min"
+    return f"{value:.1f} h" if value < 48 else f"{value / 24:.1f} days"
+
+
+def change(now: float, before: float) -> str:
+    """Return a relative change in per cent, signed: −6 %."""
+    percent = (now / before - 1) * 100
+    return f"{'−' if percent < 0 else '+'}{abs(percent):.0f} %"
 
 
 def plural(amount: int, one: str, many: str | None = None) -> str:
@@ -146,3 +166,35 @@ def length(start: str, end: str) -> str:
         return plural(span.days, "day")
     hours = span.total_seconds() / 3600
     return f"{hours:.0f} h" if hours >= 1 else f"{max(0, hours * 60):.0f} min"
+
+
+_METRICS = {
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "bias": "bias",
+    "roc_auc": "ROC-AUC",
+    "f1": "F1",
+    "log_loss": "log loss",
+    "psi": "PSI",
+    "jensen_shannon": "Jensen–Shannon",
+    "kolmogorov_smirnov": "Kolmogorov–Smirnov",
+    "chi_square": "chi-square",
+    "wasserstein": "Wasserstein",
+}
+
+
+def metric_name(name: str) -> str:
+    """Return a check's name as people write it."""
+    return _METRICS.get(name, name.replace("_", " "))
+
+
+def window_word(window: str) -> str:
+    """Return what a window length is called in a heading: week, day, hour."""
+    return {"1w": "week", "1d": "day", "1h": "hour"}.get(window, window)
+
+
+def window_length(window: str) -> timedelta | None:
+    """Return how long a declared window is; None when it counts rows or is unknown."""
+    units = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+    amount, unit = window[:-1], window[-1:]
+    return int(amount) * units[unit] if amount.isdigit() and unit in units else None

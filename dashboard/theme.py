@@ -40,6 +40,7 @@ class Palette:
     within: str
     significant: str
     material: str
+    material_mark: str  # a point beyond a threshold that hurts nobody
     shade: str  # the reference period behind a line
 
 
@@ -66,6 +67,7 @@ LIGHT = Palette(
     within="#F1F3F6",
     significant="#C9CFD8",
     material="#5A9CCB",
+    material_mark="#0065A8",
     shade="rgba(124,133,148,0.13)",
 )
 
@@ -92,6 +94,7 @@ DARK = Palette(
     within="#1A202A",
     significant="#3A4352",
     material="#3E86B8",
+    material_mark="#5BB3EE",
     shade="rgba(138,147,163,0.13)",
 )
 

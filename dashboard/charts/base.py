@@ -1,0 +1,191 @@
+"""What all figures share: fonts, axes, events, the reference period, and where a window stands on the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboard import text
+from dashboard.theme import SANS, Palette
+from service.views import Marker
+
+#: kind of a marker -> (shape before its label, attribute of the palette)
+EVENTS = {
+    "alert": ("▲", "page"),
+    "champion": ("⬢", "second"),
+    "rollback": ("↩", "warning"),
+    "retrain": ("↻", "accent"),
+}
+VERSION_SYMBOLS = ("circle", "diamond", "square", "pentagon")
+
+
+def version_style(position: int, palette: Palette) -> tuple[str, str]:
+    """Return colour and symbol of the nth version; the shape tells versions apart where colours do not."""
+    colours = (palette.accent, palette.second, palette.model, palette.muted)
+    return colours[position % len(colours)], VERSION_SYMBOLS[position % len(VERSION_SYMBOLS)]
+
+
+def at(iso: str, timezone: str) -> str:
+    """Return a moment for the axis: wall time of the zone, as short as it can be."""
+    moment = text.local(iso, timezone)
+    return (
+        moment.date().isoformat()
+        if (moment.hour, moment.minute, moment.second) == (0, 0, 0)
+        else f"{moment:%Y-%m-%dT%H:%M}"
+    )
+
+
+def middle(start: str, end: str, timezone: str) -> str:
+    """Return the middle of a window for the axis, where its point stands."""
+    first, last = text.local(start, timezone), text.local(end, timezone)
+    return f"{first + (last - first) / 2:%Y-%m-%dT%H:%M}"
+
+
+def milliseconds(start: str, end: str, timezone: str) -> float:
+    """Return the width of a window on a date axis."""
+    return (text.local(end, timezone) - text.local(start, timezone)) / timedelta(milliseconds=1)
+
+
+def new(
+    palette: Palette, height: int, *, top: int = 40, left: int = 56, right: int = 12, bottom: int = 30
+) -> go.Figure:
+    """Return an empty figure in the palette: no title, legend on top, one short line on hover."""
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": left, "r": right, "t": top, "b": bottom, "pad": 4},
+        paper_bgcolor=palette.background,
+        plot_bgcolor=palette.background,
+        font={"family": SANS, "size": 11, "color": palette.text},
+        hoverlabel={
+            "bgcolor": palette.panel,
+            "bordercolor": palette.border,
+            "font": {"family": SANS, "size": 12, "color": palette.text},
+            "align": "left",
+        },
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "font": {"size": 11.5},
+            "bgcolor": "rgba(0,0,0,0)",
+            "traceorder": "normal",
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
+        hovermode="closest",
+        dragmode=False,
+        bargap=0,
+        barmode="overlay",
+    )
+    return figure
+
+
+def time_axis(palette: Palette, **more: Any) -> dict[str, Any]:
+    """Return the settings of a date axis; a line follows the pointer through all panels."""
+    return {
+        "type": "date",
+        "showgrid": False,
+        "zeroline": False,
+        "showline": True,
+        "linecolor": palette.border,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": palette.border,
+        "tickfont": {"color": palette.muted},
+        "tickformatstops": [
+            {"dtickrange": [None, 3_600_000 * 12], "value": "%H:%M\n%-d %b"},
+            {"dtickrange": [3_600_000 * 12, None], "value": "%-d %b"},
+        ],
+        "nticks": 9,
+        "showspikes": True,
+        "spikemode": "across",
+        "spikesnap": "cursor",
+        "spikethickness": 1,
+        "spikedash": "solid",
+        "spikecolor": palette.border,
+        **more,
+    }
+
+
+def value_axis(palette: Palette, unit: str = "", **more: Any) -> dict[str, Any]:
+    """Return the settings of a value axis: dotted grid, the unit on its ticks."""
+    return {
+        "showgrid": True,
+        "gridcolor": palette.border,
+        "griddash": "dot",
+        "zeroline": False,
+        "showline": False,
+        "tickfont": {"color": palette.muted},
+        "ticksuffix": f" {text.suffix(unit)}" if unit else "",
+        "nticks": 5,
+        **more,
+    }
+
+
+def note(figure: go.Figure, words: str, palette: Palette, **place: Any) -> None:
+    """Write words without an arrow; ``words`` is Plotly's HTML."""
+    figure.add_annotation(text=words, showarrow=False, **{"font": {"size": 11, "color": palette.muted}, **place})
+
+
+def events(figure: go.Figure, markers: Sequence[Marker], palette: Palette, timezone: str, *, top: float = 1.0) -> None:
+    """Draw alerts and deployments as dotted verticals through all panels, labelled once above the first."""
+    ordered = sorted(markers, key=lambda marker: marker["at"])
+    span = _days(ordered)
+    previous: datetime | None = None
+    raised = False
+    for marker in ordered:
+        shape, role = EVENTS.get(marker["kind"], ("·", "muted"))
+        colour = getattr(palette, role)
+        moment = text.local(marker["at"], timezone)
+        x = at(marker["at"], timezone)
+        figure.add_shape(
+            type="line", x0=x, x1=x, y0=0, y1=top, yref="paper", line={"color": colour, "width": 1.2, "dash": "dot"}
+        )
+        close = previous is not None and (moment - previous).days < max(2.0, span * 0.1)
+        raised = close and not raised
+        previous = moment
+        words = f"{shape} {text.figure(marker['label'], 24)}"
+        note(
+            figure,
+            words,
+            palette,
+            x=x,
+            y=top,
+            yref="paper",
+            yanchor="bottom",
+            yshift=12 if raised else 0,
+            font={"size": 11, "color": colour},
+        )
+
+
+def _days(markers: Sequence[Marker]) -> float:
+    moments = [datetime.fromisoformat(marker["at"]) for marker in markers]
+    return (max(moments) - min(moments)).days if moments else 0.0
+
+
+def reference_period(
+    figure: go.Figure, period: Sequence[str] | None, palette: Palette, timezone: str, **place: Any
+) -> None:
+    """Shade the reference period and name it."""
+    if not period:
+        return
+    first, last = at(period[0], timezone), at(period[1], timezone)
+    figure.add_shape(type="rect", x0=first, x1=last, fillcolor=palette.shade, line_width=0, layer="below", **place)
+    low = place.get("y0", 0)
+    note(
+        figure,
+        "reference",
+        palette,
+        x=first,
+        y=low,
+        xanchor="left",
+        yanchor="bottom",
+        xshift=6,
+        yref=place.get("yref", "y"),
+    )

@@ -1,0 +1,116 @@
+"""Does it matter, and where: error by value of a feature, error by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from dashboard import text
+from dashboard.charts import base
+from dashboard.theme import Palette
+from service.views import ErrorByValue, SegmentError
+
+SEGMENT_ROW = 40
+
+
+def relation(
+    values: Sequence[ErrorByValue], palette: Palette, *, unit: str, value_unit: str = "", height: int = 230
+) -> go.Figure:
+    """Return the mean error of the current window's rows by value of the column, from zero."""
+    figure = base.new(palette, height, top=16)
+    known = [value for value in values if value["error"] is not None]
+    ordered = bool(known) and all(value["position"] is not None for value in known)
+    words = [
+        f"{text.figure(v['label'])} · {text.number(v['error'], text.suffix(unit))} · {text.plural(v['n'], 'row')}"
+        for v in known
+    ]
+    places = [value["position"] for value in known] if ordered else list(range(len(known)))
+    figure.add_trace(
+        go.Scatter(
+            x=places,
+            y=[value["error"] for value in known],
+            mode="lines+markers" if ordered else "markers",
+            line={"color": palette.model, "width": 2},
+            marker={"color": palette.model, "symbol": "square", "size": 7, "opacity": 1},
+            text=words,
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=False,
+        )
+    )
+    axis = {"showgrid": False, "zeroline": False, "showline": True, "linecolor": palette.border, "nticks": 8}
+    if ordered:
+        axis["ticksuffix"] = f" {text.suffix(value_unit)}" if value_unit else ""
+    else:
+        axis |= {"tickvals": places, "ticktext": [text.figure(v["label"], 10) for v in known], "tickangle": 0}
+    figure.update_layout(
+        xaxis={**axis, "tickfont": {"color": palette.muted}}, yaxis=base.value_axis(palette, unit, rangemode="tozero")
+    )
+    return figure
+
+
+def segments(values: Sequence[SegmentError], palette: Palette, *, unit: str, period: str) -> go.Figure:
+    """Return a dumbbell a segment: open grey is the reference, full is now, its value written; as given, worst first."""
+    figure = base.new(palette, 74 + SEGMENT_ROW * max(1, len(values)), top=40, left=130, right=56)
+    places = list(range(len(values)))
+    for place, value in zip(places, values, strict=True):
+        if value["reference"] is not None and value["current"] is not None:
+            figure.add_shape(
+                type="line",
+                x0=value["reference"],
+                x1=value["current"],
+                y0=place,
+                y1=place,
+                line={"color": palette.border, "width": 3},
+                layer="below",
+            )
+    names = [f"{text.figure(v['segment'], 16)} {text.figure(v['value'], 16)}" for v in values]
+    shared = {"y": places, "mode": "markers", "text": names}
+    figure.add_trace(
+        go.Scatter(
+            x=[v["reference"] for v in values],
+            marker={
+                "color": palette.background,
+                "size": 11,
+                "line": {"color": palette.reference, "width": 2},
+                "opacity": 1,
+            },
+            name="reference",
+            hovertemplate=f"%{{text}} · reference %{{x:.3~g}} {text.suffix(unit)}<extra></extra>",
+            **shared,
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[v["current"] for v in values],
+            marker={"color": palette.accent, "size": 11, "opacity": 1},
+            name=period,
+            customdata=[v["n"] for v in values],
+            hovertemplate=f"%{{text}} · %{{x:.3~g}} {text.suffix(unit)} · %{{customdata:,}} rows<extra></extra>",
+            **shared,
+        )
+    )
+    for place, value in zip(places, values, strict=True):
+        if value["current"] is not None:
+            base.note(
+                figure,
+                text.number(value["current"]),
+                palette,
+                x=value["current"],
+                y=place,
+                xanchor="left",
+                xshift=9,
+                font={"size": 11.5, "color": palette.text},
+            )
+    figure.update_layout(
+        xaxis={**base.value_axis(palette, unit, rangemode="tozero"), "showline": True, "linecolor": palette.border},
+        yaxis={
+            "tickvals": places,
+            "ticktext": names,
+            "range": [len(values) - 0.5, -0.5],
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+        },
+    )
+    return figure

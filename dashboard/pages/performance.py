@@ -1,0 +1,199 @@
+"""Performance: a realised metric by version, where it is worst, and how many labels stand behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from dashboard import state, text, theme
+from dashboard.charts import coverage, effect, series
+from dashboard.components import chart, export, header, rows
+from dashboard.registry import Page
+from service.views import MetricView, ModelView, PerformancePoint, WindowView
+
+REFRESH = 30.0
+
+
+@st.fragment(run_every=REFRESH)
+def render() -> None:
+    """Draw the page."""
+    model = state.require_model()
+    ws = state.workspace()
+    metrics = ws.metric_names(model["name"])
+    header.crumbs((model["name"], "model", {"model": model["name"]}), ("Performance", None, {}))
+    header.title("Performance")
+    if not metrics:
+        st.info(f"There is no metric for the task {text.plain(model['task'])}: it has no labels to be held against.")
+        return
+    grains = ["1d", "1w"] if model["window"] == "1w" else ["1d"]
+    metric = _headline(model, metrics)
+
+    def choose_metric() -> None:
+        state.select("Metric", "metric", {name: text.metric_name(name) for name in metrics}, metric, width=170)
+
+    chosen = header.range_bar(model, grains=grains if len(grains) > 1 else (), extra=choose_metric)
+    metric = state.param("metric", metric, metrics)
+    grain = state.param("grain", grains[-1], grains)
+    points = [
+        p
+        for p in ws.performance(model["name"], metric=metric, grain=None if grain == model["window"] else grain)
+        if chosen.touches(p["start"], p["end"])
+    ]
+    windows = [w for w in ws.windows(model["name"]) if chosen.touches(w["start"], w["end"])]
+    if not points:
+        _nothing(model, windows)
+        return
+    unit = _unit(model, metric)
+    st.markdown(_sentence(model, metric, points, unit))
+    _over_time(model, metric, unit, points, windows, chosen)
+    with st.grid(2, min_column_width=520, gap="small"):
+        _segments(model, unit, points)
+        _coverage(model, windows)
+    _table(points, metric)
+
+
+def _headline(model: ModelView, metrics: Sequence[str]) -> str:
+    metric = model["metric"]
+    return metric["name"] if metric and metric["name"] in metrics else metrics[0]
+
+
+def _unit(model: ModelView, metric: str) -> str:
+    """Return the unit: metrics in the label's unit share the headline's."""
+    headline: MetricView | None = model["metric"]
+    if headline is None:
+        return ""
+    return headline["unit"] if metric == headline["name"] or model["task"] == "regression" else ""
+
+
+def _nothing(model: ModelView, windows: Sequence[WindowView]) -> None:
+    if windows and not any(window["labels"] for window in windows):
+        st.info("No labels lie in this time range, so performance cannot be said. Send them when they are known:")
+        st.code(f"driftdeck label {model['name']} truth.csv", language=None)
+    else:
+        st.info("No window lies in this time range. Choose a longer one.")
+
+
+def _sentence(model: ModelView, metric: str, points: Sequence[PerformancePoint], unit: str) -> str:
+    """Say the latest value, against what, and how often the threshold was passed."""
+    serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
+    if not serving:
+        return "No labels have arrived for this time range: nothing can be said yet."
+    last = serving[-1]
+    unit_words = text.plain(unit) if unit else ""
+    name = text.window_name(last["start"], last["end"], model["timezone"])
+    words = (
+        f"{text.plain(text.metric_name(metric))} was **{text.number(last['value'], unit_words)}** in the {name}"
+    )
+    if last["threshold"] is not None:
+        past = sum(p["verdict"] in ("critical", "warning", "drift") for p in serving)
+        words += f", threshold {text.number(last['threshold'], unit_words)}; past it in {past} of {len(serving)} windows"
+    return f"{words}."
+
+
+def _over_time(
+    model: ModelView,
+    metric: str,
+    unit: str,
+    points: Sequence[PerformancePoint],
+    windows: Sequence[WindowView],
+    chosen: state.TimeRange,
+) -> None:
+    lines = series.of_performance(points)
+    figure = series.over_time(
+        lines,
+        theme.palette(),
+        name=f"realised {text.metric_name(metric)}",
+        unit=unit,
+        timezone=model["timezone"],
+        markers=[m for m in state.workspace().markers(model["name"]) if chosen.holds(m["at"])],
+        reference_period=state.clipped(model["reference_period"], windows),
+        zero=metric in ("mae", "rmse", "log_loss"),
+        height=340,
+        missing="no labels",
+    )
+    drawn = series.clicks(lines)
+
+    def clicked(curve: int, index: int) -> None:
+        starts = drawn.get(curve, [])
+        if index < len(starts):
+            state.set_params(window=starts[index][1])
+
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(
+            f"**{text.plain(text.metric_name(metric))} over time** :gray[one line a version; dotted: not serving]"
+        )
+        chart.clickable(figure, clicked, alt=f"{metric} over time", key=f"performance_{metric}")
+        picked = state.param("window")
+        point = next((p for p in points if p["start"] == picked and p["role"] == "serving"), None)
+        if point is None:
+            st.caption("Click a point for the rows behind it.")
+        else:
+            name = text.window_name(point["start"], point["end"], model["timezone"])
+            rows.behind(
+                model["name"], point["start"], point["end"], f"the {name}", key="performance_rows", expanded=True
+            )
+
+
+def _segments(model: ModelView, unit: str, points: Sequence[PerformancePoint]) -> None:
+    serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
+    with st.container(border=True, height="stretch"):
+        if not serving:
+            st.markdown("**Where it is worst**")
+            st.caption("Needs labels.")
+            return
+        picked = next((p for p in serving if p["start"] == state.param("window")), serving[-1])
+        period = text.period(picked["start"], picked["end"], model["timezone"])
+        found = state.workspace().segment_errors(
+            model["name"], datetime.fromisoformat(picked["start"]), datetime.fromisoformat(picked["end"]), limit=40
+        )
+        found = sorted(found, key=lambda s: -(s["current"] or 0.0))
+        kinds = dict.fromkeys(segment["segment"] for segment in found)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**Where it is worst** :gray[reference → {period}]", width="content")
+            st.space("stretch")
+            if len(kinds) > 1:
+                by = state.select(
+                    "Segment", "segment", {"all": "All segments", **{k: k for k in kinds}}, "all", width=150
+                )
+                found = [segment for segment in found if by in ("all", segment["segment"])]
+        if not found:
+            st.caption('No segment is declared, or none has labels: `segments = ["carrier"]` in driftdeck.toml.')
+            return
+        chart.show(
+            effect.segments(found[:12], theme.palette(), unit=unit, period=period),
+            alt="Error by segment, reference against now, worst first",
+            key="segments",
+        )
+
+
+def _coverage(model: ModelView, windows: Sequence[WindowView]) -> None:
+    with st.container(border=True, height="stretch"):
+        st.markdown("**Labels in** :gray[share of a window's rows whose truth has arrived]")
+        chart.show(
+            coverage.over_time(windows, theme.palette(), timezone=model["timezone"]),
+            alt="Share of rows with labels by window",
+            key="coverage",
+        )
+        lag = text.hours(model["label_lag_hours"])
+        total = model["rows"]
+        st.caption(f"Usual lag {lag} (median). {total['labels']:,} labels for {total['logs']:,} predictions in all.")
+
+
+def _table(points: Sequence[PerformancePoint], metric: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("The numbers behind the chart", width="content")
+        st.space("stretch")
+        export.downloads(points, name=f"performance-{metric}", key="performance")
+
+
+PAGE = Page(
+    name="performance",
+    title="Performance",
+    icon=":material/show_chart:",
+    url_path="performance",
+    order=32,
+    visible=False,
+    render=render,
+)
