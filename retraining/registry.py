@@ -12,17 +12,21 @@ import skops.io
 
 SUFFIX = ".skops"
 
-#: What scikit-learn's own estimators hold beside estimators and arrays. A ``partial`` is as safe as the function in it,
-#: which is checked by itself.
+#: What scikit-learn's estimators hold beside its own classes and what skops knows. A ``partial`` is as safe as the function
+#: in it, which is checked by itself.
 _PARTS: frozenset[str] = frozenset(
     {
         "functools.partial",
-        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.utils._bunch.Bunch",
+        "numpy.dtype",
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "scipy.interpolate._bsplines.BSpline",
+        "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.feature_selection._univariate_selection.f_regression",
         "sklearn.utils.validation.check_array",
     }
 )
+#: Parts of scikit-learn that touch files or the network.
+_REACHING_OUT = ("sklearn.datasets.", "sklearn.externals.", "sklearn.utils._testing")
 
 
 class ArtefactError(Exception):
@@ -111,7 +115,7 @@ def _trusted(data: bytes, path: Path) -> list[str]:
         beyond: list[str] = skops.io.get_untrusted_types(data=data)
     except Exception as error:
         raise ArtefactError(f"the artefact {path} is not a skops file: {error}") from error
-    refused = [name for name in beyond if name not in _PARTS and not _is_estimator(name)]
+    refused = [name for name in beyond if name not in _PARTS and not _is_learned(name)]
     if refused:
         raise UntrustedArtefactError(
             f"the artefact {path} holds {', '.join(sorted(refused))}; only types of numpy, SciPy and scikit-learn are loaded"
@@ -119,15 +123,13 @@ def _trusted(data: bytes, path: Path) -> list[str]:
     return beyond
 
 
-def _is_estimator(name: str) -> bool:
-    """Whether a dotted name is an estimator class of scikit-learn itself (importing nothing else to find out)."""
+def _is_learned(name: str) -> bool:
+    """Whether a dotted name is a class of scikit-learn's own (never a function, never a class it only re-exports)."""
     module, _, attribute = name.rpartition(".")
-    if not module.startswith("sklearn.") or ".tests" in module or "._testing" in module:
+    if not module.startswith("sklearn.") or name.startswith(_REACHING_OUT) or ".tests." in name:
         return False
-    from sklearn.base import BaseEstimator
-
     try:
         found = getattr(importlib.import_module(module), attribute, None)
     except ImportError:
         return False
-    return isinstance(found, type) and issubclass(found, BaseEstimator)
+    return isinstance(found, type) and found.__module__.startswith("sklearn.")

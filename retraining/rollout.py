@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Literal, cast, get_args
 
 Action = Literal["champion", "rollback", "shadow", "canary", "archived"]
@@ -231,8 +232,8 @@ def _without(state: Roles, version: str) -> Roles:
 
 def _without_repeats(former: tuple[str, ...], champion: str | None) -> tuple[str, ...]:
     """Drop a champion that would follow itself."""
-    following = (*former[1:], champion)
-    return tuple(name for name, after in zip(former, following, strict=True) if name != after)
+    chain = (*former, champion)
+    return tuple(name for name, after in pairwise(chain) if name is not None and name != after)
 
 
 def _last(versions: tuple[str, ...], version: str) -> int:

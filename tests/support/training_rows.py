@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,9 @@ FEATURES = {
 }
 
 
-def spec(task: str = "regression", **changes: object) -> ModelSpec:
+def spec(task: str = "regression", **changes: Any) -> ModelSpec:
     """A model of every usable type, one unusable (text) and one context column."""
-    fields = {"features": FEATURES, "context": {"weather": "numeric"}, "label": "price", "units": {"price": "EUR"}}
+    fields: dict[str, Any] = {"features": FEATURES, "context": {"weather": "numeric"}, "label": "price", "units": {"price": "EUR"}}
     return ModelSpec.model_validate({"name": "prices", "task": task, "segments": ["city"]} | fields | changes)
 
 
@@ -60,11 +61,11 @@ def frame(n: int = 1400, days: int = 28, seed: int = 0, task: str = "regression"
     return rows
 
 
-def train_request(task: str = "regression", **changes: object) -> TrainRequest:
+def train_request(task: str = "regression", **changes: Any) -> TrainRequest:
     """The same rows as a trainer gets them."""
     rows, model = frame(task=task), spec(task)
     label = rows["label"].to_numpy(dtype=float if task == "regression" else object)
-    fields = {
+    fields: dict[str, Any] = {
         "frame": rows.drop(columns=["weather"]),
         "label": label,
         "times": pd.DatetimeIndex(rows["_event_time"]).tz_localize("UTC"),
@@ -92,6 +93,6 @@ def job(
     return folder
 
 
-def quick(**changes: object) -> ModelSpec:
+def quick(**changes: Any) -> ModelSpec:
     """A spec whose training takes a moment."""
     return spec(retrain={"params": {"max_iter": 5}}, **changes)
