@@ -13,7 +13,7 @@ from scipy import special
 
 from monitors.checks._cells import Values, ratio, two_sample_chi_square
 from monitors.evidence import FINEST, ColumnNull, ShareNull, location, normal_scores, sampling_divergence
-from monitors.registry import column_checks, metric_values, performance_checks
+from monitors.registry import DECIDING, column_checks, column_values, metric_values, performance_checks
 from monitors.types import Check
 from reference_data.declaration import ModelSpec
 from reference_data.profile import M2, MEAN, ColumnProfile, Profile
@@ -228,9 +228,7 @@ def _cell_effect(part: _Part) -> float:
 
 def _divergence_excess(part: _Part) -> float:
     """Return by how much the squared Jensen-Shannon distance of a window exceeds what sampling gives, on average."""
-    check = column_checks()["jensen_shannon"].column_function
-    assert check is not None
-    observed = check(part.rest, part.window) ** 2
+    observed = column_values(column_checks()[DECIDING], part.rest, part.window) ** 2
     excess = observed - sampling_divergence(part.rest.cells, part.window.valid, part.rest.valid.astype(np.float64))
     return max(float(np.nanmean(excess)), 0.0) if np.isfinite(excess).any() else 0.0
 
@@ -239,8 +237,7 @@ def _band(check: Check, part: _Part, k: int) -> tuple[float, float]:
     """Return the 95 % prediction band of a check over reference windows; NaN when there are too few to say."""
     if k < ENOUGH:
         return np.nan, np.nan
-    assert check.column_function is not None
-    values = check.column_function(part.rest, part.window)
+    values = column_values(check, part.rest, part.window)
     values = values[np.isfinite(values)]
     if len(values) < ENOUGH:
         return np.nan, np.nan
@@ -250,12 +247,11 @@ def _band(check: Check, part: _Part, k: int) -> tuple[float, float]:
 
 
 def _share_null(name: str, part: _Part, k: int) -> ShareNull:
-    check = column_checks()[name].column_function
-    assert check is not None
+    check = column_checks()[name]
     whole = part.window.rows if name == "missing_share" else part.window.valid
-    share = check(part.rest, part.window) if k > 1 else np.zeros(1)
+    share = column_values(check, part.rest, part.window) if k > 1 else np.zeros(1)
     if name == "missing_share":
-        share = check(part.window, part.window)
+        share = column_values(check, part.window, part.window)
     held = np.isfinite(share) & (whole > 0)
     if not held.any():
         return ShareNull(0.0, 0.0, PRIOR_FREEDOM)

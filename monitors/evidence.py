@@ -156,13 +156,21 @@ def _pair_size(n: NDArray[np.int64] | float, m: NDArray[np.int64] | float) -> Va
 
 
 def share_p_values(null: ShareNull, share: Values, n: NDArray[np.int64], n_reference: float, windows: int) -> Values:
-    """Return two-sided p-values of a share against the reference's: two proportions, widened by natural variation."""
+    """Return two-sided p-values of a share against the reference's: two proportions, widened by natural variation.
+
+    Where only a few rows are concerned the normal approximation is far too sure of itself: the p-value is never below twice
+    the binomial tail, at the reference's share with one more such row (Agresti and Coull 1998).
+    """
     pooled = ratio(share * n + null.mean * n_reference, n + n_reference)
     sampling = pooled * (1 - pooled) * (ratio(np.ones(()), n) + 1 / max(n_reference, 1.0))
     deviation = np.sqrt(np.maximum(sampling + null.tau2 * (1 + 1 / windows), 0.0))
     gap = np.abs(share - null.mean)
     t = np.divide(gap, deviation, out=np.where(gap > 0, np.inf, 0.0), where=deviation > 0)
-    return np.asarray(np.where(np.isnan(share), np.nan, 2 * special.stdtr(null.freedom, -t)))
+    approximate = 2 * special.stdtr(null.freedom, -t)
+    usual = (null.mean * n_reference + 1) / (n_reference + 2)
+    concerned = np.rint(np.nan_to_num(share) * n)
+    tail = np.where(share > usual, 2 * special.bdtrc(concerned - 1, n, usual), 0.0)
+    return np.asarray(np.where(np.isnan(share), np.nan, np.fmax(approximate, tail)))
 
 
 def sampling_divergence(reference_cells: NDArray[np.int64], n: NDArray[Any], n_reference: NDArray[Any]) -> Values:

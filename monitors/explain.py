@@ -62,7 +62,7 @@ class Movement:
             gap = self._means[window] - self._mean
             if self.name == CONCEPT:
                 way = "higher" if gap > 0 else "lower"
-                return f"for like inputs, predictions are {number(abs(gap), self.unit)} {way} against the label than in the reference"
+                return f"For like inputs, predictions are {number(abs(gap), self.unit)} {way} against the label than in the reference"
             if number(self._means[window]) != number(self._mean):
                 way = "higher" if gap > 0 else "lower"
                 return (

@@ -10,7 +10,7 @@ from monitors import explain
 from monitors.checks._cells import Values
 from monitors.evidence import ColumnNull, column_p_values, divergence_beyond, divergence_threshold, share_p_values
 from monitors.judge_run import Flags, Run, States
-from monitors.registry import DECIDING, column_checks
+from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check, Reading
 from reference_data.profile import ColumnProfile, Profile
 
@@ -58,9 +58,8 @@ def _deciding(
     harmful: Flags,
 ) -> tuple[list[Reading], Flags]:
     """Return the reading that carries the column's verdict, and where it drifted."""
-    assert check.column_function is not None
     tolerance = run.spec.monitor.tolerance
-    value = check.column_function(base, now)
+    value = column_values(check, base, now)
     effect = divergence_beyond(null, base, now, value)
     threshold = divergence_threshold(null, base, now, tolerance)
     judged = np.asarray([state is None for state in states.by_value], dtype=bool)
@@ -113,8 +112,7 @@ def _beside(
     drifted: Flags,
 ) -> list[Reading]:
     """Return a check that shows the same window in another unit: it flags only where the column drifted as well."""
-    assert check.column_function is not None
-    value = check.column_function(base, now)
+    value = column_values(check, base, now)
     low, high = null.bands[check.name]
     beyond = drifted & ~(value <= high)
     name, k = base.entry.column.name, len(run.windows)
@@ -147,12 +145,11 @@ def _share(
     run: Run, check: Check, null: ColumnNull, base: ColumnProfile, now: ColumnProfile, states: States
 ) -> list[Reading]:
     """Judge a share of rows by a test of its own: missing values leave the distribution of the rest untouched."""
-    assert check.column_function is not None
     of_rows = check.name == "missing_share"
     n, state = (states.rows, states.by_row) if of_rows else (states.n, states.by_value)
     n_reference = int(base.rows if of_rows else base.valid)
     usual = null.shares[check.name]
-    value = check.column_function(base, now)
+    value = column_values(check, base, now)
     p = share_p_values(usual, value, n, float(n_reference), max(null.windows, 1))
     limit, only_rise = SHARE_LIMITS[check.name]
     change = value - usual.mean

@@ -10,7 +10,7 @@ import numpy as np
 from monitors.types import Check, Values
 from reference_data.declaration import ModelSpec
 from reference_data.plugins import discover
-from reference_data.profile import BinnedColumn, Layout, Profile
+from reference_data.profile import BinnedColumn, ColumnProfile, Layout, Profile
 
 DECIDING = "jensen_shannon"  # the check whose reading carries a column's verdict
 CONCEPT_COLUMNS = (
@@ -45,6 +45,12 @@ def headline_check(spec: ModelSpec, layout: Layout | None) -> Check | None:
     """
     able = [check for check in performance_checks(spec, layout).values() if check.headline]
     return min(able, key=lambda check: (len(check.kinds), check.name), default=None)
+
+
+def column_values(check: Check, reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return a column check for each profile along the leading axes; NaN where there is nothing to say."""
+    assert check.column_function is not None
+    return check.column_function(reference, current)
 
 
 def metric_values(spec: ModelSpec, check: Check, outcomes: Profile) -> Values:
