@@ -1,4 +1,4 @@
-"""The script Streamlit runs: navigation, theme, and one place where errors turn into words."""
+"""The frame of every page: navigation, theme, and one place where errors turn into words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,3 @@ def main(default: str = "overview") -> None:
         registry.link("Go to the overview", "overview")
     except WorkspaceError as error:
         st.error(text.plain(error, 600), icon=":material/error:")
-
-
-if __name__ == "__main__":
-    main()

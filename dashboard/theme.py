@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "shell" / "static"
 SANS = "Plex Sans, sans-serif"
 
 

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from service import context, endpoint
 from service.api.app import api_routes
+from service.local import LocalWorkspace
 from service.scheduling import Schedules
 from service.security import Guard, Policy, policy
 from service.settings import Settings
@@ -90,6 +91,8 @@ def build_app(
 
     _configure_streamlit()
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
+    if schedules is not None and isinstance(workspace, LocalWorkspace):
+        workspace.core.next_run = schedules.next_run
     vitals = {} if schedules is None else {"scheduler": lambda: schedules.alive}
 
     @asynccontextmanager
@@ -105,7 +108,7 @@ def build_app(
             await to_thread.run_sync(stack.pop_all().close)  # a run that is under way ends first
 
     app: ASGIApp = App(
-        _DASHBOARD / "app.py",
+        _DASHBOARD / "shell" / "app.py",
         routes=[*routes, *api_routes(workspace, settings, vitals)],
         lifespan=lifespan,
         middleware=[Middleware(Guard, policy=rules)],

@@ -34,7 +34,7 @@ def app(workspace: FakeWorkspace, *, demo: bool) -> App:
             config.set_option(name, value)
     context.set_workspace(workspace)
     context.set_demo(FakePlayer(workspace) if demo else None)
-    return App(DASHBOARD / "app.py")
+    return App(DASHBOARD / "shell" / "app.py")
 
 
 def main() -> None:
