@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
 
-_RUNS = 8  # sorted runs that are kept apart before they are merged into one
-
 
 class RecentIds:
-    """Hashes of ids, 8 bytes each, in a few sorted runs.
+    """Hashes of ids, 8 bytes each, in sorted runs of which each is at least twice as long as the next.
 
     It may hold hashes of rows that were rolled back, so "held" only means "ask the database"; "not held" is certain for rows whose
     event time is at or after ``complete_since``.
@@ -30,8 +28,8 @@ class RecentIds:
     def add(self, hashes: Hashes) -> None:
         """Remember these hashes."""
         self._runs.append(np.sort(hashes))
-        if len(self._runs) > _RUNS:
-            self._runs = [np.unique(np.concatenate(self._runs))]
+        while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
+            self._runs.append(np.union1d(self._runs.pop(), self._runs.pop()))
 
     def holds(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Return, for each hash, whether it is held."""

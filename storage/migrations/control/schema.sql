@@ -1,0 +1,128 @@
+-- What the migrations beside this file add up to: for reading. Whoever adds one changes this too; a test compares them.
+
+CREATE TABLE migration (name VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, applied_at VARCHAR NOT NULL);
+
+CREATE TABLE model (
+    name TEXT PRIMARY KEY,
+    spec TEXT NOT NULL, -- JSON of the declaration
+    declared_in TEXT NOT NULL CHECK (declared_in IN ('file', 'dashboard')),
+    actor TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL,
+    anchor TEXT -- local date from which windows are counted
+) STRICT;
+
+CREATE TABLE channel (
+    name TEXT PRIMARY KEY,
+    spec TEXT NOT NULL,
+    declared_in TEXT NOT NULL CHECK (declared_in IN ('file', 'dashboard')),
+    actor TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE reference (
+    model TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (model, version)
+) STRICT;
+
+CREATE TABLE alert_event ( -- append-only; an alert is what its latest event says
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    alert_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    event TEXT NOT NULL, -- JSON of the event
+    alert TEXT NOT NULL -- JSON of the alert after it
+) STRICT;
+CREATE INDEX alert_event_alert ON alert_event (alert_id, seq);
+CREATE INDEX alert_event_model ON alert_event (model, seq);
+
+CREATE TABLE watermark ( -- up to where readings have been judged
+    model TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    alert_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
+    attempts INTEGER NOT NULL,
+    due_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX outbox_waiting ON outbox (due_at) WHERE state = 'waiting';
+
+CREATE TABLE outbox_attempt ( -- append-only
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    outbox_id TEXT NOT NULL REFERENCES outbox (id),
+    at TEXT NOT NULL,
+    ok INTEGER NOT NULL,
+    error TEXT
+) STRICT;
+
+CREATE TABLE job_event ( -- append-only; a job is what its latest event says
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    state TEXT NOT NULL,
+    request_key TEXT,
+    job TEXT NOT NULL
+) STRICT;
+CREATE INDEX job_event_job ON job_event (job_id, seq);
+CREATE INDEX job_event_model ON job_event (model, seq);
+CREATE INDEX job_event_request ON job_event (request_key) WHERE request_key IS NOT NULL;
+
+CREATE TABLE model_version ( -- append-only
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    model TEXT NOT NULL,
+    version TEXT NOT NULL,
+    record TEXT NOT NULL,
+    UNIQUE (model, version)
+) STRICT;
+
+CREATE TABLE deployment_event ( -- append-only; the roles in force follow from folding the events in order
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    model TEXT NOT NULL,
+    version TEXT NOT NULL,
+    role TEXT NOT NULL,
+    share REAL,
+    reference_version INTEGER,
+    actor TEXT NOT NULL,
+    at TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+CREATE INDEX deployment_event_model ON deployment_event (model, seq);
+
+CREATE TABLE audit ( -- append-only; every hash covers the one before it
+    seq INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    object TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE setting (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+-- Records are never changed or removed, not even by mistake.
+CREATE TRIGGER reference_keeps BEFORE UPDATE ON reference BEGIN SELECT raise(ABORT, 'references are frozen'); END;
+CREATE TRIGGER alert_event_keeps BEFORE UPDATE ON alert_event BEGIN SELECT raise(ABORT, 'alert events are append-only'); END;
+CREATE TRIGGER alert_event_stays BEFORE DELETE ON alert_event BEGIN SELECT raise(ABORT, 'alert events are append-only'); END;
+CREATE TRIGGER job_event_keeps BEFORE UPDATE ON job_event BEGIN SELECT raise(ABORT, 'job events are append-only'); END;
+CREATE TRIGGER model_version_keeps BEFORE UPDATE ON model_version BEGIN SELECT raise(ABORT, 'versions are append-only'); END;
+CREATE TRIGGER deployment_event_keeps BEFORE UPDATE ON deployment_event BEGIN SELECT raise(ABORT, 'deployments are append-only'); END;
+CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
