@@ -21,7 +21,7 @@ from storage.file_formats.column_types import normalise
 from storage.file_formats.delimited import iter_delimited, read_delimited
 from storage.file_formats.encoding import Utf8Stream
 from storage.file_formats.errors import FileError, listing, shorten
-from storage.file_formats.json_text import iter_json_lines, read_json
+from storage.file_formats.json_text import is_json_lines, iter_json_lines, read_json
 
 __all__ = ["FileError", "FileTable", "iter_batches", "normalise", "read_table"]
 
@@ -70,22 +70,27 @@ def iter_batches(
     empty block may carry notes. JSON that is one document is read whole. Raises :class:`FileError`.
     """
     for path in _resolve(source):
-        name = _title(path)
         with _guard(path), _open(path) as raw:
-            head = raw.peek(64)
-            if head.startswith(b"PAR1"):
+            if raw.peek(64).startswith(b"PAR1"):
                 for batch in pq.ParquetFile(_seekable(raw)).iter_batches(batch_size=1 << 16):
                     yield FileTable(*normalise(pa.Table.from_batches([batch])))
-                continue
-            stream = _text_stream(raw, name, encoding)
-            if _starts_json(stream) == b"{" and delimiter is None:
-                blocks = iter_json_lines(stream, name)
-            elif _starts_json(stream) == b"[" and delimiter is None:
-                blocks = iter([read_json(stream, name)])
+            elif (columnar := _read_arrow(raw)) is not None:
+                yield columnar
             else:
-                blocks = iter_delimited(stream, name, delimiter)
-            for table, notes in blocks:
-                yield FileTable(table, notes)
+                yield from _iter_text(raw, path, encoding, delimiter)
+
+
+def _iter_text(raw: io.BufferedReader, path: str, encoding: str | None, delimiter: str | None) -> Iterator[FileTable]:
+    name = _title(path)
+    stream = Utf8Stream(cast("BinaryIO", raw), name, encoding)
+    if not _is_json(stream, path, delimiter):
+        blocks = iter_delimited(stream, name, _delimiter(path, delimiter))
+    elif is_json_lines(stream):
+        blocks = iter_json_lines(stream, name)
+    else:
+        blocks = iter([read_json(stream, name)])
+    for table, notes in blocks:
+        yield FileTable(table, notes)
 
 
 def _resolve(source: str | os.PathLike[str]) -> list[str]:
@@ -159,24 +164,42 @@ def _open(path: str) -> Iterator[io.BufferedReader]:
 def _read_one(path: str, encoding: str | None, delimiter: str | None) -> FileTable:
     name = _title(path)
     with _guard(path), _open(path) as raw:
-        head = raw.peek(64)
-        if head.startswith(b"PAR1"):
+        if raw.peek(64).startswith(b"PAR1"):
             return FileTable(*normalise(pq.read_table(_seekable(raw), partitioning=None)))
-        if head.startswith((b"ARROW1", b"FEA1")):
-            import pyarrow.feather
-
-            return FileTable(*normalise(pyarrow.feather.read_table(_seekable(raw))))
-        if head.startswith(b"\xff\xff\xff\xff"):
-            return FileTable(*normalise(pa.ipc.open_stream(raw).read_all()))
-        stream = _text_stream(raw, name, encoding)
-        suffixes = {suffix.lower() for suffix in Path(path).suffixes}
-        if delimiter is None and (_starts_json(stream) or suffixes & {".json", ".jsonl", ".ndjson"}):
+        if (columnar := _read_arrow(raw)) is not None:
+            return columnar
+        stream = Utf8Stream(cast("BinaryIO", raw), name, encoding)
+        if _is_json(stream, path, delimiter):
             return FileTable(*read_json(stream, name))
-        return FileTable(*read_delimited(stream, name, delimiter or ("\t" if ".tsv" in suffixes else None)))
+        return FileTable(*read_delimited(stream, name, _delimiter(path, delimiter)))
 
 
-def _text_stream(raw: io.BufferedReader, name: str, encoding: str | None) -> Utf8Stream:
-    return Utf8Stream(cast("BinaryIO", raw), name, encoding)
+def _read_arrow(raw: io.BufferedReader) -> FileTable | None:
+    """Read an Arrow file, Feather or an Arrow stream; None if it is none of them."""
+    head = raw.peek(64)
+    if head.startswith((b"ARROW1", b"FEA1")):
+        import pyarrow.feather
+
+        return FileTable(*normalise(pyarrow.feather.read_table(_seekable(raw))))
+    if head.startswith(b"\xff\xff\xff\xff"):
+        return FileTable(*normalise(pa.ipc.open_stream(raw).read_all()))
+    return None
+
+
+def _delimiter(path: str, given: str | None) -> str | None:
+    return given or ("\t" if ".tsv" in _suffixes(path) else None)
+
+
+def _suffixes(path: str) -> set[str]:
+    return {suffix.lower() for suffix in Path(path).suffixes}
+
+
+def _is_json(stream: Utf8Stream, path: str, delimiter: str | None) -> bool:
+    """Whether this is JSON: by its first signs, which no list of column names begins with, or by its name."""
+    if delimiter is not None:
+        return False
+    head = b"".join(stream.peek(1024).split())
+    return head.startswith((b'{"', b"{}", b"[{", b"[]")) or bool(_suffixes(path) & {".json", ".jsonl", ".ndjson"})
 
 
 def _seekable(raw: io.BufferedReader) -> BinaryIO:
@@ -184,16 +207,6 @@ def _seekable(raw: io.BufferedReader) -> BinaryIO:
     return (
         cast("BinaryIO", raw) if raw.seekable() and not isinstance(raw.raw, gzip.GzipFile) else io.BytesIO(raw.read())
     )
-
-
-def _starts_json(stream: Utf8Stream) -> bytes:
-    """Return ``{`` for an object, ``[`` for an array of objects, and nothing for anything else."""
-    head = stream.take(1024)
-    stream.put_back(head)
-    squeezed = b"".join(head.split())
-    if squeezed.startswith((b'{"', b"{}")):
-        return b"{"
-    return b"[" if squeezed.startswith((b"[{", b"[]")) else b""
 
 
 def _stack(tables: list[pa.Table]) -> pa.Table:

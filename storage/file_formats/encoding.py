@@ -119,6 +119,12 @@ class Utf8Stream(io.RawIOBase):
         """Make ``data`` what is read next."""
         self._ready = data + self._ready
 
+    def peek(self, size: int) -> bytes:
+        """Return what is read next, without taking it."""
+        head = self.take(size)
+        self.put_back(head)
+        return head
+
     def notes(self) -> list[str]:
         """Say what had to be mended so far."""
         found = []

@@ -14,6 +14,7 @@ from storage.file_formats.encoding import Utf8Stream
 from storage.file_formats.errors import FileError, shorten
 
 _LINES = 50_000
+_HEAD = 1 << 20
 _SHAPES = "give an array of objects, an object of columns, or one object a line"
 
 
@@ -31,6 +32,12 @@ def read_json(stream: Utf8Stream, name: str) -> tuple[pa.Table, list[str]]:
     columns = _columns(whole, name)
     table, notes = rows_to_table(columns) if isinstance(columns, list) else _from_columns(columns)
     return table, notes + stream.notes()
+
+
+def is_json_lines(stream: Utf8Stream) -> bool:
+    """Whether the first line is a JSON object by itself, and more follows it: not one document."""
+    line, _, rest = stream.peek(_HEAD).lstrip().partition(b"\n")
+    return bool(rest.strip()) and len(_objects([line.decode("utf-8", "ignore")])[0]) == 1
 
 
 def iter_json_lines(stream: Utf8Stream, name: str) -> Iterator[tuple[pa.Table, list[str]]]:
