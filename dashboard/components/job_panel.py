@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -49,8 +48,9 @@ def _live_job(job_id: str, *, running: bool) -> None:
         )
     else:
         _ended(job)
-    with st.container(height=220, border=False, autoscroll=True, key="job_log"):
-        st.code(job["log"][-LOG_LETTERS:].strip() or "The log is empty so far.", language=None)
+    log = job["log"][-LOG_LETTERS:].strip() or "The log is empty so far."
+    with st.container(height=260 if log.count("\n") > 11 else "content", border=False, autoscroll=True, key="job_log"):
+        st.code(log, language=None)
     with st.container(horizontal=True, gap="small"):
         if running and st.button("Cancel", icon=":material/stop_circle:", key="job_cancel"):
             try:
@@ -82,11 +82,7 @@ def _ended(job: JobView) -> None:
 
 
 def _left(job: JobView) -> str:
-    """Return how long it will take, from the progress seen since this visitor first looked."""
-    now, key = time.monotonic(), f"_seen_{job['id']}"
-    since, before = st.session_state.setdefault(key, (now, job["progress"]))
-    done = job["progress"] - before
-    if done <= 0 or now - since < 1:
+    seconds = job.get("eta_seconds")
+    if seconds is None:
         return ""
-    seconds = (now - since) * (1 - job["progress"]) / done
     return f", about {max(1, round(seconds))} s left" if seconds < 90 else f", about {round(seconds / 60)} min left"

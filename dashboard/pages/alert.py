@@ -228,7 +228,7 @@ def _why(alert: AlertView) -> None:
                 st.progress(share, text=f"{text.plain(cause['sentence'], 240)} Score {text.share(cause['score'])}.")
                 column = cause["column"] or alert["column"]
                 if column:
-                    label = f"Open {text.plain(column)}: reference against current"
+                    label = f"{text.plain(column)}: reference against current"
                     registry.link(
                         label,
                         "feature",
@@ -237,7 +237,8 @@ def _why(alert: AlertView) -> None:
                         column=column,
                         window=alert["window_start"],
                     )
-        others = [name for name in alert["members"] if name not in {cause["column"] for cause in alert["causes"]}]
+        named = {alert["column"], *(cause["column"] for cause in alert["causes"])}
+        others = [name for name in alert["members"] if name not in named]
         if others:
             st.caption("Drifted together:")
             with st.container(horizontal=True, gap="small"):

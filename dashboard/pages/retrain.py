@@ -34,13 +34,17 @@ ROLES: dict[str, tuple[str, Colour]] = {
 def render() -> None:
     """Draw the page."""
     ws = state.workspace()
-    model = _model(ws)
+    with st.container(horizontal=True, vertical_alignment="center", key="retrain_top"):
+        place = st.container()
+        model = _model(ws)
     name = model["name"]
-    versions, jobs = rollout_words.by_age(ws.versions(name)), ws.jobs(name)
+    jobs = ws.jobs(name)  # before the versions: what a job that has ended made must be among them
+    versions = rollout_words.by_age(ws.versions(name))
     alert = rollout_words.harmful_alert(ws.alerts(name), state.param("alert"))
     version = _chosen(versions, model)
     last = version["version"] if version else "first training"
-    header.crumbs((name, "model", {"model": name}), ("Retrain and rollout", None, {}), (last, None, {}))
+    with place:
+        header.crumbs((name, "model", {"model": name}), ("Retrain and rollout", None, {}), (last, None, {}))
     header.title(
         rollout_words.headline(model, versions, jobs),
         actions=lambda: _actions(model, versions, jobs, alert, version),
@@ -50,9 +54,9 @@ def render() -> None:
     left, right = st.columns(2, gap="small")
     with left:
         _gate(model, version)
-        _versions(model, versions)
     with right:
         job_panel.draw(jobs)
+        _versions(model, versions)
     _both(ws, model, versions, version)
 
 
