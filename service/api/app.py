@@ -20,6 +20,7 @@ _DESCRIPTION = (
 
 def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
     """Return the API of a workspace; ``/openapi.json`` and ``/docs`` need nothing from the network."""
+    limit = settings.max_body_mb * 2**20
     api = FastAPI(
         title="Driftdeck",
         version="1",
@@ -28,9 +29,9 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         root_path_in_servers=True,
+        max_body_size=limit,
     )
-    api.state.workspace = workspace
-    api.state.max_body = settings.max_body_mb * 2**20
+    api.state.workspace, api.state.max_body = workspace, limit
     errors.install(api)
     for module in (appends, reads, actions, demo):
         api.include_router(module.router, prefix="/v1")
@@ -47,4 +48,5 @@ _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 
 def api_routes(workspace: Workspace, settings: Settings, vitals: operations.Vitals | None = None) -> list[BaseRoute]:
     """Return what the server mounts beside the dashboard: the API, and the routes that watchers of the process call."""
-    return [Mount("/api", build_api(workspace, settings)), *operations.routes(workspace, vitals or {})]
+    api = errors.SizeLimit(build_api(workspace, settings), settings.max_body_mb * 2**20)
+    return [Mount("/api", api), *operations.routes(workspace, vitals or {})]

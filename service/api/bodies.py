@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fastapi import Request
 
-from service.api.errors import ApiError
+from service.api.errors import ApiError, too_large
 
 JSON, LINES = "application/json", "application/x-ndjson"
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
@@ -46,8 +46,6 @@ async def read_body(request: Request) -> Body:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise ApiError(415, f"content encoding {encoding!r} is not understood; send gzip or none")
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise _too_large(limit)
     unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
     data = bytearray()
     async for chunk in request.stream():
@@ -56,7 +54,7 @@ async def read_body(request: Request) -> Body:
         except zlib.error as error:
             raise ApiError(400, f"the body is not gzip: {error}") from None
         if len(data) > limit:
-            raise _too_large(limit)
+            raise ApiError(413, too_large(limit))
     if unpack is not None and not unpack.eof:
         raise ApiError(400, "the gzipped body ends too early")
     return Body(kind, bytes(data), limit)
@@ -111,7 +109,7 @@ def _arrow(body: Body) -> pa.Table:
         for batch in reader:
             size += batch.nbytes
             if size > body.limit * _UNPACKED:
-                raise _too_large(body.limit * _UNPACKED)
+                raise ApiError(413, too_large(body.limit * _UNPACKED))
             batches.append(batch)
         return pa.Table.from_batches(batches, reader.schema)
 
@@ -120,14 +118,8 @@ def _parquet(body: Body) -> pa.Table:
     with pq.ParquetFile(io.BytesIO(body.data)) as file:
         unpacked = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
         if unpacked > body.limit * _UNPACKED or file.metadata.num_rows * 8 > body.limit * _UNPACKED:
-            raise _too_large(body.limit * _UNPACKED)
+            raise ApiError(413, too_large(body.limit * _UNPACKED))
         return file.read(use_threads=False)
-
-
-def _too_large(limit: int) -> ApiError:
-    return ApiError(
-        413, f"the body holds more than {limit // 2**20} MiB; send smaller batches, or raise the setting max_body_mb"
-    )
 
 
 async def read_text(request: Request) -> str:
@@ -136,7 +128,7 @@ async def read_text(request: Request) -> str:
     async for chunk in request.stream():
         data += chunk
         if len(data) > 2**20:
-            raise _too_large(2**20)
+            raise ApiError(413, too_large(2**20))
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

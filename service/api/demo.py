@@ -39,5 +39,5 @@ def state() -> DemoView:
 def play(body: PlayBody) -> DemoView:
     """Play on until a day."""
     player = _player()
-    player.play(body.until.date().isoformat())
+    player.play(body.until.isoformat())
     return player.state()

@@ -7,11 +7,26 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
+from storage.errors import (
+    AlreadyExistsError,
+    MissingRecordError,
+    QueueFullError,
+    SchemaConflictError,
+    StorageError,
+    StorageFullError,
+)
 
 _log = logging.getLogger(__name__)
+
+
+def too_large(limit: int) -> str:
+    """Return what is said of a body beyond ``limit`` bytes."""
+    return f"the body holds more than {limit // 2**20} MiB; send smaller batches, or raise the setting max_body_mb"
 
 
 class ApiError(Exception):
@@ -22,17 +37,30 @@ class ApiError(Exception):
         self.status, self.details = status, details
 
 
-def status_of(error: WorkspaceError) -> int:
-    """Return the HTTP status for an error of the workspace."""
-    if isinstance(error, NotFoundError):
-        return 404
-    return 409 if isinstance(error, ConflictError) else 400
+#: The first that fits counts.
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (WorkspaceError, 422),
+    (MissingRecordError, 404),
+    (AlreadyExistsError, 409),
+    (SchemaConflictError, 409),
+    (QueueFullError, 503),
+    (StorageFullError, 507),
+    (StorageError, 500),
+)
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status for an error of the workspace or of its stores."""
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
 def install(app: FastAPI) -> None:
     """Make ``app`` answer every error in words."""
     app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(WorkspaceError, _workspace_error)
+    app.add_exception_handler(WorkspaceError, _in_words)
+    app.add_exception_handler(StorageError, _in_words)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -43,8 +71,7 @@ async def _api_error(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error), **error.details}, error.status)
 
 
-async def _workspace_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, WorkspaceError)
+async def _in_words(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, status_of(error))
 
 
@@ -55,11 +82,27 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": f"{first['field']}: {first['error']}", "fields": found}, 422)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    words = too_large(request.app.state.max_body) if error.status_code == 413 else error.detail
+    return JSONResponse({"error": words}, error.status_code, error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return JSONResponse({"error": "something went wrong inside the service; its log says what"}, 500)
+
+
+class SizeLimit:
+    """ASGI middleware that turns away, in words, a body that says it is too large; the rest counts what really comes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 413, or pass the call on."""
+        length = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
+        if length.isdecimal() and int(length) > self._limit:
+            await JSONResponse({"error": too_large(self._limit)}, 413)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)

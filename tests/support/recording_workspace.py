@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,8 +25,9 @@ distance = "numeric"
 class RecordingWorkspace(FakeWorkspace):
     """``calls`` holds (name, arguments) in order. Rows whose distance is text are rejected as the store would."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(extra=0)
+        self.folder = folder
         self.recorded: list[tuple[str, dict[str, Any]]] = []
         self.threads: set[str] = set()
         self.dead = False
@@ -75,8 +77,26 @@ class RecordingWorkspace(FakeWorkspace):
         self._record("retrain", model=model, **arguments)
         if arguments.get("alert_id") == "busy":
             raise ConflictError("a job is running for air_time; wait until it has ended")
-        arguments.pop("since"), arguments.pop("until")
         return super().retrain(model, **arguments)
+
+    def run(self, model=None, *, since=None, until=None) -> list[views.RunView]:
+        self._record("run", model=model, since=since, until=until)
+        return [
+            {
+                "model": model or "air_time",
+                "windows": 2,
+                "readings": 30,
+                "alerts_opened": ["a1"],
+                "alerts_resolved": [],
+                "seconds": 0.1,
+            }
+        ]
+
+    def evidently_report(self, model, window_start):
+        self._known(model)
+        path = self.folder / "report.html"
+        path.write_text("<script>window.top.location</script>")
+        return path
 
     def health(self):
         if self.dead:
