@@ -55,6 +55,7 @@ def new(
     """Return an empty figure in the palette: no title, legend on top, one short line on hover."""
     figure = go.Figure()
     figure.update_layout(
+        template=go.layout.Template(),  # Plotly's own would be sent with every figure
         height=height,
         margin={"l": left, "r": right, "t": top, "b": bottom, "pad": 4},
         paper_bgcolor=palette.background,

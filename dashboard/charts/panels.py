@@ -21,7 +21,7 @@ _TITLES = {
     "significant": "significant only",
     "within": "within natural variation",
 }
-MOST_ROWS = 30
+MOST_ROWS, FEWEST_ROWS, MOST_CELLS = 30, 10, 1600  # what a page may weigh
 ROW, PERFORMANCE, SMALL, GAP, TOP, BOTTOM = 18, 210, 70, 46, 78, 28
 
 
@@ -59,8 +59,9 @@ def linked(
 ) -> Linked:
     """Return four panels on one time axis; ``chosen`` is the start of the window whose table stands below."""
     names = order(cells)
-    shown = names if len(names) <= MOST_ROWS else sorted(names, key=lambda n: -_trouble(n, cells))[:MOST_ROWS]
-    shown = [name for name in names if name in set(shown)]
+    room = min(MOST_ROWS, max(FEWEST_ROWS, MOST_CELLS // max(1, len(windows))))
+    kept = set(sorted(names, key=lambda name: -_trouble(name, cells))[:room])
+    shown = [name for name in names if name in kept]
     heat = max(1, len(shown)) * ROW
     domains, height = _domains([PERFORMANCE, heat, SMALL, SMALL])
     figure = base.new(palette, height, top=TOP, bottom=BOTTOM, left=126)
@@ -68,7 +69,7 @@ def linked(
     limits = series.gaps(figure, points, palette, timezone, words="no labels")
     ends = {window["start"]: window["end"] for window in windows}
     clicks |= _heat(
-        figure, [c for c in cells if c["column"] in set(shown) and c["start"] in ends], shown, ends, palette, timezone
+        figure, [c for c in cells if c["column"] in kept and c["start"] in ends], shown, ends, palette, timezone
     )
     clicks[len(figure.data)] = [(None, window["start"]) for window in windows]
     _traffic(figure, windows, palette, timezone)
@@ -83,9 +84,9 @@ def linked(
         yaxis=base.value_axis(palette, unit, domain=domains[0], rangemode=zero_mode, range=limits),
         yaxis2={
             "domain": domains[1],
-            "tickvals": list(range(len(shown))),
+            "tickvals": [place + 0.5 for place in range(len(shown))],
             "ticktext": [text.figure(name, 20) for name in shown],
-            "range": [len(shown) - 0.5, -0.5],
+            "range": [len(shown), 0],
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
@@ -170,9 +171,10 @@ def _heat(
         values = "" if bare else " · %{customdata[0]} against %{customdata[1]}"
         figure.add_trace(
             go.Bar(
-                x=[base.middle(c["start"], ends[c["start"]], timezone) for c in found],
+                x=[base.at(c["start"], timezone) for c in found],
+                offset=0,
                 width=min(base.milliseconds(c["start"], ends[c["start"]], timezone) for c in found),
-                base=[rows[c["column"]] - 0.5 for c in found],
+                base=[rows[c["column"]] for c in found],
                 y=[1] * len(found),
                 yaxis="y2",
                 marker={"color": colours[state], "line": {"color": palette.background, "width": 1.5}},

@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 150, 30
 
 def _uri(body: str, width: int = WIDTH, height: int = HEIGHT) -> str:
     image = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">{body}</svg>'
-    return "data:image/svg+xml," + quote(image, safe=" =:/'()<>,.-+")
+    return "data:image/svg+xml," + quote(image.replace('"', "'"), safe=" =:/'()<>,.-+;")
 
 
 def _finite(values: Sequence[float | None]) -> list[float]:

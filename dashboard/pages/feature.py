@@ -215,8 +215,13 @@ def _relation(view: FeatureView) -> None:
 def _numbers(model: ModelView, view: FeatureView) -> None:
     """Every check of the window with both row counts, and what textbook rules would say of the same rows."""
     reference, current = _periods(model, view)
-    left, right = st.columns([3, 2], gap="small")
-    with left:
+    with st.grid(2, min_column_width=520, gap="small", key="numbers"):
+        _checks(view, reference, current)
+        _peers(view)
+
+
+def _checks(view: FeatureView, reference: str, current: str) -> None:
+    with st.container():
         st.markdown(f"#### Every check :gray[reference {reference} against {current}]")
         checks = [
             {
@@ -246,7 +251,10 @@ def _numbers(model: ModelView, view: FeatureView) -> None:
             column_config=config,
             key="checks",
         )
-    with right:
+
+
+def _peers(view: FeatureView) -> None:
+    with st.container():
         st.markdown("#### What others would say :gray[same rows, textbook thresholds]")
         others = [
             {"rule": p["rule"], "statistic": f"{p['statistic']} {text.number(p['value'])}", "verdict": p["verdict"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import streamlit as st
@@ -13,6 +14,7 @@ from dashboard.registry import Page
 from service.views import DriftRow, ModelView, PerformancePoint, WindowView
 
 REFRESH = 30.0
+MOST_WINDOWS = 180  # what a chart can show and a page may weigh
 _CELLS = (
     ":gray-badge[□ within natural variation] :gray-badge[▤ significant] :blue-badge[■ + material, harmless] "
     ":red-badge[▲ + harmful] :gray-badge[◔ insufficient] blank = no data"
@@ -29,10 +31,17 @@ def render() -> None:
     if not windows:
         _nothing(model)
         return
+    earlier = len(windows) - MOST_WINDOWS
+    windows = windows[-MOST_WINDOWS:]
     window = _window(windows)
+    chosen = replace(chosen, start=max(chosen.start, datetime.fromisoformat(windows[0]["start"])))
     points = [p for p in state.workspace().performance(model["name"]) if chosen.touches(p["start"], p["end"])]
     table = state.workspace().drift_table(model["name"], datetime.fromisoformat(window["start"]))
     _tiles(model, window, points, table)
+    if earlier > 0:
+        st.caption(
+            f"The latest {MOST_WINDOWS} windows of this range; choose days of your own for the {earlier:,} before them."
+        )
     _panels(model, windows, window, points, chosen)
     _table(model, windows, window, table)
 
@@ -163,6 +172,7 @@ def _kind_tile(label: str, table: list[DriftRow], about: str) -> tiles.Tile:
 def _concept_tile(model: ModelView, table: list[DriftRow], window: WindowView, about: str) -> tiles.Tile:
     tile = _kind_tile("Concept drift", table, about)
     lag = "" if model["label_lag_hours"] is None else f" · lag {text.hours(model['label_lag_hours'])}"
+    tile["tone"] = "neutral"
     tile["remark"] = f"labels {text.share(window['coverage'])} in{lag}"
     if not table and not window["labels"]:
         tile["remark"] = "no labels"

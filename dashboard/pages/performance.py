@@ -83,12 +83,12 @@ def _sentence(model: ModelView, metric: str, points: Sequence[PerformancePoint],
     last = serving[-1]
     unit_words = text.plain(unit) if unit else ""
     name = text.window_name(last["start"], last["end"], model["timezone"])
-    words = (
-        f"{text.plain(text.metric_name(metric))} was **{text.number(last['value'], unit_words)}** in the {name}"
-    )
+    words = f"{text.plain(text.metric_name(metric))} was **{text.number(last['value'], unit_words)}** in the {name}"
     if last["threshold"] is not None:
         past = sum(p["verdict"] in ("critical", "warning", "drift") for p in serving)
-        words += f", threshold {text.number(last['threshold'], unit_words)}; past it in {past} of {len(serving)} windows"
+        words += (
+            f", threshold {text.number(last['threshold'], unit_words)}; past it in {past} of {len(serving)} windows"
+        )
     return f"{words}."
 
 
