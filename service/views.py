@@ -310,6 +310,7 @@ class JobView(TypedDict):
     state: str  # queued | running | succeeded | failed | cancelled | lost
     progress: float
     step: str
+    eta_seconds: float | None
     requested_by: str
     reason: str
     alert_id: str | None

@@ -33,7 +33,9 @@ class Workspace(Protocol):
     """A home folder with its models. Naive times are taken to be in the model's time zone."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
     def close(self) -> None: ...
 
     # -- declare ---------------------------------------------------------------------------------------------------
@@ -45,9 +47,7 @@ class Workspace(Protocol):
 
     def models(self) -> list[views.ModelView]: ...
     def model(self, name: str) -> views.ModelView: ...
-    def reference(
-        self, model: str, data: object, *, version: int | None = None, actor: str = "cli"
-    ) -> dict[str, Any]:
+    def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
         """Freeze a reference from a path, Arrow table, DataFrame, list of rows or a past window ``("2013-01-01", "2013-03-05")``."""
 
     # -- data in ---------------------------------------------------------------------------------------------------
@@ -74,7 +74,9 @@ class Workspace(Protocol):
     ) -> list[views.ReadingView]: ...
 
     # -- what the pages show ---------------------------------------------------------------------------------------
-    def performance(self, model: str, *, metric: str | None = None, grain: str | None = None) -> list[views.PerformancePoint]:
+    def performance(
+        self, model: str, *, metric: str | None = None, grain: str | None = None
+    ) -> list[views.PerformancePoint]:
         """Return a metric by window, or by ``grain`` "1d"; default: the task's headline metric, every version."""
 
     def metric_names(self, model: str) -> list[str]: ...
@@ -86,7 +88,9 @@ class Workspace(Protocol):
     def segment_errors(
         self, model: str, since: datetime, until: datetime, *, limit: int = 12
     ) -> list[views.SegmentError]: ...
-    def rows(self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0) -> views.RowPage: ...
+    def rows(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0
+    ) -> views.RowPage: ...
     def markers(self, model: str) -> list[views.Marker]: ...
     def timeline(self, limit: int = 50) -> list[views.TimelineItem]: ...
     def evidently_report(self, model: str, window_start: datetime) -> Path:

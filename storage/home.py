@@ -23,7 +23,7 @@ class Home:
     def create(cls, root: Path) -> Home:
         """Make the folder and its sub-folders, readable by their owner only; what exists is left as it is."""
         home = cls(root.expanduser().absolute())
-        for folder in (home.root, home.artefacts, home.jobs, home.reports, home.spill):
+        for folder in (home.root, home.artefacts, home.jobs, home.references, home.reports, home.spill):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             except (FileExistsError, NotADirectoryError) as error:
@@ -53,6 +53,11 @@ class Home:
     def jobs(self) -> Path:
         """One folder for each job: its rows, log and result."""
         return self.root / "jobs"
+
+    @property
+    def references(self) -> Path:
+        """A sample of each reference's rows."""
+        return self.root / "references"
 
     @property
     def reports(self) -> Path:

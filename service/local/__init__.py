@@ -1,0 +1,259 @@
+"""The workspace of a folder on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from reference_data.windows import Window
+from service.declaration_file import dump
+from service.local import (
+    declare,
+    drift,
+    feature,
+    ingest,
+    loop,
+    monitoring,
+    outbox,
+    overview,
+    performance,
+    references,
+    report,
+    rows,
+    story,
+)
+from service.local.convert import aware, reading_view, row_to_reading
+from service.local.core import CLOCK_SETTING, Core
+from storage.control import Control
+from storage.database import Database
+from storage.home import Home, HomeLock
+from storage.readings import current_readings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from service import views
+
+
+def system_clock() -> datetime:
+    """Return the time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class LocalWorkspace:
+    """Opens a home folder and holds it until closed; see :class:`service.workspace.Workspace` for what it does."""
+
+    def __init__(self, core: Core) -> None:
+        """Use :meth:`open`."""
+        self.core = core
+
+    @classmethod
+    def open(cls, home: Path, *, now: Callable[[], datetime] | None = None) -> Self:
+        """Open ``home``, making it if need be.
+
+        Raises :class:`storage.errors.HomeLockedError` when another process holds it and
+        :class:`storage.errors.NewerSchemaError` when a newer Driftdeck has written it.
+        """
+        clock = now or system_clock
+        place = Home.create(Path(home))
+        lock = HomeLock(place)
+        try:
+            core = Core(
+                home=place,
+                lock=lock,
+                db=Database.open(place.database, clock),
+                control=Control(place.control, clock),
+                system_now=clock,
+            )
+        except BaseException:
+            lock.release()
+            raise
+        stands = core.control.get_setting(CLOCK_SETTING)
+        core.replayed = datetime.fromisoformat(stands) if stands else None
+        loop.lose_orphans(core)
+        return cls(core)
+
+    def __enter__(self) -> Self:
+        """Return the workspace itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is being written and let go of the folder."""
+        self.core.db.close()
+        self.core.control.close()
+        self.core.lock.release()
+
+    # -- declare ---------------------------------------------------------------------------------------------------
+    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
+        return declare.apply(self.core, toml_text, actor)
+
+    def export(self) -> str:
+        return dump(declare.declaration(self.core))
+
+    def models(self) -> list[views.ModelView]:
+        return overview.models(self.core)
+
+    def model(self, name: str) -> views.ModelView:
+        return overview.model(self.core, name)
+
+    def reference(
+        self, model: str, data: object, *, version: int | None = None, actor: str = "cli"
+    ) -> dict[str, Any]:
+        with self.core.mutex:
+            return declare.reference(self.core, model, data, version, actor)
+
+    # -- data in ---------------------------------------------------------------------------------------------------
+    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
+        return ingest.log(self.core, model, ingest.stdin_or_path(data), key)
+
+    def label(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
+        return ingest.label(self.core, model, ingest.stdin_or_path(data), key)
+
+    def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return ingest.predict(self.core, model, datapoints)
+
+    def predict_rows(self, model: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Answer and log many rows at once; see :func:`service.local.ingest.predict_rows`."""
+        return ingest.predict_rows(self.core, model, frame)
+
+    # -- monitors --------------------------------------------------------------------------------------------------
+    def run(
+        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[views.RunView]:
+        names = [model] if model is not None else list(self.core.control.model_records())
+        found = []
+        for name in names:
+            zone = self.core.spec(name).zone
+            bounds = [aware(moment, zone) if moment else None for moment in (since, until)]
+            loop.settle(self.core, name)
+            found.append(monitoring.run_model(self.core, name, *bounds))
+        outbox.deliver_due(self.core)
+        return found
+
+    def windows(self, model: str) -> list[views.WindowView]:
+        return overview.windows(self.core, model)
+
+    def readings(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        check: str | None = None,
+        column: str | None = None,
+        verdict: str | None = None,
+        limit: int = 100_000,
+        offset: int = 0,
+    ) -> list[views.ReadingView]:
+        zone = self.core.spec(model).zone
+        with self.core.db.cursor() as cursor:
+            found = current_readings(
+                cursor,
+                model,
+                check=check,
+                column=column,
+                verdict=verdict,
+                since=aware(since, zone) if since else None,
+                until=aware(until, zone) if until else None,
+            )
+        return [reading_view(row_to_reading(row), zone) for row in found[offset : offset + limit]]
+
+    # -- what the pages show ---------------------------------------------------------------------------------------
+    def performance(
+        self, model: str, *, metric: str | None = None, grain: str | None = None
+    ) -> list[views.PerformancePoint]:
+        return performance.performance(self.core, model, metric, grain)
+
+    def metric_names(self, model: str) -> list[str]:
+        return performance.metric_names(self.core, model)
+
+    def heatmap(self, model: str) -> list[views.HeatCell]:
+        return drift.heatmap(self.core, model)
+
+    def drift_table(self, model: str, window_start: datetime | None = None) -> list[views.DriftRow]:
+        return drift.drift_table(self.core, model, window_start)
+
+    def feature(self, model: str, column: str, window_start: datetime | None = None) -> views.FeatureView:
+        return feature.feature(self.core, model, column, window_start)
+
+    def segment_errors(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 12
+    ) -> list[views.SegmentError]:
+        zone = self.core.spec(model).zone
+        return performance.segment_errors(self.core, model, aware(since, zone), aware(until, zone), limit)
+
+    def rows(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0
+    ) -> views.RowPage:
+        zone = self.core.spec(model).zone
+        return rows.page(self.core, model, Window(aware(since, zone), aware(until, zone)), limit, offset)
+
+    def markers(self, model: str) -> list[views.Marker]:
+        return story.markers(self.core, model)
+
+    def timeline(self, limit: int = 50) -> list[views.TimelineItem]:
+        return story.timeline(self.core, limit)
+
+    def evidently_report(self, model: str, window_start: datetime) -> Path:
+        return report.evidently(self.core, model, aware(window_start, self.core.spec(model).zone))
+
+    # -- alerts ----------------------------------------------------------------------------------------------------
+    def alerts(self, model: str | None = None, *, state: str | None = None) -> list[views.AlertView]:
+        return story.alerts(self.core, model, state)
+
+    def alert(self, alert_id: str) -> views.AlertView:
+        return story.alert(self.core, alert_id)
+
+    def acknowledge(self, alert_id: str, *, actor: str = "cli", comment: str = "") -> views.AlertView:
+        return story.acknowledge(self.core, alert_id, actor, comment)
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+    def retrain(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        alert_id: str | None = None,
+        actor: str = "cli",
+        request_key: str | None = None,
+    ) -> views.JobView:
+        return loop.retrain(
+            self.core, model, since=since, until=until, alert_id=alert_id, actor=actor, request_key=request_key
+        )
+
+    def jobs(self, model: str | None = None) -> list[views.JobView]:
+        return loop.jobs(self.core, model)
+
+    def job(self, job_id: str) -> views.JobView:
+        return loop.job(self.core, job_id)
+
+    def cancel_job(self, job_id: str, *, actor: str = "cli") -> views.JobView:
+        return loop.cancel(self.core, job_id, actor)
+
+    def versions(self, model: str) -> list[views.VersionView]:
+        return loop.versions(self.core, model)
+
+    def deploy(
+        self, model: str, version: str, *, role: str = "champion", share: float | None = None, actor: str = "cli"
+    ) -> views.VersionView:
+        return loop.deploy(self.core, model, version, role=role, share=share, actor=actor)
+
+    def rollback(self, model: str, *, actor: str = "cli") -> views.VersionView:
+        return loop.rollback(self.core, model, actor)
+
+    # -- care ------------------------------------------------------------------------------------------------------
+    def health(self) -> dict[str, Any]:
+        return declare.health(self.core)
+
+    def audit(self, limit: int = 200) -> list[dict[str, Any]]:
+        return self.core.control.audit(limit)

@@ -1,0 +1,154 @@
+"""Between what the layers below speak (dataclasses, arrays, UTC) and what a workspace answers (JSON-ready views)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from monitors.types import Alert, AlertEvent, Cause, Reading
+from reference_data.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+    from service import views
+
+MIN_TIME = datetime(1, 1, 2, tzinfo=UTC)
+
+
+def number(value: Any) -> float | None:
+    """Return a float that JSON can hold, None for what cannot be said (NaN, infinities)."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def numbers(values: Iterable[Any]) -> list[float | None]:
+    """Apply :func:`number` to each."""
+    return [number(value) for value in values]
+
+
+def iso(moment: datetime, zone: ZoneInfo) -> str:
+    """Return ISO 8601 text with the offset of the model's time zone."""
+    return moment.astimezone(zone).isoformat()
+
+
+def aware(moment: datetime | str, zone: ZoneInfo) -> datetime:
+    """Return an aware UTC time; naive ones are in ``zone``."""
+    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+
+
+_READING_FIELDS = [f.name for f in fields(Reading) if f.name != "window"]
+
+
+def reading_to_row(reading: Reading) -> dict[str, Any]:
+    """Return a reading as a row of the ``reading`` table."""
+    row = {name: getattr(reading, name) for name in _READING_FIELDS}
+    return row | {"window_start": reading.window.start, "window_end": reading.window.end}
+
+
+def row_to_reading(row: dict[str, Any]) -> Reading:
+    """Rebuild a reading from its row."""
+    values = {name: row[name] for name in _READING_FIELDS}
+    for name, value in values.items():
+        if value is None and name in _FLOATS:
+            values[name] = math.nan
+    return Reading(window=Window(row["window_start"], row["window_end"]), **values)
+
+
+_FLOATS = frozenset({"value", "reference_value", "threshold", "lower", "upper", "p_value", "effect"})
+
+
+def reading_view(reading: Reading, zone: ZoneInfo) -> views.ReadingView:
+    """Return a reading as it is shown."""
+    return {
+        "check": reading.check,
+        "scope": reading.scope,
+        "column": reading.column,
+        "segment": reading.segment,
+        "window_start": iso(reading.window.start, zone),
+        "window_end": iso(reading.window.end, zone),
+        "reference_version": reading.reference_version,
+        "model_version": reading.model_version,
+        "value": number(reading.value),
+        "reference_value": number(reading.reference_value),
+        "threshold": number(reading.threshold),
+        "lower": number(reading.lower),
+        "upper": number(reading.upper),
+        "p_value": number(reading.p_value),
+        "effect": number(reading.effect),
+        "n": reading.n,
+        "n_reference": reading.n_reference,
+        "verdict": reading.verdict,
+        "significant": reading.significant,
+        "material": reading.material,
+        "harmful": reading.harmful,
+        "unit": reading.unit,
+        "sentence": reading.sentence,
+        "error": reading.error,
+        "computed_at": iso(reading.computed_at, zone),
+    }
+
+
+def alert_to_row(alert: Alert) -> dict[str, Any]:
+    """Return an alert's state as the JSON document that its event keeps (history apart: it is the events)."""
+    return {
+        "id": alert.id,
+        "model": alert.model,
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "state": alert.state,
+        "column": alert.column,
+        "segment": alert.segment,
+        "window_start": alert.window.start.isoformat(),
+        "window_end": alert.window.end.isoformat(),
+        "opened_at": alert.opened_at.isoformat(),
+        "changed_at": alert.changed_at.isoformat(),
+        "resolved_at": alert.resolved_at.isoformat() if alert.resolved_at else None,
+        "significant": alert.significant,
+        "material": alert.material,
+        "harmful": alert.harmful,
+        "causes": [{"column": c.column, "score": c.score, "sentence": c.sentence} for c in alert.causes],
+        "members": list(alert.members),
+        "message": alert.message,
+        "headline": alert.headline,
+        "owner": alert.owner,
+        "quiet": alert.quiet,
+        "model_version": alert.model_version,
+        "judged_to": alert.judged_to.isoformat() if alert.judged_to else None,
+    }
+
+
+def row_to_alert(row: dict[str, Any]) -> Alert:
+    """Rebuild an alert from its document."""
+    values = {k: v for k, v in row.items() if k not in {"window_start", "window_end", "history"}}
+    for name in ("opened_at", "changed_at", "resolved_at", "judged_to"):
+        values[name] = datetime.fromisoformat(row[name]) if row[name] else None
+    values["window"] = Window(datetime.fromisoformat(row["window_start"]), datetime.fromisoformat(row["window_end"]))
+    values["causes"] = tuple(Cause(**cause) for cause in row["causes"])
+    values["members"] = tuple(row["members"])
+    return Alert(**values)
+
+
+def event_to_row(event: AlertEvent) -> dict[str, Any]:
+    """Return an alert event as a JSON document."""
+    return {
+        "alert_id": event.alert_id,
+        "at": event.at.isoformat(),
+        "state": event.state,
+        "actor": event.actor,
+        "comment": event.comment,
+    }
+
+
+def alert_view(row: dict[str, Any], zone: ZoneInfo) -> views.AlertView:
+    """Return an alert's document as it is shown."""
+    shown: dict[str, Any] = {key: value for key, value in row.items() if key not in ("quiet", "judged_to")}
+    for name in ("window_start", "window_end", "opened_at", "changed_at", "resolved_at"):
+        shown[name] = iso(datetime.fromisoformat(row[name]), zone) if row[name] else None
+    shown["history"] = [
+        {**event, "at": iso(datetime.fromisoformat(event["at"]), zone)} for event in row.get("history", [])
+    ]
+    return shown  # type: ignore[return-value]

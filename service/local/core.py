@@ -1,0 +1,125 @@
+"""What every part of the local workspace shares: the two stores, the clock, and the look-ups by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from reference_data.windows import WindowSpec
+from retraining import rollout
+from retraining.job_runner import JobRunner
+from retraining.predictor import Predictor
+from service.workspace import NotFoundError
+from storage.logs import joined_relation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reference_data.declaration import ModelSpec
+    from reference_data.reference import Reference
+    from storage.control import Control, ModelRecord
+    from storage.database import Database
+    from storage.home import Home, HomeLock
+
+CLOCK_SETTING = "clock"
+
+
+@dataclass(slots=True)
+class Core:
+    """One open home folder."""
+
+    home: Home
+    lock: HomeLock
+    db: Database
+    control: Control
+    system_now: Callable[[], datetime]
+    predictor: Predictor = field(default_factory=Predictor)
+    runner: JobRunner = field(default_factory=JobRunner)
+    mutex: RLock = field(default_factory=RLock)  # one run, deployment or declaration at a time
+    replayed: datetime | None = None  # a replay's clock stands where its player put it
+    last_run: dict[str, datetime] = field(default_factory=dict)
+    next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
+
+    def now(self) -> datetime:
+        """Return the time it is for this home: the replay's clock if it has one, else the system's."""
+        return self.replayed or self.system_now()
+
+    def set_clock(self, moment: datetime) -> None:
+        """Put the replay's clock forward; it is kept in the home, so a restart goes on from there."""
+        self.control.put_setting(CLOCK_SETTING, moment.astimezone(UTC).isoformat())
+        self.replayed = moment.astimezone(UTC)
+
+    def record(self, model: str) -> ModelRecord:
+        """Return a model's declaration; raises :class:`NotFoundError` naming the models there are."""
+        records = self.control.model_records()
+        if model not in records:
+            known = ", ".join(sorted(records)) or "none yet; declare one with `driftdeck apply FILE`"
+            raise NotFoundError(f"there is no model {model!r}; this workspace has: {known}")
+        return records[model]
+
+    def spec(self, model: str) -> ModelSpec:
+        """Return what was declared of a model."""
+        return self.record(model).spec
+
+    def window_spec(self, model: str) -> WindowSpec:
+        """Return the model's windows, counted from its first reference's start."""
+        record = self.record(model)
+        return WindowSpec.parse(record.spec.monitor.window, record.spec.timezone, record.anchor)
+
+    def roles(self, model: str) -> rollout.Roles:
+        """Return who is champion, shadow and canary."""
+        return rollout.roles(self.deployments(model))
+
+    def deployments(self, model: str) -> list[rollout.Deployment]:
+        """Return every change of roles, oldest first."""
+        return [
+            rollout.Deployment(
+                at=datetime.fromisoformat(event["at"]),
+                version=event["version"],
+                action=event["role"],
+                actor=event["actor"],
+                share=event["share"],
+                reference_version=event["reference_version"],
+                comment=event["note"],
+            )
+            for event in self.control.deployment_events(model)
+        ]
+
+    def versions(self, model: str) -> dict[str, dict[str, Any]]:
+        """Return the registered versions by name, oldest first."""
+        return {record["version"]: record for record in self.control.versions(model)}
+
+    def version(self, model: str, version: str) -> dict[str, Any]:
+        """Return one registered version; raises :class:`NotFoundError` naming those there are."""
+        known = self.versions(model)
+        if version not in known:
+            names = ", ".join(known) or "none yet; train one with `driftdeck retrain`"
+            raise NotFoundError(f"model {model!r} has no version {version!r}; it has: {names}")
+        return known[version]
+
+    def reference_for(self, model: str, model_version: str | None) -> Reference | None:
+        """Return the reference a version is held against.
+
+        A version trained here brings its own (the rows it learned from); anything else is held against the model's newest.
+        """
+        versions = self.control.reference_versions(model)
+        if not versions:
+            return None
+        record = self.versions(model).get(model_version or "")
+        number = record["reference_version"] if record and record.get("reference_version") else None
+        return self.control.reference(model, number if number in versions else self._newest_declared(model, versions))
+
+    def _newest_declared(self, model: str, versions: list[int]) -> int:
+        bound = {record.get("reference_version") for record in self.versions(model).values()}
+        free = [number for number in versions if number not in bound]
+        return max(free or versions)
+
+    def active_reference(self, model: str) -> Reference | None:
+        """Return the champion's reference, or the newest."""
+        return self.reference_for(model, self.roles(model).champion)
+
+    def relation(self, model: str) -> tuple[str, Mapping[str, str]]:
+        """Return the model's log joined with its latest labels, as SQL and as expressions by logical name."""
+        return joined_relation(self.spec(model))

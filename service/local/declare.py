@@ -1,0 +1,96 @@
+"""Declarations, references on request, and how the home is doing."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from reference_data.declaration import Declaration, ModelSpec
+from reference_data.windows import Window
+from service.declaration_file import parse
+from service.local import references
+from service.local.convert import aware, iso
+from service.local.ingest import stdin_or_path, whole
+from storage.errors import StorageError
+from storage.logs import prepare_model
+
+if TYPE_CHECKING:
+    from service.local.core import Core
+
+
+def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
+    """Declare what a TOML text holds; all of it, or nothing when something in it is wrong."""
+    wanted = parse(toml_text, os.environ)
+    found: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": []}
+    with core.mutex:
+        records = core.control.model_records()
+        for name, spec in wanted.models.items():
+            earlier = records.get(name)
+            kept = _with_inferred(spec, earlier.spec if earlier else None)
+            verb = "created" if earlier is None else "unchanged" if earlier.spec == kept else "changed"
+            if verb != "unchanged":
+                if kept.features:
+                    prepare_model(core.db, kept)
+                core.control.put_model(kept, "file", actor, core.now())
+            found[verb].append(f"models.{name}")
+        channels = core.control.channels()
+        for name, channel in wanted.channels.items():
+            verb = "created" if name not in channels else "unchanged" if channels[name] == channel else "changed"
+            if verb != "unchanged":
+                core.control.put_channel(channel, "file", actor, core.now())
+            found[verb].append(f"channels.{name}")
+        if found["created"] or found["changed"]:
+            core.control.append_audit(actor, "apply", "declaration", found, "workspace", core.now())
+    return found
+
+
+def _with_inferred(spec: ModelSpec, earlier: ModelSpec | None) -> ModelSpec:
+    """Keep the features that a reference taught us when the file still leaves them out."""
+    if spec.features or earlier is None or not earlier.features:
+        return spec
+    return ModelSpec.model_validate(spec.model_dump() | {"features": earlier.features})
+
+
+def declaration(core: Core) -> Declaration:
+    """Return everything that is declared."""
+    models = {name: record.spec for name, record in core.control.model_records().items()}
+    return Declaration(models=models, channels=core.control.channels())
+
+
+def reference(core: Core, model: str, data: object, version: int | None, actor: str) -> dict[str, Any]:
+    """Freeze a reference from rows, or from a past window of the log given as a pair of times."""
+    spec = core.spec(model)
+    if isinstance(data, tuple) and len(data) == 2:
+        start, end = (aware(moment, spec.zone) for moment in data)
+        prepare_model(core.db, spec)
+        made = references.freeze_window(core, model, Window(start, end), version=version)
+    else:
+        source = stdin_or_path(data)
+        table = whole(source)
+        label = f"file {source}" if isinstance(source, str) else "rows"
+        made = references.freeze_table(core, model, table, source=label, version=version)
+    spec = core.spec(model)
+    prepare_model(core.db, spec)
+    core.control.append_audit(actor, "reference", f"{model}/{made.version}", {"rows": made.rows}, "workspace", core.now())
+    outcomes = None if made.outcomes is None else list(made.outcomes.layout.names)
+    return {
+        "model": model,
+        "version": made.version,
+        "rows": made.rows,
+        "period": [iso(made.period.start, spec.zone), iso(made.period.end, spec.zone)],
+        "columns": [{"column": c.column.name, "type": c.column.type} for c in made.inputs.layout.columns],
+        "outcomes": outcomes,
+    }
+
+
+def health(core: Core) -> dict[str, Any]:
+    """Say whether both stores answer, and how much the home holds."""
+    try:
+        with core.db.cursor() as cursor:
+            cursor.execute("SELECT 1").fetchall()
+        models = core.control.model_records()
+    except (StorageError, OSError) as error:
+        return {"status": "failed", "error": str(error)}
+    return {"status": "ok", "models": len(models), "now": core.now().isoformat(), "home": str(core.home.root)}

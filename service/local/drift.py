@@ -1,0 +1,155 @@
+"""Drift by column: the heat map, the table of one window, the page of one feature."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from monitors.registry import DECIDING
+from reference_data.profile import ColumnProfile, Profile
+from reference_data.quantiles import rebin
+from reference_data.windows import Window
+from service.local.convert import aware, iso, number, numbers, row_to_reading
+from service.local.heat import STATES, kind_of, state_of
+from service.local.series import load_series
+from service.workspace import NotFoundError
+from storage.readings import current_readings
+
+if TYPE_CHECKING:
+    from monitors.types import Reading
+    from reference_data.declaration import ModelSpec
+    from reference_data.reference import Reference
+    from service import views
+    from service.local.core import Core
+
+SHOWN_OUTCOMES = ("error given inputs", "correct")  # outcome columns that stand for the rule from inputs to label
+
+
+def deciding(core: Core, model: str) -> list[Reading]:
+    """Return the readings that carry the verdicts of all columns and windows, in order of time."""
+    with core.db.cursor() as cursor:
+        rows = current_readings(cursor, model, check=DECIDING)
+    latest: dict[tuple[str | None, datetime], Reading] = {}
+    for row in rows:
+        reading = row_to_reading(row)
+        if reading.column == "label":
+            continue
+        key = (reading.column, reading.window.start)
+        if key not in latest or reading.computed_at >= latest[key].computed_at:
+            latest[key] = reading
+    return sorted(latest.values(), key=lambda reading: reading.window.start)
+
+
+def heatmap(core: Core, model: str) -> list[views.HeatCell]:
+    """Return the state of every column in every judged window."""
+    spec = core.spec(model)
+    return [
+        {
+            "column": reading.column or "",
+            "kind": kind_of(reading.column or "", spec),
+            "start": iso(reading.window.start, spec.zone),
+            "state": state_of(reading),
+            "value": number(reading.value),
+            "threshold": number(reading.threshold),
+        }
+        for reading in deciding(core, model)
+    ]
+
+
+def choose_window(core: Core, model: str, readings: list[Reading], start: datetime | None) -> Window:
+    """Return the judged window that holds ``start``, the latest one by default."""
+    judged = sorted({reading.window for reading in readings})
+    if not judged:
+        raise NotFoundError(
+            f"no window of {model!r} has been judged yet; log rows, freeze a reference, then `driftdeck run {model}`"
+        )
+    if start is None:
+        return judged[-1]
+    moment = aware(start, core.spec(model).zone)
+    for window in judged:
+        if window.start <= moment < window.end:
+            return window
+    zone = core.spec(model).zone
+    raise NotFoundError(
+        f"no judged window of {model!r} holds {iso(moment, zone)}; "
+        f"they run from {iso(judged[0].start, zone)} to {iso(judged[-1].end, zone)}"
+    )
+
+
+def reference_of(core: Core, reading: Reading) -> Reference:
+    """Return the reference that a reading was judged against."""
+    return core.control.reference(reading.model, reading.reference_version)
+
+
+def drift_table(core: Core, model: str, window_start: datetime | None) -> list[views.DriftRow]:
+    """Return one row a column for a window, worst first."""
+    spec = core.spec(model)
+    readings = deciding(core, model)
+    window = choose_window(core, model, readings, window_start)
+    history: dict[str, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        if reading.window <= window:
+            history[reading.column or ""].append(reading)
+    chosen = [reading for reading in readings if reading.window == window]
+    if not chosen:
+        return []
+    reference = reference_of(core, chosen[0])
+    current = {
+        part: load_series(core, reference, part, [window], version=chosen[0].model_version).profile
+        for part in (("inputs", "outcomes") if reference.outcomes is not None else ("inputs",))
+    }
+    rows: list[views.DriftRow] = []
+    for reading in chosen:
+        name = reading.column or ""
+        base, now = _column(reference, current, name)
+        rows.append(
+            {
+                "column": name,
+                "kind": kind_of(name, spec),
+                "type": base.entry.column.type,
+                "unit": base.entry.column.unit,
+                "state": state_of(reading),
+                "check": reading.check,
+                "value": number(reading.value),
+                "threshold": number(reading.threshold),
+                "p_value": number(reading.p_value),
+                "trend": numbers(r.value for r in history[name][-30:]),
+                "histogram": histogram(base, now),
+                "sentence": reading.sentence,
+            }
+        )
+    return sorted(rows, key=lambda row: (STATES.index(row["state"]), -(row["value"] or 0.0)))
+
+
+def _column(reference: Reference, current: dict[str, Profile], name: str) -> tuple[ColumnProfile, ColumnProfile]:
+    part = "inputs" if name in reference.inputs.layout.names else "outcomes"
+    whole = reference.inputs if part == "inputs" or reference.outcomes is None else reference.outcomes
+    return whole.total().column(name), current[part][0].column(name)
+
+
+def histogram(base: ColumnProfile, now: ColumnProfile) -> views.Histogram:
+    """Return reference and current (each one profile) on shared bars."""
+    left, right = rebin(base), rebin(now)
+    nominal = base.entry.bins.kind == "nominal"
+    valid = max(int(now.valid), 1)
+    return {
+        "edges": [float(edge) for edge in left.edges],
+        "labels": list(left.labels),
+        "reference": [float(share) for share in left.shares],
+        "current": [float(share) for share in right.shares],
+        "n_reference": int(base.rows),
+        "n_current": int(now.rows),
+        "missing_reference": float(base.missing) / max(int(base.rows), 1),
+        "missing_current": float(now.missing) / max(int(now.rows), 1),
+        "unseen_current": float(now.cells[-1]) / valid if nominal else 0.0,
+        "below_current": 0.0 if nominal else float(now.cells[0]) / valid,
+        "above_current": 0.0 if nominal else float(now.cells[-1]) / valid,
+    }
+
+
+def judged_readings(core: Core, model: str, column: str, window: Window) -> list[dict[str, Any]]:
+    """Return every current reading of one column in one window, as rows."""
+    with core.db.cursor() as cursor:
+        rows = current_readings(cursor, model, column=column, since=window.start, until=window.end)
+    return [row for row in rows if row["window_start"] == window.start]

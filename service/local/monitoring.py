@@ -1,0 +1,318 @@
+"""A run: refresh dirty profiles, judge every window that is due, move the alerts on.
+
+What is due follows from the data alone: a closed window without readings for its version and reference, or one whose profiles
+are newer than its readings. So a restart, a missed schedule and a backfill are the same operation, and running it twice
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from monitors.calibration import calibrate
+from monitors.causes import rank_causes
+from monitors.judge import judge
+from monitors.lifecycle import advance
+from monitors.registry import positive_class
+from monitors.types import Alert, AlertEvent, Cause, Reading
+from reference_data.declaration import parse_duration
+from reference_data.profile import RESERVED
+from reference_data.reference import Reference
+from reference_data.windows import Window
+from service.local import outbox
+from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
+from service.local.series import load_series
+from storage import profile_store
+from storage.due import due_buckets, profiled_at
+from storage.logs import log_relation
+from storage.readings import append_readings, current_readings
+from storage.traffic import bucket_rows, event_span
+
+if TYPE_CHECKING:
+    from reference_data.declaration import ModelSpec
+    from service import views
+    from service.local.core import Core
+
+SERVING = "serving"
+FROM_LOG = ("log", "training")  # sources of references that are part of the log itself
+RESERVED_OUTCOMES = frozenset(RESERVED) - {"prediction", "score"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Windows in a row that one version served and one reference judges."""
+
+    version: str
+    reference: Reference
+    windows: list[Window]
+
+
+def run_model(core: Core, model: str, since: datetime | None = None, until: datetime | None = None) -> views.RunView:
+    """Judge what is due of one model, between two event times if given."""
+    started = time.monotonic()
+    with core.mutex:
+        spec = core.spec(model)
+        refreshed = refresh(core, spec)
+        opened: list[str] = []
+        resolved: list[str] = []
+        n_windows = n_readings = 0
+        for stretch in _due(core, spec, refreshed, since, until):
+            readings = judge_stretch(core, spec, stretch)
+            append_readings(core.db, [reading_to_row(reading) for reading in readings])
+            for alert, event in move_alerts(core, spec, stretch, readings):
+                if event.state == "firing" and alert.opened_at == event.at:
+                    opened.append(alert.id)
+                elif event.state == "resolved":
+                    resolved.append(alert.id)
+            n_windows += len(stretch.windows)
+            n_readings += len(readings)
+        core.last_run[model] = core.now()
+    return {
+        "model": model,
+        "windows": n_windows,
+        "readings": n_readings,
+        "alerts_opened": opened,
+        "alerts_resolved": resolved,
+        "seconds": time.monotonic() - started,
+    }
+
+
+def references_in_use(core: Core, model: str) -> list[Reference]:
+    """Return the champion's reference (or the newest) first, then those of shadows and canary."""
+    roles = core.roles(model)
+    versions = [roles.champion, *roles.shadows, *([roles.canary] if roles.canary else [])]
+    found: dict[int, Reference] = {}
+    for version in versions:
+        reference = core.reference_for(model, version)
+        if reference is not None:
+            found.setdefault(reference.version, reference)
+    return list(found.values())
+
+
+def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]:
+    """Bring the profiles of every reference in use up to the log; returns the buckets read, by reference and part."""
+    references = references_in_use(core, spec.name)
+    if not references:
+        return {}
+    joined, expressions = core.relation(spec.name)
+    relations = {"inputs": log_relation(spec)[0], "outcomes": f"SELECT * FROM ({joined}) AS j WHERE {expressions['label']} IS NOT NULL"}
+    measured: list[profile_store.Measured] = []
+    with core.db.cursor() as cursor:
+        span = event_span(cursor, spec.name)
+        if span is None:
+            return {}
+        every = core.window_spec(spec.name).bucket
+        buckets = [window.start for window in every.between(span[0], span[1] + timedelta(microseconds=1))]
+        for place, reference in enumerate(references):
+            positive = None if reference.outcomes is None else positive_class(spec, reference.outcomes.layout)
+            parts: list[profile_store.Part] = ["inputs", "outcomes"] if reference.outcomes is not None else ["inputs"]
+            for part in parts:
+                wanted = buckets if place == 0 or part == "outcomes" else []
+                found = due_buckets(cursor, spec.name, reference.version, part, wanted)
+                if found:
+                    measured.append(
+                        profile_store.measure(cursor, spec, reference, relations[part], expressions, found, part, positive)
+                    )
+    if measured:  # together: a dirty mark is cleared for all references or for none
+        now = core.now()
+        core.db.write(lambda con: [profile_store.save(con, part, now) for part in measured])
+    return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in measured}
+
+
+def _due(
+    core: Core,
+    spec: ModelSpec,
+    refreshed: dict[tuple[int, str], set[datetime]],
+    since: datetime | None,
+    until: datetime | None,
+) -> list[Stretch]:
+    """Return the stretches of due windows in order of time."""
+    stretches: list[Stretch] = []
+    for version, windows in serving_stretches(core, spec, since, until):
+        reference = core.reference_for(spec.name, version)
+        if reference is None:
+            continue
+        if reference.source.startswith(FROM_LOG):
+            windows = [window for window in windows if window.start >= reference.period.end]
+        due = _due_windows(core, spec, version, reference, windows, refreshed)
+        if due:
+            stretches.append(Stretch(version, reference, due))
+    return stretches
+
+
+def serving_stretches(
+    core: Core, spec: ModelSpec, since: datetime | None = None, until: datetime | None = None
+) -> list[tuple[str, list[Window]]]:
+    """Return the closed windows, grouped by the version that answered most of each (an empty window goes to the one before)."""
+    active = core.active_reference(spec.name)
+    if active is None:
+        return []
+    with core.db.cursor() as cursor:
+        rows = [row for row in bucket_rows(cursor, spec.name, active.version, "inputs") if row.role == SERVING]
+    if not rows:
+        return []
+    window_spec = core.window_spec(spec.name)
+    served: dict[Window, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        served[window_spec.containing(row.start)][row.model_version] += row.rows
+    closed = core.now() - parse_duration(spec.monitor.grace)
+    stretches: list[tuple[str, list[Window]]] = []
+    version = rows[0].model_version
+    for window in window_spec.between(rows[0].start, min(closed, until or closed)):
+        if window.end > closed:
+            break
+        if served[window]:
+            version = served[window].most_common(1)[0][0]
+        if since is not None and window.start < since:
+            continue
+        if not stretches or stretches[-1][0] != version:
+            stretches.append((version, []))
+        stretches[-1][1].append(window)
+    return stretches
+
+
+def _due_windows(
+    core: Core,
+    spec: ModelSpec,
+    version: str,
+    reference: Reference,
+    windows: list[Window],
+    refreshed: dict[tuple[int, str], set[datetime]],
+) -> list[Window]:
+    with core.db.cursor() as cursor:
+        rows = current_readings(cursor, spec.name, model_version=version, reference_version=reference.version)
+        ages = [profiled_at(cursor, spec.name, reference.version, part) for part in ("inputs", "outcomes")]
+    judged: dict[datetime, datetime] = {}
+    for row in rows:
+        earlier = judged.get(row["window_start"])
+        judged[row["window_start"]] = min(earlier or row["computed_at"], row["computed_at"])
+    fresh = {bucket for (number, _), buckets in refreshed.items() if number == reference.version for bucket in buckets}
+    every = core.window_spec(spec.name).bucket
+    due: list[Window] = []
+    for window in windows:
+        buckets = [bucket.start for bucket in every.between(window.start, window.end)]
+        at = judged.get(window.start)
+        newest = [age[bucket] for age in ages for bucket in buckets if bucket in age]
+        if at is None or any(bucket in fresh for bucket in buckets) or any(moment > at for moment in newest):
+            due.append(window)
+    return due
+
+
+def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading]:
+    """Read every check on every window of a stretch; changes nothing."""
+    reference = stretch.reference
+    calibration = calibrate(spec, reference, core.window_spec(spec.name))
+    inputs = load_series(core, reference, "inputs", stretch.windows, version=stretch.version)
+    outcomes = (
+        None
+        if reference.outcomes is None
+        else load_series(core, reference, "outcomes", stretch.windows, version=stretch.version).profile
+    )
+    return judge(
+        spec=spec,
+        reference=reference,
+        calibration=calibration,
+        windows=stretch.windows,
+        inputs=inputs.profile,
+        outcomes=outcomes,
+        labels_expected=None,
+        model_version=stretch.version,
+        importance=importance_of(core, spec.name, stretch.version),
+        now=core.now(),
+    )
+
+
+def importance_of(core: Core, model: str, version: str) -> dict[str, float] | None:
+    """Return the share of the model's skill that rests on each feature, None when it was not measured."""
+    record = core.versions(model).get(version)
+    return dict(record["importance"]) if record and record.get("importance") else None
+
+
+def move_alerts(
+    core: Core, spec: ModelSpec, stretch: Stretch, readings: Sequence[Reading]
+) -> list[tuple[Alert, AlertEvent]]:
+    """Advance the model's alerts window by window, and commit events, messages and watermark together.
+
+    A window that was judged before moves alerts again only where its labels have come since; corrected labels restate readings,
+    not history.
+    """
+    mark = Watermark.read(core.control.watermark(spec.name))
+    importance = importance_of(core, spec.name, stretch.version)
+    by_window: dict[Window, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        by_window[reading.window].append(reading)
+    moved: list[tuple[Alert, AlertEvent]] = []
+    for place, window in enumerate(stretch.windows):
+        news, mark = mark.news(window, by_window[window])
+        if not news:
+            continue
+        causes = stretch_causes(core, spec, stretch, place, by_window[window], importance)
+        alerts = {row["id"]: row_to_alert(row) for row in core.control.open_alerts(spec.name)}
+        events = advance(list(alerts.values()), news, spec, core.now(), importance, lambda: uuid4().hex[:12], causes)
+        core.control.commit_judgement(
+            spec.name,
+            events=[(alert_to_row(alert), event_to_row(event)) for alert, event in events],
+            watermark=mark.text(),
+            outbox=outbox.messages(core, events),
+        )
+        moved += events
+    return moved
+
+
+def stretch_causes(
+    core: Core,
+    spec: ModelSpec,
+    stretch: Stretch,
+    place: int,
+    readings: Sequence[Reading],
+    importance: dict[str, float] | None,
+) -> tuple[Cause, ...]:
+    """Return the likeliest causes of what one window shows, nothing when it shows nothing."""
+    if all(reading.verdict in ("ok", "insufficient", "no_data") for reading in readings):
+        return ()
+    window = [stretch.windows[place]]
+    reference = stretch.reference
+    inputs = load_series(core, reference, "inputs", window, version=stretch.version).profile[0]
+    outcomes = (
+        None
+        if reference.outcomes is None
+        else load_series(core, reference, "outcomes", window, version=stretch.version).profile[0]
+    )
+    return rank_causes(spec, reference, inputs, outcomes, readings, importance, most=len(readings))
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Up to which window's start alerts have been moved: by anything, and by what needs labels."""
+
+    window: datetime = MIN_TIME
+    labelled: datetime = MIN_TIME
+
+    @classmethod
+    def read(cls, text: str | None) -> Watermark:
+        """Rebuild from :meth:`text`."""
+        if text is None:
+            return cls()
+        window, labelled = (datetime.fromisoformat(part) for part in text.split(" "))
+        return cls(window, labelled)
+
+    def text(self) -> str:
+        """Return the watermark as it is stored."""
+        return f"{self.window.isoformat()} {self.labelled.isoformat()}"
+
+    def news(self, window: Window, readings: Sequence[Reading]) -> tuple[list[Reading], Watermark]:
+        """Return the readings of ``window`` that alerts have not heard of, and the watermark after them."""
+        outcomes = [r for r in readings if r.scope == "performance" or r.column in RESERVED_OUTCOMES]
+        labelled = any(r.verdict not in ("insufficient", "no_data") for r in outcomes)
+        heard = window.start if labelled and window.start > self.labelled else self.labelled
+        if window.start > self.window:
+            return list(readings), Watermark(window.start, heard)
+        if heard > self.labelled:
+            return outcomes, Watermark(self.window, heard)
+        return [], self

@@ -1,0 +1,67 @@
+"""Messages: written in the alert's own transaction, sent afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from monitors.outbox import Attempt, deliver
+from storage.control_alerts import OutboxItem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitors.types import Alert, AlertEvent
+    from service.local.core import Core
+
+TOLD = ("firing", "resolved")  # the changes that people are told of
+
+
+def messages(core: Core, events: Sequence[tuple[Alert, AlertEvent]]) -> list[OutboxItem]:
+    """Return one message a channel for every change worth telling, by the severities each channel asks for."""
+    items: list[OutboxItem] = []
+    channels = core.control.channels().values() if events else ()
+    for alert, event in events:
+        for channel in channels:
+            if event.state in TOLD and alert.severity in channel.severity:
+                items.append(
+                    OutboxItem(
+                        id=f"{alert.id}:{event.state}:{event.at.isoformat()}:{channel.name}",
+                        alert_id=alert.id,
+                        model=alert.model,
+                        channel=channel.name,
+                        payload=_payload(alert, event),
+                        due_at=event.at,
+                    )
+                )
+    return items
+
+
+def _payload(alert: Alert, event: AlertEvent) -> dict[str, Any]:
+    word = "Resolved" if event.state == "resolved" else alert.severity.capitalize()
+    return {
+        "title": f"{word}: {alert.headline}",
+        "body": alert.message,
+        "severity": alert.severity,
+        "data": {"id": alert.id, "model": alert.model, "kind": alert.kind, "state": event.state},
+    }
+
+
+def deliver_due(core: Core) -> int:
+    """Send what is due; returns the number of attempts. A channel that is gone leaves its messages waiting."""
+    channels = core.control.channels()
+    items = [
+        {"id": item.id, "address": channels[item.channel].url, "message": item.payload, "attempts": item.attempts}
+        for item in core.control.outbox_due(core.now())
+        if item.channel in channels
+    ]
+
+    def record(attempt: Attempt) -> None:
+        core.control.outbox_attempt(
+            attempt.item_id,
+            ok=attempt.outcome == "sent",
+            error=attempt.error,
+            next_at=attempt.retry_at,
+            at=attempt.at,
+        )
+
+    return len(deliver(items, core.now, record=record))

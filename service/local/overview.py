@@ -1,0 +1,183 @@
+"""A model in one row: health, since when, how bad, how much data, who serves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from reference_data.declaration import parse_duration
+from reference_data.windows import Window
+from service.local import performance
+from service.local.convert import iso, number, numbers
+from service.local.drift import deciding
+from service.local.heat import state_of
+from service.local.series import load_series
+from storage.logs import count_rows, window_counts
+from storage.readings import current_readings
+from storage.traffic import bucket_rows, event_span
+
+if TYPE_CHECKING:
+    from service import views
+    from service.local.core import Core
+
+RANK = {"page": 0, "warning": 1, "notice": 2, "no_data": 3, "insufficient": 4, "ok": 5}
+SPARK = 30
+OPEN = ("firing", "acknowledged", "recovering", "silenced")
+
+
+def models(core: Core) -> list[views.ModelView]:
+    """Return every model, the one in most trouble first."""
+    rows = [model(core, name) for name in core.control.model_records()]
+    return sorted(rows, key=lambda row: (RANK[row["health"]], row["since"] or "", row["name"]))
+
+
+def model(core: Core, name: str) -> views.ModelView:
+    """Return one model's row."""
+    record = core.record(name)
+    spec, zone = record.spec, record.spec.zone
+    roles, reference = core.roles(name), core.active_reference(name)
+    with core.db.cursor() as cursor:
+        counts = count_rows(cursor, spec)
+        span = event_span(cursor, name)
+    alerts = [alert for alert in core.control.open_alerts(name) if alert["state"] in OPEN]
+    worst = min(alerts, key=lambda alert: (RANK[alert["severity"]], alert["window_start"]), default=None)
+    metric, spark = _metric(core, name)
+    states = _states(core, name)
+    latest = _latest_window(core, name, span)
+    rows, labelled = performance.coverage(core, reference, [latest]) if reference and latest else ([0], [0])
+    next_run = core.next_run(name)
+    return {
+        "name": name,
+        "task": spec.task,
+        "owner": spec.owner,
+        "timezone": spec.timezone,
+        "window": spec.monitor.window,
+        "health": _health(core, name, worst, states, span),
+        "since": iso(datetime.fromisoformat(worst["window_start"]), zone) if worst else None,
+        "headline": worst["headline"] if worst else None,
+        "metric": metric,
+        "sparkline": spark,
+        "label_coverage": labelled[0] / rows[0] if rows[0] and reference and reference.outcomes is not None else None,
+        "label_lag_hours": _lag(core, name, latest),
+        "drifted": sum(state in ("material", "harmful") for state in states.values()),
+        "columns": len(states),
+        "rows_per_window": rows[0] if latest else None,
+        "rows": {"logs": counts.logs, "labels": counts.labels, "quarantined": counts.quarantined},
+        "champion": roles.champion,
+        "champion_since": iso(roles.champion_since, zone) if roles.champion_since else None,
+        "reference_version": reference.version if reference else None,
+        "reference_period": [iso(reference.period.start, zone), iso(reference.period.end, zone)] if reference else None,
+        "reference_rows": reference.rows if reference else None,
+        "data_until": iso(span[1], zone) if span else None,
+        "last_run": iso(core.last_run[name], zone) if name in core.last_run else None,
+        "next_run": iso(next_run, zone) if next_run else None,
+        "declared_in": record.declared_in,
+    }
+
+
+def _health(
+    core: Core, name: str, worst: dict[str, Any] | None, states: dict[str, str], span: tuple[datetime, datetime] | None
+) -> views.Health:
+    if worst is not None and worst["kind"] == "no_data":
+        return "no_data"
+    if worst is not None:
+        return worst["severity"]  # type: ignore[no-any-return]
+    if span is None or not states or set(states.values()) == {"no_data"}:
+        return "no_data"
+    return "insufficient" if set(states.values()) <= {"insufficient", "no_data"} else "ok"
+
+
+def _states(core: Core, name: str) -> dict[str, str]:
+    """Return the state of every column in the latest judged window."""
+    readings = deciding(core, name)
+    if not readings:
+        return {}
+    latest = readings[-1].window
+    return {reading.column or "": state_of(reading) for reading in readings if reading.window == latest}
+
+
+def _metric(core: Core, name: str) -> tuple[views.MetricView | None, list[float | None]]:
+    found = performance.metric(core, name, None)
+    if found is None:
+        return None, []
+    check, _ = found
+    with core.db.cursor() as cursor:
+        rows = [
+            r for r in current_readings(cursor, name, check=check.name, scope="performance") if r["segment"] is None
+        ]
+    by_window: dict[datetime, dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: row["computed_at"]):
+        by_window[row["window_start"]] = row
+    ordered = [by_window[start] for start in sorted(by_window)]
+    judged = [row for row in ordered if row["verdict"] not in ("no_data", "insufficient", "error")]
+    last = judged[-1] if judged else None
+    view: views.MetricView = {
+        "name": check.name,
+        "unit": check.unit,
+        "direction": check.direction,
+        "value": number(last["value"]) if last else None,
+        "reference": number(last["reference_value"]) if last else None,
+        "threshold": number(last["threshold"]) if last else None,
+        "lower": number(last["lower"]) if last else None,
+        "upper": number(last["upper"]) if last else None,
+    }
+    return view, numbers(row["value"] for row in ordered[-SPARK:])
+
+
+def _latest_window(core: Core, name: str, span: tuple[datetime, datetime] | None) -> Window | None:
+    """Return the latest closed window, or the one under way when none has closed."""
+    if span is None:
+        return None
+    window_spec = core.window_spec(name)
+    closed = core.now() - parse_duration(core.spec(name).monitor.grace)
+    window = window_spec.containing(min(span[1], closed))
+    return window if window.end <= closed else window_spec.containing(window.start - timedelta(microseconds=1))
+
+
+def _lag(core: Core, name: str, window: Window | None) -> float | None:
+    if window is None:
+        return None
+    with core.db.cursor() as cursor:
+        counts = window_counts(cursor, core.spec(name), [window])
+    lags = [count.median_label_lag for count in counts if count.role == "serving" and count.median_label_lag is not None]
+    return lags[0] / 3600 if lags else None
+
+
+def windows(core: Core, name: str) -> list[views.WindowView]:
+    """Return traffic and label coverage of every window."""
+    spec, reference = core.spec(name), core.active_reference(name)
+    with core.db.cursor() as cursor:
+        span = event_span(cursor, name)
+    if span is None or reference is None:
+        return []
+    every = list(core.window_spec(name).between(span[0], span[1] + timedelta(microseconds=1)))
+    rows, labelled = performance.coverage(core, reference, every)
+    closed = core.now() - parse_duration(spec.monitor.grace)
+    serving = _serving(core, name, reference.version)
+    return [
+        {
+            "start": iso(window.start, spec.zone),
+            "end": iso(window.end, spec.zone),
+            "rows": rows[place],
+            "labels": labelled[place],
+            "coverage": labelled[place] / rows[place] if rows[place] else None,
+            "model_version": serving.get(window, ""),
+            "closed": window.end <= closed,
+        }
+        for place, window in enumerate(every)
+    ]
+
+
+def _serving(core: Core, name: str, reference_version: int) -> dict[Window, str]:
+    window_spec = core.window_spec(name)
+    most: dict[Window, tuple[int, str]] = {}
+    totals: dict[tuple[Window, str], int] = {}
+    with core.db.cursor() as cursor:
+        rows = bucket_rows(cursor, name, reference_version, "inputs")
+    for row in rows:
+        if row.role != "serving":
+            continue
+        key = (window_spec.containing(row.start), row.model_version)
+        totals[key] = totals.get(key, 0) + row.rows
+        most[key[0]] = max(most.get(key[0], (0, "")), (totals[key], row.model_version))
+    return {window: version for window, (_, version) in most.items()}

@@ -1,0 +1,179 @@
+"""How good the model is: realised metrics by window, version and segment."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitors.registry import headline_check, metric_values, performance_checks
+from reference_data.windows import Window, WindowSpec
+from service.local.convert import iso, number
+from service.local.references import sample_segment_values
+from service.local.series import load_series
+from service.workspace import NotFoundError
+from storage.readings import current_readings
+from storage.traffic import bucket_rows, event_span
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitors.types import Check
+    from reference_data.reference import Reference
+    from service import views
+    from service.local.core import Core
+
+
+def metric(core: Core, model: str, name: str | None) -> tuple[Check, Reference] | None:
+    """Return the check of a metric (default: the headline one) and the active reference; None without labels to judge by."""
+    spec, reference = core.spec(model), core.active_reference(model)
+    if reference is None or reference.outcomes is None:
+        return None
+    checks = performance_checks(spec, reference.outcomes.layout)
+    if name is None:
+        headline = headline_check(spec, reference.outcomes.layout)
+        return None if headline is None else (headline, reference)
+    if name not in checks:
+        raise NotFoundError(f"model {model!r} has no metric {name!r}; it has: {', '.join(checks)}")
+    return checks[name], reference
+
+
+def metric_names(core: Core, model: str) -> list[str]:
+    """Return the metrics that can be computed, the headline one first."""
+    found = metric(core, model, None)
+    if found is None:
+        return []
+    headline, reference = found
+    assert reference.outcomes is not None
+    others = performance_checks(core.spec(model), reference.outcomes.layout)
+    return [headline.name, *(name for name in others if name != headline.name)]
+
+
+def performance(
+    core: Core, model: str, name: str | None = None, grain: str | None = None
+) -> list[views.PerformancePoint]:
+    """Return a metric for the reference's windows, then for each version that has labels, by window or by ``grain``."""
+    found = metric(core, model, name)
+    with core.db.cursor() as cursor:
+        span = event_span(cursor, model)
+    if found is None:
+        return []
+    check, active = found
+    spec = core.spec(model)
+    window_spec = core.window_spec(model)
+    shown = WindowSpec.parse(grain, spec.timezone, window_spec.anchor) if grain else window_spec
+    first = _first_reference(core, model, active)
+    points = _reference_points(core, check, first, shown)
+    if span is None:
+        return points
+    windows = list(shown.between(span[0], span[1]))
+    judged = _judged(core, model, check.name) if str(shown) == str(window_spec) else {}
+    for version, role in _versions(core, model, active):
+        reference = core.reference_for(model, version)
+        if reference is None or reference.outcomes is None:
+            continue
+        series = load_series(core, reference, "outcomes", windows, version=version, role=role)
+        values = metric_values(spec, check, series.profile)
+        rows = series.profile.rows
+        for place, window in enumerate(windows):
+            if rows[place] == 0:
+                continue
+            reading = judged.get((version, window.start)) if role == "serving" else None
+            points.append(_point(core, model, window, version, role, values[place], int(rows[place]), reading))
+    return points
+
+
+def _versions(core: Core, model: str, active: Reference) -> list[tuple[str, str]]:
+    """Return every (version, role) that answered labelled rows, in order of appearance."""
+    with core.db.cursor() as cursor:
+        rows = bucket_rows(cursor, model, active.version, "outcomes")
+    return list(dict.fromkeys((row.model_version, row.role) for row in rows))
+
+
+def _first_reference(core: Core, model: str, active: Reference) -> Reference:
+    versions = core.control.reference_versions(model)
+    return core.control.reference(model, versions[0]) if versions else active
+
+
+def _reference_points(
+    core: Core, check: Check, reference: Reference, shown: WindowSpec
+) -> list[views.PerformancePoint]:
+    windows, _, outcomes = reference.windows(shown)
+    if outcomes is None or len(windows) < 2:
+        return []
+    values = metric_values(core.spec(reference.model), check, outcomes)
+    return [
+        _point(core, reference.model, window, "", "reference", values[place], int(outcomes.rows[place]), None)
+        for place, window in enumerate(windows)
+    ]
+
+
+def _point(
+    core: Core,
+    model: str,
+    window: Window,
+    version: str,
+    role: str,
+    value: float,
+    n: int,
+    reading: dict[str, Any] | None,
+) -> views.PerformancePoint:
+    zone = core.spec(model).zone
+    judged = reading or {}
+    return {
+        "start": iso(window.start, zone),
+        "end": iso(window.end, zone),
+        "model_version": version,
+        "role": role,
+        "value": number(value),
+        "n": n,
+        "threshold": number(judged.get("threshold")),
+        "lower": number(judged.get("lower")),
+        "upper": number(judged.get("upper")),
+        "verdict": judged.get("verdict", ""),
+    }
+
+
+def _judged(core: Core, model: str, check: str) -> dict[tuple[str, datetime], dict[str, Any]]:
+    with core.db.cursor() as cursor:
+        rows = current_readings(cursor, model, check=check, scope="performance")
+    return {(row["model_version"], row["window_start"]): row for row in rows if row["segment"] is None}
+
+
+def segment_errors(core: Core, model: str, since: datetime, until: datetime, limit: int) -> list[views.SegmentError]:
+    """Return the headline metric by value of each declared segment, in the reference and between two event times.
+
+    Ranked by how much was lost; segments below the model's ``min_rows`` are left out.
+    """
+    found = metric(core, model, None)
+    spec = core.spec(model)
+    if found is None or not spec.segments:
+        return []
+    check, active = found
+    version = core.roles(model).champion
+    reference = core.reference_for(model, version) or active
+    before = sample_segment_values(core, reference, check)
+    worse = 1.0 if check.direction == "higher_is_worse" else -1.0
+    found_rows: list[views.SegmentError] = []
+    for (column, value), reference_value in before.items():
+        series = load_series(
+            core, reference, "outcomes", [Window(since, until)], role="serving", segment=f"{column}={value}"
+        )
+        n = int(series.profile.rows[0])
+        current = float(metric_values(spec, check, series.profile)[0])
+        if n >= spec.monitor.min_rows and not math.isnan(current):
+            found_rows.append(
+                {"segment": column, "value": value, "reference": number(reference_value), "current": current, "n": n}
+            )
+    return sorted(found_rows, key=lambda row: worse * ((row["reference"] or 0.0) - (row["current"] or 0.0)))[:limit]
+
+
+def coverage(core: Core, reference: Reference, windows: list[Window]) -> tuple[list[int], list[int]]:
+    """Return serving rows and labelled rows of each window."""
+    inputs = load_series(core, reference, "inputs", windows).profile.rows
+    if reference.outcomes is None:
+        return [int(n) for n in inputs], [0] * len(windows)
+    outcomes = load_series(core, reference, "outcomes", windows).profile
+    labelled = outcomes.column("label").valid if "label" in outcomes.layout.names else np.zeros_like(inputs)
+    return [int(n) for n in inputs], [int(n) for n in labelled]

@@ -1,0 +1,73 @@
+"""Profiles of windows: sums of the stored buckets, whatever the window, version or segment."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reference_data.profile import Layout, Profile
+from reference_data.windows import Window
+from storage import profile_store
+
+if TYPE_CHECKING:
+    from reference_data.reference import Reference
+    from service.local.core import Core
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One profile a window."""
+
+    windows: list[Window]
+    profile: Profile
+
+
+def load_series(
+    core: Core,
+    reference: Reference,
+    part: profile_store.Part,
+    windows: Sequence[Window],
+    *,
+    version: str | None = None,
+    role: str | None = "serving",
+    segment: str | None = None,
+) -> Series:
+    """Sum the stored buckets of a model into ``windows`` (ascending, apart), for one version and role, or for all."""
+    layout = reference.inputs.layout if part == "inputs" or reference.outcomes is None else reference.outcomes.layout
+    if not windows:
+        return Series([], layout.empty(0))
+    with core.db.cursor() as cursor:
+        keys, buckets = profile_store.load(
+            cursor,
+            layout,
+            reference.model,
+            reference.version,
+            part,
+            windows[0].start,
+            windows[-1].end,
+            segment=segment,
+        )
+    starts = [window.start for window in windows]
+    rows: list[list[int]] = [[] for _ in windows]
+    for index, key in enumerate(keys):
+        if (version is not None and key.model_version != version) or (role is not None and key.role != role):
+            continue
+        place = bisect_right(starts, key.start) - 1
+        if place >= 0 and key.start < windows[place].end:
+            rows[place].append(index)
+    return Series(list(windows), sum_groups(layout, buckets, rows))
+
+
+def sum_groups(layout: Layout, buckets: Profile, groups: Sequence[Sequence[int]]) -> Profile:
+    """Merge the given rows of ``buckets`` to one profile a group; an empty group is a profile of no rows."""
+    result = layout.empty(len(groups))
+    for place, rows in enumerate(groups):
+        if rows:
+            total = buckets[np.asarray(rows)].total()
+            result.counts[place] = total.counts
+            result.moments[place] = total.moments
+    return result

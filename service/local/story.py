@@ -1,0 +1,111 @@
+"""What happened: marks on time charts, the timeline, and alerts as people see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from monitors import lifecycle
+from service.local.convert import alert_to_row, alert_view, event_to_row, iso, row_to_alert
+from service.workspace import ConflictError, NotFoundError
+from storage.errors import MissingRecordError
+
+if TYPE_CHECKING:
+    from service import views
+    from service.local.core import Core
+
+_RANK = {"firing": 0, "pending": 1, "acknowledged": 2, "recovering": 3, "silenced": 4, "resolved": 5}
+_SEVERITY = {"page": 0, "warning": 1, "notice": 2}
+
+
+def alerts(core: Core, model: str | None, state: str | None) -> list[views.AlertView]:
+    """Return alerts, firing first, then by severity, the latest first."""
+    if model is not None:
+        core.record(model)
+    if state is not None and state not in _RANK:
+        raise NotFoundError(f"state {state!r} is not known; choose one of {', '.join(_RANK)}")
+    rows = [row for row in core.control.alerts(model) if state in (None, row["state"])]
+    rows.sort(key=lambda row: row["opened_at"], reverse=True)
+    rows.sort(key=lambda row: (_RANK[row["state"]], _SEVERITY[row["severity"]]))
+    return [alert_view(row, core.spec(row["model"]).zone) for row in rows]
+
+
+def alert(core: Core, alert_id: str) -> views.AlertView:
+    """Return one alert with its history."""
+    try:
+        row = core.control.alert(alert_id)
+    except MissingRecordError as error:
+        raise NotFoundError(str(error)) from None
+    return alert_view(row, core.spec(row["model"]).zone)
+
+
+def acknowledge(core: Core, alert_id: str, actor: str, comment: str) -> views.AlertView:
+    """Record that somebody has taken an alert on."""
+    with core.mutex:
+        found = alert(core, alert_id)
+        if found["state"] == "resolved":
+            raise ConflictError(f"alert {alert_id} is resolved already; there is nothing to acknowledge")
+        row = core.control.alert(alert_id)
+        row.pop("history")
+        changed, event = lifecycle.acknowledge(row_to_alert(row), actor, comment, core.now())
+        core.control.commit_judgement(found["model"], events=[(alert_to_row(changed), event_to_row(event))])
+        detail = {"comment": comment}
+        core.control.append_audit(actor, "acknowledge", alert_id, detail, "workspace", core.now())
+    return alert(core, alert_id)
+
+
+def markers(core: Core, model: str) -> list[views.Marker]:
+    """Return what is marked on every time chart: alerts worth a warning, and changes of champion."""
+    zone = core.spec(model).zone
+    found: list[views.Marker] = []
+    for row in core.control.alerts(model):
+        if row["severity"] == "notice":
+            continue
+        ended = row["resolved_at"]
+        found.append(
+            {
+                "at": iso(datetime.fromisoformat(row["window_start"]), zone),
+                "kind": "alert",
+                "label": row["severity"].capitalize(),
+                "until": iso(datetime.fromisoformat(ended), zone) if ended else None,
+            }
+        )
+    for event in core.deployments(model):
+        if event.action in ("champion", "rollback"):
+            label = f"{event.version} champion" if event.action == "champion" else f"back to {event.version}"
+            found.append({"at": iso(event.at, zone), "kind": event.action, "label": label, "until": None})
+    return sorted(found, key=lambda marker: datetime.fromisoformat(marker["at"]))
+
+
+def timeline(core: Core, limit: int) -> list[views.TimelineItem]:
+    """Return what happened lately in all models, the latest first."""
+    items: list[tuple[datetime, views.TimelineItem]] = []
+    for name, record in core.control.model_records().items():
+        zone = record.spec.zone
+
+        def add(at: datetime, kind: str, sentence: str, name: str = name, zone: Any = zone, **more: str | None) -> None:
+            item: views.TimelineItem = {
+                "at": iso(at, zone),
+                "kind": kind,
+                "model": name,
+                "sentence": sentence,
+                "alert_id": more.get("alert_id"),
+                "version": more.get("version"),
+            }
+            items.append((at, item))
+
+        for row in core.control.alerts(name):
+            add(datetime.fromisoformat(row["opened_at"]), row["severity"], row["headline"], alert_id=row["id"])
+            if row["resolved_at"]:
+                words = f"resolved: {row['headline']}"
+                add(datetime.fromisoformat(row["resolved_at"]), "resolved", words, alert_id=row["id"])
+        for event in core.deployments(name):
+            verb = {"rollback": "rolled back to", "champion": "promoted"}.get(event.action, f"made {event.action}:")
+            words = f"{verb} {event.version}, by {event.actor}"
+            add(event.at, "rollback" if event.action == "rollback" else "deploy", words, version=event.version)
+        for job in core.control.jobs(name):
+            if job["ended_at"]:
+                words = f"{job['version']} trained" if job["version"] else f"training {job['state']}: {job['error']}"
+                add(datetime.fromisoformat(job["ended_at"]), "retrain", words, version=job["version"])
+    items.sort(key=lambda pair: pair[0], reverse=True)
+    return [item for _, item in items[:limit]]

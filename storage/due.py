@@ -1,0 +1,37 @@
+"""Which buckets have to be profiled (again), and since when the stored ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import duckdb
+
+from storage.buckets import aware
+from storage.profile_store import Part, dirty_buckets, missing_buckets
+
+
+def due_buckets(
+    con: duckdb.DuckDBPyConnection,
+    model: str,
+    reference_version: int,
+    part: Part,
+    wanted: Iterable[datetime],
+) -> list[datetime]:
+    """Return, in order, the buckets of one reference version to profile now.
+
+    These are the ones of ``wanted`` (aware starts) that were never profiled, and the dirty ones that are stored for this version: a
+    reference that is no longer in use stays true where it was read, without being extended.
+    """
+    stored = profiled_at(con, model, reference_version, part)
+    dirty = set(dirty_buckets(con, model, part))
+    return sorted({*missing_buckets(con, model, reference_version, part, wanted), *(dirty & stored.keys())})
+
+
+def profiled_at(
+    con: duckdb.DuckDBPyConnection, model: str, reference_version: int, part: Part
+) -> dict[datetime, datetime]:
+    """Return when each stored bucket (aware start) was profiled last."""
+    sql = "SELECT bucket, computed_at FROM profiled WHERE model = ? AND reference_version = ? AND part = ?"
+    rows = con.execute(sql, [model, reference_version, part]).fetchall()
+    return {aware(bucket): aware(computed) for bucket, computed in rows}
