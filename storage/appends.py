@@ -301,11 +301,10 @@ def _remember(
     con: DuckDBPyConnection, model: str, kind: str, key: str | None, now: datetime, result: AppendResult
 ) -> None:
     if result.rejected:
+        first = {entry["row"]: entry for entry in reversed(result.rejected)}.values()  # one problem a row is enough
         columns = {
-            "row": pa.array([entry["row"] for entry in result.rejected], pa.int64()),
-            "field": pa.array([entry["field"] for entry in result.rejected], pa.string()),
-            "value": pa.array([entry["value"] for entry in result.rejected], pa.string()),
-            "error": pa.array([entry["error"] for entry in result.rejected], pa.string()),
+            "row": pa.array([entry["row"] for entry in first], pa.int64()),
+            **{name: pa.array([entry[name] for entry in first], pa.string()) for name in ("field", "value", "error")},
         }
         with registered(con, pa.table(columns)) as name:
             con.execute(

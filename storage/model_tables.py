@@ -42,7 +42,7 @@ def tables_exist(con: DuckDBPyConnection, model: str) -> bool:
 
 def prepare_model(db: Database, spec: ModelSpec) -> None:
     """Make the model's tables, and columns for inputs that are new; does nothing when that was done before."""
-    made = tuple((column.name, column.type) for column in spec.columns)
+    made = (prediction_type(spec), *((column.name, column.type) for column in spec.columns))
     if db.memory.get(("tables", spec.name)) != made:
         db.write(lambda con: ensure_model_tables(con, spec))
         db.memory["tables", spec.name] = made

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001  (tables hold naive UTC)
 import sqlite3
 import threading
 from dataclasses import replace
@@ -46,9 +47,9 @@ def reference(version: int) -> Reference:
 
 
 def test_the_file_survives_power_loss_and_is_private(control: Control):
-    assert control._row("PRAGMA journal_mode")[0] == "wal"
-    assert control._row("PRAGMA synchronous")[0] == 2  # FULL
-    assert control._row("PRAGMA foreign_keys")[0] == 1
+    assert tuple(control._rows("PRAGMA journal_mode")[0]) == ("wal",)
+    assert tuple(control._rows("PRAGMA synchronous")[0]) == (2,)  # FULL
+    assert tuple(control._rows("PRAGMA foreign_keys")[0]) == (1,)
     assert control.path.stat().st_mode & 0o777 == 0o600
 
 
@@ -206,7 +207,7 @@ def test_the_audit_trail_shows_any_change(control: Control):
     assert [entry["object"] for entry in control.audit(2)] == ["m/v2", "m/v1"]
     control._connection.execute("DROP TRIGGER audit_keeps")
     control._connection.execute("UPDATE audit SET detail = replace(detail, '1', '2') WHERE seq = 2")
-    with pytest.raises(AuditBrokenError, match="entry 2 .* was changed"):
+    with pytest.raises(AuditBrokenError, match=r"entry 2 .* was changed"):
         control.verify_audit()
     control._connection.execute("DROP TRIGGER audit_stays")
     control._connection.execute("DELETE FROM audit WHERE seq = 2")

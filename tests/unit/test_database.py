@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001  (tables hold naive UTC)
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
