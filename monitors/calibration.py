@@ -175,7 +175,7 @@ def moderate(effects: Mapping[str, float], freedom: int, cap: float) -> tuple[di
     for name in effects:
         own = known.get(name)
         if own is None:  # constant: nothing to measure, the other columns speak for it
-            shrunk[name], freedoms[name] = max(1.0, prior), max(borrowed, 1.0)
+            shrunk[name], freedoms[name] = max(1.0, prior), max(borrowed, float(freedom))
         elif own > outlying:
             shrunk[name], freedoms[name] = max(1.0, own), float(freedom)
         else:

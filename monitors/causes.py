@@ -9,7 +9,7 @@ import numpy as np
 
 from monitors import explain
 from monitors.conditions import leans_on
-from monitors.registry import DECIDING
+from monitors.registry import DECIDING, label_unit
 from monitors.types import Cause, Reading
 from reference_data.declaration import ModelSpec
 from reference_data.profile import ColumnProfile, Profile
@@ -45,7 +45,7 @@ def rank_causes(
     best: dict[str | None, Cause] = {}
     for cause in sorted(columns, key=lambda cause: -cause.score):
         best.setdefault(cause.column, cause)
-    rule = _rule(readings, outcomes, reference, weights)
+    rule = _rule(spec, readings, outcomes, reference, weights)
     ranked = sorted([*best.values(), *([rule] if rule else [])], key=lambda cause: (-cause.score, cause.column or ""))
     return tuple(ranked[:most])
 
@@ -94,7 +94,11 @@ def _movement(reference: Profile, inputs: Profile, name: str) -> str:
 
 
 def _rule(
-    readings: Sequence[Reading], outcomes: Profile | None, reference: Reference, weights: Mapping[str, float]
+    spec: ModelSpec,
+    readings: Sequence[Reading],
+    outcomes: Profile | None,
+    reference: Reference,
+    weights: Mapping[str, float],
 ) -> Cause | None:
     """Return the rule as a cause, when performance is harmed: the share of the loss that drifted inputs leave over."""
     worst = next((r for r in readings if r.scope == "performance" and r.verdict == "critical"), None)
@@ -110,17 +114,17 @@ def _rule(
         else f"the drift of the inputs could explain up to {explain.number(explained, 'share')} of it"
     )
     return Cause(
-        None, 1 - explained, f"The same inputs now lead to other labels: {_shift(reference, outcomes)}{inputs}."
+        None, 1 - explained, f"The same inputs now lead to other labels: {_shift(spec, reference, outcomes)}{inputs}."
     )
 
 
-def _shift(reference: Reference, outcomes: Profile) -> str:
+def _shift(spec: ModelSpec, reference: Reference, outcomes: Profile) -> str:
     if reference.outcomes is None or "error given inputs" not in outcomes.layout.names:
         return "performance fell, and "
     now, base = outcomes.column("error given inputs"), reference.outcomes.total().column("error given inputs")
     gap = _mean(now) - _mean(base)
     way = "higher" if gap > 0 else "lower"
-    unit = now.entry.column.unit or ""
+    unit = label_unit(spec, outcomes.layout)
     return f"predictions are {explain.number(abs(gap), unit)} {way} against the labels than in the reference, and "
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from monitors.types import Check, Reading
+from reference_data.bins import OTHER, UNSEEN
 from reference_data.plugins import discover
 from reference_data.profile import ColumnProfile
 
@@ -47,6 +48,7 @@ class Movement:
         self.name = reference.entry.column.name
         self.unit = reference.entry.column.unit or ""
         self._labels = reference.entry.bins.labels
+        self._ordered = reference.entry.ordered
         self._means: list[float] | None = None
         if reference.mean is not None and current.mean is not None and reference.entry.column.type == "numeric":
             self._mean, self._means = float(reference.mean), np.asarray(current.mean).tolist()
@@ -72,9 +74,10 @@ class Movement:
         label = self._labels[self._cell[window]]
         way = "rose" if self._now[window] > self._before[window] else "fell"
         shares = f"{number(self._before[window], 'share')} to {number(self._now[window], 'share')}"
-        if self._means is not None or label.startswith("("):
+        if self._ordered:
             return f"the share of {self.name} in {label} {way} from {shares}"
-        return f"the share of {self.name} = {label} {way} from {shares}"
+        of = {UNSEEN: f"new categories of {self.name}", OTHER: f"rarer categories of {self.name}"}
+        return f"the share of {of.get(label, f'{self.name} = {label}')} {way} from {shares}"
 
 
 def drifted(movement: Movement, window: int, value: float, threshold: float, leaning: float | None) -> str:

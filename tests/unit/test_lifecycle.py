@@ -1,0 +1,234 @@
+"""Alerts: one a cause-group, fired once, resolved when quiet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from monitors.lifecycle import acknowledge, advance
+from monitors.types import Alert, AlertEvent, Cause, Reading
+from tests.support.profiles import NOW, spec_of
+from tests.support.readings import window
+
+SPEC = spec_of(
+    "regression",
+    label="air_time",
+    features={"x": "numeric", "k": "categorical"},
+    context={"weather": "numeric"},
+    owner="flight-operations",
+    monitor={"resolve_after": 2},
+)
+LEANING = {"x": 99.0, "k": 1.0}
+
+
+class Play:
+    """Feeds windows in order and keeps the alerts."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, Alert] = {}
+        self._ids = count(1)
+
+    def feed(
+        self,
+        readings: Sequence[Reading],
+        importance: Mapping[str, float] | None = LEANING,
+        causes: tuple[Cause, ...] = (),
+    ) -> list[AlertEvent]:
+        still_open = [alert for alert in self.alerts.values() if alert.state != "resolved"]
+        changes = advance(still_open, readings, SPEC, NOW, importance, lambda: f"a{next(self._ids)}", causes)
+        self.alerts |= {alert.id: alert for alert, _ in changes}
+        return [event for _, event in changes]
+
+    @property
+    def one(self) -> Alert:
+        (alert,) = self.alerts.values()
+        return alert
+
+
+@pytest.fixture
+def play() -> Play:
+    return Play()
+
+
+def test_a_quiet_window_opens_nothing(play: Play) -> None:
+    assert play.feed(window(0)) == []
+    assert play.feed([]) == []
+
+
+def test_harm_pages_at_once_and_says_what_moved(play: Play) -> None:
+    (event,) = play.feed(window(3, harm=True))
+    alert = play.one
+    assert (event.state, event.alert_id) == ("firing", alert.id)
+    assert (alert.kind, alert.severity, alert.state, alert.harmful) == ("performance", "page", "firing", True)
+    assert alert.headline == "air_time predictions are 14.2 min too high"
+    assert (alert.window, alert.owner, alert.model_version) == (window(3)[0].window, "flight-operations", "v1")
+
+
+def test_without_a_bias_the_headline_names_the_metric(play: Play) -> None:
+    play.feed([r for r in window(0, harm=True) if r.check != "bias"])
+    assert play.one.headline == "Mean absolute error 15.0 min against 8.05 in the reference"
+
+
+def test_harm_with_other_errors_for_the_same_inputs_is_concept_drift(play: Play) -> None:
+    play.feed(window(0, harm=True, concept=True))
+    assert play.one.kind == "concept_drift"
+    assert "Errors moved." in play.one.message
+
+
+def test_harm_beside_drift_in_what_the_model_leans_on_is_not_called_concept_drift(play: Play) -> None:
+    play.feed(window(0, harm=True, concept=True, drift=("x",)))
+    assert {alert.kind for alert in play.alerts.values()} == {"performance", "data_drift"}
+
+
+def test_all_columns_that_drift_share_one_alert(play: Play) -> None:
+    play.feed(window(0, drift=("weather", "k", "x")))
+    assert (play.one.kind, play.one.severity, play.one.column) == ("data_drift", "warning", "x")
+    assert set(play.one.members) == {"x", "k", "weather"}
+    assert play.one.headline == "x drifted from the reference (and 2 more columns)"
+
+
+@pytest.mark.parametrize(
+    ("drift", "importance", "severity"),
+    [
+        (("x",), LEANING, "warning"),
+        (("k",), LEANING, "notice"),
+        (("k",), None, "warning"),
+        (("k",), {}, "warning"),
+        (("weather",), None, "notice"),
+    ],
+    ids=["leaned on", "hardly used", "importance unknown", "importance empty", "context"],
+)
+def test_drift_warns_only_where_the_model_leans(
+    play: Play, drift: tuple[str, ...], importance: dict[str, float] | None, severity: str
+) -> None:
+    play.feed(window(0, drift=drift), importance)
+    assert play.one.severity == severity
+
+
+def test_prediction_drift_waits_for_a_second_window_while_there_are_labels(play: Play) -> None:
+    assert [event.state for event in play.feed(window(0, drift=("prediction",)))] == ["pending"]
+    assert play.one.severity == "notice"
+    assert [event.state for event in play.feed(window(1, drift=("prediction",)))] == ["firing"]
+
+
+def test_prediction_drift_that_does_not_last_goes_untold(play: Play) -> None:
+    play.feed(window(0, drift=("prediction",)))
+    assert [event.state for event in play.feed(window(1))] == ["resolved"]
+
+
+def test_prediction_drift_without_labels_warns_at_once(play: Play) -> None:
+    play.feed(window(0, drift=("prediction",), labels="no_data"))
+    assert (play.one.kind, play.one.severity, play.one.state) == ("prediction_drift", "warning", "firing")
+
+
+def test_missing_values_are_data_quality(play: Play) -> None:
+    play.feed(window(0, missing=("k",)))
+    assert (play.one.kind, play.one.severity, play.one.headline) == (
+        "data_quality",
+        "warning",
+        "k is missing more often",
+    )
+
+
+def test_missing_context_is_only_noticed(play: Play) -> None:
+    play.feed(window(0, missing=("weather",)))
+    assert play.one.severity == "notice"
+
+
+def test_no_rows_open_an_alert_of_their_own_and_settle_nothing_else(play: Play) -> None:
+    play.feed(window(0, harm=True))
+    play.feed(window(1, rows="no_data"))
+    kinds = {alert.kind: alert.state for alert in play.alerts.values()}
+    assert kinds == {"performance": "firing", "no_data": "firing"}
+    play.feed(window(2))
+    assert {alert.kind: alert.state for alert in play.alerts.values()} == {
+        "performance": "recovering",
+        "no_data": "recovering",
+    }
+
+
+@pytest.mark.parametrize("silent", [{"rows": "insufficient"}, {"labels": "insufficient"}, {"labels": "no_data"}])
+def test_a_window_that_cannot_be_judged_changes_nothing(play: Play, silent: dict[str, str]) -> None:
+    play.feed(window(0, harm=True))
+    assert play.feed(window(1, harm=True, **silent)) == []  # type: ignore[arg-type]
+    assert play.one.quiet == 0
+
+
+def test_an_alert_recovers_then_resolves_after_as_many_quiet_windows_as_declared(play: Play) -> None:
+    play.feed(window(0, harm=True))
+    assert [event.state for event in play.feed(window(1))] == ["recovering"]
+    assert [event.state for event in play.feed(window(2))] == ["resolved"]
+    assert play.one.resolved_at == NOW
+
+
+def test_what_comes_back_while_recovering_fires_again_as_the_same_alert(play: Play) -> None:
+    play.feed(window(0, harm=True))
+    play.feed(window(1))
+    assert [event.state for event in play.feed(window(2, harm=True))] == ["firing"]
+    assert play.one.quiet == 0
+    assert play.one.resolved_at is None
+
+
+def test_what_goes_on_tells_nothing_new(play: Play) -> None:
+    play.feed(window(0, harm=True, concept=True))
+    assert play.feed(window(1, harm=True, concept=True)) == []
+
+
+def test_more_columns_join_the_open_alert(play: Play) -> None:
+    play.feed(window(0, drift=("x",)))
+    (event,) = play.feed(window(1, drift=("x", "weather")))
+    assert (event.state, event.comment) == ("firing", "Also in weather.")
+    assert play.one.members == ("x", "weather")
+
+
+def test_acknowledged_stays_acknowledged_while_it_goes_on(play: Play) -> None:
+    play.feed(window(0, drift=("k",)))
+    changed, event = acknowledge(play.one, "ada", "known", NOW)
+    play.alerts[changed.id] = changed
+    assert (event.actor, event.comment, event.state) == ("ada", "known", "acknowledged")
+    play.feed(window(1, drift=("k", "weather")))
+    assert play.one.state == "acknowledged"
+
+
+def test_acknowledged_fires_again_when_it_gets_more_serious(play: Play) -> None:
+    play.feed(window(0, drift=("k",)))
+    play.alerts["a1"], _ = acknowledge(play.one, "ada", "", NOW)
+    (event,) = play.feed(window(1, drift=("k", "x")))
+    assert (event.state, play.one.severity, play.one.column) == ("firing", "warning", "x")
+    assert "from notice to warning" in event.comment
+
+
+def test_a_resolved_alert_cannot_be_acknowledged(play: Play) -> None:
+    play.feed(window(0, harm=True))
+    resolved = replace(play.one, state="resolved", resolved_at=NOW)
+    with pytest.raises(ValueError, match="a1 is resolved"):
+        acknowledge(resolved, "ada", "", NOW)
+
+
+def test_the_first_good_window_of_a_new_version_resolves_what_the_old_one_left(play: Play) -> None:
+    play.feed(window(0, harm=True))
+    (event,) = play.feed(window(1, version="v2"))
+    assert (event.state, play.one.model_version) == ("resolved", "v1")
+    assert event.comment == "v2 serves now, and its first judged window is fine."
+
+
+def test_a_new_version_that_is_no_better_keeps_the_alert_open(play: Play) -> None:
+    play.feed(window(0, harm=True))
+    play.feed(window(1, harm=True, version="v2"))
+    assert play.one.state == "firing"
+
+
+def test_a_window_judged_again_is_counted_once(play: Play) -> None:
+    play.feed(window(0, harm=True))
+    play.feed(window(1))
+    assert play.feed(window(1)) == []
+    assert play.one.quiet == 1
+    assert play.feed(window(0)) == []
+
+
+def test_outcome_alerts_get_three_causes_and_others_their_own(play: Play) -> None:
+    causes = (Cause(None, 0.9, "rule"), Cause("x", 0.5, "x"), Cause("weather", 0.1, "w"), Cause("k", 0.05, "k"))
+    play.feed(window(0, harm=True, drift=("k",)), causes=causes)
+    held = {alert.kind: [cause.column for cause in alert.causes] for alert in play.alerts.values()}
+    assert held == {"performance": [None, "x", "weather"], "data_drift": ["k"]}
