@@ -1,12 +1,11 @@
-"""The frame of every page: navigation, theme, and one place where errors turn into words."""
+"""The frame of every page: navigation, theme, the demo's player, errors in words."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import registry, state, text, theme
-from dashboard.components import demo
-from service.workspace import NotFoundError, WorkspaceError
+from dashboard import registry, state, theme
+from dashboard.components import demo, errors
 
 
 def main(default: str = "overview") -> None:
@@ -16,11 +15,6 @@ def main(default: str = "overview") -> None:
     st.logo(str(theme.STATIC / ("logo-dark.svg" if theme.palette().dark else "logo-light.svg")), size="medium")
     page = registry.navigation(default)
     state.restore(page.url_path)
-    try:
+    with errors.in_words():
         demo.player()
         page.run()
-    except NotFoundError as error:
-        st.warning(text.plain(error, 600), icon=":material/search_off:")
-        registry.link("Go to the overview", "overview")
-    except WorkspaceError as error:
-        st.error(text.plain(error, 600), icon=":material/error:")

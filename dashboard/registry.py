@@ -75,7 +75,8 @@ def exists(name: str) -> bool:
 
 def link(label: str, page: str, *, icon: str | None = "", help: str | None = None, **params: str | None) -> None:  # noqa: A002
     """Draw a link to a page in this tab; ``label`` is Markdown, so escape what users named."""
-    st.page_link(_streamlit_page(page), label=label, icon=icon, help=help, query_params=state.carried(**params))
+    words = label if icon else f":blue[{label}]"  # without an icon only its colour says that it is a link
+    st.page_link(_streamlit_page(page), label=words, icon=icon, help=help, query_params=state.carried(**params))
 
 
 def go(page: str, **params: str | None) -> NoReturn:

@@ -85,6 +85,7 @@ def set_params(**values: str | None) -> None:
     """Write query parameters at once (one entry of the browser's history); None removes one."""
     merged = {**st.query_params.to_dict(), **values}
     st.query_params.from_dict({name: value for name, value in merged.items() if value is not None})
+    remember()  # here too: a fragment runs without the page around it
 
 
 def carried(**params: str | None) -> dict[str, str]:

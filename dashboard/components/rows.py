@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, text
+from dashboard.components import errors
 
 PAGE_SIZE = 50
 
@@ -20,7 +21,7 @@ def behind(model: str, since: str, until: str, title: str, *, key: str, expanded
     )
     if not panel.open:
         return
-    with panel:
+    with panel, errors.in_words():
         number = st.session_state.get(f"{key}_page", 1)
         page = state.workspace().rows(
             model,

@@ -34,7 +34,6 @@ def _item(item: TimelineItem, zones: dict[str, str]) -> None:
         st.markdown(f":gray[{at:%H:%M}]", width=44)
         with st.container(width=96):
             health.badge(health.EVENT, item["kind"])
-        st.markdown(f"**{text.plain(item['model'], 60)}** {text.plain(item['sentence'], 240)}")
+        st.markdown(f"**{text.plain(item['model'], 60)}** {text.plain(item['sentence'], 240)}", width="stretch")
         if item["alert_id"] and registry.exists("alert"):
-            with st.container(width=70):
-                registry.link("Open", "alert", icon="", help="Open the alert", alert=item["alert_id"])
+            registry.link("Open ›", "alert", help="Open the alert", alert=item["alert_id"])

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import registry, state, text, theme
 from dashboard.charts import panels, series
-from dashboard.components import chart, drift_table, export, header, health, rows, tiles
+from dashboard.components import chart, drift_table, errors, export, header, health, rows, tiles
 from dashboard.registry import Page
 from service.views import DriftRow, ModelView, PerformancePoint, WindowView
 
@@ -24,6 +24,11 @@ _CELLS = (
 @st.fragment(run_every=REFRESH)
 def render() -> None:
     """Draw the page."""
+    with errors.in_words():
+        _draw()
+
+
+def _draw() -> None:
     model = state.require_model()
     _title(model)
     chosen = header.range_bar(model)
@@ -141,7 +146,7 @@ def _drift_tile(table: list[DriftRow], about: str) -> tiles.Tile:
     moved = sum(row["state"] in ("significant", "material", "harmful") for row in table)
     material = sum(row["state"] in ("material", "harmful") for row in table)
     harmful = sum(row["state"] == "harmful" for row in table)
-    remark = f"{harmful} harmful" if harmful else f"{material} material, none harmful" if material else "none material"
+    remark = f"{harmful} harmful" if harmful else f"{material} material" if material else "none material"
     return {
         "label": "Data drift",
         "value": f"{moved} of {len(table)}",
@@ -163,7 +168,7 @@ def _kind_tile(label: str, table: list[DriftRow], about: str) -> tiles.Tile:
     return {
         "label": label,
         "value": health.words(health.DRIFT, worst["state"]),
-        "remark": f"{text.plain(text.metric_name(worst['check']))} {value} against {threshold}",
+        "remark": f"{text.plain(text.metric_name(worst['check']))} {value} / {threshold}",
         "tone": "bad" if worst["state"] == "harmful" else "neutral",
         "help": about,
     }
@@ -173,10 +178,12 @@ def _concept_tile(model: ModelView, table: list[DriftRow], window: WindowView, a
     tile = _kind_tile("Concept drift", table, about)
     lag = "" if model["label_lag_hours"] is None else f" · lag {text.hours(model['label_lag_hours'])}"
     tile["tone"] = "neutral"
-    tile["remark"] = f"labels {text.share(window['coverage'])} in{lag}"
+    tile["remark"] = f"{text.share(window['coverage'])} labels{lag}"
     if not table and not window["labels"]:
         tile["remark"] = "no labels"
-    tile["help"] = f"{about}: has the rule from inputs to label changed? Says nothing without labels."
+    tile["help"] = (
+        f"{about}: has the rule from inputs to label changed? Beside it, how many labels are in and how late they come."
+    )
     return tile
 
 

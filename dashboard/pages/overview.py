@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import first_steps, health, model_table, timeline
+from dashboard.components import errors, first_steps, health, model_table, timeline
 from dashboard.registry import Page
 from service.views import ModelView
 
@@ -26,6 +26,11 @@ def render() -> None:
 
 @st.fragment(run_every=REFRESH)
 def _live() -> None:
+    with errors.in_words():
+        _draw()
+
+
+def _draw() -> None:
     models = model_table.by_trouble(state.workspace().models())
     needy = [model for model in models if model["health"] in ("page", "warning")]
     st.title(_headline(len(needy), len(models)), anchor=False)
@@ -55,18 +60,14 @@ def _headline(needy: int, total: int) -> str:
 
 def _sentence(model: ModelView) -> None:
     """Say who, how bad, since when, likely cause; the link opens the model."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="lead"):
-        health.badge(health.HEALTH, model["health"])
-        registry.link(f"**{text.plain(model['name'], 60)}**", "model", model=model["name"])
-        words = (
-            text.plain(model["headline"].removeprefix(model["name"]).lstrip(" :"), 400)
-            if model["headline"]
-            else "Nothing to do: every check is within its natural variation."
-        )
-        if model["since"] is not None and model["data_until"] is not None:
-            since = text.day(model["since"], model["timezone"], year=True)
-            words += f" Since **{since}** ({text.length(model['since'], model['data_until'])})."
-        st.markdown(words, width="content")
+    headline = (model["headline"] or "is within its natural variation: nothing to do.").removeprefix(model["name"])
+    words = f"**{text.plain(model['name'], 60)}** {text.plain(headline.lstrip(' :'), 400)}"
+    if model["since"] is not None and model["data_until"] is not None:
+        since = text.day(model["since"], model["timezone"], year=True)
+        words += f" Since **{since}** ({text.length(model['since'], model['data_until'])})."
+    with st.container(horizontal=True, wrap=False, gap="small", key="lead"):
+        st.markdown(f"{health.inline(health.HEALTH, model['health'])} {words}", width="stretch")
+        registry.link("Open the model ›", "model", model=model["name"])
 
 
 def _filters(models: Sequence[ModelView]) -> list[ModelView]:
@@ -102,7 +103,7 @@ def _alerts() -> None:
             "from it, the size of the window and the natural variation of the reference."
         )
         if registry.exists("alerts"):
-            registry.link("All alerts", "alerts")
+            registry.link("All alerts ›", "alerts")
 
 
 PAGE = Page(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import state, text, theme
 from dashboard.charts import coverage, effect, series
-from dashboard.components import chart, export, header, rows
+from dashboard.components import chart, errors, export, header, rows
 from dashboard.registry import Page
 from service.views import MetricView, ModelView, PerformancePoint, WindowView
 
@@ -19,6 +19,11 @@ REFRESH = 30.0
 @st.fragment(run_every=REFRESH)
 def render() -> None:
     """Draw the page."""
+    with errors.in_words():
+        _draw()
+
+
+def _draw() -> None:
     model = state.require_model()
     ws = state.workspace()
     metrics = ws.metric_names(model["name"])
