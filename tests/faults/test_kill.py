@@ -1,0 +1,124 @@
+"""kill -9 at every named point of storage: nothing acknowledged is lost, nothing is doubled by trying again."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from storage.control import Control
+from storage.database import Database
+from storage.faults import POINTS, VARIABLE, InjectedFaultError, fault_point, reset
+from storage.home import Home, HomeLock
+from storage.logs import count_rows, joined_relation
+from storage.profile_store import dirty_buckets
+from storage.readings import current_readings
+from tests.faults.victim import BATCHES, ROWS, SPEC, clock, day, prediction_ids
+
+ROOT = Path(__file__).parents[2]
+VICTIM = Path(__file__).with_name("victim.py")
+STORAGE_POINTS = [point for point in POINTS if point.split(".")[0] in {"migrate", "writer", "append", "control"}]
+#: Passage at which the process is killed: in the midst of the work, and for migrations on the first and second of them.
+PASSAGES = {"migrate.before_record": (1, 2), "control.before_commit": (6,), "control.after_commit": (7,)}
+CASES = [(point, passage) for point in STORAGE_POINTS for passage in PASSAGES.get(point, (8,))]
+
+
+def run(home: Path, fault: str | None = None) -> tuple[int, list[str]]:
+    """Run the victim; returns its exit code and the steps it acknowledged."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({VARIABLE: fault} if fault else {})
+    done = subprocess.run([sys.executable, VICTIM, home], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+def acknowledged(steps: list[str], name: str) -> list[int]:
+    return [int(step.split()[1]) for step in steps if step.startswith(f"{name} ")]
+
+
+def check_kept(home: Home, steps: list[str]) -> None:
+    """Everything acknowledged is there, once, with what belongs to it."""
+    with Database.open(home.database, clock) as db, Control(home.control, clock) as control, db.cursor() as con:
+        if steps:
+            sql, names = joined_relation(SPEC)
+            rows = con.execute(f"SELECT _id, {names['label']}, size FROM ({sql})").fetchall()
+            ids = [row[0] for row in rows]
+            assert len(ids) == len(set(ids))
+            assert {i for batch in acknowledged(steps, "log") for i in prediction_ids(batch)} <= set(ids)
+            labels = {row[0]: row[1] for row in rows}
+            for batch in acknowledged(steps, "label"):
+                assert {labels[i] for i in prediction_ids(batch)} == {float(batch)}
+            marked = dirty_buckets(con, "m", "inputs")
+            assert [day(batch) for batch in acknowledged(steps, "log")] == marked[: len(acknowledged(steps, "log"))]
+            for batch in range(BATCHES):  # a batch is there whole or not at all
+                assert len(set(prediction_ids(batch)) & set(ids)) in {0, ROWS}
+        readings = {row["value"] for row in current_readings(con, "m")}
+        assert set(map(float, acknowledged(steps, "reading"))) <= readings
+        check_decisions(control, steps)
+
+
+def check_decisions(control: Control, steps: list[str]) -> None:
+    alerts = [alert["id"] for alert in control.alerts("m")]
+    assert alerts == [item.alert_id for item in control.outbox_items("m")]
+    assert control.watermark("m") == (alerts[-1].removeprefix("a") if alerts else None)
+    assert {f"a{batch}" for batch in acknowledged(steps, "judge")} <= set(alerts)
+    keys = [job["request_key"] for job in control.jobs("m") if job["state"] == "succeeded"]
+    assert {f"r{batch}" for batch in acknowledged(steps, "job")} <= set(keys)
+    control.verify_audit()
+    assert set(map(str, acknowledged(steps, "audit"))) <= {entry["object"] for entry in control.audit()}
+
+
+def check_whole(home: Home) -> None:
+    """After trying again everything is there exactly once."""
+    with Database.open(home.database, clock) as db, Control(home.control, clock) as control, db.cursor() as con:
+        counted = count_rows(con, SPEC)
+        assert (counted.logs, counted.labels) == (2 * BATCHES * ROWS, BATCHES * ROWS)
+        assert con.execute("SELECT count(*) FROM label_m").fetchall() == [(BATCHES * ROWS,)]
+        assert [row["value"] for row in current_readings(con, "m")] == list(map(float, range(BATCHES)))
+        assert [alert["id"] for alert in control.alerts("m")] == [f"a{n}" for n in range(BATCHES)]
+        assert [item.id for item in control.outbox_items("m")] == [f"o{n}" for n in range(BATCHES)]
+        assert [job["request_key"] for job in control.jobs("m")] == [f"r{n}" for n in range(BATCHES)]
+        control.verify_audit()
+
+
+@pytest.mark.parametrize(("point", "passage"), CASES)
+def test_kill(tmp_path: Path, point: str, passage: int):
+    code, steps = run(tmp_path / "home", f"{point}=kill@{passage}")
+    assert code == -signal.SIGKILL
+    assert "done" not in steps
+    home = Home.create(tmp_path / "home")
+    with HomeLock(home):  # the dead process holds nothing
+        check_kept(home, steps)
+    code, again = run(tmp_path / "home")
+    assert code == 0
+    assert again[-1] == "done"
+    check_whole(home)
+
+
+def test_every_point_of_storage_is_passed(tmp_path: Path, monkeypatch):
+    """A point that nothing passes would make its kill test a test of nothing; a point without a test would be untried."""
+    assert {point for point, _ in CASES} == set(STORAGE_POINTS)
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "storage").glob("*.py"))
+    assert [point for point in STORAGE_POINTS if f'fault_point("{point}")' not in sources] == []
+
+
+def test_faults_strike_once_where_they_are_told_to(monkeypatch):
+    reset()
+    monkeypatch.setenv(VARIABLE, "writer.begin=error@2, control.before_commit=enospc")
+    fault_point("writer.begin")
+    fault_point("writer.before_commit")
+    with pytest.raises(InjectedFaultError, match=r"writer\.begin"):
+        fault_point("writer.begin")
+    fault_point("writer.begin")
+    with pytest.raises(OSError, match="No space left"):
+        fault_point("control.before_commit")
+    monkeypatch.setenv(VARIABLE, "writer.beginning=error")
+    with pytest.raises(ValueError, match=r"unknown point 'writer.beginning'; there are append\.after_rows"):
+        fault_point("writer.begin")
+    monkeypatch.setenv(VARIABLE, "writer.begin=explode")
+    with pytest.raises(ValueError, match="'kill', 'enospc' and 'error'"):
+        fault_point("writer.begin")
+    monkeypatch.delenv(VARIABLE)
+    fault_point("writer.begin")
+    reset()
