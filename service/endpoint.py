@@ -8,6 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from service.workspace import ConflictError
 from storage.home import Home
 
 
@@ -43,6 +44,15 @@ def find(folder: Path) -> Endpoint | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return published if _is_locked(home.lock) else None
+
+
+def refuse_second(folder: Path) -> None:
+    """Raise :class:`ConflictError`, one friendly line, when another process serves ``folder``."""
+    serving = find(folder)
+    if serving is not None:
+        raise ConflictError(
+            f"{folder} is already served by process {serving.pid} at {serving.url}; open that, or stop it first"
+        )
 
 
 def _is_locked(lock: Path) -> bool:

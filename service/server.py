@@ -28,7 +28,7 @@ from service.local import LocalWorkspace
 from service.scheduling import Schedules
 from service.security import Guard, Policy, policy
 from service.settings import Settings
-from service.workspace import ConflictError, Workspace, WorkspaceError
+from service.workspace import Workspace, WorkspaceError
 from storage.home import Home
 
 _DASHBOARD = Path(__file__).parents[1] / "dashboard"
@@ -53,11 +53,7 @@ def run(
     the API's. Raises :class:`WorkspaceError` in words when the address may not or cannot be listened on, or when another
     process serves the folder.
     """
-    serving = endpoint.find(home)
-    if serving is not None:
-        raise ConflictError(
-            f"{home} is already served by process {serving.pid} at {serving.url}; open that, or stop it first"
-        )
+    endpoint.refuse_second(home)
     secret = secrets.token_urlsafe(32)
     rules = policy(settings, secret)
     with _listen(settings) as listener, open_workspace(home) as workspace:

@@ -37,9 +37,9 @@ def _shared(
     ctx: typer.Context,
     home: HomeOption = None,
     as_json: JsonOption = False,  # noqa: FBT002 - typer reads the default
-    version: Annotated[
+    version: Annotated[  # noqa: FBT002
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     del version
     ctx.obj = {"home": home, "json": as_json}

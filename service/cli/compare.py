@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
-from service.cli.session import FOUND, Session, command, table
+from service.cli.session import FOUND, Session, command
 
 
 class FailOn(StrEnum):
     """What can decide the exit code."""
 
     drift = "drift"
+
+
+class Engine(StrEnum):
+    """What counts the rows."""
+
+    duckdb = "duckdb"
+    spark = "spark"
 
 
 def register(app: typer.Typer) -> None:
@@ -39,17 +46,25 @@ def compare(
         str | None, typer.Option("--timestamp", metavar="COL", help="Column that says when; not compared.")
     ] = None,
     alpha: Annotated[float, typer.Option("--alpha", min=0, max=1, help="Error rate of the whole comparison.")] = 0.01,
+    engine: Annotated[Engine, typer.Option("--engine", help="What counts the rows.")] = Engine.duckdb,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
     """Compare two files column by column: what drifted, and how far."""
-    from monitors.compare import compare as compare_files
+    from monitors.compare_inputs import CompareError
+    from monitors.comparison import compare as compare_files
 
-    result = compare_files(reference, current, checks=_split(check), columns=column, timestamp=timestamp, alpha=alpha)
-    found = result.to_dict()
-    columns = {
-        "column": "column", "type": "type", "drift": "drift", "p_value": "p", "effect": "effect",
-        "missing_reference": "missing before", "missing_current": "missing now", "error": "error",
-    }  # fmt: skip
-    session.show(found, lambda: table(found["columns"], columns, "no columns to compare"))
-    if fail_on and found["drift"]:
+    try:
+        result = compare_files(
+            reference,
+            current,
+            checks=_split(check),
+            columns=column,
+            timestamp=timestamp,
+            alpha=alpha,
+            engine=engine.value,
+        )
+    except CompareError as error:
+        raise typer.BadParameter(str(error)) from None
+    session.show(result.to_dict(), lambda: str(result))
+    if fail_on and result.drift:
         raise typer.Exit(FOUND)

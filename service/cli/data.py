@@ -40,11 +40,14 @@ def reference(
     version: Annotated[int | None, typer.Option("--version", min=1, help="Number it gets [default: the next].")] = None,
 ) -> None:
     """Freeze a reference, from a file or from a past window of the log."""
-    if data is not None and (since is not None or until is not None):
-        raise typer.BadParameter("give DATA, or --since and --until, not both")
-    if data is None and (since is None or until is None):
+    if data is not None:
+        if since is not None or until is not None:
+            raise typer.BadParameter("give DATA, or --since and --until, not both")
+        source: str | tuple[str, str] = data
+    elif since is None or until is None:
         raise typer.BadParameter("give DATA, or both --since and --until")
-    source = data if data is not None else (str(since), str(until))
+    else:
+        source = (since.isoformat(), until.isoformat())
     with session.workspace() as workspace:
         made = workspace.reference(model, source, version=version)
     session.show(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.session import Session, command
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 HostOption = Annotated[str | None, typer.Option("--host", help="Address to listen on [default: 127.0.0.1].")]
 PortOption = Annotated[
@@ -21,13 +24,23 @@ def register(app: typer.Typer) -> None:
     command(app, "demo")(demo)
 
 
-def serve(session: Session, host: HostOption = None, port: PortOption = None) -> None:
-    """Serve the workspace: dashboard, API and scheduler in one process."""
-    from service import server
-    from service.local import LocalWorkspace
+def _settings(session: Session, host: str | None, port: int | None) -> Settings:
+    """Return the settings, once it is clear that serving may begin: a second start is told so before anything is loaded."""
+    from service import endpoint, security
     from service.settings import load
 
     settings = load(session.home, {"host": host, "port": port}, os.environ)
+    security.policy(settings)
+    endpoint.refuse_second(session.home)
+    return settings
+
+
+def serve(session: Session, host: HostOption = None, port: PortOption = None) -> None:
+    """Serve the workspace: dashboard, API and scheduler in one process."""
+    settings = _settings(session, host, port)
+    from service import server
+    from service.local import LocalWorkspace
+
     server.run(session.home, settings, LocalWorkspace.open)
 
 
@@ -37,11 +50,13 @@ def demo(
     port: PortOption = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Day the demo's clock stops at.")] = None,
     scripted: Annotated[bool, typer.Option("--scripted", help="Retrain, promote and roll back by itself.")] = False,  # noqa: FBT002
-    live: Annotated[bool, typer.Option("--live", help="Replay at a chosen speed.")] = False,  # noqa: FBT002
+    live: Annotated[
+        bool, typer.Option("--live", help="Replay at the pace of --speed, not as fast as it goes.")
+    ] = False,
+    speed: Annotated[float, typer.Option("--speed", min=0.1, metavar="DAYS", help="Days a minute, with --live.")] = 60,
 ) -> None:
     """Build the flights workspace (once) and serve it."""
+    settings = _settings(session, host, port)
     from service.demo import serve_demo
-    from service.settings import load
 
-    settings = load(session.home, {"host": host, "port": port}, os.environ)
-    serve_demo(session.home, settings, until=until, scripted=scripted, live=live)
+    serve_demo(session.home, settings, until=until, scripted=scripted, speed=speed if live else None)
