@@ -137,7 +137,7 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pa.ChunkedArray, list
     elif kinds:
         words = ", ".join(sorted(kind.__name__ for kind in kinds))
         notes.append(f"column {name!r} mixes types ({words}); it is read as text")
-    texts = [None if v is None else v if isinstance(v, str) else json.dumps(v, sort_keys=True) for v in values]
+    texts = [None if v is None else v if isinstance(v, str) else _as_text(v) for v in values]
     return pa.chunked_array([pa.array([_clean(text) for text in texts], pa.string())]), notes
 
 
@@ -223,7 +223,12 @@ def _wanted(kind: pa.DataType) -> pa.DataType | None:
 def _as_text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, list | dict) else str(value)
+    if isinstance(value, bool | int | float | list | dict):
+        try:
+            return json.dumps(value, sort_keys=True, default=str)
+        except (TypeError, ValueError):  # keys that JSON has not, or a circle
+            pass
+    return str(value)
 
 
 def unique_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
