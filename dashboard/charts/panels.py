@@ -56,6 +56,7 @@ def linked(
     reference_period: Sequence[str] | None = None,
     zero: bool = True,
     chosen: str | None = None,
+    versions: Sequence[str] = (),
 ) -> Linked:
     """Return four panels on one time axis; ``chosen`` is the start of the window whose table stands below."""
     names = order(cells)
@@ -65,7 +66,9 @@ def linked(
     heat = max(1, len(shown)) * ROW
     domains, height = _domains([PERFORMANCE, heat, SMALL, SMALL])
     figure = base.new(palette, height, top=TOP, bottom=BOTTOM, left=126)
-    clicks = series.add(figure, points, palette, name=f"realised {metric}", unit=unit, timezone=timezone)
+    clicks = series.add(
+        figure, points, palette, name=f"realised {metric}", unit=unit, timezone=timezone, order=versions
+    )
     limits = series.gaps(figure, points, palette, timezone, words="no labels")
     ends = {window["start"]: window["end"] for window in windows}
     clicks |= _heat(

@@ -52,6 +52,12 @@ def of_performance(points: Sequence[PerformancePoint]) -> list[Point]:
     ]
 
 
+def versions(points: Sequence[PerformancePoint]) -> list[str]:
+    """Return versions in the order in which they came to serve; those that never did come last."""
+    first = sorted(points, key=lambda p: (p["role"] != "serving", p["start"]))
+    return list(dict.fromkeys(p["model_version"] for p in first))
+
+
 def of_readings(readings: Sequence[ReadingView]) -> list[Point]:
     """Return one check's readings as points of one line; past is what the verdict says."""
     return [
@@ -85,10 +91,11 @@ def over_time(
     height: int = 280,
     past_role: str = "page",
     missing: str = "no data",
+    order: Sequence[str] = (),
 ) -> go.Figure:
     """Return value by window with natural variation, threshold, events, and gaps that stay gaps."""
     figure = base.new(palette, height, top=62)
-    add(figure, points, palette, name=name, unit=unit, timezone=timezone, past_role=past_role)
+    add(figure, points, palette, name=name, unit=unit, timezone=timezone, past_role=past_role, order=order)
     top = gaps(figure, points, palette, timezone, words=missing)
     base.reference_period(figure, reference_period, palette, timezone, y0=0, y1=1, yref="paper")
     base.events(figure, markers, palette, timezone)
@@ -109,15 +116,17 @@ def add(
     unit: str,
     timezone: str,
     past_role: str = "page",
+    order: Sequence[str] = (),
 ) -> dict[int, list[tuple[str | None, str]]]:
     """Add band, threshold and one line a version to the first value axis.
 
+    ``order`` names versions in the order of their colours, so that a shorter range does not repaint them.
     Returns what a click means: curve -> (None, window start) by point.
     """
     clicks: dict[int, list[tuple[str | None, str]]] = {}
     serving = [point for point in points if point.serving]
     _band(figure, serving, palette, timezone)
-    lines = list(dict.fromkeys(point.line for point in [*serving, *points]))
+    lines = list(dict.fromkeys([*order, *(point.line for point in [*serving, *points])]))
     for position, line in enumerate(lines):
         colour, symbol = base.version_style(position, palette)
         label = name if lines == ["value"] else f"{name}, {text.figure(line)}"
@@ -132,9 +141,9 @@ def add(
     return clicks
 
 
-def clicks(points: Sequence[Point]) -> dict[int, list[tuple[str | None, str]]]:
+def clicks(points: Sequence[Point], order: Sequence[str] = ()) -> dict[int, list[tuple[str | None, str]]]:
     """Return what clicks on :func:`over_time` of the same points mean."""
-    return add(go.Figure(), points, LIGHT, name="", unit="", timezone="UTC")
+    return add(go.Figure(), points, LIGHT, name="", unit="", timezone="UTC", order=order)
 
 
 def _hover(point: Point, unit: str, timezone: str) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import state, text
 from dashboard.components import errors
 
-PAGE_SIZE = 50
+PAGE_SIZE = 20
 
 
 @st.fragment

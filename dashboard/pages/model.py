@@ -40,14 +40,15 @@ def _draw() -> None:
     windows = windows[-MOST_WINDOWS:]
     window = _window(windows)
     chosen = replace(chosen, start=max(chosen.start, datetime.fromisoformat(windows[0]["start"])))
-    points = [p for p in state.workspace().performance(model["name"]) if chosen.touches(p["start"], p["end"])]
+    history = state.workspace().performance(model["name"])
+    points = [p for p in history if chosen.touches(p["start"], p["end"])]
     table = state.workspace().drift_table(model["name"], datetime.fromisoformat(window["start"]))
     _tiles(model, window, points, table)
     if earlier > 0:
         st.caption(
             f"The latest {MOST_WINDOWS} windows of this range; choose days of your own for the {earlier:,} before them."
         )
-    _panels(model, windows, window, points, chosen)
+    _panels(model, windows, window, points, chosen, series.versions(history))
     _table(model, windows, window, table)
 
 
@@ -214,6 +215,7 @@ def _panels(
     window: WindowView,
     points: list[PerformancePoint],
     chosen: state.TimeRange,
+    versions: list[str],
 ) -> None:
     metric = model["metric"]
     ws = state.workspace()
@@ -229,6 +231,7 @@ def _panels(
         reference_period=state.clipped(model["reference_period"], windows),
         zero=metric is None or metric["direction"] == "higher_is_worse",
         chosen=window["start"],
+        versions=versions,
     )
 
     def clicked(curve: int, index: int) -> None:

@@ -41,18 +41,15 @@ def _draw() -> None:
     chosen = header.range_bar(model, grains=grains if len(grains) > 1 else (), extra=choose_metric)
     metric = state.param("metric", metric, metrics)
     grain = state.param("grain", grains[-1], grains)
-    points = [
-        p
-        for p in ws.performance(model["name"], metric=metric, grain=None if grain == model["window"] else grain)
-        if chosen.touches(p["start"], p["end"])
-    ]
+    history = ws.performance(model["name"], metric=metric, grain=None if grain == model["window"] else grain)
+    points = [p for p in history if chosen.touches(p["start"], p["end"])]
     windows = [w for w in ws.windows(model["name"]) if chosen.touches(w["start"], w["end"])]
     if not points:
         _nothing(model, windows)
         return
     unit = _unit(model, metric)
     st.markdown(_sentence(model, metric, points, unit))
-    _over_time(model, metric, unit, points, windows, chosen)
+    _over_time(model, metric, unit, points, windows, chosen, series.versions(history))
     with st.grid(2, min_column_width=520, gap="small"):
         _segments(model, unit, points)
         _coverage(model, windows)
@@ -104,6 +101,7 @@ def _over_time(
     points: Sequence[PerformancePoint],
     windows: Sequence[WindowView],
     chosen: state.TimeRange,
+    versions: Sequence[str],
 ) -> None:
     lines = series.of_performance(points)
     figure = series.over_time(
@@ -117,8 +115,9 @@ def _over_time(
         zero=metric in ("mae", "rmse", "log_loss"),
         height=340,
         missing="no labels",
+        order=versions,
     )
-    drawn = series.clicks(lines)
+    drawn = series.clicks(lines, versions)
 
     def clicked(curve: int, index: int) -> None:
         starts = drawn.get(curve, [])
