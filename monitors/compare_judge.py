@@ -1,0 +1,276 @@
+"""The verdict on one column of a one-off comparison: its distribution, its missing values, its new categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from scipy import special, stats
+
+from monitors.checks._cells import shares, two_sample_chi_square
+from monitors.compare_inputs import Pair
+from monitors.compare_result import CheckValue, ColumnComparison
+from monitors.evidence import (
+    DRIFT_SHARE,
+    FINEST,
+    ColumnNull,
+    column_p_values,
+    divergence_beyond,
+    divergence_threshold,
+    normal_scores,
+    share_p_values,
+)
+from monitors.judge_columns import SHARE_LIMITS
+from monitors.registry import DECIDING, column_checks
+from reference_data.profile import ColumnProfile
+from reference_data.schema import Column
+
+MIN_ROWS = 10  # values on either side below which no verdict is given
+FEW_ROWS = 30  # below which the answer warns that only large changes can be seen
+TOLERANCE = (
+    0.05  # Jensen-Shannon distance beyond chance that is immaterial: a shift of an eighth of a standard deviation
+)
+_KNOWN = 1e9  # degrees of freedom of a variance that is not estimated
+_BARS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A column before the correction for the number of columns: ``decisive`` is the p-value of what is material."""
+
+    comparison: ColumnComparison
+    decisive: float = 1.0
+
+
+def failed(pair: Pair, error: str | None) -> Result:
+    """Return the result of a column that cannot be compared."""
+
+    def missing(values: pa.ChunkedArray | None) -> float:
+        return values.null_count / len(values) if values is not None and len(values) else np.nan
+
+    return Result(
+        ColumnComparison(
+            column=pair.name,
+            type=pair.column.type,
+            error=error,
+            notes=pair.notes,
+            missing_reference=missing(pair.reference),
+            missing_current=missing(pair.current),
+        )
+    )
+
+
+def _sampling_null(reference: ColumnProfile) -> ColumnNull:
+    """Return the null of sampling variation alone: no variance between windows, all degrees of freedom known."""
+    scores = normal_scores(reference.cells) if reference.entry.ordered else None
+    spread = 0.0
+    if scores is not None and int(reference.valid):
+        p = shares(reference.cells)
+        spread = float((p * scores**2).sum() - (p * scores).sum() ** 2)
+    n = float(max(int(reference.valid), 1))
+    return ColumnNull(
+        windows=1, rows=n, rest=n, scores=scores, score_variance=spread, location_tau2=0.0, location_freedom=_KNOWN,
+        cell_effect=1.0, cell_freedom=_KNOWN, divergence_excess=0.0, shares={}, bands={},
+    )  # fmt: skip
+
+
+def judge_column(
+    pair: Pair,
+    shown: tuple[ColumnProfile, ColumnProfile],
+    evidence: tuple[ColumnProfile, ColumnProfile],
+    natural: ColumnNull | None,
+    once: int,
+    checks: Sequence[str] | None,
+    notes: tuple[str, ...],
+) -> Result:
+    """Judge one column by its distribution, its missing values and its new categories, each by a test of its own.
+
+    ``shown`` and ``evidence`` are (reference, current) on cells frozen in the reference, and on those that the test takes;
+    the reference without leading axis, the current side (1,). ``natural``: what the reference's own days say, if known.
+    ``once``: values that occur once in the reference. ``notes`` are added to the column's own.
+    """
+    base, now = evidence
+    null = natural or _sampling_null(base)
+    tests = [
+        _distribution(null, base, now),
+        _missing(natural, *shown),
+        *([] if base.entry.ordered else [_unseen(once, *shown)]),
+    ]
+    counted = [test for test in tests if not np.isnan(test.p)]
+    material = [test for test in counted if test.material]
+    best = min(material or counted, key=lambda test: test.p, default=_Test("", np.nan, np.nan, False, ""))
+    own_notes, enough = _size_notes(*shown)
+    comparison = ColumnComparison(
+        column=pair.name,
+        type=pair.column.type,
+        p_value=min((test.p for test in counted), default=np.nan),
+        effect=best.effect,
+        checks=_check_values(null, shown, once, checks),
+        missing_reference=_absent(shown[0]),
+        missing_current=_absent(shown[1]),
+        unseen=0.0 if base.entry.ordered else _unseen_share(shown[1]),
+        reasons=tuple(test.words for test in material),
+        notes=(*pair.notes, *_type_notes(pair.column, *shown), *own_notes, *notes),
+        bars=_bars(shown[0], shown[1]),
+    )
+    return Result(comparison, best.p if material and enough else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One test of one column; ``p`` is weighted already, so that the smallest of the column's can be taken as it is."""
+
+    name: str
+    p: float
+    effect: float
+    material: bool
+    words: str
+
+
+def _distribution(null: ColumnNull, base: ColumnProfile, now: ColumnProfile) -> _Test:
+    p = float(column_p_values(null, base, now)[0])
+    distance = column_checks()[DECIDING].column_function
+    assert distance is not None
+    value = distance(base, now)
+    beyond = float(divergence_beyond(null, base, now, value)[0])
+    return _Test("distribution", min(1.0, p / DRIFT_SHARE), beyond, beyond > TOLERANCE, _movement(base, now))
+
+
+def _movement(base: ColumnProfile, now: ColumnProfile) -> str:
+    if base.mean is not None and now.mean is not None and base.entry.derive != "epoch" and int(now.valid[0]):
+        what = "mean length" if base.entry.derive == "length" else "mean"
+        return f"{what} {float(base.mean):.4g} → {float(now.mean[0]):.4g}"
+    if base.mean is not None or not int(now.valid[0]) or not int(base.valid):
+        return "distribution changed"
+    before, after = shares(base.cells), shares(now.cells)[0]
+    cell = int(np.abs(after - before).argmax())
+    return f"share of {base.entry.bins.labels[cell]!r} {before[cell]:.1%} → {after[cell]:.1%}"
+
+
+def _missing(natural: ColumnNull | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
+    before, after = _absent(base), _absent(now)
+    n, m = int(base.rows), int(now.rows[0])
+    p = _fisher(round(before * n), n, round(after * m), m)
+    if natural is not None and "missing_share" in natural.shares:
+        share = natural.shares["missing_share"]
+        widened = share_p_values(share, np.array([after]), now.rows, float(n), natural.windows)
+        p = max(p, float(widened[0]))
+    limit, _ = SHARE_LIMITS["missing_share"]
+    gap = abs(after - before)
+    return _Test(
+        "missing", min(1.0, 2 * p / (1 - DRIFT_SHARE)), gap, gap > limit, f"missing {before:.1%} → {after:.1%}"
+    )
+
+
+def _unseen(once: int, base: ColumnProfile, now: ColumnProfile) -> _Test:
+    """Test the share of values that the reference never held against what is to be expected of rare values.
+
+    Good (1953): the chance that the next value is new is about the share of values seen once. New values come in clumps when
+    the current side is the larger one, so it counts for no more rows than the reference.
+    """
+    n, m = int(base.valid), int(now.valid[0])
+    if not n or not m:
+        return _Test("unseen", np.nan, np.nan, False, "")
+    share = _unseen_share(now)
+    clump = 1 + m / n
+    p = _fisher(once, n, round(share * m / clump), max(round(m / clump), 1))
+    limit, _ = SHARE_LIMITS["unseen_share"]
+    rise = share - once / n
+    return _Test("unseen", min(1.0, 2 * p / (1 - DRIFT_SHARE)), max(rise, 0.0), rise > limit, f"new values {share:.1%}")
+
+
+def _fisher(a: int, n: int, b: int, m: int) -> float:
+    """Return the p-value of ``a`` of ``n`` against ``b`` of ``m`` (Fisher's exact test)."""
+    return float(stats.fisher_exact(np.array([[a, n - a], [b, m - b]])).pvalue)
+
+
+def _absent(column: ColumnProfile) -> float:
+    rows = int(np.sum(column.rows))
+    return float(np.sum(column.missing + column.nan + column.inf)) / rows if rows else np.nan
+
+
+def _unseen_share(now: ColumnProfile) -> float:
+    valid = int(np.sum(now.valid))
+    return float(np.sum(now.cells[..., -1])) / valid if valid else 0.0
+
+
+def _size_notes(base: ColumnProfile, now: ColumnProfile) -> tuple[list[str], bool]:
+    """Say if there are few rows, and whether there are enough for a verdict."""
+    least = min(int(base.rows), int(now.rows[0]))
+    if least < MIN_ROWS:
+        return [
+            f"only {least} {'row' if least == 1 else 'rows'} on one side, too few for a verdict: {MIN_ROWS} are needed"
+        ], False
+    held = int(base.valid), int(now.valid[0])
+    if not any(held):
+        return ["no values on either side"], True
+    if min(held) < FEW_ROWS:
+        return [f"{min(held)} values on one side: only large changes can be seen"], True
+    return [], True
+
+
+def _type_notes(column: Column, base: ColumnProfile, now: ColumnProfile) -> list[str]:
+    if column.type == "text":
+        return ["text is compared by its length"]
+    if column.type == "datetime" and base.maximum is not None and now.minimum is not None:
+        apart = now.minimum[0] > base.maximum or (now.maximum is not None and now.maximum[0] < base.minimum)
+        if apart and int(base.valid) and int(now.valid[0]):
+            return ["the times do not overlap; if this is the time of the rows, name it as the timestamp"]
+    return []
+
+
+def _check_values(
+    null: ColumnNull, shown: tuple[ColumnProfile, ColumnProfile], once: int, wanted: Sequence[str] | None
+) -> tuple[CheckValue, ...]:
+    base, now = shown
+    found = []
+    for check in column_checks(base.entry).values():
+        if wanted is None or check.name in wanted:
+            assert check.column_function is not None
+            value = float(check.column_function(base, now)[0])
+            found.append(CheckValue(check.name, value, _threshold(check.name, null, base, now, once), check.unit))
+    return tuple(found)
+
+
+def _threshold(check: str, null: ColumnNull, base: ColumnProfile, now: ColumnProfile, once: int) -> float:
+    """Return what a check's value must exceed to matter; for mere statistics, what chance exceeds once in a hundred times.
+
+    PSI after Yurdakul (2018): (1/n + 1/m) chi-square; Kolmogorov-Smirnov by its limit distribution. NaN where there is no such
+    number.
+    """
+    n, m = int(base.valid), int(now.valid[0])
+    if check in SHARE_LIMITS:
+        usual = {"missing_share": _absent(base), "unseen_share": once / n if n else 0.0}.get(check, 0.0)
+        return float(usual + SHARE_LIMITS[check][0])
+    if not n or not m:
+        return np.nan
+    if check == DECIDING:
+        return float(divergence_threshold(null, base, now, TOLERANCE)[0])
+    if check == "kolmogorov_smirnov":
+        return float(special.kolmogi(0.01) * np.sqrt(1 / n + 1 / m))
+    if check == "psi":
+        cells = max(int((base.cells > 0).sum()) - 1, 1)
+        return float((1 / n + 1 / m) * special.chdtri(cells, 0.01))
+    if check == "chi_square":
+        nominal = not base.entry.ordered
+        _, freedom = two_sample_chi_square(base.cells, now.cells, nominal=nominal, finest=None if nominal else FINEST)
+        return float(special.chdtri(freedom[0], 0.01)) if freedom[0] > 0 else np.nan
+    return np.nan
+
+
+def _bars(base: ColumnProfile, now: ColumnProfile) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return both sides' shares in at most 24 bars: between display edges, or of the most frequent categories."""
+    bins = base.entry.bins
+    if bins.kind == "ordered":
+        place = np.searchsorted(np.asarray(bins.display), np.asarray([*bins.edges, np.inf]))
+        groups = np.minimum(place, len(bins.display))
+    else:
+        groups = np.minimum(np.arange(bins.size), _BARS - 1)
+
+    def grouped(column: ColumnProfile) -> tuple[float, ...]:
+        cells = np.nan_to_num(shares(column.cells.reshape(-1)))
+        return tuple(np.bincount(groups, cells, minlength=int(groups.max()) + 1).tolist())
+
+    return grouped(base), grouped(now)
