@@ -1,5 +1,6 @@
 """A clock that steps back: what came later is still later."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +15,16 @@ NOW = datetime(2013, 3, 1, tzinfo=UTC)
 STEPS = [NOW, NOW - timedelta(days=2), NOW - timedelta(days=900), NOW + timedelta(seconds=1)]
 
 
+def fixed(moment: datetime) -> Callable[[], datetime]:
+    return lambda: moment
+
+
 def test_ids_labels_readings_and_records_keep_their_order(tmp_path: Path):
     ids: list[str] = []
     for number, moment in enumerate(STEPS):  # each in a "process" of its own
         with (
-            Database.open(tmp_path / "d.duckdb", lambda m=moment: m) as db,
-            Control(tmp_path / "c.db", lambda m=moment: m) as control,
+            Database.open(tmp_path / "d.duckdb", fixed(moment)) as db,
+            Control(tmp_path / "c.db", fixed(moment)) as control,
         ):
             made = canonical_log(SPEC, [{"event_time": day(1), "prediction": 1}] * 3, arrival=moment)
             ids += made.table["_id"].to_pylist()
@@ -28,7 +33,9 @@ def test_ids_labels_readings_and_records_keep_their_order(tmp_path: Path):
             assert append_labels(db, SPEC, told, moment, DAILY).accepted == 1
             append_readings(db, [reading(0) | {"value": float(number), "computed_at": moment}])
             control.append_audit("t", "step", str(number), {}, "test", moment)
-            control.commit_judgement("m", events=[({"id": "a", "model": "m", "state": str(number)}, {"at": moment.isoformat()})])
+            control.commit_judgement(
+                "m", events=[({"id": "a", "model": "m", "state": str(number)}, {"at": moment.isoformat()})]
+            )
             with db.cursor() as con:
                 assert [row["value"] for row in current_readings(con, "m")] == [float(number)]
                 labels = con.execute("SELECT _label FROM label_m ORDER BY _seq").fetchall()

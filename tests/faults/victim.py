@@ -1,17 +1,19 @@
 """A process that writes to a home folder and says what was acknowledged, until a fault kills it.
 
-Run as a script by the tests beside it. What it does is the same every time, so running it again is a retry of everything.
+What it does is the same every time, so running it again is a retry of everything.
 """
 
-import sys
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from reference_data.declaration import ModelSpec
 from reference_data.windows import WindowSpec
 from storage.control import Control, OutboxItem
 from storage.database import Database
+from storage.faults import VARIABLE
 from storage.home import Home, HomeLock
 from storage.intake import canonical_labels, canonical_log
 from storage.logs import append_labels, append_log
@@ -63,7 +65,12 @@ def judge(control: Control, batch: int) -> None:
 
 
 def start_job(control: Control, batch: int) -> None:
-    job = {"id": f"j{batch}-{datetime.now(UTC).timestamp()}", "model": "m", "state": "queued", "request_key": f"r{batch}"}
+    job = {
+        "id": f"j{batch}-{datetime.now(UTC).timestamp()}",
+        "model": "m",
+        "state": "queued",
+        "request_key": f"r{batch}",
+    }
     found = control.start_job_once(job)
     control.append_job_event(found | {"state": "succeeded"})
 
@@ -74,9 +81,22 @@ def reading(batch: int) -> dict:
     return {
         **dict.fromkeys(names, float(batch)),
         **dict.fromkeys(flags, False),
-        **{"model": "m", "model_version": "v1", "reference_version": 1, "check": "psi", "scope": "column"},
-        **{"column": "size", "segment": None, "window_start": day(batch), "window_end": day(batch + 1)},
-        **{"n": 1, "n_reference": 1, "verdict": "ok", "unit": "", "sentence": "", "computed_at": NOW, "error": None},
+        "model": "m",
+        "model_version": "v1",
+        "reference_version": 1,
+        "check": "psi",
+        "scope": "column",
+        "column": "size",
+        "segment": None,
+        "window_start": day(batch),
+        "window_end": day(batch + 1),
+        "n": 1,
+        "n_reference": 1,
+        "verdict": "ok",
+        "unit": "",
+        "sentence": "",
+        "computed_at": NOW,
+        "error": None,
     }
 
 
@@ -85,25 +105,22 @@ def work(home: Home) -> Iterator[tuple[str, Callable[[], None]]]:
     db = Database.open(home.database, clock)
     control = Control(home.control, clock)
     for batch in range(BATCHES):
-        yield f"log {batch}", lambda b=batch: log_batch(db, b)
-        yield f"anonymous {batch}", lambda b=batch: log_without_ids(db, b)
-        yield f"label {batch}", lambda b=batch: label_batch(db, b)
-        yield f"reading {batch}", lambda b=batch: append_readings(db, [reading(b)])
-        yield f"judge {batch}", lambda b=batch: judge(control, b)
-        yield f"job {batch}", lambda b=batch: start_job(control, b)
-        yield f"audit {batch}", lambda b=batch: control.append_audit("t", "step", str(b), {}, "test", NOW)
+        yield f"log {batch}", partial(log_batch, db, batch)
+        yield f"anonymous {batch}", partial(log_without_ids, db, batch)
+        yield f"label {batch}", partial(label_batch, db, batch)
+        yield f"reading {batch}", partial(append_readings, db, [reading(batch)])
+        yield f"judge {batch}", partial(judge, control, batch)
+        yield f"job {batch}", partial(start_job, control, batch)
+        yield f"audit {batch}", partial(control.append_audit, "t", "step", str(batch), {}, "test", NOW)
     control.close()
     db.close()
 
 
-def main(folder: str) -> None:
-    home = Home.create(Path(folder))
-    with HomeLock(home):
+def main(folder: Path, acknowledged: Path, fault: str) -> None:
+    """Do all the work under a fault; a line is added to ``acknowledged`` after each step."""
+    os.environ[VARIABLE] = fault
+    home = Home.create(folder)
+    with HomeLock(home), acknowledged.open("a", buffering=1) as told:
         for name, step in work(home):
             step()
-            print(name, flush=True)
-        print("done", flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+            told.write(f"{name}\n")
