@@ -11,6 +11,7 @@ import pandas as pd
 
 from reference_data.schema import Column, Task
 from retraining.features import prepare
+from retraining.threads import threads_for
 from retraining.types import Predictions
 
 
@@ -65,14 +66,17 @@ class FittedModel:
         if frame.empty:
             return Predictions(np.array([], dtype=np.float64 if self.task == "regression" else object))
         inputs = prepare(frame, self.features)
+        with threads_for(len(inputs)):
+            return self._predict(inputs)
+
+    def _predict(self, inputs: pd.DataFrame) -> Predictions:
         if self.task == "regression":
             return Predictions(np.asarray(self.estimator.predict(inputs), dtype=np.float64))
         classes = tuple(str(label) for label in self.estimator.classes_)
         if not hasattr(self.estimator, "predict_proba"):
             return Predictions(np.asarray(self.estimator.predict(inputs)).astype(str).astype(object), None, classes)
         scores = np.asarray(self.estimator.predict_proba(inputs), dtype=np.float64)
-        values = np.array(classes, dtype=object)[scores.argmax(axis=1)]
-        return Predictions(values, scores, classes)
+        return Predictions(np.array(classes, dtype=object)[scores.argmax(axis=1)], scores, classes)
 
 
 def positive_class(declared: str | None, classes: tuple[str, ...]) -> str | None:

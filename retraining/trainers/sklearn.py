@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from reference_data.schema import Column
 from retraining.features import USABLE, prepare
+from retraining.threads import threads_for
 from retraining.types import FitResult, Params, Trainer, TrainingError, TrainRequest
 
 #: A tree splits on at most this many categories of a column; rarer ones share one.
@@ -54,7 +55,8 @@ def fit(request: TrainRequest) -> FitResult:
     )
     pipeline = Pipeline([("encode", _encoder(features)), ("model", model)])
     try:
-        pipeline.fit(inputs, request.label.astype(np.float64) if regression else request.label.astype(str))
+        with threads_for(len(inputs)):
+            pipeline.fit(inputs, request.label.astype(np.float64) if regression else request.label.astype(str))
     except InvalidParameterError as error:
         raise TrainingError(f"retrain.params: {error}") from error
     return FitResult(pipeline, features, model.get_params(), tuple(notes))

@@ -25,7 +25,12 @@ FEATURES = {
 
 def spec(task: str = "regression", **changes: Any) -> ModelSpec:
     """A model of every usable type, one unusable (text) and one context column."""
-    fields: dict[str, Any] = {"features": FEATURES, "context": {"weather": "numeric"}, "label": "price", "units": {"price": "EUR"}}
+    fields: dict[str, Any] = {
+        "features": FEATURES,
+        "context": {"weather": "numeric"},
+        "label": "price",
+        "units": {"price": "EUR"},
+    }
     return ModelSpec.model_validate({"name": "prices", "task": task, "segments": ["city"]} | fields | changes)
 
 
@@ -95,4 +100,4 @@ def job(
 
 def quick(**changes: Any) -> ModelSpec:
     """A spec whose training takes a moment."""
-    return spec(retrain={"params": {"max_iter": 5}}, **changes)
+    return spec(**({"retrain": {"params": {"max_iter": 5}}} | changes))
