@@ -77,9 +77,10 @@ def conditions(
 
 
 def unjudged(readings: Sequence[Reading]) -> frozenset[str]:
-    """Return the groups about which this window says nothing: too few rows, or too few labels."""
-    rows = [reading for reading in readings if reading.check == "row_count"]
-    silent = _INPUT_GROUPS if any(reading.verdict != "ok" for reading in rows) else frozenset()
+    """Return the groups about which these readings say nothing: too few rows or labels, or no readings of that part at all."""
+    rows = {reading.verdict for reading in readings if reading.check == "row_count"}
+    silent: frozenset[str] = frozenset() if "ok" in rows else _INPUT_GROUPS
+    silent |= frozenset() if rows else {"no_data"}
     return silent if _outcomes_judged(readings) else silent | {"outcome"}
 
 

@@ -27,6 +27,7 @@ def advance(
     importance: Mapping[str, float] | None,
     new_id: Callable[[], str],
     causes: tuple[Cause, ...] = (),
+    only: frozenset[str] | None = None,
 ) -> list[Change]:
     """Return what one window changes, as alerts in their new state, each with its event.
 
@@ -34,16 +35,21 @@ def advance(
     A window that cannot be judged leaves its groups as they are. Judging a window again does not count it twice; a window that ended
     before an open alert's own began is passed over. Windows of no rows open ``no_data``: pass only windows since the model's first row.
     ``causes`` (likeliest first, the more the better) go to alerts that open, change or rise in severity: to an outcome alert the
-    first three, to others those of their own columns.
+    first three, to others those of their own columns. ``only`` names the groups to move: ``outcome`` when a window that moved the
+    others before has now got its labels.
     """
     if not readings:
         return []
-    found = conditions(readings, spec, importance)
+    found = {
+        group: condition
+        for group, condition in conditions(readings, spec, importance).items()
+        if only is None or group in only
+    }
     silent = unjudged(readings)
     current = {group_of(alert.kind): alert for alert in open_alerts if alert.state != "resolved"}
     changes: list[Change] = []
     for group, alert in current.items():
-        if readings[0].window.end <= alert.window.start:
+        if readings[0].window.end <= alert.window.start or (only is not None and group not in only):
             continue
         if (condition := found.get(group)) is not None:
             changes += _again(alert, condition, readings[0], now, causes)

@@ -36,7 +36,7 @@ class Play:
         causes: tuple[Cause, ...] = (),
     ) -> list[AlertEvent]:
         still_open = [alert for alert in self.alerts.values() if alert.state != "resolved"]
-        changes = advance(still_open, readings, SPEC, NOW, importance, lambda: f"a{next(self._ids)}", causes)
+        changes = advance(still_open, readings, SPEC, NOW, importance, lambda: f"a{next(self._ids)}", causes, only)
         self.alerts |= {alert.id: alert for alert, _ in changes}
         return [event for _, event in changes]
 
@@ -225,6 +225,24 @@ def test_a_window_judged_again_is_counted_once(play: Play) -> None:
     assert play.feed(window(1)) == []
     assert play.one.quiet == 1
     assert play.feed(window(0)) == []
+
+
+def test_labels_that_come_later_move_the_outcome_and_nothing_else(play: Play) -> None:
+    play.feed(window(0, drift=("x",), labels="no_data"))
+    play.feed(window(1, labels="no_data"))
+    play.feed(window(2, labels="no_data"))
+    assert [alert.state for alert in play.alerts.values()] == ["resolved"]
+    late = window(0, drift=("x",), harm=True, concept=True)
+    (event,) = play.feed(late, only=frozenset({"outcome"}))
+    assert (event.state, play.alerts[event.alert_id].kind) == ("firing", "performance")
+
+
+def test_readings_of_outcomes_alone_do_not_quieten_the_inputs(play: Play) -> None:
+    play.feed(window(0, drift=("x",), missing=("k",), labels="no_data"))
+    play.feed(window(1, rows="no_data"))
+    before = dict(play.alerts)
+    play.feed([r for r in window(2) if r.scope == "performance"])
+    assert play.alerts == before
 
 
 def test_outcome_alerts_get_three_causes_and_others_their_own(play: Play) -> None:
