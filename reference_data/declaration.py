@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -100,8 +100,11 @@ class ModelSpec(_Section):
     @field_validator("timezone")
     @classmethod
     def _timezone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"time zone {value!r} is not known; write an IANA name such as 'Europe/Berlin' or 'UTC'")
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder of zones
+            words = f"time zone {value!r} is not known; write an IANA name such as 'Europe/Berlin' or 'UTC'"
+            raise ValueError(words) from None
         return value
 
     @model_validator(mode="after")

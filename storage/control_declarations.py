@@ -26,6 +26,12 @@ class ModelRecord:
     anchor: date | None
 
 
+@lru_cache(maxsize=1024)
+def _spec(text: str) -> ModelSpec:
+    """A declaration is read with every request and changes rarely."""
+    return ModelSpec.model_validate_json(text)
+
+
 class Declarations(ControlBase):
     """What teams declared, and what normal is."""
 
@@ -48,7 +54,7 @@ class Declarations(ControlBase):
         """Return every declared model by name, in alphabetical order."""
         return {
             row["name"]: ModelRecord(
-                ModelSpec.model_validate_json(row["spec"]),
+                _spec(row["spec"]),
                 row["declared_in"],
                 datetime.fromisoformat(row["created_at"]),
                 None if row["anchor"] is None else date.fromisoformat(row["anchor"]),

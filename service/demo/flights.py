@@ -31,8 +31,8 @@ class Flights:
         """Read the table that ships with the package."""
         with as_file(files("reference_data") / "flights" / "flights_2013.parquet") as path:
             table = pd.read_parquet(path)
-        clock = table["sched"].dt.strftime("%Y%m%d-%H%M")
-        table["prediction_id"] = clock + "-" + table["carrier"] + table["flight"].astype(str) + "-" + table["origin"]
+        minute = table["sched"].dt.floor("min").astype("datetime64[s]").astype("int64") // 60
+        table["prediction_id"] = minute.astype(str) + "-" + table["carrier"] + table["flight"].astype(str) + "-" + table["origin"]
         in_the_air = pd.to_timedelta(table["dep_delay"] + table["air_time"], unit="min")
         table["label_time"] = table["sched"] + in_the_air
         table["event_time"] = table["sched"]
