@@ -53,6 +53,7 @@ def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
     if size >= 100 or size == 0:
         words = f"{size:,.0f}"
     elif size >= 0.0001:
+        size = float(f"{size:.3g}")  # 0.9999 must not become 1.000
         words = f"{size:.{max(0, 2 - math.floor(math.log10(size)))}f}"
     else:
         words = f"{size:.1e}"

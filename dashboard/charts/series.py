@@ -129,7 +129,7 @@ def add(
     lines = list(dict.fromkeys([*order, *(point.line for point in [*serving, *points])]))
     for position, line in enumerate(lines):
         colour, symbol = base.version_style(position, palette)
-        label = name if lines == ["value"] else f"{name}, {text.figure(line)}"
+        label = text.figure(name) + ("" if lines == ["value"] else f", {text.figure(line)}")
         mine = [p for p in serving if p.line == line]
         clicks[len(figure.data)] = [(None, p.start) for p in mine]
         _line(figure, mine, colour, symbol, label, unit, timezone)

@@ -13,7 +13,8 @@ from streamlit import config
 from streamlit.starlette import App
 
 from service import context
-from tests.support.fake_workspace import FakePlayer, FakeWorkspace
+from tests.support.fake_player import FakePlayer
+from tests.support.fake_workspace import FakeWorkspace
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 
