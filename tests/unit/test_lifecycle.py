@@ -34,6 +34,7 @@ class Play:
         readings: Sequence[Reading],
         importance: Mapping[str, float] | None = LEANING,
         causes: tuple[Cause, ...] = (),
+        only: frozenset[str] | None = None,
     ) -> list[AlertEvent]:
         still_open = [alert for alert in self.alerts.values() if alert.state != "resolved"]
         changes = advance(still_open, readings, SPEC, NOW, importance, lambda: f"a{next(self._ids)}", causes, only)
