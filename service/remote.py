@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tempfile
 import urllib.parse
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -21,7 +22,8 @@ from service import views
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from storage.files import iter_batches, read_table
 
-_PARQUET = {"content-type": "application/vnd.apache.parquet"}
+_PARQUET = "application/vnd.apache.parquet"
+_ROWS = 5000  # of a list, in one request
 _PAGE = 10_000
 _TIMEOUT = httpx.Timeout(600.0, connect=5.0)  # a run over a long history answers when it is done
 _ERRORS: dict[int, type[WorkspaceError]] = {404: NotFoundError, 409: ConflictError}
@@ -69,8 +71,8 @@ class RemoteWorkspace:
         if isinstance(data, tuple):
             answer = self._call("POST", path, params=query, json={"window": [str(end) for end in data]})
         else:
-            table = pa.concat_tables(_tables(data, whole=True), promote_options="permissive")
-            answer = self._call("POST", path, params=query, content=_parquet(table), headers=_PARQUET)
+            kind, content = _whole(data)
+            answer = self._call("POST", path, params=query, content=content, headers={"content-type": kind})
         return cast("dict[str, Any]", answer.json())
 
     # -- data in -------------------------------------------------------------------------------------------------------
@@ -84,16 +86,20 @@ class RemoteWorkspace:
         """Send batch by batch; the key names each, so that sending a file again after an error doubles nothing."""
         total = views.AppendView(accepted=0, duplicates=0, rejected=[])
         sent, key = 0, key or uuid.uuid4().hex
-        for number, table in enumerate(_tables(data, whole=False)):
-            headers = {**_PARQUET, "idempotency-key": f"{key}-{number}"}
-            answer = self._call("POST", path, content=_parquet(table), headers=headers, accept=(422,)).json()
-            if "error" in answer:
-                raise WorkspaceError(answer["error"])
+        for number, (rows, kind, content) in enumerate(_bodies(data)):
+            headers = {"content-type": kind, "idempotency-key": f"{key}-{number}"}
+            answer = self._http_append(path, content, headers)
             total["accepted"] += answer["accepted"]
             total["duplicates"] += answer["duplicates"]
             total["rejected"] += [{**item, "row": item["row"] + sent} for item in answer["rejected"]]
-            sent += table.num_rows
+            sent += rows
         return total
+
+    def _http_append(self, path: str, content: bytes, headers: dict[str, str]) -> views.AppendView:
+        answer = self._call("POST", path, content=content, headers=headers, accept=(422,)).json()
+        if "rejected" not in answer:
+            raise WorkspaceError(str(answer["error"]))
+        return cast("views.AppendView", answer)
 
     def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         body = {"datapoints": [dict(point) for point in datapoints]}
@@ -283,8 +289,6 @@ def _tables(data: object, *, whole: bool) -> Iterator[pa.Table]:
         yield from (part.table for part in parts if part.table.num_rows or whole)
     elif isinstance(data, pa.Table):
         yield data
-    elif isinstance(data, list):
-        yield pa.Table.from_pylist([_flat(row) for row in data])
     elif hasattr(data, "__arrow_c_stream__"):  # pandas, Polars, DuckDB relations
         yield pa.table(data)
     else:
@@ -293,10 +297,29 @@ def _tables(data: object, *, whole: bool) -> Iterator[pa.Table]:
         )
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with its features beside the other fields, as tables have them."""
-    rest = {key: value for key, value in row.items() if key != "features"}
-    return {**rest, **row.get("features", {})}
+def _bodies(data: object) -> Iterator[tuple[int, str, bytes]]:
+    """Yield (rows, content type, body): lists as JSON, which keeps a bad value for the owner to name; the rest as Parquet."""
+    if isinstance(data, list):
+        for start in range(0, len(data), _ROWS):
+            part = data[start : start + _ROWS]
+            yield len(part), "application/json", json.dumps({"rows": part}, default=_json_value).encode()
+        return
+    for table in _tables(data, whole=False):
+        yield table.num_rows, _PARQUET, _parquet(table)
+
+
+def _whole(data: object) -> tuple[str, bytes]:
+    """Return (content type, body) with all rows in one."""
+    if isinstance(data, list):
+        return "application/json", json.dumps({"rows": data}, default=_json_value).encode()
+    return _PARQUET, _parquet(pa.concat_tables(_tables(data, whole=True), promote_options="permissive"))
+
+
+def _json_value(value: Any) -> Any:
+    """Return what JSON has no word for: times as text, NumPy's numbers as numbers."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _parquet(table: pa.Table) -> bytes:

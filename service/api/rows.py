@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 Scalar = StrictBool | StrictInt | StrictFloat | Annotated[str, Field(max_length=100_000)] | None
 Identifier = Annotated[str, Field(min_length=1, max_length=512)]
@@ -39,18 +49,31 @@ class LabelRow(_Row):
     event_time: AwareDatetime | datetime | None = Field(None, description="the prediction's, to find it faster")
 
 
-def check_rows(rows: Sequence[Any], shape: type[_Row]) -> tuple[list[dict[str, Any]], list[int], list[dict[str, Any]]]:
+_FLAT = TypeAdapter(dict[Name, Scalar | dict[str, float]])
+
+
+def _read(row: Any, shape: type[_Row]) -> dict[str, Any]:
+    """Return a row of the shape, or a flat one whose keys are the column names that the declaration gives."""
+    told_by = "features" if shape is LogRow else "label"
+    if isinstance(row, dict) and told_by not in row and row.keys() - shape.model_fields.keys():
+        return _FLAT.validate_python(row)
+    return shape.model_validate(row).model_dump(exclude_unset=True)
+
+
+def check_rows(
+    rows: Sequence[Any], shape: type[LogRow | LabelRow]
+) -> tuple[list[dict[str, Any]], list[int], list[dict[str, Any]]]:
     """Return (good rows, their places in ``rows``, rejections ``{"row", "field", "error"}``)."""
     good: list[dict[str, Any]] = []
     places: list[int] = []
     rejected: list[dict[str, Any]] = []
     for index, row in enumerate(rows):
         try:
-            valid = shape.model_validate(row)
+            valid = _read(row, shape)
         except ValidationError as error:
             rejected.append(_rejection(index, error))
         else:
-            good.append(valid.model_dump(exclude_unset=True))
+            good.append(valid)
             places.append(index)
     return good, places, rejected
 

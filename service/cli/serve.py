@@ -50,7 +50,7 @@ def demo(
     port: PortOption = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Day the demo's clock stops at.")] = None,
     scripted: Annotated[bool, typer.Option("--scripted", help="Retrain, promote and roll back by itself.")] = False,  # noqa: FBT002
-    live: Annotated[
+    live: Annotated[  # noqa: FBT002
         bool, typer.Option("--live", help="Replay at the pace of --speed, not as fast as it goes.")
     ] = False,
     speed: Annotated[float, typer.Option("--speed", min=0.1, metavar="DAYS", help="Days a minute, with --live.")] = 60,

@@ -21,7 +21,7 @@ from service.api.app import api_routes
 from service.api.page import render
 from service.security import Guard, policy
 from service.settings import Settings
-from tests.support.fake_workspace import FakePlayer
+from service.views import DemoView
 from tests.support.recording_workspace import DECLARATION, RecordingWorkspace
 
 LOGS, LABELS = "/api/v1/models/air_time/logs", "/api/v1/models/air_time/labels"
@@ -126,6 +126,16 @@ def test_labels_are_appended(client: TestClient, workspace: RecordingWorkspace) 
     assert name == "label"
     assert [row["prediction_id"] for row in called["data"]] == ["7", "b"]
     assert called["data"][0]["label"] == 41
+
+
+def test_rows_may_be_flat_with_the_columns_that_were_declared(
+    client: TestClient, workspace: RecordingWorkspace
+) -> None:
+    flat = {"flight": 7, "when": "2013-06-04", "distance": 200, "score": {"late": 0.2}}
+    hollow = {"prediction_id": "a", "event_time": "2013-06-04", "prediction": 1.0}
+    answer = client.post(LOGS, json=[flat, hollow, flat | {"distance": {"miles": "many"}}])
+    assert workspace.recorded[0][1]["data"] == [flat]
+    assert [(item["row"], item["field"]) for item in answer.json()["rejected"]] == [(1, "features"), (2, "distance")]
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -302,14 +312,29 @@ def test_a_run_answers_what_it_did(client: TestClient) -> None:
     assert client.post("/api/v1/run", json={"since": "soon"}).status_code == 422
 
 
-def test_the_demo_is_played_on_where_there_is_one(client: TestClient, workspace: RecordingWorkspace) -> None:
+class Player:
+    """A player that is where it was told to go."""
+
+    until = ""
+
+    def play(self, until: str) -> None:
+        self.until = until
+
+    def state(self) -> DemoView:
+        return {
+            "clock": "2013-06-04", "until": self.until, "playing": True, "progress": 0.5, "eta_seconds": None,
+            "step": "replaying", "end": "2013-12-31",
+        }  # fmt: skip
+
+
+def test_the_demo_is_played_on_where_there_is_one(client: TestClient) -> None:
     assert client.post("/api/v1/demo/play", json={"until": "2013-12-31"}).status_code == 404
-    context.set_demo(FakePlayer(workspace))
+    context.set_demo(Player())
     try:
         answer = client.post("/api/v1/demo/play", json={"until": "2013-12-31T00:00:00-05:00"})
     finally:
         context.set_demo(None)
-    assert (answer.status_code, answer.json()["playing"]) == (202, True)
+    assert (answer.status_code, answer.json()["until"]) == (202, "2013-12-31T00:00:00-05:00")
 
 
 def test_work_runs_beside_the_event_loop(client: TestClient, workspace: RecordingWorkspace) -> None:

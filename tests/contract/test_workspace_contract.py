@@ -1,0 +1,266 @@
+"""One contract, two workspaces: the one that opens the folder, and the one that speaks HTTP to its owner."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from service.api.app import api_routes
+from service.local import LocalWorkspace
+from service.remote import RemoteWorkspace
+from service.security import Guard, policy
+from service.settings import Settings
+from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
+
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DECLARATION = """
+[models.eta]
+task = "regression"
+timezone = "Europe/Berlin"
+prediction = "guess"
+label = "truth"
+segments = ["city name"]
+
+[models.eta.features]
+distance = "numeric"
+"city name" = "categorical"
+
+[models.eta.monitor]
+window = "1w"
+
+[channels.team]
+url = "json://127.0.0.1/x"
+"""
+
+
+class Owner:
+    """A real workspace behind a real server, on a free port of this machine."""
+
+    def __init__(self, home: Path) -> None:
+        self.workspace = LocalWorkspace.open(home, now=lambda: NOW)
+        settings = Settings(token="sesame")
+        routes = api_routes(self.workspace, settings)
+        app = Starlette(routes=routes, middleware=[Middleware(Guard, policy=policy(settings, "local"))])
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", lifespan="off"))
+        self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.listener.close()
+        self.workspace.close()
+
+
+@pytest.fixture(params=["local", "remote"])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    if request.param == "local":
+        with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as local:
+            yield local
+        return
+    owner = Owner(tmp_path / "home")
+    try:
+        with RemoteWorkspace(owner.url, secret="local") as remote:
+            yield remote
+    finally:
+        owner.stop()
+
+
+@pytest.fixture
+def declared(workspace: Workspace) -> Workspace:
+    workspace.apply(DECLARATION)
+    return workspace
+
+
+def frame(days: int = 56, shift: float = 0.0, start: datetime = START, prefix: str = "p") -> pd.DataFrame:
+    """Forty rows a day, with their labels."""
+    rng = np.random.default_rng(7)
+    n = days * 40
+    distance = rng.normal(10 + shift, 2, n)
+    return pd.DataFrame(
+        {
+            "prediction_id": [f"{prefix}{i}" for i in range(n)],
+            "event_time": [start + timedelta(minutes=36 * i) for i in range(n)],
+            "model_version": "v0",
+            "distance": distance,
+            "city name": rng.choice(["Berlin", 'O\'Hare "x"', "Łódź"], n),
+            "guess": distance * 2,
+            "truth": distance * 2 + rng.normal(0, 1, n),
+        }
+    )
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    features = {"distance": 1.5, "city name": "Berlin"}
+    base = {"prediction_id": f"r{number}", "event_time": "2024-02-01T12:00", "features": features, "prediction": 3.0}
+    return base | changes
+
+
+def test_a_declaration_is_applied_once_and_written_out_again(workspace: Workspace) -> None:
+    assert workspace.apply(DECLARATION)["created"] == ["models.eta", "channels.team"]
+    assert workspace.apply(DECLARATION)["unchanged"] == ["models.eta", "channels.team"]
+    again = workspace.export()
+    assert workspace.apply(again)["changed"] == []
+    assert '"city name" = "categorical"' in again
+
+
+def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError) as caught:
+        workspace.apply('[models.eta]\ntask = "regresion"\n')
+    assert str(caught.value).startswith("line 2: models.eta.task: 'regresion' is not allowed")
+    assert workspace.models() == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ws: ws.model("eat"),
+        lambda ws: ws.windows("eat"),
+        lambda ws: ws.readings("eat"),
+        lambda ws: ws.versions("eat"),
+        lambda ws: ws.retrain("eat"),
+        lambda ws: ws.log("eat", [row(1)]),
+        lambda ws: ws.label("eat", [{"prediction_id": "r1", "label": 1.0}]),
+        lambda ws: ws.predict("eat", [{"distance": 1.0}]),
+        lambda ws: ws.run("eat"),
+        lambda ws: ws.reference("eat", [{"distance": 1.0}]),
+        lambda ws: ws.performance("eat"),
+        lambda ws: ws.heatmap("eat"),
+        lambda ws: ws.alerts("eat"),
+        lambda ws: ws.jobs("eat"),
+        lambda ws: ws.rollback("eat"),
+    ],
+)  # fmt: skip
+def test_a_model_that_is_not_there_is_named_with_those_that_are(
+    declared: Workspace, call: Callable[[Workspace], object]
+) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        call(declared)
+    assert str(caught.value) == "there is no model 'eat'; this workspace has: eta"
+
+
+def test_rows_are_kept_once_and_bad_ones_named(declared: Workspace) -> None:
+    rows = [row(0), row(1, features={"distance": "far", "city name": "Berlin"}), row(2)]
+    first = declared.log("eta", rows)
+    assert (first["accepted"], first["duplicates"]) == (2, 0)
+    assert [(item["row"], item["field"]) for item in first["rejected"]] == [(1, "distance")]
+    second = declared.log("eta", [row(0), row(3)])
+    assert (second["accepted"], second["duplicates"]) == (1, 1)
+    assert declared.model("eta")["rows"]["logs"] == 3
+
+
+def test_rows_come_as_frame_table_or_file(declared: Workspace, tmp_path: Path) -> None:
+    data = frame(days=3)
+    parts = data.iloc[:40], pa.Table.from_pandas(data.iloc[40:80]), tmp_path / "rest.csv"
+    data.iloc[80:].to_csv(parts[2], index=False)
+    assert [declared.log("eta", part)["accepted"] for part in parts] == [40, 40, 40]
+    assert declared.label("eta", data[["prediction_id", "truth"]])["accepted"] == 120
+    assert declared.model("eta")["rows"] == {"logs": 120, "labels": 120, "quarantined": 0}
+
+
+def test_an_append_that_is_sent_again_under_its_key_is_kept_once(declared: Workspace, tmp_path: Path) -> None:
+    labels = frame(days=1)[["prediction_id", "truth"]]
+    first = declared.label("eta", labels, key="monday")
+    again = declared.label("eta", labels, key="monday")
+    assert first["accepted"] == 40
+    assert again["accepted"] + again["duplicates"] == 40
+    assert declared.model("eta")["rows"]["labels"] == 40
+
+
+def test_a_file_that_cannot_be_read_is_an_error_in_words(declared: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"there is no file .*nowhere\.csv"):
+        declared.log("eta", tmp_path / "nowhere.csv")
+
+
+def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: Path) -> None:
+    reference = frame()
+    reference.to_parquet(tmp_path / "reference.parquet")
+    made = declared.reference("eta", tmp_path / "reference.parquet")
+    assert (made["version"], made["rows"]) == (1, len(reference))
+
+    current = frame(days=14, shift=6, start=datetime(2024, 2, 1, tzinfo=UTC), prefix="c")
+    declared.log("eta", current)
+    declared.label("eta", current[["prediction_id", "truth"]])
+    (done,) = declared.run("eta")
+    assert done["windows"] >= 1
+    assert done["readings"] > 0
+    drifted = declared.readings("eta", column="distance", check="jensen_shannon", verdict="drift")
+    assert drifted
+    assert drifted == declared.readings("eta", column="distance", check="jensen_shannon")[: len(drifted)]
+    start = datetime.fromisoformat(drifted[0]["window_start"])
+    assert start.utcoffset() == timedelta(hours=1)  # the model's own zone
+    assert declared.readings("eta", limit=1, offset=1) == declared.readings("eta")[1:2]
+    assert declared.readings("eta", since=start + timedelta(days=70)) == []
+    (again,) = declared.run("eta")
+    assert (again["windows"], again["alerts_opened"]) == (0, [])
+
+    assert declared.windows("eta")
+    assert declared.heatmap("eta")
+    assert declared.performance("eta")
+    assert declared.metric_names("eta")[0] == declared.model("eta")["metric"]["name"]  # type: ignore[index]
+    table = declared.drift_table("eta", start)
+    assert {line["column"] for line in table} >= {"distance", "city name"}
+    assert declared.feature("eta", "city name", start)["column"] == "city name"
+    page = declared.rows("eta", start, start + timedelta(days=7), limit=5)
+    assert len(page["rows"]) == 5
+    assert declared.segment_errors("eta", start, start + timedelta(days=7)) is not None
+    assert isinstance(declared.markers("eta"), list)
+    assert isinstance(declared.timeline(5), list)
+
+
+def test_an_alert_is_acknowledged(declared: Workspace) -> None:
+    declared.reference("eta", frame())
+    current = frame(days=21, shift=8, start=datetime(2024, 2, 1, tzinfo=UTC), prefix="c")
+    declared.log("eta", current)
+    declared.label("eta", current[["prediction_id", "truth"]])
+    declared.run()
+    alert = declared.alerts("eta")[0]
+    assert declared.alert(alert["id"])["headline"] == alert["headline"]
+    seen = declared.acknowledge(alert["id"], comment="on it")
+    assert seen["state"] == "acknowledged"
+    assert [item["id"] for item in declared.alerts(state="acknowledged")] == [alert["id"]]
+    assert seen["history"][-1]["comment"] == "on it"
+
+
+def test_what_is_not_there_yet_is_said(declared: Workspace) -> None:
+    assert declared.alerts() == []
+    assert declared.jobs() == []
+    assert declared.versions("eta") == []
+    for call in (lambda: declared.alert("none"), lambda: declared.job("none"), lambda: declared.deploy("eta", "v9")):
+        with pytest.raises(NotFoundError):
+            call()
+    with pytest.raises(ConflictError):
+        declared.rollback("eta")
+    with pytest.raises(ConflictError, match="has no champion"):
+        declared.predict("eta", [{"distance": 1.0, "city name": "Berlin"}])
+
+
+def test_health_and_audit_answer(declared: Workspace) -> None:
+    assert declared.health()["status"] == "ok"
+    (entry,) = declared.audit()
+    assert entry["actor"] == "cli"
+    assert entry["action"] == "apply"
+
+
+def test_the_command_line_finds_the_owner_only_with_its_secret(tmp_path: Path) -> None:
+    owner = Owner(tmp_path / "home")
+    try:
+        with RemoteWorkspace(owner.url, secret="wrong") as stranger, pytest.raises(WorkspaceError, match="token"):
+            stranger.models()
+    finally:
+        owner.stop()
+    with RemoteWorkspace(owner.url) as late, pytest.raises(WorkspaceError, match="is it still running"):
+        late.models()
