@@ -44,7 +44,7 @@ CATEGORIES = {
     "origin": (["EWR", "JFK", "LGA"], [36, 33, 31]),
     "dest": (["ATL", "ORD", "LAX", "BOS", "MCO", "CLT", "SFO", "FLL", "MIA", "other"], [9, 9, 8, 8, 7, 7, 6, 6, 6, 34]),
 }
-SEGMENTS = [
+SEGMENTS: list[tuple[str, str, float, float]] = [
     ("carrier", "VX", 11.4, 19.6),
     ("carrier", "UA", 9.6, 17.0),
     ("carrier", "DL", 8.4, 15.0),

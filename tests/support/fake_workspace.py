@@ -481,6 +481,7 @@ class FakeWorkspace:
             "state": "running",
             "progress": 0.0,
             "step": "reading rows",
+            "eta_seconds": 12.0,
             "requested_by": actor,
             "reason": "by hand",
             "alert_id": alert_id,

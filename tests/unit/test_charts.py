@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_legend_names_window_and_row_count(year):
 
 
 def test_too_few_rows_are_counts_without_shares(year):
-    bars = {**year.feature(MODEL, "precip")["histogram"], "n_current": 41}
+    bars: Any = {**year.feature(MODEL, "precip")["histogram"], "n_current": 41}
     figure = distribution.compare(bars, LIGHT, reference_period="a", current_period="b", state="insufficient")
     assert len(figure.data) == 1
     assert sum(figure.data[0].y) == pytest.approx(41, rel=0.01)
@@ -68,7 +69,7 @@ def test_too_few_rows_are_counts_without_shares(year):
 
 
 def test_open_ended_bins_can_be_drawn():
-    bars = {
+    bars: Any = {
         "edges": [float("-inf"), 0.0, 1.0, float("inf")],
         "labels": [],
         "reference": [0.2, 0.6, 0.2],
@@ -187,7 +188,7 @@ def test_reference_period_is_shaded_and_named(year):
 
 
 def test_many_columns_and_windows_stay_light():
-    cells = [
+    cells: Any = [
         {
             "column": f"column_{c:03d}",
             "kind": "feature",
@@ -199,7 +200,7 @@ def test_many_columns_and_windows_stay_light():
         for c in range(200)
         for d in range(90)
     ]
-    windows = [
+    windows: Any = [
         {
             "start": (datetime(2013, 1, 1, tzinfo=UTC) + timedelta(days=d)).isoformat(),
             "end": (datetime(2013, 1, 2, tzinfo=UTC) + timedelta(days=d)).isoformat(),
@@ -224,8 +225,9 @@ def test_the_model_page_stays_under_a_hundred_kilobytes(year):
 
 
 def test_hostile_names_reach_figures_as_text_only(year):
-    cells = [{**cell, "column": EVIL} for cell in year.heatmap(MODEL) if cell["column"] == "temp"]
-    points = series.of_performance([{**p, "model_version": EVIL} for p in year.performance(MODEL)])
+    cells: Any = [{**cell, "column": EVIL} for cell in year.heatmap(MODEL) if cell["column"] == "temp"]
+    renamed: Any = [{**p, "model_version": EVIL} for p in year.performance(MODEL)]
+    points = series.of_performance(renamed)
     linked = panels.linked(
         points,
         cells,
@@ -236,9 +238,9 @@ def test_hostile_names_reach_figures_as_text_only(year):
         timezone=ZONE,
         markers=[{"at": story.START.isoformat(), "kind": "alert", "label": EVIL, "until": None}],
     )
-    errors = [{"segment": EVIL, "value": EVIL, "reference": 1.0, "current": 2.0, "n": 5}]
-    values = [{"label": EVIL, "position": None, "n": 5, "error": 1.0}]
-    bars = {**year.feature(MODEL, "carrier")["histogram"], "labels": [EVIL] * 10}
+    errors: Any = [{"segment": EVIL, "value": EVIL, "reference": 1.0, "current": 2.0, "n": 5}]
+    values: Any = [{"label": EVIL, "position": None, "n": 5, "error": 1.0}]
+    bars: Any = {**year.feature(MODEL, "carrier")["histogram"], "labels": [EVIL] * 10}
     figures = [
         linked.figure,
         effect.segments(errors, LIGHT, unit=EVIL, period="now"),
@@ -281,7 +283,13 @@ def test_error_by_value_starts_at_zero(year):
 
 
 def test_coverage_leaves_empty_windows_empty():
-    window = {"start": "2013-01-01T00:00:00", "end": "2013-01-08T00:00:00", "rows": 0, "labels": 0, "coverage": None}
+    window: Any = {
+        "start": "2013-01-01T00:00:00",
+        "end": "2013-01-08T00:00:00",
+        "rows": 0,
+        "labels": 0,
+        "coverage": None,
+    }
     figure = coverage.over_time([{**window, "model_version": "v1", "closed": True}], LIGHT, timezone="UTC")
     assert list(figure.data[0].y) == [None]
 
