@@ -32,7 +32,9 @@ class Flights:
         with as_file(files("reference_data") / "flights" / "flights_2013.parquet") as path:
             table = pd.read_parquet(path)
         minute = table["sched"].dt.floor("min").astype("datetime64[s]").astype("int64") // 60
-        table["prediction_id"] = minute.astype(str) + "-" + table["carrier"] + table["flight"].astype(str) + "-" + table["origin"]
+        table["prediction_id"] = (
+            minute.astype(str) + "-" + table["carrier"] + table["flight"].astype(str) + "-" + table["origin"]
+        )
         in_the_air = pd.to_timedelta(table["dep_delay"] + table["air_time"], unit="min")
         table["label_time"] = table["sched"] + in_the_air
         table["event_time"] = table["sched"]

@@ -29,9 +29,7 @@ class Player:
     Everything it does can be done again: rows carry ids, so a step that was cut off is simply repeated.
     """
 
-    def __init__(
-        self, workspace: LocalWorkspace, *, report: Report | None = None, speed: float | None = None
-    ) -> None:
+    def __init__(self, workspace: LocalWorkspace, *, report: Report | None = None, speed: float | None = None) -> None:
         """Take up the year where ``workspace`` left it; ``report`` hears of every step.
 
         ``speed`` is in days a minute; None replays as fast as it goes.

@@ -20,7 +20,6 @@ from service.local import (
     outbox,
     overview,
     performance,
-    references,
     report,
     rows,
     story,
@@ -105,9 +104,7 @@ class LocalWorkspace:
     def model(self, name: str) -> views.ModelView:
         return overview.model(self.core, name)
 
-    def reference(
-        self, model: str, data: object, *, version: int | None = None, actor: str = "cli"
-    ) -> dict[str, Any]:
+    def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
         with self.core.mutex:
             return declare.reference(self.core, model, data, version, actor)
 
@@ -191,9 +188,7 @@ class LocalWorkspace:
         zone = self.core.spec(model).zone
         return performance.segment_errors(self.core, model, aware(since, zone), aware(until, zone), limit)
 
-    def rows(
-        self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0
-    ) -> views.RowPage:
+    def rows(self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0) -> views.RowPage:
         zone = self.core.spec(model).zone
         return rows.page(self.core, model, Window(aware(since, zone), aware(until, zone)), limit, offset)
 

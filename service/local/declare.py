@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from reference_data.declaration import Declaration, ModelSpec
 from reference_data.windows import Window
 from service.declaration_file import parse
@@ -73,7 +71,9 @@ def reference(core: Core, model: str, data: object, version: int | None, actor: 
         made = references.freeze_table(core, model, table, source=label, version=version)
     spec = core.spec(model)
     prepare_model(core.db, spec)
-    core.control.append_audit(actor, "reference", f"{model}/{made.version}", {"rows": made.rows}, "workspace", core.now())
+    core.control.append_audit(
+        actor, "reference", f"{model}/{made.version}", {"rows": made.rows}, "workspace", core.now()
+    )
     outcomes = None if made.outcomes is None else list(made.outcomes.layout.names)
     return {
         "model": model,

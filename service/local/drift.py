@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitors.registry import DECIDING
@@ -18,7 +18,6 @@ from storage.readings import current_readings
 
 if TYPE_CHECKING:
     from monitors.types import Reading
-    from reference_data.declaration import ModelSpec
     from reference_data.reference import Reference
     from service import views
     from service.local.core import Core

@@ -6,21 +6,23 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from scipy import special
 
+from monitors.calibration import calibrate
 from monitors.registry import DECIDING
-from reference_data.profile import ColumnProfile
+from reference_data.profile import BinnedColumn, ColumnProfile
 from reference_data.quantiles import quantiles, rebin
 from reference_data.windows import Window
-from service.local import errors_by_value
 from service.local.convert import iso, number, reading_view, row_to_reading
 from service.local.drift import SHOWN_OUTCOMES, choose_window, deciding, histogram, judged_readings, reference_of
 from service.local.heat import kind_of, state_of
 from service.local.performance import metric
 from service.local.series import load_series
 from service.workspace import NotFoundError
+from storage.error_bars import error_bars
 from storage.profile_store import Part
+from storage.readings import current_readings
+from storage.row_source import logged_window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,16 +79,22 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
         "shares": [] if base.entry.ordered else _shares(steps, series.windows, zone),
         "readings": [reading_view(row_to_reading(row), zone) for row in rows],
         "history": [reading_view(reading, zone) for reading in history],
-        "error_by_value": errors_by_value.by_value(core, model, reference, column, window) if part == "inputs" else [],
-        "error_unit": errors_by_value.unit(spec),
+        "error_by_value": _error_by_value(core, spec, whole.layout.entry(column), window) if part == "inputs" else [],
+        "error_unit": spec.units.get(spec.label or "", "") if spec.task == "regression" else "share",
         "peers": peers(base, now, rows),
     }
 
 
+def _error_by_value(core: Core, spec: ModelSpec, entry: BinnedColumn, window: Window) -> list[views.ErrorByValue]:
+    if spec.task not in ("regression", "binary", "multiclass"):
+        return []
+    with core.db.cursor() as cursor:
+        bars = error_bars(logged_window(cursor, spec, window), entry, numeric=spec.task == "regression")
+    return [{"label": bar.label, "position": bar.position, "n": bar.rows, "error": number(bar.error)} for bar in bars]
+
+
 def threshold_origin(core: Core, spec: ModelSpec, reference_version: int) -> str:
     """Say in a sentence where a threshold comes from."""
-    from monitors.calibration import calibrate
-
     reference = core.control.reference(spec.name, reference_version)
     calibration = calibrate(spec, reference, core.window_spec(spec.name))
     budget = spec.monitor.alert_budget
@@ -119,8 +127,6 @@ def gates(core: Core, reading: Reading) -> list[views.GateView]:
 
 def _harm(core: Core, reading: Reading) -> tuple[bool, str]:
     """Say whether the model got worse in the reading's window."""
-    from storage.readings import current_readings
-
     found = metric(core, reading.model, None)
     if found is None:
         return False, "no labels to tell by"

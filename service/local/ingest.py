@@ -158,7 +158,9 @@ def _answers(core: Core, spec: ModelSpec, frame: pd.DataFrame, version: str, rol
     scores = _scores(found, card.positive)
     if scores is not None:
         answered["score"] = scores
-    return answered.rename(columns={"prediction_id": spec.id or "prediction_id", "event_time": spec.time or "event_time"})
+    return answered.rename(
+        columns={"prediction_id": spec.id or "prediction_id", "event_time": spec.time or "event_time"}
+    )
 
 
 def _scores(found: Predictions, positive: str | None) -> Any:

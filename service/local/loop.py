@@ -8,7 +8,7 @@ import re
 import shutil
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -52,7 +52,9 @@ def retrain(
     """Start one training job, or return the one that is under way."""
     spec = core.spec(model)
     if not spec.features:
-        raise WorkspaceError(f"model {model!r} declares no features to train on; declare them or freeze a reference first")
+        raise WorkspaceError(
+            f"model {model!r} declares no features to train on; declare them or freeze a reference first"
+        )
     settle(core, model)
     period, reason = choose_period(core, spec, since, until)
     alert = alert_id or _alert_behind(core, model)
@@ -81,9 +83,7 @@ def retrain(
     return job_view(core, kept)
 
 
-def choose_period(
-    core: Core, spec: ModelSpec, since: datetime | None, until: datetime | None
-) -> tuple[Window, str]:
+def choose_period(core: Core, spec: ModelSpec, since: datetime | None, until: datetime | None) -> tuple[Window, str]:
     """Return the event times to train on, and why these; raises :class:`WorkspaceError` when nothing is labelled."""
     with core.db.cursor() as cursor:
         span = label_span(cursor, spec)
@@ -99,7 +99,9 @@ def choose_period(
                 f"they run from {iso(span[0], spec.zone)} to {iso(span[1], spec.zone)}"
             )
         return Window(start, end), "the period that was asked for"
-    found = default_period(_trouble_since(core, spec.name), span[0], last, parse_duration(spec.retrain.holdout), spec.timezone)
+    found = default_period(
+        _trouble_since(core, spec.name), span[0], last, parse_duration(spec.retrain.holdout), spec.timezone
+    )
     end = min(found.window.end, aware(until, spec.zone)) if until else found.window.end
     return Window(found.window.start, end), found.reason
 
@@ -225,7 +227,8 @@ def _register(core: Core, job: dict[str, Any], status: JobStatus) -> None:
                 "metrics": result["metrics"],
                 "importance": result["importance"],
                 "lineage": {
-                    key: result[key] for key in ("params", "seed", "data_sha256", "libraries", "notes", "reason", "seconds")
+                    key: result[key]
+                    for key in ("params", "seed", "data_sha256", "libraries", "notes", "reason", "seconds")
                 },
             }
         )
@@ -249,7 +252,11 @@ def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Refe
             return found
     table = pq.read_table(folder / job_files.REFERENCE)
     spec = core.spec(model)
-    names = {"_id": spec.id or "prediction_id", "_event_time": spec.time or "event_time", "_model_version": "model_version"}
+    names = {
+        "_id": spec.id or "prediction_id",
+        "_event_time": spec.time or "event_time",
+        "_model_version": "model_version",
+    }
     names |= {"prediction": spec.prediction or "prediction", "label": spec.label or "label", "scores": "score"}
     table = table.rename_columns([names.get(name, name) for name in table.column_names])
     return references.freeze_table(core, model, table, source=source)
@@ -297,7 +304,11 @@ def job_view(core: Core, found: Mapping[str, Any]) -> views.JobView:
         "kind": found["kind"],
         "state": status.state if status is not None and not status.over else found["state"],
         "progress": status.progress if status else 1.0 if found["state"] == "succeeded" else 0.0,
-        "step": (status.message or status.step) if status and live else "waiting to start" if status else found["state"],
+        "step": (status.message or status.step)
+        if status and live
+        else "waiting to start"
+        if status
+        else found["state"],
         "eta_seconds": status.eta_seconds if status else None,
         "requested_by": found["requested_by"],
         "reason": found["reason"],
@@ -351,9 +362,7 @@ def version_view(core: Core, record: Mapping[str, Any], roles: rollout.Roles) ->
     }
 
 
-def deploy(
-    core: Core, model: str, version: str, *, role: str, share: float | None, actor: str
-) -> views.VersionView:
+def deploy(core: Core, model: str, version: str, *, role: str, share: float | None, actor: str) -> views.VersionView:
     """Give a version a role."""
     settle(core, model)
     with core.mutex:

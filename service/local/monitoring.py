@@ -32,6 +32,7 @@ from storage import profile_store
 from storage.due import due_buckets, profiled_at
 from storage.logs import log_relation
 from storage.readings import append_readings, current_readings
+from storage.row_source import with_label
 from storage.traffic import bucket_rows, event_span
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
     if not references:
         return {}
     joined, expressions = core.relation(spec.name)
-    relations = {"inputs": log_relation(spec)[0], "outcomes": f"SELECT * FROM ({joined}) AS j WHERE {expressions['label']} IS NOT NULL"}
+    relations = {"inputs": log_relation(spec)[0], "outcomes": with_label(joined, expressions)}
     measured: list[profile_store.Measured] = []
     with core.db.cursor() as cursor:
         span = event_span(cursor, spec.name)
@@ -117,7 +118,9 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
                 found = due_buckets(cursor, spec.name, reference.version, part, wanted)
                 if found:
                     measured.append(
-                        profile_store.measure(cursor, spec, reference, relations[part], expressions, found, part, positive)
+                        profile_store.measure(
+                            cursor, spec, reference, relations[part], expressions, found, part, positive
+                        )
                     )
     if measured:  # together: a dirty mark is cleared for all references or for none
         now = core.now()
@@ -138,9 +141,9 @@ def _due(
         reference = core.reference_for(spec.name, version)
         if reference is None:
             continue
-        if reference.source.startswith(FROM_LOG):
-            windows = [window for window in windows if window.start >= reference.period.end]
-        due = _due_windows(core, spec, version, reference, windows, refreshed)
+        own = reference.source.startswith(FROM_LOG)  # windows of the reference itself are not held against it
+        fair = [window for window in windows if not own or window.start >= reference.period.end]
+        due = _due_windows(core, spec, version, reference, fair, refreshed)
         if due:
             stretches.append(Stretch(version, reference, due))
     return stretches
@@ -249,12 +252,22 @@ def move_alerts(
         by_window[reading.window].append(reading)
     moved: list[tuple[Alert, AlertEvent]] = []
     for place, window in enumerate(stretch.windows):
-        news, mark = mark.news(window, by_window[window])
-        if not news:
+        news = mark.news(window, by_window[window])
+        if news is None:
             continue
+        only, mark = news
         causes = stretch_causes(core, spec, stretch, place, by_window[window], importance)
         alerts = {row["id"]: row_to_alert(row) for row in core.control.open_alerts(spec.name)}
-        events = advance(list(alerts.values()), news, spec, core.now(), importance, lambda: uuid4().hex[:12], causes)
+        events = advance(
+            list(alerts.values()),
+            by_window[window],
+            spec,
+            core.now(),
+            importance,
+            lambda: uuid4().hex[:12],
+            causes,
+            only=only,
+        )
         core.control.commit_judgement(
             spec.name,
             events=[(alert_to_row(alert), event_to_row(event)) for alert, event in events],
@@ -306,13 +319,13 @@ class Watermark:
         """Return the watermark as it is stored."""
         return f"{self.window.isoformat()} {self.labelled.isoformat()}"
 
-    def news(self, window: Window, readings: Sequence[Reading]) -> tuple[list[Reading], Watermark]:
-        """Return the readings of ``window`` that alerts have not heard of, and the watermark after them."""
+    def news(self, window: Window, readings: Sequence[Reading]) -> tuple[frozenset[str] | None, Watermark] | None:
+        """Return which groups of alerts have not heard of ``window`` (None: all of them) and the watermark after it, or None."""
         outcomes = [r for r in readings if r.scope == "performance" or r.column in RESERVED_OUTCOMES]
         labelled = any(r.verdict not in ("insufficient", "no_data") for r in outcomes)
         heard = window.start if labelled and window.start > self.labelled else self.labelled
         if window.start > self.window:
-            return list(readings), Watermark(window.start, heard)
+            return None, Watermark(window.start, heard)
         if heard > self.labelled:
-            return outcomes, Watermark(self.window, heard)
-        return [], self
+            return frozenset({"outcome"}), Watermark(self.window, heard)
+        return None

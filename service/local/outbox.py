@@ -18,22 +18,20 @@ TOLD = ("firing", "resolved")  # the changes that people are told of
 
 def messages(core: Core, events: Sequence[tuple[Alert, AlertEvent]]) -> list[OutboxItem]:
     """Return one message a channel for every change worth telling, by the severities each channel asks for."""
-    items: list[OutboxItem] = []
     channels = core.control.channels().values() if events else ()
-    for alert, event in events:
-        for channel in channels:
-            if event.state in TOLD and alert.severity in channel.severity:
-                items.append(
-                    OutboxItem(
-                        id=f"{alert.id}:{event.state}:{event.at.isoformat()}:{channel.name}",
-                        alert_id=alert.id,
-                        model=alert.model,
-                        channel=channel.name,
-                        payload=_payload(alert, event),
-                        due_at=event.at,
-                    )
-                )
-    return items
+    return [
+        OutboxItem(
+            id=f"{alert.id}:{event.state}:{event.at.isoformat()}:{channel.name}",
+            alert_id=alert.id,
+            model=alert.model,
+            channel=channel.name,
+            payload=_payload(alert, event),
+            due_at=event.at,
+        )
+        for alert, event in events
+        for channel in channels
+        if event.state in TOLD and alert.severity in channel.severity
+    ]
 
 
 def _payload(alert: Alert, event: AlertEvent) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from service.local import performance
 from service.local.convert import iso, number, numbers
 from service.local.drift import deciding
 from service.local.heat import state_of
-from service.local.series import load_series
 from storage.logs import count_rows, window_counts
 from storage.readings import current_readings
 from storage.traffic import bucket_rows, event_span
@@ -52,7 +51,7 @@ def model(core: Core, name: str) -> views.ModelView:
         "owner": spec.owner,
         "timezone": spec.timezone,
         "window": spec.monitor.window,
-        "health": _health(core, name, worst, states, span),
+        "health": _health(worst, states, span),
         "since": iso(datetime.fromisoformat(worst["window_start"]), zone) if worst else None,
         "headline": worst["headline"] if worst else None,
         "metric": metric,
@@ -76,7 +75,7 @@ def model(core: Core, name: str) -> views.ModelView:
 
 
 def _health(
-    core: Core, name: str, worst: dict[str, Any] | None, states: dict[str, str], span: tuple[datetime, datetime] | None
+    worst: dict[str, Any] | None, states: dict[str, str], span: tuple[datetime, datetime] | None
 ) -> views.Health:
     if worst is not None and worst["kind"] == "no_data":
         return "no_data"
@@ -139,7 +138,9 @@ def _lag(core: Core, name: str, window: Window | None) -> float | None:
         return None
     with core.db.cursor() as cursor:
         counts = window_counts(cursor, core.spec(name), [window])
-    lags = [count.median_label_lag for count in counts if count.role == "serving" and count.median_label_lag is not None]
+    lags = [
+        count.median_label_lag for count in counts if count.role == "serving" and count.median_label_lag is not None
+    ]
     return lags[0] / 3600 if lags else None
 
 

@@ -4,47 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from monitors.registry import metric_values, positive_class
 from reference_data.inference import infer_columns
-from reference_data.profile import BinnedColumn, Layout, Profile
+from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
 from reference_data.schema import Column
 from reference_data.windows import Window
 from service.workspace import WorkspaceError
-from storage.buckets import align, aware, profile_buckets
+from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
 from storage.memory import in_memory
 from storage.names import physical_names, quote
-from storage.profiler import freeze_layout, outcome_columns, profile_rows, sample_sql
+from storage.profiler import freeze_layout, outcome_columns, profile_rows
+from storage.row_source import RowSource, logged_window, registered
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
     from monitors.types import Check
     from reference_data.declaration import ModelSpec
     from service.local.core import Core
 
 SAMPLE_ROWS = 100_000  # rows of a reference that are kept as rows, for Evidently's report and for segments
 ROWS = "reference_rows"
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows to freeze: a sub-select on some connection, with the SQL of each logical column."""
-
-    cursor: DuckDBPyConnection
-    relation: str
-    expressions: Mapping[str, str]
-    timed: bool
 
 
 def freeze_table(core: Core, model: str, table: pa.Table, *, source: str, version: int | None = None) -> Reference:
@@ -62,22 +49,16 @@ def freeze_table(core: Core, model: str, table: pa.Table, *, source: str, versio
         first = intake.rejected[0] if intake.rejected else {"error": "there are no rows"}
         raise WorkspaceError(f"no row of the reference could be used: {first['error']}; nothing was frozen")
     with in_memory({ROWS: intake.table}) as cursor:
-        rows = Rows(cursor, f"SELECT * FROM {ROWS}", _expressions(spec, intake.table), timed)
+        rows = registered(cursor, ROWS, _expressions(spec, intake.table), timed=timed)
         return _freeze(core, spec, rows, source, version)
 
 
 def freeze_window(core: Core, model: str, window: Window, *, version: int | None = None) -> Reference:
     """Freeze a reference from a stretch of the log; raises :class:`WorkspaceError` when there is nothing in it."""
     spec = core.spec(model)
-    relation, expressions = core.relation(model)
-    start, end = (moment.replace(tzinfo=None).isoformat(sep=" ") for moment in (window.start, window.end))
-    within = (
-        f"SELECT * FROM ({relation}) AS r "
-        f"WHERE _event_time >= TIMESTAMP '{start}' AND _event_time < TIMESTAMP '{end}' AND _role = 'serving'"
-    )
     with core.db.cursor() as cursor:
-        rows = Rows(cursor, within, expressions, timed=True)
-        return _freeze(core, spec, rows, f"log {start} to {end} UTC", version)
+        source = f"log {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC"
+        return _freeze(core, spec, logged_window(cursor, spec, window), source, version)
 
 
 def sample_path(core: Core, model: str, version: int) -> Path:
@@ -111,11 +92,11 @@ def _expressions(spec: ModelSpec, table: pa.Table) -> dict[str, str]:
     return names
 
 
-def _freeze(core: Core, spec: ModelSpec, rows: Rows, source: str, version: int | None) -> Reference:
+def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: int | None) -> Reference:
     unit = spec.units.get(spec.label or "", None)
     kind = prediction_type(spec)
     inputs = list(spec.columns)
-    has = {name: _has_values(rows, name) for name in ("prediction", "score", "scores", "label")}
+    has = {name: rows.has_values(name) for name in ("prediction", "score", "scores", "label")}
     if has["prediction"]:
         inputs.append(Column("prediction", "numeric" if kind == "numeric" else "categorical", "prediction", unit))
     if has["score"]:
@@ -124,13 +105,8 @@ def _freeze(core: Core, spec: ModelSpec, rows: Rows, source: str, version: int |
     period, buckets, profile = _by_bucket(core, spec, rows, layout, None)
     outcomes = None
     if has["label"] and has["prediction"] and spec.task != "none":
-        labelled = Rows(
-            rows.cursor,
-            f"SELECT * FROM ({rows.relation}) AS l WHERE {rows.expressions['label']} IS NOT NULL",
-            rows.expressions,
-            rows.timed,
-        )
-        positive = spec.positive or (_last_class(labelled) if spec.task == "binary" else None)
+        labelled = rows.labelled()
+        positive = spec.positive or (labelled.largest("label") if spec.task == "binary" else None)
         columns = [column for column, _ in outcome_columns(spec.task, has["score"] or has["scores"], unit)]
         frozen = freeze_layout(rows.cursor, labelled.relation, rows.expressions, columns, positive=positive)
         outcomes = _by_bucket(core, spec, labelled, frozen, positive, buckets)[2]
@@ -144,32 +120,24 @@ def _freeze(core: Core, spec: ModelSpec, rows: Rows, source: str, version: int |
     return reference
 
 
-def _has_values(rows: Rows, name: str) -> bool:
-    if name not in rows.expressions:
-        return False
-    sql = f"SELECT 1 FROM ({rows.relation}) AS h WHERE {rows.expressions[name]} IS NOT NULL LIMIT 1"
-    return bool(rows.cursor.execute(sql).fetchall())
-
-
-def _last_class(rows: Rows) -> str | None:
-    found = rows.cursor.execute(f"SELECT max({rows.expressions['label']}) FROM ({rows.relation}) AS h").fetchall()
-    return found[0][0] if found else None
-
-
 def _by_bucket(
-    core: Core, spec: ModelSpec, rows: Rows, layout: Layout, positive: str | None, wanted: list[datetime] | None = None
+    core: Core,
+    spec: ModelSpec,
+    rows: RowSource,
+    layout: Layout,
+    positive: str | None,
+    wanted: list[datetime] | None = None,
 ) -> tuple[Window, list[datetime], Profile]:
     """Return the period, its buckets and one profile each; rows without times make a single bucket."""
     if not rows.timed:
         now = core.now()
         _, profile = profile_rows(rows.cursor, rows.relation, rows.expressions, layout, positive=positive)
         return Window(now, now), [now], profile
-    # every result is fetched whole: an unfinished one blocks the connection
-    (row,) = rows.cursor.execute(f"SELECT min(_event_time), max(_event_time) FROM ({rows.relation}) AS t").fetchall()
-    if row[0] is None:
+    span = rows.span()
+    if span is None:
         raise WorkspaceError(f"there are no rows of {spec.name!r} to freeze; check the times you gave")
     every = core.window_spec(spec.name).bucket
-    windows = list(every.between(aware(row[0]), aware(row[1]) + timedelta(microseconds=1)))
+    windows = list(every.between(span[0], span[1] + timedelta(microseconds=1)))
     if wanted is not None:
         windows = [every.containing(bucket) for bucket in wanted]
     keys, profile = profile_buckets(
@@ -179,16 +147,13 @@ def _by_bucket(
     return period, [window.start for window in windows], align(keys, profile, windows)
 
 
-def _keep_rows(core: Core, spec: ModelSpec, rows: Rows, version: int, has: Mapping[str, bool]) -> None:
+def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: Mapping[str, bool]) -> None:
     """Keep a sample of the rows, in their logical names, for what needs rows."""
     names = [column.name for column in spec.columns]
     names += [name for name in ("prediction", "score", "label") if has[name]]
-    fields = ", ".join(f"{rows.expressions[name]} AS c{index}" for index, name in enumerate(names))
-    sample = sample_sql(rows.relation, "_id", SAMPLE_ROWS)
-    table = rows.cursor.sql(f"SELECT {fields} FROM ({sample}) AS s").to_arrow_table().rename_columns(names)
     path = sample_path(core, spec.name, version)
     draft = path.with_suffix(".part")
-    pq.write_table(table, draft)
+    pq.write_table(rows.sample(names, SAMPLE_ROWS), draft)
     draft.replace(path)
 
 
@@ -203,8 +168,8 @@ def sample_segment_values(core: Core, reference: Reference, check: Check) -> dic
     found: dict[tuple[str, str], float] = {}
     renamed = table.rename_columns([f"c{index}" for index in range(table.num_columns)])
     expressions = {name: f"c{index}" for index, name in enumerate(table.column_names)}
-    relation = f"SELECT * FROM {ROWS} WHERE {expressions['label']} IS NOT NULL"
     with in_memory({ROWS: renamed}) as cursor:
+        relation = registered(cursor, ROWS, expressions, timed=False).labelled().relation
         for column in spec.segments:
             if column not in expressions:
                 continue

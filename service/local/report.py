@@ -22,7 +22,9 @@ def evidently(core: Core, model: str, window_start: datetime) -> Path:
     window = core.window_spec(model).containing(window_start)
     reference = core.active_reference(model)
     if reference is None or not sample_path(core, model, reference.version).exists():
-        raise NotFoundError(f"model {model!r} has no reference to report against; freeze one with `driftdeck reference`")
+        raise NotFoundError(
+            f"model {model!r} has no reference to report against; freeze one with `driftdeck reference`"
+        )
     output = core.home.reports / f"{model}-{reference.version}-{window.start:%Y%m%dT%H%M}.html"
     if output.exists() and output.stat().st_mtime >= core.db.path.stat().st_mtime:
         return output

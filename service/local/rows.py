@@ -20,7 +20,5 @@ def page(core: Core, model: str, window: Window, limit: int, offset: int) -> vie
     if not 1 <= limit <= MOST or offset < 0:
         raise WorkspaceError(f"limit {limit} and offset {offset}: a page has 1 to {MOST} rows and begins at 0 or later")
     with core.db.cursor() as cursor:
-        columns, rows, total = page_rows(
-            cursor, core.spec(model), window.start, window.end, limit=limit, offset=offset
-        )
+        columns, rows, total = page_rows(cursor, core.spec(model), window.start, window.end, limit=limit, offset=offset)
     return {"columns": columns, "rows": rows, "total": total, "offset": offset, "limit": limit}
