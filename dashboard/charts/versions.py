@@ -50,6 +50,7 @@ def figure(
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal"),
         legend={"y": 1.1},
+        showlegend=True,
     )
     return drawn
 

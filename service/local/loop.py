@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import shutil
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reference_data.declaration import parse_duration
 from reference_data.windows import Window
-from retraining import job_files, rollout
+from retraining import job_files, registry, rollout
 from retraining.fitted import ModelCard
 from retraining.job_files import Incumbent, JobRequest
 from retraining.job_runner import JobStatus, log_tail
@@ -30,6 +28,8 @@ from storage.faults import fault_point
 from storage.logs import export_parquet, label_span
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reference_data.declaration import ModelSpec
     from reference_data.reference import Reference
     from service import views
@@ -203,7 +203,7 @@ def _register(core: Core, job: dict[str, Any], status: JobStatus) -> None:
     folder = core.home.jobs / job["id"]
     model, result = job["model"], job_files.read_result(folder)
     artefact = f"{model}-{result['version']}-{result['card']['sha256'][:12]}.skops"
-    _copy(folder / job_files.ARTEFACT, core.home.artefacts / artefact)
+    registry.adopt(folder / job_files.ARTEFACT, core.home.artefacts / artefact, result["card"]["sha256"])
     fault_point("register.after_artefact")
     reference = _reference_of_job(core, model, job["id"], folder)
     fault_point("register.after_reference")
@@ -235,14 +235,6 @@ def _register(core: Core, job: dict[str, Any], status: JobStatus) -> None:
     core.control.append_job_event(job | _ended(core, status) | {"version": result["version"]})
     detail = {"job": job["id"], "sha256": result["card"]["sha256"], "gate": result["gate"]["verdict"]}
     core.control.append_audit("driftdeck", "register", f"{model}/{result['version']}", detail, "workspace", core.now())
-
-
-def _copy(source: Path, target: Path) -> None:
-    draft = target.with_suffix(".part")
-    shutil.copyfile(source, draft)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(target)
 
 
 def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Reference:

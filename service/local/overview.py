@@ -44,7 +44,7 @@ def model(core: Core, name: str) -> views.ModelView:
     states = _states(core, name)
     latest = _latest_window(core, name, span)
     rows, labelled = performance.coverage(core, reference, [latest]) if reference and latest else ([0], [0])
-    next_run = core.next_run(name)
+    next_run = None if core.replayed else core.next_run(name)  # a replay's clock is not the scheduler's
     return {
         "name": name,
         "task": spec.task,
