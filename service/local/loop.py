@@ -243,6 +243,10 @@ def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Refe
         if (found := core.control.reference(model, number)).source == source:
             return found
     table = pq.read_table(folder / job_files.REFERENCE)
+    times = table["_event_time"]
+    if times.type.tz is None:  # a job's own times are UTC; a stranger's naive ones would be local
+        at = table.column_names.index("_event_time")
+        table = table.set_column(at, "_event_time", pc.assume_timezone(times, "UTC"))
     spec = core.spec(model)
     names = {
         "_id": spec.id or "prediction_id",
