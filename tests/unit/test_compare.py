@@ -143,10 +143,11 @@ def _frame(seed: int, rows: int) -> pa.Table:
 
 
 @pytest.mark.slow
-def test_without_drift_hardly_any_comparison_finds_one() -> None:
-    """Of 200 comparisons of 20 columns at alpha 0.01, 2 are expected; 9 or more come once in 4,000 times."""
-    flagged = sum(compare(_frame(seed, 500), _frame(seed + 100_000, 500)).drift for seed in range(200))
-    assert flagged <= 8
+@pytest.mark.parametrize("start", [0, 100])
+def test_without_drift_hardly_any_comparison_finds_one(start: int) -> None:
+    """Of 100 comparisons of 20 columns at alpha 0.01, 1 is expected to flag; 6 or more come once in 1,700 times."""
+    seeds = range(start, start + 100)
+    assert sum(compare(_frame(seed, 500), _frame(seed + 100_000, 500)).drift for seed in seeds) <= 5
 
 
 @pytest.mark.slow
