@@ -1,4 +1,8 @@
-"""Dialogs before anything is done: acknowledge, retrain, promote, roll back. Each opening acts once at most."""
+"""Dialogs before anything is done: acknowledge, retrain, promote, roll back. Each opening acts once at most.
+
+They stay on their page: leaving it from here (``st.switch_page``) while a timed fragment is on it can blank the browser,
+because a refresh that was sent for the old page then arrives on the new one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from dashboard import registry, state, text
+from dashboard import state, text
 from dashboard.components import rollout_words
 from service.views import AlertView, ModelView, VersionView
 from service.workspace import WorkspaceError
@@ -82,7 +86,7 @@ def retrain(model: ModelView, alert: AlertView | None) -> None:
         except WorkspaceError as error:
             _failed(error)
         else:
-            registry.go("retrain", model=model["name"])
+            st.rerun()
 
 
 @st.dialog("Promote to champion", width="medium", icon=":material/rocket_launch:")
@@ -103,7 +107,7 @@ def promote(model: ModelView, version: VersionView) -> None:
         except WorkspaceError as error:
             _failed(error)
         else:
-            registry.go("retrain", model=model["name"])
+            st.rerun()
 
 
 @st.dialog("Roll back", width="medium", icon=":material/undo:")
@@ -121,4 +125,4 @@ def roll_back(model: ModelView, target: VersionView) -> None:
         except WorkspaceError as error:
             _failed(error)
         else:
-            registry.go("retrain", model=model["name"])
+            st.rerun()

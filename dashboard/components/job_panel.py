@@ -28,7 +28,7 @@ def draw(jobs: Sequence[JobView]) -> None:
     job = rollout_words.active(jobs) or rollout_words.latest(jobs)
     with st.container(border=True, key="job"):
         if job is None:
-            st.markdown("#### Job")
+            st.markdown("#### Job", anchors=False)
             st.caption("No job has run yet. A training shows its progress, its log and its exit code here.")
             return
         running = job["state"] in rollout_words.ACTIVE
@@ -41,7 +41,7 @@ def _live_job(job_id: str, *, running: bool) -> None:
     job = ws.job(job_id)
     if running and job["state"] not in rollout_words.ACTIVE:
         st.rerun()
-    st.markdown(f"#### Job {text.plain(job['id'])} {health.inline(JOB_STATES, job['state'])}")
+    st.markdown(f"#### Job {text.plain(job['id'])} {health.inline(JOB_STATES, job['state'])}", anchors=False)
     if running:
         st.progress(
             min(1.0, max(0.0, job["progress"])), text=f"{text.plain(job['step'] or job['state'], 100)}{_left(job)}"

@@ -9,9 +9,28 @@ import streamlit as st
 
 from dashboard import registry, state, text, theme
 from dashboard.charts import dumbbell, series, spans
-from dashboard.components import alert_tiles, alert_words, chart, confirm, gates, header, health, rollout_words
+from dashboard.components import (
+    alert_tiles,
+    alert_words,
+    chart,
+    confirm,
+    gates,
+    header,
+    health,
+    job_panel,
+    rollout_words,
+)
 from dashboard.registry import Page
-from service.views import AlertView, Marker, ModelView, PerformancePoint, ReadingView, SegmentError
+from service.views import (
+    AlertView,
+    JobView,
+    Marker,
+    ModelView,
+    PerformancePoint,
+    ReadingView,
+    SegmentError,
+    VersionView,
+)
 from service.workspace import Workspace, WorkspaceError
 
 MOST_SEGMENTS = 8
@@ -28,7 +47,9 @@ def render() -> None:
     alert = ws.alert(asked)
     model = ws.model(alert["model"])
     header.crumbs(
-        ("Alerts", "alerts", {}), (alert["model"], "model", {"model": alert["model"]}), (f"#{alert['id']}", None, {})
+        ("Alerts", "alerts", _filters()),
+        (alert["model"], "model", {"model": alert["model"]}),
+        (f"#{alert['id']}", None, {}),
     )
     _headline(alert, model)
     _actions(ws, alert, model)
@@ -42,6 +63,10 @@ def render() -> None:
         _why(alert)
         _gates(ws, alert, model)
         _history(alert, model)
+
+
+def _filters() -> dict[str, str]:
+    return {name: state.param(name) for name in ("show", "model") if state.param(name)}
 
 
 # -- top -----------------------------------------------------------------------------------------------------------
@@ -119,14 +144,23 @@ def _actions(ws: Workspace, alert: AlertView, model: ModelView) -> None:
             and target
         ):
             confirm.roll_back(model, target)
-        if job or versions:
-            registry.link(
-                "Retrain and rollout",
-                "retrain",
-                icon=":material/arrow_forward:",
-                model=model["name"],
-                alert=alert["id"],
+    _under_way(model, alert, versions, job)
+
+
+def _under_way(model: ModelView, alert: AlertView, versions: Sequence[VersionView], job: JobView | None) -> None:
+    """Say what is being done already, and lead to it."""
+    ready = rollout_words.waiting(versions, model)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="under_way"):
+        if job is not None:
+            health.badge(job_panel.JOB_STATES, job["state"])
+            st.markdown("A challenger is being trained.", width="content")
+        elif ready is not None:
+            st.badge("◇ challenger", color="violet")
+            st.markdown(
+                f"{text.plain(ready['version'])} is trained. {text.plain(ready['gate_sentence'], 300)}", width="content"
             )
+        label = "Follow it" if job else "Compare and promote" if ready else "Retrain and rollout"
+        registry.link(label, "retrain", icon=":material/arrow_forward:", model=model["name"], alert=alert["id"])
 
 
 def _cannot_acknowledge(alert: AlertView, model: ModelView) -> str | None:
@@ -145,7 +179,7 @@ def _cannot_acknowledge(alert: AlertView, model: ModelView) -> str | None:
 
 def _how_bad(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[PerformancePoint]) -> None:
     with st.container(border=True, key="how_bad"):
-        st.markdown("#### How bad, and since when")
+        st.markdown("#### How bad, and since when", anchors=False)
         metric = model["metric"]
         if metric is None or not any(point["value"] is not None for point in points):
             st.badge("○ No labels", color="gray")
@@ -194,7 +228,7 @@ def _where(ws: Workspace, alert: AlertView, model: ModelView) -> None:
         metric = model["metric"]
         unit = metric["unit"] if metric else ""
         name = text.metric_name(metric["name"]) if metric else "error"
-        st.markdown(f"#### Where it is worst :gray[reference → now, {text.plain(name)}]")
+        st.markdown(f"#### Where it is worst :gray[reference → now, {text.plain(name)}]", anchors=False)
         if not rows:
             st.caption(
                 'No segment has labels in this period, or none is declared. Declare some with `segments = ["…"]`.'
@@ -215,7 +249,7 @@ def _where(ws: Workspace, alert: AlertView, model: ModelView) -> None:
 
 def _why(alert: AlertView) -> None:
     with st.container(border=True, key="why"):
-        st.markdown("#### Why")
+        st.markdown("#### Why", anchors=False)
         if not alert["causes"]:
             st.caption("No cause stands out: nothing else moved in these windows.")
         for place, cause in enumerate(alert["causes"], start=1):
@@ -256,14 +290,14 @@ def _gates(ws: Workspace, alert: AlertView, model: ModelView) -> None:
     except WorkspaceError as error:
         st.caption(text.plain(error, 300))
     with st.container(border=True, key="alert_gates"):
-        st.markdown("#### Three gates")
+        st.markdown("#### Three gates", anchors=False)
         gates.rows(alert_words.judged(alert, found, model["metric"]["name"] if model["metric"] else None))
         st.caption("All three must open before a person is woken.")
 
 
 def _history(alert: AlertView, model: ModelView) -> None:
     with st.container(border=True, key="alert_history", gap="xsmall"):
-        st.markdown("#### History")
+        st.markdown("#### History", anchors=False)
         for event in alert["history"]:
             with st.container(horizontal=True, gap="small", wrap=False):
                 st.markdown(f":gray[{text.moment(event['at'], model['timezone'])}]", width=96)

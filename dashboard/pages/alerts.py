@@ -99,7 +99,7 @@ def _table(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None
         on_select="rerun",
         selection_mode="single-cell",
         key=f"alerts_{state.param('show', 'open')}",
-        alt=f"{len(alerts)} alerts, firing first. A click opens one.",
+        alt=f"{text.plural(len(alerts), 'alert')}, firing first. A click opens one.",
         column_config={
             "Severity": health.column("Severity", health.HEALTH, pinned=True),
             "State": health.column("State", health.ALERT_STATE),
@@ -114,7 +114,8 @@ def _table(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None
     )
     cells = event["selection"].get("cells", [])
     if cells:
-        registry.go("alert", alert=alerts[cells[0][0]]["id"])
+        kept = {name: state.param(name) or None for name in ("show", "model")}  # so that Back finds them in the address
+        registry.go("alert", alert=alerts[cells[0][0]]["id"], **kept)
     st.caption("Firing first. A click opens the alert.")
 
 

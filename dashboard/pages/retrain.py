@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -51,7 +52,7 @@ def render() -> None:
     )
     _why_and_when(model, jobs, alert, version)
     _steps(model, jobs, version)
-    left, right = st.columns(2, gap="small")
+    left, right = st.columns([3, 2], gap="small")
     with left:
         _gate(model, version)
     with right:
@@ -216,13 +217,13 @@ def _steps(model: ModelView, jobs: Sequence[JobView], version: VersionView | Non
 def _gate(model: ModelView, version: VersionView | None) -> None:
     with st.container(border=True, key="gate"):
         if version is None or not version["gate"]:
-            st.markdown("#### Gate")
+            st.markdown("#### Gate", anchors=False)
             st.caption("The gate holds a challenger against the champion on the same rows, once one is trained.")
             return
         name = text.plain(version["version"])
         held = rollout_words.days(version["holdout"], model["timezone"])
         rows = f", {held}" if held else ""
-        st.markdown(f"#### Gate: {name} against its champion :gray[same rows{rows}]")
+        st.markdown(f"#### Gate: {name} against its champion :gray[same rows{rows}]", anchors=False)
         st.dataframe(
             pd.DataFrame([_gate_row(row) for row in version["gate"]]),
             hide_index=True,
@@ -269,7 +270,7 @@ def _gate_row(row: GateRow) -> dict[str, object]:
     }
 
 
-def _badges(label: str, table: dict[str, tuple[str, Colour]], width: int) -> column_config.ColumnConfig:
+def _badges(label: str, table: dict[str, tuple[str, Colour]], width: int) -> Any:
     return column_config.MultiselectColumn(
         label, options=[entry[0] for entry in table.values()], color=[entry[1] for entry in table.values()], width=width
     )
@@ -277,7 +278,7 @@ def _badges(label: str, table: dict[str, tuple[str, Colour]], width: int) -> col
 
 def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
     with st.container(border=True, key="versions"):
-        st.markdown("#### Versions")
+        st.markdown("#### Versions", anchors=False)
         if not versions:
             st.caption("None yet. The first training registers v1.")
             return
@@ -326,7 +327,7 @@ def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], vers
         word = text.window_word(model["window"])
         seen = {point["model_version"] for point in points}
         what = "All versions on the same rows" if len(seen) > 1 else "The champion so far"
-        st.markdown(f"#### {what}, {word} by {word}")
+        st.markdown(f"#### {what}, {word} by {word}", anchors=False)
         metric = model["metric"]
         if metric is None or not any(point["value"] is not None for point in points):
             st.badge("○ No data", color="gray")
