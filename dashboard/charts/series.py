@@ -12,7 +12,7 @@ from dashboard.charts import base
 from dashboard.theme import LIGHT, Palette
 from service.views import Marker, PerformancePoint, ReadingView
 
-_SILENT = ("ok", "within", "insufficient", "no_data", "error")
+_PAST = ("drift", "warning", "critical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Point:
     upper: float | None
     past: bool
     verdict: str
+    reference: bool = False  # a window of the reference itself: drawn, never judged
 
 
 def of_performance(points: Sequence[PerformancePoint]) -> list[Point]:
@@ -45,8 +46,9 @@ def of_performance(points: Sequence[PerformancePoint]) -> list[Point]:
             p["threshold"],
             p["lower"],
             p["upper"],
-            p["role"] == "serving" and p["verdict"] not in _SILENT,
+            p["role"] == "serving" and p["verdict"] in _PAST,
             p["verdict"],
+            p["role"] == "reference",
         )
         for p in points
     ]
@@ -54,7 +56,8 @@ def of_performance(points: Sequence[PerformancePoint]) -> list[Point]:
 
 def versions(points: Sequence[PerformancePoint]) -> list[str]:
     """Return versions in the order in which they came to serve; those that never did come last."""
-    first = sorted(points, key=lambda p: (p["role"] != "serving", p["start"]))
+    known = [p for p in points if p["role"] != "reference" and p["value"] is not None]
+    first = sorted(known, key=lambda p: (p["role"] != "serving", p["start"]))
     return list(dict.fromkeys(p["model_version"] for p in first))
 
 
@@ -126,14 +129,17 @@ def add(
     clicks: dict[int, list[tuple[str | None, str]]] = {}
     serving = [point for point in points if point.serving]
     _band(figure, serving, palette, timezone)
-    lines = list(dict.fromkeys([*order, *(point.line for point in [*serving, *points])]))
+    known = [p for p in [*serving, *points] if p.value is not None and not p.reference]
+    lines = list(dict.fromkeys([*order, *(point.line for point in known)]))
+    _reference(figure, [p for p in points if p.reference], palette, unit, timezone)
     for position, line in enumerate(lines):
         colour, symbol = base.version_style(position, palette)
         label = text.figure(name) + ("" if lines == ["value"] else f", {text.figure(line)}")
         mine = [p for p in serving if p.line == line]
         clicks[len(figure.data)] = [(None, p.start) for p in mine]
         _line(figure, mine, colour, symbol, label, unit, timezone)
-        _dotted(figure, [p for p in points if p.line == line and not p.serving], colour, line, unit, timezone)
+        aside = [p for p in points if p.line == line and not p.serving and not p.reference]
+        _dotted(figure, aside, colour, line, unit, timezone)
     past = [p for p in serving if p.past and p.value is not None]
     clicks[len(figure.data)] = [(None, p.start) for p in past]
     _past(figure, past, getattr(palette, past_role), unit, timezone)
@@ -212,6 +218,24 @@ def _dotted(figure: go.Figure, points: Sequence[Point], colour: str, line: str, 
     )
 
 
+def _reference(figure: go.Figure, points: Sequence[Point], palette: Palette, unit: str, timezone: str) -> None:
+    if not points:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=[base.middle(p.start, p.end, timezone) for p in points],
+            y=[p.value for p in points],
+            mode="lines+markers",
+            line={"color": palette.reference, "width": 1.5},
+            marker={"color": palette.reference, "size": 4, "symbol": "circle", "opacity": 1},
+            name="in the reference",
+            connectgaps=False,
+            text=[f"reference: {_hover(p, unit, timezone)}" for p in points],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )
+
+
 def _past(figure: go.Figure, points: Sequence[Point], colour: str, unit: str, timezone: str) -> None:
     if not points:
         return
@@ -259,8 +283,8 @@ def gaps(
     figure: go.Figure, points: Sequence[Point], palette: Palette, timezone: str, *, words: str
 ) -> list[float] | None:
     """Hatch windows without a value and say so; returns the range of the value axis that this fixes, if any."""
-    serving = [p for p in points if p.serving]
-    empty = [p for p in serving if p.value is None]
+    covered = {p.start for p in points if p.reference and p.value is not None}
+    empty = [p for p in points if p.serving and p.value is None and p.start not in covered]
     if not empty:
         return None
     numbers = [v for p in points for v in (p.value, p.threshold, p.upper) if v is not None]

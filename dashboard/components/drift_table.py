@@ -15,6 +15,7 @@ from service.views import DriftRow
 
 PAGE_SIZE = 25
 _ORDER = list(health.DRIFT)
+_IN_LABEL_UNITS = ("mae", "rmse", "bias")
 
 
 def by_trouble(rows: Sequence[DriftRow]) -> list[DriftRow]:
@@ -56,7 +57,7 @@ def draw(rows: Sequence[DriftRow], *, model: str, window: str, key: str) -> None
 def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
     known = row["state"] not in ("insufficient", "no_data")
     bars = row["histogram"]
-    unit = f" {row['unit']}" if row["unit"] and row["kind"] == "concept" else ""
+    unit = f" {row['unit']}" if row["unit"] and row["check"] in _IN_LABEL_UNITS else ""
     return {
         "verdict": [health.words(health.DRIFT, row["state"])],
         "column": row["column"],

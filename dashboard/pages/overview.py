@@ -54,6 +54,8 @@ def _draw() -> None:
 def _headline(needy: int, total: int) -> str:
     if needy == 0:
         return "No model needs you" if total > 1 else "The model is fine"
+    if total == 1:
+        return "The model needs you"
     verb = "needs" if needy == 1 else "need"
     return f"{needy} of {text.plural(total, 'model')} {verb} you"
 
@@ -61,7 +63,7 @@ def _headline(needy: int, total: int) -> str:
 def _sentence(model: ModelView) -> None:
     """Say who, how bad, since when, likely cause; the link opens the model."""
     headline = (model["headline"] or "is within its natural variation: nothing to do.").removeprefix(model["name"])
-    words = f"**{text.plain(model['name'], 60)}** {text.plain(headline.lstrip(' :'), 400)}"
+    words = f"**{text.plain(model['name'], 60)}** {text.plain(headline.strip(' :.'), 400)}."
     if model["since"] is not None and model["data_until"] is not None:
         since = text.day(model["since"], model["timezone"], year=True)
         words += f" Since **{since}** ({text.length(model['since'], model['data_until'])})."

@@ -82,15 +82,14 @@ def _sentence(model: ModelView, metric: str, points: Sequence[PerformancePoint],
     serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
     if not serving:
         return "No labels have arrived for this time range: nothing can be said yet."
-    last = serving[-1]
+    judged = [p for p in serving if p["threshold"] is not None]
+    last = (judged or serving)[-1]
     unit_words = text.plain(unit) if unit else ""
     name = text.window_name(last["start"], last["end"], model["timezone"])
     words = f"{text.plain(text.metric_name(metric))} was **{text.number(last['value'], unit_words)}** in the {name}"
     if last["threshold"] is not None:
-        past = sum(p["verdict"] in ("critical", "warning", "drift") for p in serving)
-        words += (
-            f", threshold {text.number(last['threshold'], unit_words)}; past it in {past} of {len(serving)} windows"
-        )
+        past = sum(p["verdict"] in ("critical", "warning", "drift") for p in judged)
+        words += f", threshold {text.number(last['threshold'], unit_words)}; past it in {past} of {len(judged)} windows"
     return f"{words}."
 
 

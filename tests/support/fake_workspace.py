@@ -315,10 +315,11 @@ class FakeWorkspace:
     def segment_errors(
         self, model: str, since: datetime, until: datetime, *, limit: int = 12
     ) -> list[views.SegmentError]:
-        return [
+        found: list[views.SegmentError] = [
             {"segment": segment, "value": value, "reference": reference, "current": current, "n": 900}
             for segment, value, reference, current in story.SEGMENTS
-        ][:limit]
+        ]
+        return found[:limit]
 
     def rows(self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0) -> views.RowPage:
         self.calls.append(f"rows {offset} {limit}")

@@ -131,6 +131,19 @@ def test_lines_break_where_nothing_is_known_and_say_so():
     assert "no labels" in [note.text for note in figure.layout.annotations]
 
 
+def test_the_reference_is_drawn_grey_and_windows_it_covers_are_not_called_empty(year):
+    history: Any = year.performance(MODEL)
+    before = [p for p in history if p["start"] < "2013-03"]
+    covered = [{**p, "model_version": "", "role": "reference", "verdict": ""} for p in before]
+    unlabelled = [{**p, "model_version": "unversioned", "value": None, "verdict": ""} for p in before]
+    points = series.of_performance([*covered, *unlabelled, *history[len(before) :]])
+    figure = series.over_time(points, LIGHT, name="MAE", unit="min", timezone=ZONE, order=series.versions(history))
+    assert _named(figure, "in the reference")[0].line.color == LIGHT.reference
+    assert not _named(figure, "unversioned")
+    assert not [trace for trace in figure.data if trace.type == "bar"]
+    assert _named(figure, "MAE, v1")[0].marker.symbol == "circle"
+
+
 def test_versions_differ_in_shape_and_keep_their_style_in_a_shorter_range(year):
     history = year.performance(MODEL)
     order = series.versions(history)
@@ -290,7 +303,8 @@ def test_coverage_leaves_empty_windows_empty():
         "labels": 0,
         "coverage": None,
     }
-    figure = coverage.over_time([{**window, "model_version": "v1", "closed": True}], LIGHT, timezone="UTC")
+    window |= {"model_version": "v1", "closed": True}
+    figure = coverage.over_time([window], LIGHT, timezone="UTC")
     assert list(figure.data[0].y) == [None]
 
 
