@@ -134,8 +134,8 @@ def test_lines_break_where_nothing_is_known_and_say_so():
 def test_the_reference_is_drawn_grey_and_windows_it_covers_are_not_called_empty(year):
     history: Any = year.performance(MODEL)
     before = [p for p in history if p["start"] < "2013-03"]
-    covered = [{**p, "model_version": "", "role": "reference", "verdict": ""} for p in before]
-    unlabelled = [{**p, "model_version": "unversioned", "value": None, "verdict": ""} for p in before]
+    covered: Any = [{**p, "model_version": "", "role": "reference", "verdict": ""} for p in before]
+    unlabelled: Any = [{**p, "model_version": "unversioned", "value": None, "verdict": ""} for p in before]
     points = series.of_performance([*covered, *unlabelled, *history[len(before) :]])
     figure = series.over_time(points, LIGHT, name="MAE", unit="min", timezone=ZONE, order=series.versions(history))
     assert _named(figure, "in the reference")[0].line.color == LIGHT.reference
