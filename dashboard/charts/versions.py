@@ -32,8 +32,12 @@ def figure(
     """
     drawn = base.new(palette, HEIGHT, top=58)
     roles = {version["version"]: version["role"] for version in versions}
-    for position, name in enumerate(_by_age(points, versions)):
-        own = sorted((point for point in points if point["model_version"] == name), key=lambda p: p["start"])
+    before = [point for point in points if point["role"] == "reference"]
+    if before:
+        _line(drawn, before, "in the reference", {"color": palette.reference, "width": 1.4}, "circle", unit, timezone)
+    known = [point for point in points if point["role"] != "reference"]
+    for position, name in enumerate(_by_age(known, versions)):
+        own = sorted((point for point in known if point["model_version"] == name), key=lambda p: p["start"])
         colour, symbol = base.version_style(position, palette)
         label = f"{text.figure(name)} {roles.get(name, '')}".strip()
         serving = [point for point in own if point["role"] == "serving"]
@@ -59,6 +63,8 @@ def _by_age(points: Sequence[PerformancePoint], versions: Sequence[VersionView])
     made = {version["version"]: version["created_at"] for version in versions}
     first: dict[str, str] = {}
     for point in points:
+        if point["value"] is None:  # rows of before versions were logged
+            continue
         first[point["model_version"]] = min(first.get(point["model_version"], point["start"]), point["start"])
     return sorted(first, key=lambda name: (made.get(name, first[name]), name))
 

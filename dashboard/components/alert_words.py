@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from dashboard import text
-from service.views import AlertView, CauseView, GateView, ReadingView
+from service.views import AlertView, CauseView, GateView, ModelView, ReadingView
 
 SEVERITIES = ("page", "warning", "notice")
 _STATES = ("firing", "pending", "recovering", "acknowledged", "silenced", "resolved")
@@ -30,9 +30,15 @@ def rank(alert: AlertView) -> tuple[int, int, float]:
     return state, severity, -datetime.fromisoformat(alert["window_start"]).timestamp()
 
 
-def duration(alert: AlertView, data_until: str | None) -> str:
-    """Return how long an alert lasts or lasted: from its first window to its end, or to the latest data."""
-    end = alert["resolved_at"] or data_until or alert["changed_at"]
+def now(model: ModelView) -> str | None:
+    """Return the time up to which a model has been judged: its latest run or its latest data, whichever is later."""
+    known = [moment for moment in (model["last_run"], model["data_until"]) if moment]
+    return max(known, key=datetime.fromisoformat, default=None)
+
+
+def duration(alert: AlertView, model: ModelView) -> str:
+    """Return how long an alert lasts or lasted: from its first window to its end, or to now."""
+    end = alert["resolved_at"] or now(model) or alert["changed_at"]
     return text.length(alert["window_start"], max(end, alert["window_start"], key=datetime.fromisoformat))
 
 
@@ -76,13 +82,14 @@ def judged(alert: AlertView, readings: Iterable[ReadingView], metric: str | None
     """
     first = [r for r in readings if r["window_start"] == alert["window_start"] and r["error"] is None]
     first = [r for r in first if r["segment"] == alert["segment"]] or first
-    own = [r for r in first if r["column"] == alert["column"] and (alert["column"] or r["check"] == metric)]
+    columns = {alert["column"], *alert["members"]} - {None}
+    own = [r for r in first if r["column"] in columns] or [r for r in first if r["check"] == metric]
     decided = max(own, key=_weight, default=None)
     performance = next((r for r in first if r["scope"] == "performance" and r["check"] == metric), None)
     sentences = {
         "significant": _significance(decided),
         "material": decided["sentence"] if decided else _GONE,
-        "harmful": performance["sentence"] if performance else _harmless(alert),
+        "harmful": _harm(alert, performance),
     }
     return [{"name": name, "passed": open_, "sentence": sentences[name]} for name, open_ in passed(alert).items()]
 
@@ -107,10 +114,12 @@ def _significance(reading: ReadingView | None) -> str:
     return f"p < 0.001 {rows}." if p < 0.001 else f"p = {p:.2g} {rows}."
 
 
-def _harmless(alert: AlertView) -> str:
-    if alert["harmful"]:
-        return "Performance suffered in this window."
-    return "No performance was measured to have suffered in this window."
+def _harm(alert: AlertView, performance: ReadingView | None) -> str:
+    if performance is None:
+        return "Performance suffered." if alert["harmful"] else "No performance was measured to have suffered."
+    if performance["harmful"] and not alert["harmful"]:
+        return "Performance suffered in this window too, but this is not held to be why."
+    return performance["sentence"]
 
 
 def cause_words(cause: CauseView) -> str:

@@ -32,15 +32,16 @@ def draw(jobs: Sequence[JobView]) -> None:
             st.caption("No job has run yet. A training shows its progress, its log and its exit code here.")
             return
         running = job["state"] in rollout_words.ACTIVE
-        st.fragment(_live_job, run_every=1.0 if running else None)(job["id"], running=running)
+        st.fragment(_live_job, run_every=1.0 if running else None)(job["id"], job["state"])
 
 
-def _live_job(job_id: str, *, running: bool) -> None:
-    """Draw one job as it stands now; when it ends, the whole page is drawn anew."""
+def _live_job(job_id: str, seen: str) -> None:
+    """Draw one job as it stands now; when its state is not what the page has ``seen``, the whole page is drawn anew."""
     ws = state.workspace()
     job = ws.job(job_id)
-    if running and job["state"] not in rollout_words.ACTIVE:
+    if job["state"] != seen:
         st.rerun()
+    running = seen in rollout_words.ACTIVE
     st.markdown(f"#### Job {text.plain(job['id'])} {health.inline(JOB_STATES, job['state'])}", anchors=False)
     if running:
         st.progress(

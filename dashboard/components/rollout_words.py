@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard import text
+from dashboard.components import alert_words
 from service.views import AlertView, JobView, ModelView, VersionView, WindowView
 
 ACTIVE = ("queued", "running")
@@ -122,7 +123,7 @@ def headline(model: ModelView, versions: Sequence[VersionView], jobs: Sequence[J
         return f"The last training {ended}; {champion} goes on serving" if champion else f"The last training {ended}"
     if champion is None:
         return "No version serves yet"
-    since, until = model["champion_since"], model["data_until"]
+    since, until = model["champion_since"], alert_words.now(model)
     if since is None:
         return f"No job is running; {champion} serves"
     if until is None or (datetime.fromisoformat(until) - datetime.fromisoformat(since)).days < 2:
@@ -138,6 +139,13 @@ def trained_on(version: VersionView, timezone: str) -> str:
 def days(period: Sequence[str] | None, timezone: str) -> str:
     """Return the days of a period; empty when it is not known."""
     return text.period(period[0], period[1], timezone, year=True) if period and len(period) == 2 else ""
+
+
+def headline_value(version: VersionView) -> str:
+    """Return the headline metric of a version as its gate measured it, with its unit; a dash when there was no gate."""
+    return (
+        text.number(version["gate"][0]["challenger"], version["gate"][0]["unit"]) if version["gate"] else text.MISSING
+    )
 
 
 def gate_counts(version: VersionView) -> str:

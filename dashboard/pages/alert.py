@@ -84,7 +84,7 @@ def _headline(alert: AlertView, model: ModelView) -> None:
     zone = model["timezone"]
     owner = alert["owner"] or model["owner"]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="alert_facts"):
-        lasting = alert_words.duration(alert, model["data_until"])
+        lasting = alert_words.duration(alert, model)
         verb = (
             f"Lasted from **{alert_words.weekday(alert['window_start'], zone)}**"
             if alert["resolved_at"]
@@ -144,23 +144,20 @@ def _actions(ws: Workspace, alert: AlertView, model: ModelView) -> None:
             and target
         ):
             confirm.roll_back(model, target)
-    _under_way(model, alert, versions, job)
+        _under_way(model, alert, versions, job)
 
 
 def _under_way(model: ModelView, alert: AlertView, versions: Sequence[VersionView], job: JobView | None) -> None:
     """Say what is being done already, and lead to it."""
     ready = rollout_words.waiting(versions, model)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="under_way"):
-        if job is not None:
-            health.badge(job_panel.JOB_STATES, job["state"])
-            st.markdown("A challenger is being trained.", width="content")
-        elif ready is not None:
-            st.badge("◇ challenger", color="violet")
-            st.markdown(
-                f"{text.plain(ready['version'])} is trained. {text.plain(ready['gate_sentence'], 300)}", width="content"
-            )
-        label = "Follow it" if job else "Compare and promote" if ready else "Retrain and rollout"
-        registry.link(label, "retrain", icon=":material/arrow_forward:", model=model["name"], alert=alert["id"])
+    if job is not None:
+        st.markdown(
+            f"{health.inline(job_panel.JOB_STATES, job['state'])} A challenger is being trained.", width="content"
+        )
+    elif ready is not None:
+        st.markdown(f":violet-badge[◇ challenger] {text.plain(ready['version'])} is trained.", width="content")
+    label = "Follow it" if job else "Compare and promote" if ready else "Retrain and rollout"
+    registry.link(label, "retrain", icon=":material/arrow_forward:", model=model["name"], alert=alert["id"])
 
 
 def _cannot_acknowledge(alert: AlertView, model: ModelView) -> str | None:
@@ -258,9 +255,12 @@ def _why(alert: AlertView) -> None:
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                     st.markdown(f"**{place}. {text.plain(alert_words.cause_words(cause))}**", width="content")
                     st.space("stretch")
-                    st.badge("concept" if cause["column"] is None else "column", color="gray")
-                st.progress(share, text=f"{text.plain(cause['sentence'], 240)} Score {text.share(cause['score'])}.")
-                column = cause["column"] or alert["column"]
+                    st.badge(
+                        f"{'concept' if cause['column'] is None else 'column'} · {text.share(cause['score'])}",
+                        color="gray",
+                    )
+                st.progress(share, text=text.plain(cause["sentence"], 400))
+                column = cause["column"] or alert["column"] or next(iter(alert["members"]), None)
                 if column:
                     label = f"{text.plain(column)}: reference against current"
                     registry.link(
@@ -271,7 +271,7 @@ def _why(alert: AlertView) -> None:
                         column=column,
                         window=alert["window_start"],
                     )
-        named = {alert["column"], *(cause["column"] for cause in alert["causes"])}
+        named = {alert["column"], *alert["members"][:1], *(cause["column"] for cause in alert["causes"])}
         others = [name for name in alert["members"] if name not in named]
         if others:
             st.caption("Drifted together:")

@@ -59,7 +59,7 @@ def _lead(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None:
             health.badge(health.HEALTH, alert["severity"])
             registry.link(f"**{text.plain(alert['headline'], 120)}**", "alert", alert=alert["id"])
             since = alert_words.weekday(alert["window_start"], model["timezone"])
-            lasting = alert_words.duration(alert, model["data_until"])
+            lasting = alert_words.duration(alert, model)
             st.markdown(f"{text.plain(alert['model'])}, since **{since}** ({lasting})", width="content")
     rest = alert_words.rest_sentence(alerts)
     if rest:
@@ -127,7 +127,7 @@ def _row(alert: AlertView, model: ModelView) -> dict[str, Any]:
         "Alert": text.clean(alert["headline"], 200),
         "Kind": alert_words.kinds(alert, health.KIND),
         "Since": text.day(alert["window_start"], model["timezone"], year=True),
-        "For": alert_words.duration(alert, model["data_until"]),
+        "For": alert_words.duration(alert, model),
         "Owner": text.clean(alert["owner"] or model["owner"]) if alert["owner"] or model["owner"] else None,
         "Gates": [name for name, open_ in alert_words.passed(alert).items() if open_],
     }
@@ -147,7 +147,7 @@ def _ended(alert: AlertView) -> datetime:
 
 
 def _item(alert: AlertView, model: ModelView) -> TimelineItem:
-    lasted = alert_words.duration(alert, model["data_until"])
+    lasted = alert_words.duration(alert, model)
     began = text.day(alert["window_start"], model["timezone"])
     return {
         "at": alert["resolved_at"] or alert["changed_at"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,18 +10,12 @@ from streamlit import column_config
 
 from dashboard import registry, state, text, theme
 from dashboard.charts import versions as versions_chart
-from dashboard.components import chart, confirm, header, health, job_panel, rollout_words
+from dashboard.components import alert_words, chart, confirm, gate_table, header, health, job_panel, rollout_words
 from dashboard.components.health import Colour
 from dashboard.registry import Page
-from service.views import AlertView, GateRow, JobView, ModelView, VersionView
+from service.views import AlertView, JobView, ModelView, VersionView
 from service.workspace import Workspace
 
-VERDICTS: dict[str, tuple[str, Colour]] = {
-    "pass": ("✓ Pass", "green"),
-    "warn": ("◆ Warn", "orange"),
-    "fail": ("▲ Fail", "red"),
-    "info": ("○ Info", "gray"),
-}
 ROLES: dict[str, tuple[str, Colour]] = {
     "champion": ("★ champion", "blue"),
     "canary": ("◐ canary", "yellow"),
@@ -159,7 +152,7 @@ def _why_and_when(
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="asks"):
             health.badge(health.HEALTH, alert["severity"])
             registry.link(text.plain(alert["headline"], 120), "alert", alert=alert["id"])
-            lasting = text.length(alert["window_start"], model["data_until"] or alert["changed_at"])
+            lasting = alert_words.duration(alert, model)
             since = text.day(alert["window_start"], zone, year=True)
             st.markdown(
                 f"since **{since}** ({lasting}): a version trained on rows since then may mend it.", width="content"
@@ -220,60 +213,7 @@ def _gate(model: ModelView, version: VersionView | None) -> None:
             st.markdown("#### Gate", anchors=False)
             st.caption("The gate holds a challenger against the champion on the same rows, once one is trained.")
             return
-        name = text.plain(version["version"])
-        held = rollout_words.days(version["holdout"], model["timezone"])
-        rows = f", {held}" if held else ""
-        st.markdown(f"#### Gate: {name} against its champion :gray[same rows{rows}]", anchors=False)
-        st.dataframe(
-            pd.DataFrame([_gate_row(row) for row in version["gate"]]),
-            hide_index=True,
-            height="content" if len(version["gate"]) <= 14 else 540,
-            row_height=36,
-            placeholder=text.MISSING,
-            key="gate_table",
-            alt=text.clean(version["gate_sentence"], 300),
-            column_config={
-                "Gate": _badges("Gate", VERDICTS, 84),
-                "Check": column_config.TextColumn("Check", width=190),
-                "Champion": column_config.TextColumn("Champion", width=86, alignment="right"),
-                "Challenger": column_config.TextColumn("Challenger", width=86, alignment="right"),
-                "Change": column_config.TextColumn("Change", width=80, alignment="right"),
-                "95 % interval": column_config.TextColumn("95 % interval", width=120, alignment="right"),
-                "Allowed": column_config.TextColumn("Allowed", width=170),
-            },
-        )
-        if version["gate_sentence"]:
-            st.markdown(text.plain(version["gate_sentence"], 800))
-
-
-def _gate_row(row: GateRow) -> dict[str, object]:
-    share = row["unit"] == "share"
-    unit = "" if share else row["unit"]
-
-    def said(value: float | None, *, signed: bool = False) -> str:
-        if value is None:
-            return text.MISSING
-        return f"{text.number(value * 100, signed=signed)} %" if share else text.number(value, signed=signed)
-
-    name = row["name"] if not unit else f"{row['name']}, {unit}"
-    interval = text.MISSING
-    if row["lower"] is not None and row["upper"] is not None:
-        interval = f"{said(row['lower'], signed=True)} to {said(row['upper'], signed=True)}"
-    return {
-        "Gate": [health.words(VERDICTS, row["verdict"])],
-        "Check": text.clean(name, 120),
-        "Champion": said(row["champion"]),
-        "Challenger": said(row["challenger"]),
-        "Change": said(row["change"], signed=True),
-        "95 % interval": interval,
-        "Allowed": text.clean(row["allowed"], 120),
-    }
-
-
-def _badges(label: str, table: dict[str, tuple[str, Colour]], width: int) -> Any:
-    return column_config.MultiselectColumn(
-        label, options=[entry[0] for entry in table.values()], color=[entry[1] for entry in table.values()], width=width
-    )
+        gate_table.draw(version, model["timezone"])
 
 
 def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
@@ -282,16 +222,14 @@ def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
         if not versions:
             st.caption("None yet. The first training registers v1.")
             return
-        metric = model["metric"]["name"] if model["metric"] else ""
-        unit = model["metric"]["unit"] if model["metric"] else ""
-        measured = f"{text.metric_name(metric)} {unit}".strip() or "Metric"
+        named = next((version["gate"][0]["name"] for version in versions if version["gate"]), "metric")
         rows = [
             {
                 "Version": text.clean(version["version"]),
                 "Role": [health.words(ROLES, version["role"])],
                 "Trained on": rollout_words.trained_on(version, model["timezone"]),
                 "Rows": text.count(version["rows"]),
-                "Metric": text.number(version["metrics"].get(metric)),
+                "Measured": rollout_words.headline_value(version),
                 "Trainer": text.clean(version["trainer"]),
             }
             for version in versions
@@ -307,9 +245,9 @@ def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
             key=f"versions_{state.param('version')}",
             alt=f"{len(rows)} versions, the newest first",
             column_config={
-                "Role": _badges("Role", ROLES, 110),
-                "Metric": column_config.TextColumn(
-                    measured, alignment="right", help="On the rows kept apart when it was trained"
+                "Role": gate_table.badges("Role", ROLES, 110),
+                "Measured": column_config.TextColumn(
+                    text.clean(named, 40), alignment="right", help="On the rows kept apart when it was trained"
                 ),
                 "Rows": column_config.TextColumn("Rows", alignment="right"),
             },
@@ -325,7 +263,9 @@ def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], vers
     points = ws.performance(model["name"])
     with st.container(border=True, key="both"):
         word = text.window_word(model["window"])
-        seen = {point["model_version"] for point in points}
+        seen = {
+            point["model_version"] for point in points if point["role"] != "reference" and point["value"] is not None
+        }
         what = "All versions on the same rows" if len(seen) > 1 else "The champion so far"
         st.markdown(f"#### {what}, {word} by {word}", anchors=False)
         metric = model["metric"]

@@ -69,8 +69,9 @@ def test_the_title_counts_only_what_somebody_must_look_at(states: list[tuple[str
 
 
 def test_an_open_alert_lasts_to_the_latest_data_and_a_resolved_one_to_its_end() -> None:
-    assert alert_words.duration(alert(), week(22)) == "35 days"
-    assert alert_words.duration(alert(state="resolved", resolved_at=week(19)), week(22)) == "14 days"
+    assert alert_words.duration(alert(), model()) == "35 days"
+    assert alert_words.duration(alert(), model(last_run=week(23))) == "42 days"
+    assert alert_words.duration(alert(state="resolved", resolved_at=week(19)), model()) == "14 days"
 
 
 def test_gates_tell_p_value_movement_and_harm_from_the_readings_of_the_first_window() -> None:
