@@ -41,34 +41,37 @@ def draw(version: VersionView, timezone: str) -> None:
         alt=text.clean(version["gate_sentence"], 300),
         column_config={
             "Gate": badges("Gate", VERDICTS, 84),
-            "Check": column_config.TextColumn("Check", width=230 if against else 400),
-            "Champion": column_config.TextColumn("Champion", width=84, alignment="right"),
-            "Challenger": column_config.TextColumn("Challenger", width=84, alignment="right"),
-            "Change": column_config.TextColumn("Change", width=70, alignment="right"),
-            "95 % interval": column_config.TextColumn("95 % interval", width=124, alignment="right"),
-            "Allowed": column_config.TextColumn("Allowed", width=170),
+            "Check": column_config.TextColumn("Check", width=210 if against else 400),
+            "Champion": column_config.TextColumn("Champion", width=78, alignment="right"),
+            "Challenger": column_config.TextColumn("Challenger", width=82, alignment="right"),
+            "Change": column_config.TextColumn("Change", width=64, alignment="right"),
+            "95 % interval": column_config.TextColumn("95 % interval", width=118, alignment="right"),
+            "Allowed": column_config.TextColumn("Allowed", width=190),
         },
     )
 
 
 def cells(row: GateRow, *, against: bool) -> dict[str, object]:
     """Return a line of the gate as cells; ``against`` keeps the columns that need a champion."""
-    share = row["unit"] == "share"
+    unit = text.clean(row["unit"], 12) if row["unit"] else ""
 
-    def said(value: float | None, unit: str = "", *, signed: bool = False) -> str:
+    def said(value: float | None, *, signed: bool = False) -> str:
         if value is None:
             return text.MISSING
-        return f"{text.number(value * 100, signed=signed)} %" if share else text.number(value, unit, signed=signed)
+        if unit == "bytes":
+            return f"{'−' if value < 0 else '+' if signed else ''}{text.short(abs(value))}B"
+        if unit == "share":
+            return f"{text.number(value * 100, signed=signed)} %"
+        return text.number(value, "" if signed else unit, signed=signed)
 
-    unit = text.clean(row["unit"], 12) if row["unit"] else ""
     interval = text.MISSING
     if row["lower"] is not None and row["upper"] is not None:
         interval = f"{said(row['lower'], signed=True)} to {said(row['upper'], signed=True)}"
     shown: dict[str, object] = {
         "Gate": [health.words(VERDICTS, row["verdict"])],
         "Check": text.clean(row["name"], 120),
-        "Champion": said(row["champion"], unit),
-        "Challenger": said(row["challenger"], unit),
+        "Champion": said(row["champion"]),
+        "Challenger": said(row["challenger"]),
         "Change": said(row["change"], signed=True),
         "95 % interval": interval,
         "Allowed": text.clean(row["allowed"], 120),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from dashboard import state, text
@@ -23,9 +21,8 @@ JOB_STATES: dict[str, tuple[str, Colour]] = {
 LOG_LETTERS = 20_000
 
 
-def draw(jobs: Sequence[JobView]) -> None:
-    """Draw the job under way, else the latest; while one runs, it is drawn anew every second."""
-    job = rollout_words.active(jobs) or rollout_words.latest(jobs)
+def draw(job: JobView | None) -> None:
+    """Draw a job; while it runs, it is drawn anew every second."""
     with st.container(border=True, key="job"):
         if job is None:
             st.markdown("#### Job", anchors=False)

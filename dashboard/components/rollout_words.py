@@ -74,11 +74,15 @@ def active(jobs: Sequence[JobView]) -> JobView | None:
     return next((job for job in jobs if job["state"] in ACTIVE), None)
 
 
+def shown(jobs: Sequence[JobView], version: VersionView | None) -> JobView | None:
+    """Return the job to show: the one under way, else the one that made the version looked at, else the latest."""
+    made = next((job for job in jobs if version is not None and job["id"] == version["job_id"]), None)
+    return active(jobs) or made or latest(jobs)
+
+
 def latest(jobs: Sequence[JobView]) -> JobView | None:
-    """Return the job that began last."""
-    return max(
-        enumerate(jobs), key=lambda item: (datetime.fromisoformat(item[1]["created_at"]), item[0]), default=(0, None)
-    )[1]
+    """Return the job that was asked for last; of several at one moment, the first listed, as a workspace lists them so."""
+    return max(jobs, key=lambda job: datetime.fromisoformat(job["created_at"]), default=None)
 
 
 def by_age(versions: Sequence[VersionView]) -> list[VersionView]:

@@ -49,7 +49,7 @@ def render() -> None:
     with left:
         _gate(model, version)
     with right:
-        job_panel.draw(jobs)
+        job_panel.draw(rollout_words.shown(jobs, version))
         _versions(model, versions)
     _both(ws, model, versions, version)
 
@@ -230,7 +230,6 @@ def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
                 "Trained on": rollout_words.trained_on(version, model["timezone"]),
                 "Rows": text.count(version["rows"]),
                 "Measured": rollout_words.headline_value(version),
-                "Trainer": text.clean(version["trainer"]),
             }
             for version in versions
         ]

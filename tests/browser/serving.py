@@ -18,6 +18,8 @@ from urllib.request import urlopen
 from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[2]
+PYTHON = sys.executable
+DRIFTDECK = str(Path(sys.executable).parent / "driftdeck")
 PATIENCE = 30_000  # milliseconds that a loaded machine may take to draw a page
 #: Streamlit asks for these beneath a page's own address first, is told 404, and finds them at the root
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
@@ -39,9 +41,9 @@ def get(url: str) -> Any:
 def process(
     arguments: Sequence[str], url: str, log: Path, *, patience: float = 120
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``python -m …`` until the block is left; the block begins when ``url`` answers."""
+    """Run a command until the block is left; the block begins when ``url`` answers."""
     with log.open("wb") as output:
-        running = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stdout=output, stderr=output)
+        running = subprocess.Popen(list(arguments), cwd=ROOT, stdout=output, stderr=output)
         try:
             wait_for(url, running, log, patience)
             yield running

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from dashboard import registry
 from tests.browser.serve_hostile import COLUMN, NAMES
-from tests.browser.serving import PATIENCE, Visitor, free_port, process
+from tests.browser.serving import PATIENCE, PYTHON, Visitor, free_port, process
 
 PAGES = registry.discover()
 FRONT = "overview"  # answers at the root, not under its name
@@ -27,7 +27,9 @@ def address_of(found: registry.Page, **about: str) -> str:
 def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     base, log = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("fake") / "log"
-    with process(["tests.support.serve_fake", "--port", str(port), "--demo"], f"{base}/_stcore/health", log):
+    with process(
+        [PYTHON, "-m", "tests.support.serve_fake", "--port", str(port), "--demo"], f"{base}/_stcore/health", log
+    ):
         yield base
 
 
@@ -35,7 +37,7 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     base, log = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("hostile") / "log"
-    with process(["tests.browser.serve_hostile", "--port", str(port)], f"{base}/_stcore/health", log):
+    with process([PYTHON, "-m", "tests.browser.serve_hostile", "--port", str(port)], f"{base}/_stcore/health", log):
         yield base
 
 

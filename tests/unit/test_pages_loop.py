@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import theme
 from dashboard.charts import dumbbell, versions
-from dashboard.components import alert_tiles, alert_words, rollout_words
+from dashboard.components import alert_tiles, alert_words, gate_table, rollout_words
 from service import views
 from tests.support import fake_story as story
 from tests.support.fake_workspace import MODEL, FakeWorkspace
@@ -182,6 +182,26 @@ def test_gate_rows_are_counted_without_those_for_information() -> None:
     rows = [{"verdict": verdict} for verdict in ("pass", "pass", "warn", "fail", "info")]
     assert rollout_words.gate_counts(version("v2", gate=rows)) == "2 of 4 passed, 1 warning, 1 failed"
     assert rollout_words.gate_counts(version("v1", gate=[])) == "no gate"
+
+
+def test_the_job_shown_is_the_one_under_way_else_the_one_that_made_the_version() -> None:
+    listed = [job("succeeded", id="j3"), job("succeeded", id="j2"), job("failed", id="j1", created_at=week(9))]
+    assert rollout_words.latest(listed) is listed[0]
+    assert rollout_words.shown(listed, version("v2", job_id="j2")) is listed[1]
+    assert rollout_words.shown([*listed, job("running", id="j4")], version("v2", job_id="j2"))["id"] == "j4"  # type: ignore[index]
+    assert rollout_words.shown([], None) is None
+
+
+def test_cells_of_the_gate_carry_units_and_leave_out_what_needs_a_champion() -> None:
+    row = version("v2")["gate"][0]
+    cells = gate_table.cells(row, against=True)
+    assert (cells["Champion"], cells["Challenger"], cells["Change"]) == ("11.3 min", "7.29 min", "−4.04")
+    assert cells["95 % interval"] == "−4.30 to −3.80"
+    alone = gate_table.cells(cast("views.GateRow", dict(row) | {"champion": None}), against=False)
+    assert list(alone) == ["Gate", "Check", "Challenger", "Allowed"]
+    size = cast("views.GateRow", dict(row) | {"unit": "bytes", "champion": 1_202_138.0, "change": -310_351.0})
+    assert gate_table.cells(size, against=True)["Champion"] == "1.2MB"
+    assert gate_table.cells(size, against=True)["Change"] == "−310KB"
 
 
 # -- figures -------------------------------------------------------------------------------------------------------
