@@ -17,7 +17,7 @@ REFRESH = 30.0
 MOST_WINDOWS = 180  # what a chart can show and a page may weigh
 _CELLS = (
     ":gray-badge[□ within natural variation] :gray-badge[▤ significant] :blue-badge[■ + material, harmless] "
-    ":red-badge[▲ + harmful] :gray-badge[◔ insufficient] blank = no data"
+    ":red-badge[▲ + harmful] :gray-badge[◔ insufficient] :small[:gray[blank = no data]]"
 )
 
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 FLAGS = [
     "--headless",
@@ -62,10 +62,9 @@ def settle(page: Page) -> None:
         before = height
 
 
-def launch(executable: str | None) -> Browser:
-    """Start Chromium: the one given, the system's, or Playwright's own."""
-    found = executable or os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    return sync_playwright().start().chromium.launch(executable_path=found, args=FLAGS)
+def chromium(given: str | None) -> str | None:
+    """Return the browser to use: the one given, the system's, or (None) Playwright's own."""
+    return given or os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def main() -> None:
@@ -80,16 +79,17 @@ def main() -> None:
     parser.add_argument("--chromium")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    browser = launch(arguments.chromium)
-    for theme in ("light", "dark"):
-        for width in arguments.width or (1440, 900):
-            page = browser.new_context(color_scheme=theme).new_page()
-            for name, path in addresses(arguments.model, arguments.column, arguments.alert).items():
-                target = arguments.folder / f"{name}_{theme}_{width}.png"
-                shoot(page, arguments.url.rstrip("/") + path, target, width)
-                print(target)
-            page.context.close()
-    browser.close()
+    pages = addresses(arguments.model, arguments.column, arguments.alert)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(arguments.chromium), args=FLAGS)
+        for theme in ("light", "dark"):
+            for width in arguments.width or (1440, 900):
+                page = browser.new_context(color_scheme=theme).new_page()
+                for name, path in pages.items():
+                    target = arguments.folder / f"{name}_{theme}_{width}.png"
+                    shoot(page, arguments.url.rstrip("/") + path, target, width)
+                    print(target)
+                page.context.close()
 
 
 if __name__ == "__main__":
