@@ -67,7 +67,7 @@ def test_the_story_from_alert_to_rollback(browser: Browser, demo: str) -> None:
 
 def _overview_names_the_trouble(page: Page) -> None:
     expect(page.get_by_text(f"The clock stands at {STORY}")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_role("heading", level=1)).to_have_text("1 of 1 model needs you", timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("needs you", timeout=PATIENCE)
     expect(page.get_by_text("Since 30 Apr 2013")).to_be_visible(timeout=PATIENCE)
 
 
@@ -113,7 +113,7 @@ def _retraining_is_confirmed_and_won(visitor: Visitor) -> None:
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("v2 is trained and waits for you", timeout=JOB)
     visitor.settled()
-    expect(page.get_by_text("v2 beats v1 on the same")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("v2 beats v1 on the same").first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("exit code 0")).to_be_visible()
     assert len(get(f"{visitor.base}/api/v1/models/air_time/versions")) == 2  # two clicks made one job
 
