@@ -103,12 +103,12 @@ def _table(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None
         column_config={
             "Severity": health.column("Severity", health.HEALTH, pinned=True),
             "State": health.column("State", health.ALERT_STATE),
-            "Alert": column_config.TextColumn("Alert", width="large"),
+            "Alert": column_config.TextColumn("Alert", width=250),
             "Kind": column_config.TextColumn("Kind", width=130),
-            "Since": column_config.TextColumn("Since", width=100),
-            "For": column_config.TextColumn("For", width=80),
+            "Since": column_config.TextColumn("Since", width=92),
+            "For": column_config.TextColumn("For", width=66),
             "Gates": column_config.MultiselectColumn(
-                "Gates open", options=list(alert_words.GATES), color=["gray", "blue", "red"], width=240
+                "Gates open", options=list(alert_words.GATES), color=["gray", "blue", "red"], width=210
             ),
         },
     )
@@ -123,13 +123,13 @@ def _row(alert: AlertView, model: ModelView) -> dict[str, Any]:
     return {
         "Severity": [health.words(health.HEALTH, alert["severity"])],
         "State": [health.words(health.ALERT_STATE, alert["state"])],
-        "Model": text.clean(alert["model"]),
         "Alert": text.clean(alert["headline"], 200),
-        "Kind": alert_words.kinds(alert, health.KIND),
         "Since": text.day(alert["window_start"], model["timezone"], year=True),
         "For": alert_words.duration(alert, model),
-        "Owner": text.clean(alert["owner"] or model["owner"]) if alert["owner"] or model["owner"] else None,
         "Gates": [name for name, open_ in alert_words.passed(alert).items() if open_],
+        "Model": text.clean(alert["model"]),
+        "Kind": alert_words.kinds(alert, health.KIND),
+        "Owner": text.clean(alert["owner"] or model["owner"]) if alert["owner"] or model["owner"] else None,
     }
 
 
