@@ -18,12 +18,12 @@ _BARS = 24
 _NICE_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
-def nice_edges(low: float, high: float) -> list[float]:
-    """Return about 24 evenly spaced round numbers that cover ``low`` to ``high``; none if that is no span."""
+def nice_edges(low: float, high: float, bars: int = _BARS) -> list[float]:
+    """Return about ``bars`` evenly spaced round numbers that cover ``low`` to ``high``; none if that is no span."""
     span = high - low
     if not math.isfinite(span) or span <= 0:
         return []
-    raw = span / _BARS
+    raw = span / bars
     if raw < 1e-300:  # so few digits are left that no round numbers lie between
         return []
     exponent = math.floor(math.log10(raw))
@@ -50,8 +50,9 @@ def ordered_bins(
         values: All distinct finite values, ascending, if there are at most :data:`MAX_DISTINCT`: each gets its cell, and
             ``display`` equals ``edges``.
 
-    Else the edges are the union of equal-frequency edges (powerful tests) and round, evenly spaced ones (readable
-    histograms), between one just below the minimum and one at the maximum.
+    Else the edges are the union of equal-frequency edges (powerful tests), one just below the minimum and one at the maximum
+    (values out of range), and round, evenly spaced ones (readable histograms) that go on for one span of the bulk on either
+    side, so that what leaves the reference's range can still be seen where it went.
     """
     if minimum is None or maximum is None:
         return Bins("ordered")
@@ -59,7 +60,9 @@ def ordered_bins(
     if values is not None:
         edges = (*below, *values)
         return Bins("ordered", edges=edges, display=edges)
-    display = [edge for edge in nice_edges(quantiles[0], quantiles[-1]) if minimum <= edge < maximum]
+    low, high = quantiles[0], quantiles[-1]
+    around = nice_edges(low - (high - low), high + (high - low), 3 * _BARS)
+    display = [edge for edge in around if edge >= 0 or minimum < 0]
     edges = tuple(sorted({*below, *quantiles, *display, maximum}))
     if len(display) < 2:
         display = [edge for edge in edges if edge >= minimum]

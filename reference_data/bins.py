@@ -13,8 +13,8 @@ UNSEEN = "unseen"  # new: the reference never held it
 class Bins:
     """The cells a column's values are counted in.
 
-    ``ordered``: ``edges`` are ascending and upper-inclusive, so there are ``len(edges) + 1`` cells: cell 0 holds what
-    lies below the reference's minimum, the last cell what lies above its maximum (both empty in the reference itself).
+    ``ordered``: ``edges`` are ascending and upper-inclusive, so there are ``len(edges) + 1`` cells. One edge lies
+    just below the reference's minimum and one at its maximum: the cells outside of these are empty in the reference itself.
     ``display`` is the subset of ``edges`` that bounds the evenly spaced bars of a histogram; it is the same as ``edges`` if
     the reference held so few distinct values that each has its own cell, whose upper edge is the value.
 

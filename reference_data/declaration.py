@@ -46,8 +46,12 @@ class Monitor(_Section):
     min_rows: int = Field(default=30, ge=1)
     alert_budget: Budget = Budget()
     resolve_after: int = Field(default=2, ge=1, description="quiet windows before an alert is resolved")
-    tolerance: float = Field(default=0.1, ge=0, lt=1, description="Jensen-Shannon distance below which drift is immaterial")
-    performance_tolerance: float = Field(default=0.1, ge=0, description="relative loss of performance that is immaterial")
+    tolerance: float = Field(
+        default=0.1, ge=0, lt=1, description="Jensen-Shannon distance below which drift is immaterial"
+    )
+    performance_tolerance: float = Field(
+        default=0.1, ge=0, description="relative loss of performance that is immaterial"
+    )
 
     @field_validator("window")
     @classmethod

@@ -27,6 +27,8 @@ def discover(package: str, attribute: str) -> dict[str, Any]:
             raise TypeError(f"{module.__name__} defines no {attribute}; every file in {package} must define one")
         thing = getattr(module, attribute)
         if thing.name in found:
-            raise ValueError(f"{module.__name__} and {owners[thing.name]} both define the name {thing.name!r}; rename one")
+            raise ValueError(
+                f"{module.__name__} and {owners[thing.name]} both define the name {thing.name!r}; rename one"
+            )
         found[thing.name], owners[thing.name] = thing, module.__name__
     return dict(sorted(found.items()))

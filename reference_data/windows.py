@@ -37,7 +37,9 @@ class WindowSpec:
         """Read ``"1h"``, ``"1d"``, ``"1w"`` …; raises :class:`ValueError` naming what is allowed."""
         match = _SPEC.fullmatch(text.strip())
         if match is None or int(match[1]) < 1:
-            raise ValueError(f"window {text!r} is not understood; write a number and h, d or w, such as '1h', '1d' or '1w'")
+            raise ValueError(
+                f"window {text!r} is not understood; write a number and h, d or w, such as '1h', '1d' or '1w'"
+            )
         return cls(int(match[1]), match[2], timezone, anchor or date(1970, 1, 5))
 
     def __str__(self) -> str:

@@ -35,7 +35,7 @@ _EXPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class RowCount:
-    """Rows of a model, labels of different predictions, and rows refused."""
+    """Rows that a model served (shadows answer the same ones again), labels of different predictions, and rows refused."""
 
     logs: int
     labels: int
@@ -59,7 +59,7 @@ def count_rows(con: DuckDBPyConnection, spec: ModelSpec) -> RowCount:
     refused = single(con, "SELECT count(*) FROM quarantine WHERE model = ?", [spec.name])
     if not tables_exist(con, spec.name):
         return RowCount(0, 0, refused)
-    logs = single(con, f"SELECT count(*) FROM {log_table(spec.name)}")
+    logs = single(con, f"SELECT count(*) FROM {log_table(spec.name)} WHERE _role = 'serving'")
     labels = single(con, f"SELECT count(DISTINCT _id) FROM {label_table(spec.name)}")
     return RowCount(logs, labels, refused)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service import views
 from service.api.bodies import read_text
-from service.api.common import Actor, InWorkspace
+from service.api.common import Actor, InWorkspace, Moment
 
 router = APIRouter(tags=["what can be done"])
 
@@ -24,8 +23,8 @@ class _Body(BaseModel):
 class Period(_Body):
     """A stretch of event time; either end may be left open."""
 
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class RetrainBody(Period):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.api.bodies import ARROW, JSON, LINES, PARQUET, Body, parse_json, parse_rows, read_body
 from service.api.common import Actor, InWorkspace
 from service.api.errors import ApiError
-from service.api.rows import LabelRow, LogRow, check_rows
+from service.api.rows import LabelRow, LogRow, as_table, check_rows
 from service.views import AppendView
 from service.workspace import Workspace
 
@@ -95,11 +95,8 @@ def make_reference(
                 raise ApiError(422, "window must be two times, the first included, the second not")
             return workspace.reference(model, (window[0], window[1]), version=version, actor=actor)
     rows = parse_rows(body)
-    if isinstance(rows, list):
-        for index, row in enumerate(rows):
-            if not isinstance(row, dict):
-                raise ApiError(422, f"row {index} is not an object of columns")
-    return workspace.reference(model, rows, version=version, actor=actor)
+    table = rows if isinstance(rows, pa.Table) else as_table(rows)
+    return workspace.reference(model, table, version=version, actor=actor)
 
 
 class PredictBody(BaseModel):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request, Response
+from pydantic import AfterValidator
 
 from service.workspace import Workspace
 
@@ -29,7 +30,7 @@ class Page:
         self,
         response: Response,
         limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, le=2**40)] = 0,
     ) -> None:
         self.limit, self.offset, self._response = limit, offset, response
 
@@ -39,8 +40,16 @@ class Page:
         return items[self.offset : self.offset + self.limit]
 
 
+def _within_reason(moment: datetime) -> datetime:
+    """Refuse times whose time zone cannot be changed without leaving the calendar; no model is that old."""
+    if not 1900 <= moment.year <= 2200:
+        raise ValueError("a time must lie between the years 1900 and 2200")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_within_reason)]
 InWorkspace = Annotated[Workspace, Depends(_workspace)]
 Actor = Annotated[str, Depends(_actor)]
 Paged = Annotated[Page, Depends()]
-Since = Annotated[datetime | None, Query(description="event time from which, included")]
-Until = Annotated[datetime | None, Query(description="event time until which, excluded")]
+Since = Annotated[Moment | None, Query(description="event time from which, included")]
+Until = Annotated[Moment | None, Query(description="event time until which, excluded")]

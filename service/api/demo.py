@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from service import context
+from service.api.common import Moment
 from service.views import DemoView
 from service.workspace import NotFoundError
 
@@ -19,7 +18,7 @@ class PlayBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    until: datetime
+    until: Moment
 
 
 def _player() -> context.DemoPlayer:

@@ -67,7 +67,7 @@ def _report(workspace: Workspace, request: Request) -> Response:
     model, start = request.path_params["model"], request.path_params["window_start"]
     try:
         path = workspace.evidently_report(model, datetime.fromisoformat(start))
-    except ValueError:
+    except (ValueError, OverflowError):
         return JSONResponse({"error": f"window start {start!r} is not an ISO 8601 time"}, 400)
     except WorkspaceError as error:
         return JSONResponse({"error": str(error)}, status_of(error))

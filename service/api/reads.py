@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from service import views
-from service.api.common import InWorkspace, Paged, Since, Until
+from service.api.common import InWorkspace, Moment, Paged, Since, Until
 from service.workspace import Workspace
 
 router = APIRouter(tags=["what is there"])
 
 Model = Annotated[str | None, Query(description="of this model only")]
+Grain = Annotated[str | None, Query(pattern=r"^[1-9][0-9]{0,3}[hdw]$", description="such as 1d; default: the window")]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
@@ -83,7 +83,7 @@ def readings(
 
 @router.get("/models/{model}/performance")
 def performance(
-    model: str, workspace: InWorkspace, page: Paged, metric: str | None = None, grain: str | None = None
+    model: str, workspace: InWorkspace, page: Paged, metric: str | None = None, grain: Grain = None
 ) -> Sequence[views.PerformancePoint]:
     """List a performance metric by window (or by `grain=1d`) and version; default: the headline metric."""
     return page.of(workspace.performance(model, metric=metric, grain=grain))
@@ -108,29 +108,27 @@ def metrics(model: str, workspace: InWorkspace) -> list[str]:
 
 
 @router.get("/models/{model}/drift")
-def drift(model: str, workspace: InWorkspace, window: datetime | None = None) -> list[views.DriftRow]:
+def drift(model: str, workspace: InWorkspace, window: Moment | None = None) -> list[views.DriftRow]:
     """List every column of a window against the reference; default: the latest judged window."""
     return workspace.drift_table(model, window)
 
 
 @router.get("/models/{model}/columns/{column:path}")
-def column_by_name(
-    model: str, column: str, workspace: InWorkspace, window: datetime | None = None
-) -> views.FeatureView:
+def column_by_name(model: str, column: str, workspace: InWorkspace, window: Moment | None = None) -> views.FeatureView:
     """Return one column in one window: values against the reference, history, error by value."""
     return workspace.feature(model, column, window)
 
 
 @router.get("/models/{model}/segments")
 def segments(
-    model: str, workspace: InWorkspace, since: datetime, until: datetime, limit: Limit = 12
+    model: str, workspace: InWorkspace, since: Moment, until: Moment, limit: Limit = 12
 ) -> list[views.SegmentError]:
     """List the performance inside each value of the declared segments, worst first."""
     return workspace.segment_errors(model, since, until, limit=limit)
 
 
 @router.get("/models/{model}/rows")
-def rows(model: str, workspace: InWorkspace, page: Paged, since: datetime, until: datetime) -> views.RowPage:
+def rows(model: str, workspace: InWorkspace, page: Paged, since: Moment, until: Moment) -> views.RowPage:
     """Return logged rows of a stretch of event time."""
     return workspace.rows(model, since, until, limit=page.limit, offset=page.offset)
 
@@ -185,10 +183,14 @@ def versions(model: str, workspace: InWorkspace, page: Paged) -> Sequence[views.
     return page.of(workspace.versions(model))
 
 
-@router.get("/declaration", response_class=PlainTextResponse)
-def declaration(workspace: InWorkspace) -> PlainTextResponse:
+class _Toml(PlainTextResponse):
+    media_type = "application/toml"
+
+
+@router.get("/declaration", response_class=_Toml)
+def declaration(workspace: InWorkspace) -> _Toml:
     """Return all declarations as TOML."""
-    return PlainTextResponse(workspace.export(), media_type="application/toml")
+    return _Toml(workspace.export())
 
 
 @router.get("/audit")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+import pyarrow as pa
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -18,9 +19,12 @@ from pydantic import (
     ValidationError,
 )
 
+from service.api.errors import ApiError
+
 Scalar = StrictBool | StrictInt | StrictFloat | Annotated[str, Field(max_length=100_000)] | None
 Identifier = Annotated[str, Field(min_length=1, max_length=512)]
 Name = Annotated[str, Field(min_length=1, max_length=512)]
+Scores = Annotated[dict[str, float], Field(min_length=1)]
 
 
 class _Row(BaseModel):
@@ -37,7 +41,7 @@ class LogRow(_Row):
     features: dict[str, Scalar]
     context: dict[str, Scalar] | None = Field(None, description="logged and monitored, no part of the model")
     prediction: StrictFloat | StrictInt | StrictBool | str | None = None
-    score: float | dict[str, float] | None = None
+    score: float | Scores | None = None
 
 
 class LabelRow(_Row):
@@ -49,7 +53,7 @@ class LabelRow(_Row):
     event_time: AwareDatetime | datetime | None = Field(None, description="the prediction's, to find it faster")
 
 
-_FLAT = TypeAdapter(dict[Name, Scalar | dict[str, float]])
+_FLAT = TypeAdapter(dict[Name, Scalar | Scores])
 
 
 def _read(row: Any, shape: type[_Row]) -> dict[str, Any]:
@@ -76,6 +80,24 @@ def check_rows(
             good.append(valid)
             places.append(index)
     return good, places, rejected
+
+
+def as_table(rows: Sequence[Any]) -> pa.Table:
+    """Return flat rows as a table; raises :class:`ApiError` (422) naming the row or the column that does not fit."""
+    flat: list[dict[str, Any]] = []
+    for index, row in enumerate(rows):
+        try:
+            flat.append(_FLAT.validate_python(row))
+        except ValidationError as error:
+            bad = _rejection(index, error)
+            raise ApiError(422, f"row {index}, {bad['field']}: {bad['error']}", rejected=[bad]) from None
+    columns: dict[str, pa.Array] = {}
+    for name in dict.fromkeys(name for row in flat for name in row):
+        try:
+            columns[name] = pa.array([row.get(name) for row in flat])
+        except (pa.ArrowException, OverflowError) as error:
+            raise ApiError(422, f"column {name!r} holds values of several types or sizes: {error}") from None
+    return pa.table(columns)
 
 
 def _rejection(index: int, error: ValidationError) -> dict[str, Any]:

@@ -141,10 +141,12 @@ def _harm(core: Core, reading: Reading) -> tuple[bool, str]:
     if not rows or rows[0]["verdict"] in ("insufficient", "no_data"):
         return False, "labels have not arrived yet"
     row = rows[0]
-    return (
-        bool(row["harmful"]) and (reading.harmful or reading.column in SHOWN_OUTCOMES),
-        f"{check.label} {row['value']:.3g} {check.unit} of {row['threshold']:.3g} allowed".replace("  ", " "),
-    )
+    words = f"{check.label} {row['value']:.3g} {check.unit} of {row['threshold']:.3g} allowed".replace("  ", " ")
+    if not row["harmful"] or reading.harmful or reading.column in SHOWN_OUTCOMES:
+        return bool(row["harmful"]), words
+    if reading.column in core.spec(reading.model).context:
+        return False, f"not a model input; {words} has another cause"
+    return False, f"not shown to be the cause; {words}"
 
 
 def _quantiles(steps: ColumnProfile, windows: Sequence[Window], zone: ZoneInfo) -> list[views.QuantileStep]:

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -90,20 +90,18 @@ def choose_period(core: Core, spec: ModelSpec, since: datetime | None, until: da
     if span is None:
         raise WorkspaceError(f"no logged row of {spec.name!r} has a label yet, so there is nothing to train on")
     last = min(span[1], aware(until, spec.zone)) if until else span[1]
-    if since is not None:
-        start = aware(since, spec.zone)
-        end = aware(until, spec.zone) if until else span[1] + timedelta(microseconds=1)
-        if start >= end or start > span[1] or end <= span[0]:
-            raise WorkspaceError(
-                f"no labelled row lies between {iso(start, spec.zone)} and {iso(end, spec.zone)}; "
-                f"they run from {iso(span[0], spec.zone)} to {iso(span[1], spec.zone)}"
-            )
-        return Window(start, end), "the period that was asked for"
-    found = default_period(
-        _trouble_since(core, spec.name), span[0], last, parse_duration(spec.retrain.holdout), spec.timezone
-    )
+    holdout = parse_duration(spec.retrain.holdout)
+    found = default_period(_trouble_since(core, spec.name), span[0], last, holdout, spec.timezone)
     end = min(found.window.end, aware(until, spec.zone)) if until else found.window.end
-    return Window(found.window.start, end), found.reason
+    if since is None:
+        return Window(found.window.start, end), found.reason
+    start = aware(since, spec.zone)
+    if start >= end or start > span[1] or end <= span[0]:
+        raise WorkspaceError(
+            f"no labelled row lies between {iso(start, spec.zone)} and {iso(end, spec.zone)}; "
+            f"they run from {iso(span[0], spec.zone)} to {iso(span[1], spec.zone)}"
+        )
+    return Window(start, end), "the period that was asked for"
 
 
 def _trouble_since(core: Core, model: str) -> datetime | None:

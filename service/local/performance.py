@@ -77,7 +77,7 @@ def performance(
         values = metric_values(spec, check, series.profile)
         rows = series.profile.rows
         for place, window in enumerate(windows):
-            if rows[place] == 0:
+            if rows[place] == 0 or math.isnan(values[place]):  # labelled rows that nothing was predicted for
                 continue
             reading = judged.get((version, window.start)) if role == "serving" else None
             points.append(_point(core, model, window, version, role, values[place], int(rows[place]), reading))

@@ -117,13 +117,26 @@ def test_a_continuous_column_gets_both_kinds_of_edges(con):
     x = np.random.default_rng(2).normal(50, 10, 20_000)
     column = profiled(con, [Column("x", "numeric")], {"x": x}).column("x")
     bins = column.entry.bins
-    assert bins.edges[0] == np.nextafter(x.min(), -np.inf)
-    assert bins.edges[-1] == x.max()
+    below, above = bins.edges.index(np.nextafter(x.min(), -np.inf)), bins.edges.index(x.max())
+    assert column.cells[: below + 1].sum() == column.cells[above + 1 :].sum() == 0
+    assert bins.edges[0] < x.min() < x.max() < bins.edges[-1]
     assert set(np.quantile(x, np.arange(1, 20) / 20, method="inverted_cdf")) <= set(bins.edges)
     assert len(set(np.diff(bins.display))) == 1
-    assert 18 <= len(bins.display) <= 40
+    assert 54 <= len(bins.display) <= 120
     assert not bins.discrete
-    assert (column.cells[0], column.cells[-1]) == (0, 0)
+
+
+def test_what_leaves_the_range_is_seen_where_it_went(con):
+    reference = {"x": np.linspace(10, 20, 1000)}
+    column = profiled(con, [Column("x", "numeric")], {"x": [12.0, 21.5, 28.0, 500.0]}, reference=reference).column("x")
+    edges = np.array([-np.inf, *column.entry.bins.edges, np.inf])
+    held = [(low, high) for low, high, n in zip(edges, edges[1:], column.cells, strict=False) if n]
+    assert [low < x <= high for (low, high), x in zip(held, (12.0, 21.5, 28.0, 500.0), strict=True)] == [True] * 4
+
+
+def test_a_column_that_is_never_negative_has_no_negative_edges_but_one(con):
+    bins = profiled(con, [Column("x", "numeric")], {"x": np.linspace(0, 1, 1000)}).column("x").entry.bins
+    assert [edge for edge in bins.edges if edge < 0] == [np.nextafter(0.0, -1.0)]
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 32])
@@ -158,7 +171,7 @@ def test_values_outside_the_reference_fall_into_the_outer_cells(con):
         .column("x")
         .cells
     )
-    assert (cells[0], cells[1], cells[-2], cells[-1]) == (1, 1, 1, 2)
+    assert (cells[0], cells[1], cells[-1]) == (1, 1, 1)  # -5; 0, the minimum; 9, beyond the last edge
     assert cells.sum() == 5
 
 
