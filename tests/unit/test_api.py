@@ -188,9 +188,13 @@ def test_references_come_from_rows_or_from_a_past_window(client: TestClient, wor
     assert client.post(path, json={"window": ["2013-01-01", "2013-03-05"]}).json()["version"] == 1
     assert client.post(f"{path}?version=4", json=[{"distance": 1}]).json()["version"] == 4
     assert client.post(path, content=parquet(pa.table({"distance": [1]})), headers=PARQUET).status_code == 200
-    assert [called["data"] for _, called in workspace.recorded[:2]] == [("2013-01-01", "2013-03-05"), [{"distance": 1}]]
+    window, rows, table = [called["data"] for _, called in workspace.recorded]
+    assert window == ("2013-01-01", "2013-03-05")
+    assert rows.equals(table)
     assert client.post(path, json={"window": ["2013-01-01"]}).status_code == 422
     assert client.post(path, json=[1]).status_code == 422
+    mixed = client.post(path, json=[{"distance": 1}, {"distance": "far"}])
+    assert (mixed.status_code, "column 'distance'" in mixed.json()["error"]) == (422, True)
 
 
 def test_predictions_answer_one_datapoint_or_many(client: TestClient, workspace: RecordingWorkspace) -> None:
