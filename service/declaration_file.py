@@ -106,6 +106,17 @@ def _without_empty(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: None if value == "" and key in _NULLABLE else value for key, value in entry.items()}
 
 
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """Return a stored text with its ``${VAR}`` filled in; raises :class:`DeclarationError` naming a variable that is not set."""
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in environ:
+            raise DeclarationError([f"environment variable {match[1]} is not set; set it where Driftdeck runs"])
+        return environ[match[1]]
+
+    return _VARIABLE.sub(replace, text)
+
+
 def _expand(value: Any, environ: Mapping[str, str], path: Path, lines: dict[Path, int], problems: list[str]) -> Any:
     if isinstance(value, dict):
         return {key: _expand(inner, environ, (*path, key), lines, problems) for key, inner in value.items()}

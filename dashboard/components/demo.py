@@ -18,10 +18,10 @@ def player() -> None:
     """Draw the player when this process serves the demo; nothing otherwise."""
     running = context.demo()
     if running is not None:
-        _player(running)
+        # only while it plays: a refresh that was due when the page is left can blank the browser
+        st.fragment(_player, run_every=1.0 if running.state()["playing"] else None)(running)
 
 
-@st.fragment(run_every=1.0)
 def _player(running: context.DemoPlayer) -> None:
     view: DemoView = running.state()
     was_playing = st.session_state.get("_demo_playing", False)
@@ -55,7 +55,7 @@ def _buttons(running: context.DemoPlayer, view: DemoView) -> None:
     for label, step in STEPS.items():
         if st.button(label, icon=":material/skip_next:", key=f"demo_{label}"):
             running.play(min(end, clock + step).isoformat())
-            st.rerun(scope="fragment")
+            st.rerun()
     if st.button("End of the year", icon=":material/last_page:", key="demo_end"):
         running.play(end.isoformat())
-        st.rerun(scope="fragment")
+        st.rerun()

@@ -149,6 +149,12 @@ def alert_view(row: dict[str, Any], zone: ZoneInfo) -> views.AlertView:
     for name in ("window_start", "window_end", "opened_at", "changed_at", "resolved_at"):
         shown[name] = iso(datetime.fromisoformat(row[name]), zone) if row[name] else None
     shown["history"] = [
-        {**event, "at": iso(datetime.fromisoformat(event["at"]), zone)} for event in row.get("history", [])
+        {
+            "at": iso(datetime.fromisoformat(event["at"]), zone),
+            "state": event["state"],
+            "actor": event["actor"],
+            "comment": event["comment"],
+        }
+        for event in row.get("history", [])
     ]
     return shown  # type: ignore[return-value]

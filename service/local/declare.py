@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
     """Declare what a TOML text holds; all of it, or nothing when something in it is wrong."""
-    wanted = parse(toml_text, os.environ)
+    parse(toml_text, os.environ)  # a variable that is not set is told now, not when a message is due
+    wanted = parse(toml_text, None)  # kept as written: secrets stay in the environment
     found: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": []}
     with core.mutex:
         records = core.control.model_records()

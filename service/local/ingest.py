@@ -47,7 +47,12 @@ def whole(data: object) -> pa.Table:
     if isinstance(data, pa.Table):
         return data
     if isinstance(data, list):
-        return pa.Table.from_pylist(data)
+        try:
+            return pa.Table.from_pylist(data)
+        except (pa.ArrowException, TypeError, AttributeError) as error:
+            raise WorkspaceError(
+                f"the rows do not make a table: {error}; give every column values of one type"
+            ) from None
     if hasattr(data, "__arrow_c_stream__"):
         return pa.table(data)
     raise WorkspaceError(

@@ -96,6 +96,8 @@ def choose_period(core: Core, spec: ModelSpec, since: datetime | None, until: da
     if since is None:
         return Window(found.window.start, end), found.reason
     start = aware(since, spec.zone)
+    if start == found.window.start:
+        return Window(start, end), found.reason
     if start >= end or start > span[1] or end <= span[0]:
         raise WorkspaceError(
             f"no labelled row lies between {iso(start, spec.zone)} and {iso(end, spec.zone)}; "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
+from monitors.channels import ChannelError, Message, send
 from monitors.outbox import Attempt, deliver
+from service.declaration_file import DeclarationError, expand
 from storage.control_alerts import OutboxItem
 
 if TYPE_CHECKING:
@@ -62,4 +65,12 @@ def deliver_due(core: Core) -> int:
             at=attempt.at,
         )
 
-    return len(deliver(items, core.now, record=record))
+    return len(deliver(items, core.now, send=_send, record=record))
+
+
+def _send(address: str, message: Message) -> None:
+    """Send to a declared address; its secrets are filled in only now."""
+    try:
+        send(expand(address, os.environ), message)
+    except DeclarationError as error:
+        raise ChannelError(str(error)) from None

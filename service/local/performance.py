@@ -12,7 +12,7 @@ from reference_data.windows import Window, WindowSpec
 from service.local.convert import iso, number
 from service.local.references import sample_segment_values
 from service.local.series import load_series
-from service.workspace import NotFoundError
+from service.workspace import NotFoundError, WorkspaceError
 from storage.readings import current_readings
 from storage.traffic import bucket_rows, event_span
 
@@ -62,7 +62,10 @@ def performance(
     check, active = found
     spec = core.spec(model)
     window_spec = core.window_spec(model)
-    shown = WindowSpec.parse(grain, spec.timezone, window_spec.anchor) if grain else window_spec
+    try:
+        shown = WindowSpec.parse(grain, spec.timezone, window_spec.anchor) if grain else window_spec
+    except ValueError as error:
+        raise WorkspaceError(str(error)) from None
     first = _first_reference(core, model, active)
     points = _reference_points(core, check, first, shown)
     if span is None:

@@ -6,11 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
 from monitors.evidently_report import ReportError, ReportJob, build_report
 from service.local.convert import iso
-from service.local.references import sample_path
+from service.local.references import SAMPLE_ROWS, sample_path
 from service.workspace import NotFoundError, WorkspaceError
-from storage.logs import export_parquet
+from storage.row_source import logged_window
 
 if TYPE_CHECKING:
     from service.local.core import Core
@@ -29,9 +31,13 @@ def evidently(core: Core, model: str, window_start: datetime) -> Path:
     if output.exists() and output.stat().st_mtime >= core.db.path.stat().st_mtime:
         return output
     current = output.with_suffix(".parquet")
-    if not export_parquet(core.db, spec, window.start, window.end, current, labelled_only=False):
-        raise NotFoundError(f"no row of {model!r} lies in the window from {iso(window.start, spec.zone)}")
     labelled = reference.outcomes is not None
+    names = [column.name for column in spec.columns] + (["prediction", "label"] if labelled else [])
+    with core.db.cursor() as cursor:
+        rows = logged_window(cursor, spec, window).sample(names, SAMPLE_ROWS)
+    if not rows.num_rows:
+        raise NotFoundError(f"no row of {model!r} lies in the window from {iso(window.start, spec.zone)}")
+    pq.write_table(rows, current)
     job = ReportJob(
         reference=sample_path(core, model, reference.version),
         current=current,

@@ -27,7 +27,7 @@ def alerts(core: Core, model: str | None, state: str | None) -> list[views.Alert
     rows = [row for row in core.control.alerts(model) if state in (None, row["state"])]
     rows.sort(key=lambda row: row["opened_at"], reverse=True)
     rows.sort(key=lambda row: (_RANK[row["state"]], _SEVERITY[row["severity"]]))
-    return [alert_view(row, core.spec(row["model"]).zone) for row in rows]
+    return [alert_view(core.control.alert(row["id"]), core.spec(row["model"]).zone) for row in rows]
 
 
 def alert(core: Core, alert_id: str) -> views.AlertView:
