@@ -13,7 +13,6 @@ from dashboard.theme import Palette
 from service.views import Histogram
 
 INSUFFICIENT = "insufficient"
-LEAST_OUTSIDE = 0.001  # below this the caption says it
 
 
 def legend(name: str, period: str, rows: int) -> str:
@@ -49,7 +48,6 @@ def compare(
         figure.update_layout(yaxis=base.value_axis(palette, range=[0, 1.02], tickformat=".0%"))
     else:
         _ordered(figure, bars, palette, names, unit)
-        _outside(figure, bars, _finite_edges(bars["edges"]), palette, unit)
         figure.update_layout(yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".0%"))
     figure.update_layout(
         xaxis={
@@ -99,13 +97,10 @@ def _ordered(figure: go.Figure, bars: Histogram, palette: Palette, names: tuple[
             hovertemplate="%{text} · reference %{y:.1%} · current %{customdata}<extra></extra>",
         )
     )
-    inside = list(bars["current"])
-    inside[0] = max(0.0, inside[0] - bars["below_current"])
-    inside[-1] = max(0.0, inside[-1] - bars["above_current"])
     figure.add_trace(
         go.Scatter(
             x=[edges[0], *edges, edges[-1]],
-            y=[0, *inside, inside[-1], 0],
+            y=[0, *bars["current"], bars["current"][-1], 0],
             mode="lines",
             line={"color": palette.accent, "width": 2, "shape": "hv"},
             fill="tozeroy",
@@ -114,44 +109,6 @@ def _ordered(figure: go.Figure, bars: Histogram, palette: Palette, names: tuple[
             hoverinfo="skip",
         )
     )
-
-
-def _outside(figure: go.Figure, bars: Histogram, edges: Sequence[float], palette: Palette, unit: str) -> None:
-    """Draw what lies beyond everything the reference ever saw as hatched bars apart from the others."""
-    tail = f" {text.suffix(unit)}" if unit else ""
-    width = (edges[-1] - edges[0]) / len(edges)
-    ends = (
-        (bars["below_current"], edges[0] - width, f"below {edges[0]:.4g}{tail}"),
-        (bars["above_current"], edges[-1] + width, f"above {edges[-1]:.4g}{tail}"),
-    )
-    for share, place, words in ends:
-        if share < LEAST_OUTSIDE:
-            continue
-        figure.add_trace(
-            go.Bar(
-                x=[place],
-                y=[share],
-                width=width,
-                marker={
-                    "color": palette.accent_fill,
-                    "line": {"color": palette.accent, "width": 2},
-                    "pattern": {"shape": "/", "fgcolor": palette.accent, "size": 7, "solidity": 0.2},
-                },
-                showlegend=False,
-                hovertemplate=f"{words} · reference 0 % · current {text.share(share)}<extra></extra>",
-            )
-        )
-        base.note(
-            figure,
-            words,
-            palette,
-            x=place,
-            y=share,
-            yanchor="bottom",
-            yshift=2,
-            xanchor="right" if place > edges[0] else "left",
-            xshift=20 if place > edges[0] else -20,
-        )
 
 
 def _cumulative(figure: go.Figure, bars: Histogram, palette: Palette, names: tuple[str, str], unit: str) -> None:

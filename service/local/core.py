@@ -39,7 +39,6 @@ class Core:
     runner: JobRunner = field(default_factory=JobRunner)
     mutex: RLock = field(default_factory=RLock)  # one run, deployment or declaration at a time
     replayed: datetime | None = None  # a replay's clock stands where its player put it
-    last_run: dict[str, datetime] = field(default_factory=dict)
     next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
 
     def now(self) -> datetime:
@@ -50,6 +49,11 @@ class Core:
         """Put the replay's clock forward; it is kept in the home, so a restart goes on from there."""
         self.control.put_setting(CLOCK_SETTING, moment.astimezone(UTC).isoformat())
         self.replayed = moment.astimezone(UTC)
+
+    def last_run(self, model: str) -> datetime | None:
+        """Return when a model was looked at last, by whichever process."""
+        at = self.control.get_setting(f"last_run/{model}")
+        return datetime.fromisoformat(at) if at else None
 
     def record(self, model: str) -> ModelRecord:
         """Return a model's declaration; raises :class:`NotFoundError` naming the models there are."""

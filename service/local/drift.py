@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +29,22 @@ SHOWN_OUTCOMES = ("error given inputs", "correct")  # outcome columns that stand
 
 
 def deciding(core: Core, model: str) -> list[Reading]:
-    """Return the readings that carry the verdicts of all columns and windows, in order of time."""
+    """Return the readings that carry the verdicts of all columns and windows, in order of time.
+
+    The rule from inputs to label counts as harmful wherever the model was: its errors are what harm is made of.
+    """
     with core.db.cursor() as cursor:
         rows = current_readings(cursor, model, check=DECIDING)
+        measured = current_readings(cursor, model, scope="performance", verdict="critical")
+    harm = {(row["model_version"], row["reference_version"], row["window_start"]) for row in measured}
     latest: dict[tuple[str | None, datetime], Reading] = {}
     for row in rows:
         reading = row_to_reading(row)
         if reading.column == "label":
             continue
+        if reading.column in SHOWN_OUTCOMES:
+            at = (reading.model_version, reading.reference_version, reading.window.start)
+            reading = replace(reading, harmful=at in harm)
         key = (reading.column, reading.window.start)
         if key not in latest or reading.computed_at >= latest[key].computed_at:
             latest[key] = reading

@@ -168,6 +168,8 @@ def card_of(core: Core, record: Mapping[str, Any]) -> ModelCard:
 # -- following jobs ----------------------------------------------------------------------------------------------------
 def settle(core: Core, model: str | None = None) -> None:
     """Take note of jobs that have ended: register what succeeded, record what did not."""
+    if model is not None:
+        core.record(model)
     with core.mutex:
         for job in core.control.jobs(model):
             if job["state"] not in ACTIVE:
@@ -382,6 +384,7 @@ def deploy(core: Core, model: str, version: str, *, role: str, share: float | No
 
 def rollback(core: Core, model: str, actor: str) -> views.VersionView:
     """Bring back the champion before the present one."""
+    core.record(model)
     with core.mutex:
         try:
             event = rollout.rollback(core.deployments(model), at=core.now(), actor=actor)

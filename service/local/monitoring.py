@@ -73,7 +73,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
                     resolved.append(alert.id)
             n_windows += len(stretch.windows)
             n_readings += len(readings)
-        core.last_run[model] = core.now()
+        core.control.put_setting(f"last_run/{model}", core.now().isoformat())
     return {
         "model": model,
         "windows": n_windows,

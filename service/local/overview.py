@@ -44,6 +44,7 @@ def model(core: Core, name: str) -> views.ModelView:
     states = _states(core, name)
     latest = _latest_window(core, name, span)
     rows, labelled = performance.coverage(core, reference, [latest]) if reference and latest else ([0], [0])
+    last_run = core.last_run(name)
     next_run = None if core.replayed else core.next_run(name)  # a replay's clock is not the scheduler's
     return {
         "name": name,
@@ -68,7 +69,7 @@ def model(core: Core, name: str) -> views.ModelView:
         "reference_period": [iso(reference.period.start, zone), iso(reference.period.end, zone)] if reference else None,
         "reference_rows": reference.rows if reference else None,
         "data_until": iso(span[1], zone) if span else None,
-        "last_run": iso(core.last_run[name], zone) if name in core.last_run else None,
+        "last_run": iso(last_run, zone) if last_run else None,
         "next_run": iso(next_run, zone) if next_run else None,
         "declared_in": record.declared_in,
     }

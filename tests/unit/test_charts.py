@@ -51,18 +51,14 @@ def test_reference_and_current_share_bars(year):
     assert list(current.x[1:-1]) == pytest.approx(bars["edges"])
     assert list(reference.y) == bars["reference"]
     assert list(current.y[2:-3]) == bars["current"][1:-1]
-    assert current.y[-2] == max(0.0, bars["current"][-1] - bars["above_current"])
+    assert current.y[-2] == bars["current"][-1]
 
 
-def test_what_lies_beyond_the_reference_stands_apart(year):
+def test_what_left_the_reference_is_drawn_where_it_went(year):
     bars: Any = {**year.feature(MODEL, "distance")["histogram"], "above_current": 0.8}
     bars["current"] = [0.0] * (len(bars["reference"]) - 2) + [0.2, 0.8]
     figure = distribution.compare(bars, LIGHT, reference_period="a", current_period="b", unit="mi")
-    beyond = figure.data[-1]
-    assert beyond.x[0] - beyond.width / 2 >= bars["edges"][-1]
-    assert list(beyond.y) == [0.8]
-    assert _named(figure, "current")[0].y[-2] == 0.0
-    assert f"above {bars['edges'][-1]:.4g} mi" in [note.text for note in figure.layout.annotations]
+    assert list(_named(figure, "current")[0].y[2:-1]) == [*bars["current"][1:], 0.8]
 
 
 def test_legend_names_window_and_row_count(year):
