@@ -95,11 +95,11 @@ class JobRunner:
 
     def status(self, job_dir: Path) -> JobStatus:
         """Return where a job stands, whoever started it; one that has run out of time is stopped first."""
-        code = self._exit_code(job_dir)
         process = _read(job_dir / job_files.PROCESS)
         if process is None:
             return JobStatus("queued")
         running = _alive(process)
+        code = self._exit_code(job_dir)  # asked last: a child that has just died leaves its code to its parent
         if running and self._timeout is not None and self._clock() - process["created"] > self._timeout:
             self._stop(job_dir, process, "failed", f"stopped after {self._timeout:g} s, the longest a job may take")
             return self.status(job_dir)

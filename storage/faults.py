@@ -21,10 +21,11 @@ POINTS: dict[str, str] = {
     "append.after_rows": "rows are inserted, their buckets are not yet marked dirty, nothing is committed",
     "control.before_commit": "a decision's statements ran, nothing is committed",
     "control.after_commit": "a decision is committed, the caller has not been told",
-    "job.before_start": "a job is recorded, its process is not started",
-    "job.before_result": "a job's process ended, its result is not recorded",
-    "registry.after_artefact": "an artefact is on disk, its version is not recorded",
-    "run.after_readings": "readings are appended, they are not yet judged",
+    "job.before_launch": "a job is recorded and its rows are written, its process is not started",
+    "register.after_artefact": "a finished job's artefact is kept, its reference is not frozen",
+    "register.after_reference": "a finished job's reference is frozen, its version is not registered",
+    "register.after_version": "a finished job's version is registered, the job's end is not recorded",
+    "run.after_readings": "readings are appended, alerts have not moved",
     "outbox.after_delivery": "a message was delivered, the attempt is not recorded",
 }
 

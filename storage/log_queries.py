@@ -87,18 +87,16 @@ def window_counts(con: DuckDBPyConnection, spec: ModelSpec, windows: Sequence[Wi
     """Count rows and labels of each window by model version and role, ordered by window; windows without rows are left out."""
     if not windows or not tables_exist(con, spec.name):
         return []
-    relation, _ = joined_relation(spec)
+    low, high = min(window.start for window in windows), max(window.end for window in windows)
+    relation, _ = joined_relation(spec, Window(low, high))
     rows = con.execute(
         "WITH w AS (SELECT unnest($starts::TIMESTAMP[]) AS a, unnest($ends::TIMESTAMP[]) AS b) "
         "SELECT a, b, _model_version, _role, count(*), count(_label), "
         "median(epoch(_label_time) - epoch(_event_time)) FILTER (_label IS NOT NULL) "
-        f"FROM ({relation}) AS r JOIN w ON r._event_time >= w.a AND r._event_time < w.b "
-        "WHERE r._event_time >= $low AND r._event_time < $high GROUP BY ALL ORDER BY ALL",
+        f"FROM ({relation}) AS r JOIN w ON r._event_time >= w.a AND r._event_time < w.b GROUP BY ALL ORDER BY ALL",
         {
             "starts": [naive(window.start) for window in windows],
             "ends": [naive(window.end) for window in windows],
-            "low": naive(min(window.start for window in windows)),
-            "high": naive(max(window.end for window in windows)),
         },
     ).fetchall()
     return [WindowCount(Window(aware(row[0]), aware(row[1])), *row[2:]) for row in rows]
@@ -117,7 +115,7 @@ def page_rows(
         "model_version": "_model_version",
         "role": "_role",
     }
-    relation, expressions = joined_relation(spec)
+    relation, expressions = joined_relation(spec, Window(since, until))
     fields |= {name: sql for name, sql in expressions.items() if name not in fields}
     names = [*fields, "label_time"]
     if not tables_exist(con, spec.name):
@@ -128,9 +126,8 @@ def page_rows(
     )
     columns = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate([*fields.values(), "_label_time"]))
     found = con.execute(
-        f"SELECT {columns} FROM ({relation}) AS r WHERE _event_time >= ? AND _event_time < ? "
-        "ORDER BY _event_time, _id, _model_version LIMIT ? OFFSET ?",
-        [*period, limit, offset],
+        f"SELECT {columns} FROM ({relation}) AS r ORDER BY _event_time, _id, _model_version LIMIT ? OFFSET ?",
+        [limit, offset],
     ).fetchall()
     return names, [dict(zip(names, map(_shown, row), strict=True)) for row in found], total
 
@@ -150,19 +147,16 @@ def export_parquet(
     ``_label_time`` (naive UTC), ``_model_version``, ``_role``. Rows go through in batches; the file appears whole or not at all.
     """
     prepare_model(db, spec)
-    relation, expressions = joined_relation(spec)
+    relation, expressions = joined_relation(spec, Window(since, until))
     fields = {name: sql for name, sql in expressions.items() if name not in _EXPORTED} | _EXPORTED
     columns = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate(fields.values()))
-    labelled = " AND _label IS NOT NULL" if labelled_only else ""
-    sql = (
-        f"SELECT {columns} FROM ({relation}) AS r WHERE _event_time >= $since AND _event_time < $until{labelled} "
-        "ORDER BY _event_time, _id, _model_version"
-    )
+    labelled = " WHERE _label IS NOT NULL" if labelled_only else ""
+    sql = f"SELECT {columns} FROM ({relation}) AS r{labelled} ORDER BY _event_time, _id, _model_version"
     part = path.with_name(f".{path.name}.part")
     rows = 0
     try:
         with db.cursor() as con, part.open("wb") as file:
-            reader = con.sql(sql, params={"since": naive(since), "until": naive(until)}).to_arrow_reader(_BATCH)
+            reader = con.sql(sql).to_arrow_reader(_BATCH)
             schema = pa.schema([field.with_name(name) for name, field in zip(fields, reader.schema, strict=True)])
             with pq.ParquetWriter(file, schema, compression="zstd") as writer:
                 for batch in reader:

@@ -8,6 +8,8 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from reference_data.declaration import ModelSpec
+from reference_data.windows import Window
+from storage.buckets import moment_sql
 from storage.database import Database
 from storage.errors import SchemaConflictError
 from storage.intake import prediction_type
@@ -101,16 +103,22 @@ def _refuse_taken(model: str, name: str, column: str, stored: Mapping[str, tuple
             )
 
 
-def joined_relation(spec: ModelSpec) -> tuple[str, dict[str, str]]:
+def joined_relation(spec: ModelSpec, within: Window | None = None) -> tuple[str, dict[str, str]]:
     """Return a model's log with the latest label of each prediction, as the SQL of a sub-select, and its expressions.
 
-    Beside the log's columns it has ``_label``, ``_label_time`` and ``_label_arrival_time``, NULL without a label. The expressions name the
+    Only rows of ``within`` if it is given, and then only their labels are looked at, however many there are by now. Beside the log's columns it has ``_label``, ``_label_time`` and ``_label_arrival_time``, NULL without a label. The expressions name the
     inputs as declared, ``prediction``, ``score``, for several classes ``scores``, and ``label``.
     """
+    rows, theirs = log_table(spec.name), ""
+    if within is not None:
+        bounds = f"_event_time >= {moment_sql(within.start)} AND _event_time < {moment_sql(within.end)}"
+        rows = f"(SELECT * FROM {rows} WHERE {bounds})"
+        theirs = f" WHERE _id IN (SELECT _id FROM {rows})"
     sql = (
-        f"SELECT l.*, y._label, y._label_time, y._label_arrival_time FROM {log_table(spec.name)} AS l LEFT JOIN ("
+        f"SELECT l.*, y._label, y._label_time, y._label_arrival_time FROM {rows} AS l LEFT JOIN ("
         "SELECT _id, arg_max(_label, _seq) AS _label, arg_max(_label_time, _seq) AS _label_time, "
-        f"arg_max(_arrival_time, _seq) AS _label_arrival_time FROM {label_table(spec.name)} GROUP BY _id) AS y ON l._id = y._id"
+        f"arg_max(_arrival_time, _seq) AS _label_arrival_time FROM {label_table(spec.name)}{theirs} GROUP BY _id) AS y "
+        "ON l._id = y._id"
     )
     return sql, expressions(spec) | {"label": "_label"}
 

@@ -277,7 +277,7 @@ def _outcomes(
     positive: str | None,
     segments: Sequence[tuple[str, str]],
 ) -> list[tuple[str | None, list[tuple[Any, ...]], Profile]]:
-    """Profile all rows, then by each segment column, from one reading of the join of log and labels."""
+    """Profile all rows, and by each segment column, in one statement on one reading of the join of log and labels."""
     kept = [name for name in ("prediction", "label", "score", "scores") if name in source.expressions]
     fields = [f"{sql} AS g{i}" for i, sql in enumerate(source.group)]
     fields += [f"{source.expressions[name]} AS e{i}" for i, name in enumerate(kept)]
@@ -285,14 +285,17 @@ def _outcomes(
     cursor.execute(
         f"CREATE OR REPLACE TEMP TABLE outcome_rows AS SELECT {', '.join(fields)} FROM ({source.relation}) AS r WHERE {source.where}"
     )
+    parts = ["SELECT *, -1 AS part, '' AS segment FROM outcome_rows"]
+    parts += [f"SELECT *, {i}, s{i} FROM outcome_rows WHERE s{i} IS NOT NULL" for i in range(len(segments))]
     expressions = {name: quote(f"e{i}") for i, name in enumerate(kept)}
-    group = tuple(f"g{i}" for i in range(len(source.group)))
-    whole = _Rows("SELECT * FROM outcome_rows", expressions, group, None)
-    found: list[tuple[str | None, list[tuple[Any, ...]], Profile]] = [(None, *whole.profile(cursor, layout, positive))]
-    for i, (name, _) in enumerate(segments):
-        part = _Rows(whole.relation, expressions, (*group, f"s{i}"), f"s{i} IS NOT NULL")
-        found.append((name, *part.profile(cursor, layout, positive)))
+    group = (*(f"g{i}" for i in range(len(source.group))), "part", "segment")
+    keys, profile = _Rows(" UNION ALL ".join(parts), expressions, group, None).profile(cursor, layout, positive)
     cursor.execute("DROP TABLE temp.outcome_rows")
+    found: list[tuple[str | None, list[tuple[Any, ...]], Profile]] = []
+    for part, name in enumerate([None, *(name for name, _ in segments)], start=-1):
+        rows = [index for index, key in enumerate(keys) if key[-2] == part]
+        own = [(*keys[index][:-2], keys[index][-1]) for index in rows]
+        found.append((name, own, profile[np.array(rows, dtype=np.intp)]))
     return found
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -108,6 +108,41 @@ def current_readings(
     for row in found:
         row.update({name: aware(row[name]) for name in _TIMES})
     return found
+
+
+class Judged(NamedTuple):
+    """What the current readings of a window say about themselves."""
+
+    since: datetime  # when the oldest of them was computed
+    labelled: bool  # whether any of the outcome readings had labels to go by
+
+
+def judged_windows(
+    con: DuckDBPyConnection,
+    model: str,
+    model_version: str,
+    reference_version: int,
+    *,
+    outcomes: Collection[str],
+    without: Collection[str],
+) -> dict[datetime, Judged]:
+    """Return the windows (aware starts) that have readings of one version against one reference.
+
+    ``outcomes`` are the columns whose readings need labels, as all of scope ``performance`` do; ``without`` are the verdicts that say
+    there were none.
+    """
+    key = ", ".join(map(quote, KEY))
+    sql = (
+        "SELECT window_start, min(since), bool_or(needs AND verdict NOT IN (SELECT unnest(?::VARCHAR[]))) FROM ("
+        "SELECT window_start, arg_max(computed_at, seq) AS since, arg_max(verdict, seq) AS verdict, "
+        "any_value(scope = 'performance' OR coalesce(\"column\" IN (SELECT unnest(?::VARCHAR[])), false)) AS needs "
+        f"FROM reading WHERE model = ? AND model_version = ? AND reference_version = ? GROUP BY {key}) GROUP BY window_start"
+    )
+    values = [list(without), list(outcomes), model, model_version, reference_version]
+    return {
+        aware(start): Judged(aware(since), bool(labelled))
+        for start, since, labelled in con.execute(sql, values).fetchall()
+    }
 
 
 def _stored(name: str, value: Any) -> Any:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
-from storage.buckets import aware, moment_sql
+from storage.buckets import aware
 from storage.model_tables import joined_relation
 from storage.profiler import sample_sql
 
@@ -68,11 +68,8 @@ def with_label(relation: str, expressions: Mapping[str, str]) -> str:
 
 def logged_window(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, window: Window) -> RowSource:
     """Return what was served in a stretch of event time, joined with its labels."""
-    relation, expressions = joined_relation(spec)
-    within = f"_event_time >= {moment_sql(window.start)} AND _event_time < {moment_sql(window.end)}"
-    return RowSource(
-        cursor, f"SELECT * FROM ({relation}) AS w WHERE {within} AND _role = 'serving'", expressions, timed=True
-    )
+    relation, expressions = joined_relation(spec, window)
+    return RowSource(cursor, f"SELECT * FROM ({relation}) AS w WHERE _role = 'serving'", expressions, timed=True)
 
 
 def registered(

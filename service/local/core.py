@@ -12,10 +12,9 @@ from retraining import rollout
 from retraining.job_runner import JobRunner
 from retraining.predictor import Predictor
 from service.workspace import NotFoundError
-from storage.logs import joined_relation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from reference_data.declaration import ModelSpec
     from reference_data.reference import Reference
@@ -123,7 +122,3 @@ class Core:
     def active_reference(self, model: str) -> Reference | None:
         """Return the champion's reference, or the newest."""
         return self.reference_for(model, self.roles(model).champion)
-
-    def relation(self, model: str) -> tuple[str, Mapping[str, str]]:
-        """Return the model's log joined with its latest labels, as SQL and as expressions by logical name."""
-        return joined_relation(self.spec(model))

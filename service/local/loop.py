@@ -234,6 +234,7 @@ def _register(core: Core, job: dict[str, Any], status: JobStatus) -> None:
                 },
             }
         )
+    fault_point("register.after_version")
     core.control.append_job_event(job | _ended(core, status) | {"version": result["version"]})
     detail = {"job": job["id"], "sha256": result["card"]["sha256"], "gate": result["gate"]["verdict"]}
     core.control.append_audit("driftdeck", "register", f"{model}/{result['version']}", detail, "workspace", core.now())

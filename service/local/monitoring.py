@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -30,8 +30,9 @@ from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_
 from service.local.series import load_series
 from storage import profile_store
 from storage.due import due_buckets, profiled_at
-from storage.logs import log_relation
-from storage.readings import append_readings, current_readings
+from storage.faults import fault_point
+from storage.logs import joined_relation, log_relation
+from storage.readings import append_readings, judged_windows
 from storage.row_source import with_label
 from storage.traffic import bucket_rows, event_span
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 SERVING = "serving"
 FROM_LOG = ("log", "training")  # sources of references that are part of the log itself
+NO_LABELS = ("insufficient", "no_data")  # verdicts of outcomes that could not be judged
 RESERVED_OUTCOMES = frozenset(RESERVED) - {"prediction", "score"}
 
 
@@ -66,6 +68,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
         for stretch in _due(core, spec, refreshed, since, until):
             readings = judge_stretch(core, spec, stretch)
             append_readings(core.db, [reading_to_row(reading) for reading in readings])
+            fault_point("run.after_readings")
             for alert, event in move_alerts(core, spec, stretch, readings):
                 if event.state == "firing" and alert.opened_at == event.at:
                     opened.append(alert.id)
@@ -101,8 +104,6 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
     references = references_in_use(core, spec.name)
     if not references:
         return {}
-    joined, expressions = core.relation(spec.name)
-    relations = {"inputs": log_relation(spec)[0], "outcomes": with_label(joined, expressions)}
     measured: list[profile_store.Measured] = []
     with core.db.cursor() as cursor:
         span = event_span(cursor, spec.name)
@@ -117,15 +118,22 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
                 wanted = buckets if place == 0 or part == "outcomes" else []
                 found = due_buckets(cursor, spec.name, reference.version, part, wanted)
                 if found:
+                    rows, expressions = _rows_of(spec, part, Window(found[0], every.containing(found[-1]).end))
                     measured.append(
-                        profile_store.measure(
-                            cursor, spec, reference, relations[part], expressions, found, part, positive
-                        )
+                        profile_store.measure(cursor, spec, reference, rows, expressions, found, part, positive)
                     )
     if measured:  # together: a dirty mark is cleared for all references or for none
         now = core.now()
         core.db.write(lambda con: [profile_store.save(con, part, now) for part in measured])
     return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in measured}
+
+
+def _rows_of(spec: ModelSpec, part: profile_store.Part, within: Window) -> tuple[str, Mapping[str, str]]:
+    """Return what a part of the profiles is read from: the log, or its labelled rows of a stretch."""
+    if part == "inputs":
+        return log_relation(spec)
+    joined, expressions = joined_relation(spec, within)
+    return with_label(joined, expressions), expressions
 
 
 def _due(
@@ -189,12 +197,11 @@ def _due_windows(
     refreshed: dict[tuple[int, str], set[datetime]],
 ) -> list[Window]:
     with core.db.cursor() as cursor:
-        rows = current_readings(cursor, spec.name, model_version=version, reference_version=reference.version)
+        judged = judged_windows(
+            cursor, spec.name, version, reference.version, outcomes=RESERVED_OUTCOMES, without=NO_LABELS
+        )
         ages = [profiled_at(cursor, spec.name, reference.version, part) for part in ("inputs", "outcomes")]
-    judged: dict[datetime, datetime] = {}
-    for row in rows:
-        earlier = judged.get(row["window_start"])
-        judged[row["window_start"]] = min(earlier or row["computed_at"], row["computed_at"])
+    mark = Watermark.read(core.control.watermark(spec.name))
     fresh = {bucket for (number, _), buckets in refreshed.items() if number == reference.version for bucket in buckets}
     every = core.window_spec(spec.name).bucket
     due: list[Window] = []
@@ -202,7 +209,12 @@ def _due_windows(
         buckets = [bucket.start for bucket in every.between(window.start, window.end)]
         at = judged.get(window.start)
         newest = [age[bucket] for age in ages for bucket in buckets if bucket in age]
-        if at is None or any(bucket in fresh for bucket in buckets) or any(moment > at for moment in newest):
+        if (
+            at is None
+            or any(bucket in fresh for bucket in buckets)
+            or any(moment > at.since for moment in newest)
+            or mark.news(window, labelled=at.labelled) is not None  # cut off between readings and alerts
+        ):
             due.append(window)
     return due
 
@@ -252,7 +264,8 @@ def move_alerts(
         by_window[reading.window].append(reading)
     moved: list[tuple[Alert, AlertEvent]] = []
     for place, window in enumerate(stretch.windows):
-        news = mark.news(window, by_window[window])
+        outcomes = [r for r in by_window[window] if r.scope == "performance" or r.column in RESERVED_OUTCOMES]
+        news = mark.news(window, labelled=any(reading.verdict not in NO_LABELS for reading in outcomes))
         if news is None:
             continue
         only, mark = news
@@ -319,10 +332,11 @@ class Watermark:
         """Return the watermark as it is stored."""
         return f"{self.window.isoformat()} {self.labelled.isoformat()}"
 
-    def news(self, window: Window, readings: Sequence[Reading]) -> tuple[frozenset[str] | None, Watermark] | None:
-        """Return which groups of alerts have not heard of ``window`` (None: all of them) and the watermark after it, or None."""
-        outcomes = [r for r in readings if r.scope == "performance" or r.column in RESERVED_OUTCOMES]
-        labelled = any(r.verdict not in ("insufficient", "no_data") for r in outcomes)
+    def news(self, window: Window, *, labelled: bool) -> tuple[frozenset[str] | None, Watermark] | None:
+        """Return which groups of alerts have not heard of ``window`` (None: all of them) and the watermark after it, or None.
+
+        ``labelled``: whether its readings have labels to go by.
+        """
         heard = window.start if labelled and window.start > self.labelled else self.labelled
         if window.start > self.window:
             return None, Watermark(window.start, heard)

@@ -9,6 +9,7 @@ from monitors.channels import ChannelError, Message, send
 from monitors.outbox import Attempt, deliver
 from service.declaration_file import DeclarationError, expand
 from storage.control_alerts import OutboxItem
+from storage.faults import fault_point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ def deliver_due(core: Core) -> int:
     ]
 
     def record(attempt: Attempt) -> None:
+        fault_point("outbox.after_delivery")
         core.control.outbox_attempt(
             attempt.item_id,
             ok=attempt.outcome == "sent",

@@ -53,7 +53,10 @@ def metric_names(core: Core, model: str) -> list[str]:
 def performance(
     core: Core, model: str, name: str | None = None, grain: str | None = None
 ) -> list[views.PerformancePoint]:
-    """Return a metric for the reference's windows, then for each version that has labels, by window or by ``grain``."""
+    """Return a metric for the reference's windows, then for each version that has labels, by window or by ``grain``.
+
+    Windows between a version's first and last that it did not answer are there without a value: gaps stay gaps.
+    """
     found = metric(core, model, name)
     with core.db.cursor() as cursor:
         span = event_span(cursor, model)
@@ -78,12 +81,15 @@ def performance(
             continue
         series = load_series(core, reference, "outcomes", windows, version=version, role=role)
         values = metric_values(spec, check, series.profile)
-        rows = series.profile.rows
-        for place, window in enumerate(windows):
-            if rows[place] == 0 or math.isnan(values[place]):  # labelled rows that nothing was predicted for
-                continue
-            reading = judged.get((version, window.start)) if role == "serving" else None
-            points.append(_point(core, model, window, version, role, values[place], int(rows[place]), reading))
+        values[series.profile.rows == 0] = math.nan
+        if role == "serving":  # a version that answered less than half of a window is not what was served in it
+            every = load_series(core, reference, "outcomes", windows, role=role).profile.rows
+            values[series.profile.rows * 2 < every] = math.nan
+        answered = np.flatnonzero(~np.isnan(values))
+        for place in range(answered[0], answered[-1] + 1) if answered.size else ():
+            reading = judged.get((version, windows[place].start)) if role == "serving" else None
+            n = int(series.profile.rows[place])
+            points.append(_point(core, model, windows[place], version, role, values[place], n, reading))
     return points
 
 

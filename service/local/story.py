@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from service.local.core import Core
 
 _RANK = {"firing": 0, "pending": 1, "acknowledged": 2, "recovering": 3, "silenced": 4, "resolved": 5}
+_DONE = {"retrain": 1, "deploy": 2, "rollback": 2}
 _SEVERITY = {"page": 0, "warning": 1, "notice": 2}
 
 
@@ -107,5 +108,6 @@ def timeline(core: Core, limit: int) -> list[views.TimelineItem]:
             if job["ended_at"]:
                 words = f"{job['version']} trained" if job["version"] else f"training {job['state']}: {job['error']}"
                 add(datetime.fromisoformat(job["ended_at"]), "retrain", words, version=job["version"])
-    items.sort(key=lambda pair: pair[0], reverse=True)
+    # of one moment, what was done follows what was found
+    items.sort(key=lambda pair: (pair[0], _DONE.get(pair[1]["kind"], 0)), reverse=True)
     return [item for _, item in items[:limit]]

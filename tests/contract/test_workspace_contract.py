@@ -141,7 +141,15 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.heatmap("eat"),
         lambda ws: ws.alerts("eat"),
         lambda ws: ws.jobs("eat"),
+        lambda ws: ws.deploy("eat", "v1"),
         lambda ws: ws.rollback("eat"),
+        lambda ws: ws.metric_names("eat"),
+        lambda ws: ws.drift_table("eat"),
+        lambda ws: ws.feature("eat", "distance"),
+        lambda ws: ws.segment_errors("eat", START, NOW),
+        lambda ws: ws.rows("eat", START, NOW),
+        lambda ws: ws.markers("eat"),
+        lambda ws: ws.evidently_report("eat", START),
     ],
 )  # fmt: skip
 def test_a_model_that_is_not_there_is_named_with_those_that_are(

@@ -1,6 +1,7 @@
 """kill -9 at every named point of storage: nothing acknowledged is lost, nothing is doubled by trying again."""
 
 import multiprocessing
+import re
 import signal
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -103,11 +104,13 @@ def test_kill(forkserver: BaseContext, tmp_path: Path, point: str, passage: int)
         check_whole(home)
 
 
-def test_every_point_of_storage_is_passed(tmp_path: Path, monkeypatch):
+def test_every_point_is_passed_and_every_passage_has_its_point():
     """A point that nothing passes would make its kill test a test of nothing; a point without a test would be untried."""
     assert {point for point, _ in CASES} == set(STORAGE_POINTS)
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "storage").glob("*.py"))
-    assert [point for point in STORAGE_POINTS if f'fault_point("{point}")' not in sources] == []
+    folders = ("storage", "monitors", "retraining", "service")
+    sources = [path.read_text(encoding="utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    passed = {name for text in sources for name in re.findall(r'fault_point\("([^"]+)"\)', text)}
+    assert passed == set(POINTS)
 
 
 def test_faults_strike_once_where_they_are_told_to(monkeypatch):

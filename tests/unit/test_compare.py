@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 import monitors
 from monitors import compare
@@ -89,7 +90,7 @@ STRANGERS: dict[str, bytes] = {
     "one row": _csv(HEADER, _rows(1)),
     "ragged": _csv(HEADER, [*_rows(60), "1,2", "1,2,3,4,5"]),
     "many columns": _csv(
-        ",".join(f"c{i}" for i in range(300)), [",".join("12345"[j % 5] for _ in range(300)) for j in range(40)]
+        ",".join(f"c{i}" for i in range(210)), [",".join("12345"[j % 5] for _ in range(210)) for j in range(40)]
     ),
     "json lines": b"\n".join(
         json.dumps({"id": i, "kind": ["a", 1][i % 2], "amount": {"x": 1}}).encode() for i in range(40)
@@ -106,12 +107,15 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{index}.csv" for index, name in enumerate(STRANGERS | UNREADABLE)}
 
 
-@pytest.mark.parametrize("name", STRANGERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "many columns" else ()) for name in STRANGERS]
+)
 def test_every_column_of_a_strangers_file_gets_an_answer_or_an_error(strangers: dict[str, Path], name: str) -> None:
     for left, right in ((name, "plain"), ("plain", name), (name, name)):
         sides = [read_table(strangers[side]).table.column_names for side in (left, right)]
-        _sound(compare(strangers[left], strangers[right]), list(dict.fromkeys(itertools.chain(*sides))))
-    assert not compare(strangers[name], strangers[name]).drift, "nothing drifts against itself"
+        result = compare(strangers[left], strangers[right])
+        _sound(result, list(dict.fromkeys(itertools.chain(*sides))))
+    assert not result.drift, "nothing drifts against itself"
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -143,18 +147,23 @@ def _frame(seed: int, rows: int) -> pa.Table:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", [0, 100])
-def test_without_drift_hardly_any_comparison_finds_one(start: int) -> None:
-    """Of 100 comparisons of 20 columns at alpha 0.01, 1 is expected to flag; 6 or more come once in 1,700 times."""
-    seeds = range(start, start + 100)
-    assert sum(compare(_frame(seed, 500), _frame(seed + 100_000, 500)).drift for seed in seeds) <= 5
+@pytest.mark.parametrize(
+    ("sizes", "count"), [((500, 500), 20), ((20, 20), 8), ((12, 1000), 8), ((1000, 12), 8)], ids=str
+)
+def test_chance_is_not_called_drift(sizes: tuple[int, int], count: int) -> None:
+    """A table is flagged once in 100, and a p-value lies below any level no more often than that level says.
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sizes", [(20, 20), (12, 1000), (1000, 12)])
-def test_small_samples_do_not_scream(sizes: tuple[int, int]) -> None:
-    flagged = sum(compare(_frame(seed, sizes[0]), _frame(seed + 100_000, sizes[1])).drift for seed in range(40))
-    assert flagged <= 3
+    Each bound is the binomial's 99.99 % quantile. It holds the p-values themselves to account: of 400 columns twice the
+    expected share below 0.05 would be seen, of which the verdicts of 20 tables would tell nothing.
+    """
+    pairs = [(_frame(seed, sizes[0]), _frame(seed + 100_000, sizes[1])) for seed in range(count)]
+    results = [compare(*pair) for pair in pairs]
+    p = np.array([column.p_value for result in results for column in result.columns])
+    assert len(p) == 20 * count
+    assert sum(result.drift for result in results) <= stats.binom.ppf(0.9999, count, 0.01)
+    for level in (0.01, 0.05, 0.2):
+        assert (p <= level).sum() <= stats.binom.ppf(0.9999, len(p), level), level
+    assert p.min() < 0.2, "a test that never sees anything is none"
 
 
 def _with(change: Callable[[np.random.Generator, int], object], rows: int = 1000) -> tuple[pa.Table, pa.Table]:
@@ -271,10 +280,10 @@ def _daily(seed: int, days: int, jitter: float, shift: float = 0.0) -> pa.Table:
 
 
 def test_a_timestamp_lets_the_days_of_the_reference_excuse_a_day() -> None:
-    pairs = [(_daily(seed, 28, 0.3), _daily(seed + 1000, 1, 0.3)) for seed in range(12)]
+    pairs = [(_daily(seed, 28, 0.3), _daily(seed + 1000, 1, 0.3)) for seed in range(8)]
     plain = sum(compare(*pair, columns=["x", "c"]).drift for pair in pairs)
     excused = [compare(*pair, timestamp="when") for pair in pairs]
-    assert plain >= 6, "the variation between days looks like drift when nothing is known of it"
+    assert plain >= 4, "the variation between days looks like drift when nothing is known of it"
     assert sum(result.drift for result in excused) <= 1
     assert [column.column for column in excused[0].columns] == ["x", "c"]
     assert compare(pairs[0][0], _daily(5, 1, 0.3, shift=3.0), timestamp="when")["x"].drift
@@ -380,8 +389,9 @@ COLUMN = st.one_of(
 FRAME = st.dictionaries(st.text(max_size=6), COLUMN, min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking would take minutes
