@@ -106,7 +106,7 @@ def palette() -> Palette:
 
 def style() -> None:
     """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels."""
-    button = '.stApp [data-testid="stBaseButton-primary"] * {color: #0E1218}' if palette().dark else ""
+    button = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}' if palette().dark else ""
     st.html(
         "<style>.stApp {font-variant-numeric: tabular-nums}"
         '.stApp [data-testid="stMainBlockContainer"] '

@@ -100,7 +100,7 @@ def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[s
     concept = next((r for r in readings if r.column in CONCEPT_COLUMNS and r.check == DECIDING), None)
     leaned = any(leans_on(spec, reading.column, importance) for reading in _drifted(readings))
     moved = concept is not None and concept.material and not leaned
-    beside = [f" {concept.sentence}"] if moved and concept is not None else []
+    beside = [f" {concept.sentence}"] if moved and concept is not None and concept.significant else []
     return Condition(
         kind="concept_drift" if moved else "performance",
         severity="page",

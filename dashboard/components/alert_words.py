@@ -86,12 +86,25 @@ def judged(alert: AlertView, readings: Iterable[ReadingView], metric: str | None
     own = [r for r in first if r["column"] in columns] or [r for r in first if r["check"] == metric]
     decided = max(own, key=_weight, default=None)
     performance = next((r for r in first if r["scope"] == "performance" and r["check"] == metric), None)
+    outcome = alert["kind"] in OUTCOMES and performance is not None
     sentences = {
-        "significant": _significance(decided),
-        "material": decided["sentence"] if decided else _GONE,
+        "significant": _significance(performance if outcome else decided),
+        "material": _change(performance) if outcome else decided["sentence"] if decided else _GONE,
         "harmful": _harm(alert, performance),
     }
     return [{"name": name, "passed": open_, "sentence": sentences[name]} for name, open_ in passed(alert).items()]
+
+
+OUTCOMES = ("performance", "concept_drift")  # alerts that the model's own metric has opened
+
+
+def _change(reading: ReadingView | None) -> str:
+    """Say by how much a metric has changed."""
+    if reading is None or reading["value"] is None or reading["reference_value"] is None:
+        return _GONE
+    change, before = reading["value"] - reading["reference_value"], reading["reference_value"]
+    relative = f" ({text.number(100 * change / abs(before), '%', signed=True)})" if before else ""
+    return f"{text.number(change, reading['unit'], signed=True)}{relative} against the reference."
 
 
 _GONE = "The reading behind this alert is no longer kept."

@@ -85,12 +85,16 @@ def test_gates_tell_p_value_movement_and_harm_from_the_readings_of_the_first_win
             "column": None,
             "sentence": "MAE 14.9 min, worse than 11.0",
             "window_start": week(17),
+            "value": 14.9,
+            "reference_value": 7.45,
+            "unit": "min",
+            "p_value": 1e-6,
         },
     )
     gates = alert_words.judged(alert(), [*readings, harm], "mae")
     assert [gate["name"] for gate in gates] == ["significant", "material", "harmful"]
     assert gates[0]["sentence"].startswith("p < 0.001 over")
-    assert gates[1]["sentence"] == "error given inputs: psi in air_time"
+    assert gates[1]["sentence"] == "+7.45 min (+100 %) against the reference."
     assert gates[2]["sentence"] == "MAE 14.9 min, worse than 11.0"
 
 
