@@ -283,7 +283,7 @@ def gaps(
     figure: go.Figure, points: Sequence[Point], palette: Palette, timezone: str, *, words: str
 ) -> list[float] | None:
     """Hatch windows without a value and say so; returns the range of the value axis that this fixes, if any."""
-    covered = {p.start for p in points if p.reference and p.value is not None}
+    covered = {p.start for p in points if (p.reference or p.serving) and p.value is not None}
     empty = [p for p in points if p.serving and p.value is None and p.start not in covered]
     if not empty:
         return None

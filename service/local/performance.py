@@ -55,7 +55,8 @@ def performance(
 ) -> list[views.PerformancePoint]:
     """Return a metric for the reference's windows, then for each version that has labels, by window or by ``grain``.
 
-    Windows between a version's first and last that it did not answer are there without a value: gaps stay gaps.
+    Windows between a version's first and last (the champion's: the last closed) that it has no labels in are there without a
+    value: gaps stay gaps.
     """
     found = metric(core, model, name)
     with core.db.cursor() as cursor:
@@ -75,6 +76,8 @@ def performance(
         return points
     windows = list(shown.between(span[0], span[1]))
     judged = _judged(core, model, check.name) if str(shown) == str(window_spec) else {}
+    champion = core.roles(model).champion
+    closed = sum(window.end <= core.now() for window in windows) - 1
     for version, role in _versions(core, model, active):
         reference = core.reference_for(model, version)
         if reference is None or reference.outcomes is None:
@@ -86,7 +89,8 @@ def performance(
             every = load_series(core, reference, "outcomes", windows, role=role).profile.rows
             values[series.profile.rows * 2 < every] = math.nan
         answered = np.flatnonzero(~np.isnan(values))
-        for place in range(answered[0], answered[-1] + 1) if answered.size else ():
+        last = closed if role == "serving" and version == champion else -1
+        for place in range(answered[0], max(answered[-1], last) + 1) if answered.size else ():
             reading = judged.get((version, windows[place].start)) if role == "serving" else None
             n = int(series.profile.rows[place])
             points.append(_point(core, model, windows[place], version, role, values[place], n, reading))
