@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,6 @@ from storage.readings import current_readings
 from storage.traffic import bucket_rows, event_span
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from monitors.types import Check
     from reference_data.reference import Reference
     from service import views
@@ -94,7 +93,7 @@ def performance(
             reading = judged.get((version, windows[place].start)) if role == "serving" else None
             n = int(series.profile.rows[place])
             points.append(_point(core, model, windows[place], version, role, values[place], n, reading))
-    return points
+    return sorted(points, key=lambda point: datetime.fromisoformat(point["start"]))
 
 
 def _versions(core: Core, model: str, active: Reference) -> list[tuple[str, str]]:
