@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
     from service import views
+    from service.local import LocalWorkspace
     from service.settings import Settings
     from service.workspace import Workspace
 
@@ -20,35 +20,44 @@ if TYPE_CHECKING:
 def serve_demo(home: Path, settings: Settings, *, until: str | None, scripted: bool, speed: float | None) -> None:
     """Build the flights workspace in ``home`` (once) and serve it; the page stands while the year is still being replayed."""
     from service import server
-    from service.demo.flights import STORY, midnight
+    from service.demo.flights import STORY
+    from service.demo.player import Player, target
     from service.local import LocalWorkspace
 
-    target = _day(until) if until else STORY
+    stop = target(until or STORY.isoformat())
 
     @contextmanager
     def playing(workspace: Workspace) -> Iterator[object]:
         from service import context
-        from service.demo.player import Player
 
         if not isinstance(workspace, LocalWorkspace):
             raise WorkspaceError("the demo plays only in the process that owns its folder")
         player = Player(workspace, report=Terminal(), speed=speed)
         context.set_demo(player)
-        player.start(midnight(target), scripted=scripted)
+        player.start(stop, scripted=scripted)
         try:
             yield player
         finally:
             player.stop()
             context.set_demo(None)
 
-    server.run(home, settings, LocalWorkspace.open, companions=[playing])
+    server.run(home, settings, _open, companions=[playing])
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise WorkspaceError(f"--until {text!r} is no date; write one like 2013-12-31") from None
+def _open(home: Path) -> LocalWorkspace:
+    """Open the demo's home; a folder that watches real models is left alone, because the demo turns its clock back."""
+    from service.demo.flights import MODEL
+    from service.local import LocalWorkspace
+
+    workspace = LocalWorkspace.open(home)
+    others = sorted(workspace.core.control.model_records().keys() - {MODEL})
+    if others:
+        workspace.close()
+        raise WorkspaceError(
+            f"{home} watches {', '.join(others)}, and the demo sets its home's clock to 2013; give it a folder of its own "
+            "with --home"
+        )
+    return workspace
 
 
 class Terminal:

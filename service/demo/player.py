@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,30 @@ if TYPE_CHECKING:
     from service.local import LocalWorkspace
 
 Report = Callable[["views.DemoView"], None]
+_CUT_OFF = frozenset({"failed", "cancelled", "lost"})
 _POLL = 0.2
 log = logging.getLogger(__name__)
+
+
+def target(text: str) -> datetime:
+    """Return the time to play to; raises :class:`WorkspaceError` for what is no date, or one on which no model serves yet."""
+    try:
+        day = datetime.fromisoformat(text).date()
+    except ValueError:
+        raise WorkspaceError(f"{text!r} is no date; write one like 2013-10-01") from None
+    if day < FIRST_MODEL:
+        raise WorkspaceError(
+            f"{day} is too early: the demo's first model is trained on the flights up to {FIRST_MODEL}; choose a day from "
+            f"{FIRST_MODEL} to {LAST_DAY}"
+        )
+    return midnight(min(day, LAST_DAY))
 
 
 class Player:
     """Moves one home's clock through 2013, a day a step, from wherever it stands.
 
-    Everything it does can be done again: rows carry ids, so a step that was cut off is simply repeated.
+    Everything it does can be done again: rows carry ids, trainings a key, and the clock is kept last, so a step that was cut
+    off is simply repeated.
     """
 
     def __init__(self, workspace: LocalWorkspace, *, report: Report | None = None, speed: float | None = None) -> None:
@@ -70,7 +86,7 @@ class Player:
 
     def play(self, until: str) -> None:
         """Play on to a date in the background; a replay that is under way is left alone."""
-        self.start(self._target(until))
+        self.start(target(until))
 
     def start(self, until: datetime, *, scripted: bool = False) -> None:
         """Play on to a time in the background; ``scripted`` retrains in June and rolls back in autumn."""
@@ -104,25 +120,18 @@ class Player:
         self._stop.clear()
         self._from, self._until, self._started = self.clock, target, time.monotonic()
 
-    @staticmethod
-    def _target(text: str) -> datetime:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise WorkspaceError(f"{text!r} is no date; write one like 2013-10-01") from None
-        return min(midnight(moment.date()), midnight(LAST_DAY))
-
     def _play(self, scripted: bool) -> None:  # noqa: FBT001
         flights = self._flights = self._flights or Flights()
         if MODEL not in {model["name"] for model in self._ws.models()}:
             self._ws.apply((files("service.demo") / "flights.toml").read_text("utf-8"), actor="demo")
-        if self._until > midnight(FIRST_MODEL) and not self._ws.core.roles(MODEL).champion:
+        if not self._ws.core.roles(MODEL).champion:
             self._first_model(flights)
         while self.clock < self._until and not self._stop.is_set():
             began = time.monotonic()
-            if scripted and self.clock == midnight(STORY):
+            if scripted and self.clock == midnight(STORY) and self._first_serves():
                 self._retrain("challenger")
-            self._day(flights)
+            if not self._stop.is_set():
+                self._day(flights)
             if scripted:
                 self._roll_back_when_due()
             if self._speed:
@@ -139,14 +148,21 @@ class Player:
         self._retrain("the first model", since=start)
 
     def _retrain(self, note: str, since: datetime | None = None) -> None:
+        """Train and let the new version serve; a training that was begun before a restart is taken up, not repeated."""
         self._say(f"training: {note}")
-        job = self._ws.retrain(MODEL, since=since, actor="demo")
+        job = self._ws.retrain(MODEL, since=since, actor="demo", request_key=f"demo: {note}")
+        if job["state"] in _CUT_OFF:
+            job = self._ws.retrain(MODEL, since=since, actor="demo")
         while job["state"] in {"queued", "running"}:
-            time.sleep(_POLL)
+            if self._stop.wait(_POLL):
+                return
             job = self._ws.job(job["id"])
         if job["state"] != "succeeded" or job["version"] is None:
             raise WorkspaceError(f"the demo's training {job['state']}: {job['error'] or job['log'][-500:]}")
         self._ws.deploy(MODEL, job["version"], actor="demo")
+
+    def _first_serves(self) -> bool:
+        return self._ws.core.roles(MODEL).champion == next(iter(self._ws.core.versions(MODEL)), None)
 
     def _day(self, flights: Flights) -> None:
         """Play one day: a prediction for each departure, labels for what landed, then the scheduler's own run."""
@@ -157,14 +173,15 @@ class Player:
         if len(departures):
             self._ws.predict_rows(MODEL, departures)
         landings = flights.landings(start, end)
-        self._ws.core.set_clock(end)
+        self._ws.core.replayed = end.astimezone(UTC)  # kept only when the day is whole
         if len(landings):
             self._ws.label(MODEL, landings)
         self._ws.run(MODEL)
+        self._ws.core.set_clock(end)
 
     def _roll_back_when_due(self) -> None:
         """Roll back, as a careful person would, on the first page after the summer."""
-        if self.clock < midnight(date(2013, 10, 10)) or self._ws.core.roles(MODEL).champion == "v1":
+        if self.clock < midnight(date(2013, 10, 10)) or self._first_serves():
             return
         pages = [a for a in self._ws.alerts(MODEL) if a["severity"] == "page" and a["state"] == "firing"]
         if pages:
