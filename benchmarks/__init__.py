@@ -1,0 +1,1 @@
+"""What the documentation quotes, measured: ``make bench``, or one of them with ``python -m benchmarks NAME``."""
