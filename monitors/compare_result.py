@@ -144,10 +144,11 @@ class Comparison:
         drifted = sum(column.drift for column in self.columns)
         failed = sum(column.error is not None for column in self.columns)
         compared = len(self.columns) - failed
-        text = f"{drifted} of {compared} columns drifted" if drifted else f"no drift in {compared} columns"
+        columns = _count(compared, "column")
+        text = f"{drifted} of {columns} drifted" if drifted else f"no drift in {columns}"
         if failed:
             text += f", {failed} could not be compared"
-        return f"{text} ({self.n_reference:,} rows of reference, {self.n_current:,} current)"
+        return f"{text} ({_count(self.n_reference, 'row')} of reference, {self.n_current:,} current)"
 
     def _repr_html_(self) -> str:
         """Return a table with a small histogram a column, everything a stranger wrote escaped."""
@@ -172,6 +173,10 @@ class Comparison:
         texts = [name, verdict, _short(column.p_value), _short(column.effect), missing, _svg(column.bars)]
         texts.append(f"<small>{html.escape(column.words)}</small>")
         return "<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in texts) + "</tr>"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _svg(bars: tuple[Sequence[float], Sequence[float]]) -> str:

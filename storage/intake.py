@@ -221,11 +221,21 @@ def _scores_by_class(casting: _Casting, spec: ModelSpec) -> dict[str, tuple[str,
         if any(found.values()):
             return {name: entry for name, entry in found.items() if entry is not None}
     sent = casting.source.field(spec.score if isinstance(spec.score, str) else None, "score")
-    if sent is None or not isinstance(sent[1], list) or not any(isinstance(value, Mapping) for value in sent[1]):
+    values = None if sent is None else _objects(sent[1])
+    if sent is None or values is None or not any(isinstance(value, Mapping) for value in values):
         return None
-    objects = [value if isinstance(value, Mapping) else {} for value in sent[1]]
+    objects = [value if isinstance(value, Mapping) else {} for value in values]
     classes = dict.fromkeys(str(name) for value in objects for name in value)
     return {name: (f"{sent[0]}.{name}", [value.get(name) for value in objects]) for name in classes}
+
+
+def _objects(values: Values) -> list[Any] | None:
+    """Return values that may hold one object a row as Python's own: lists, and Arrow's maps and structs; else None."""
+    if isinstance(values, list):
+        return values
+    if pa.types.is_map(values.type):
+        return list(values.to_pylist(maps_as_pydicts="strict"))
+    return list(values.to_pylist()) if pa.types.is_struct(values.type) else None
 
 
 def _map(arrays: Mapping[str, pa.Array], rows: int) -> pa.Array:

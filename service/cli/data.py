@@ -51,8 +51,15 @@ def reference(
     with session.workspace() as workspace:
         made = workspace.reference(model, source, version=version)
     session.show(
-        made, lambda: ", ".join(f"{key}: {value}" for key, value in made.items() if not isinstance(value, dict | list))
+        made,
+        lambda: (
+            f"reference {made['version']} of {made['model']}: {made['rows']} rows, columns {_named(made['columns'])}"
+        ),
     )
+
+
+def _named(columns: list[dict[str, str]]) -> str:
+    return ", ".join(f"{entry['column']} ({entry['type']})" for entry in columns)
 
 
 def log(session: Session, model: ModelArgument, data: DataArgument, key: KeyOption = None) -> None:

@@ -44,9 +44,12 @@ def retrain(
         if not wait:
             _needs_server(workspace)
         job = workspace.retrain(model, since=since, until=until, alert_id=alert)
+        if not session.json:
+            session.say(f"rows of {job['period'][0]} to {job['period'][1]}: {job['reason']}")
         if wait:
             job = _wait(workspace, job)
-    session.show(job, lambda: _job_line(job))
+        made = [view for view in workspace.versions(model) if job["version"] and view["version"] == job["version"]]
+    session.show(job, lambda: "\n".join([_job_line(job), *(view["gate_sentence"] for view in made)]))
     if wait and job["state"] != "succeeded":
         raise typer.Exit(FAILED)
 
@@ -113,6 +116,8 @@ def deploy(
     share = None if match[2] is None else float(match[2].rstrip("%")) / (100 if match[2].endswith("%") else 1)
     with session.workspace() as workspace:
         view = workspace.deploy(model, version, role=match[1], share=share)
+    if view["gate_verdict"] == "failed":
+        session.say(f"{view['version']} had failed its gate: {view['gate_sentence']}")
     session.show(view, lambda: _version_line(view))
 
 

@@ -20,6 +20,18 @@ class FailOn(StrEnum):
     page = "page"
 
 
+class Verdict(StrEnum):
+    """What a reading may have come out as."""
+
+    ok = "ok"
+    drift = "drift"
+    warning = "warning"
+    critical = "critical"
+    insufficient = "insufficient"
+    no_data = "no_data"
+    error = "error"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     command(app, "run")(run)
@@ -46,19 +58,27 @@ def readings(
     until: UntilOption = None,
     check: Annotated[str | None, typer.Option("--check", help="This check only.")] = None,
     column: Annotated[str | None, typer.Option("--column", help="This column only.")] = None,
-    verdict: Annotated[str | None, typer.Option("--verdict", help="This verdict only.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option("--verdict", help="This verdict only.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100_000,
 ) -> None:
     """List readings: what each check found in each window."""
     with session.workspace() as workspace:
         found = workspace.readings(
-            model, since=since, until=until, check=check, column=column, verdict=verdict, limit=limit
+            model,
+            since=since,
+            until=until,
+            check=check,
+            column=column,
+            verdict=verdict.value if verdict else None,
+            limit=limit,
         )
     columns = {
         "window_start": "window", "check": "check", "column": "column", "segment": "segment", "value": "value",
         "threshold": "threshold", "n": "rows", "verdict": "verdict",
     }  # fmt: skip
-    session.show(found, lambda: table(found, columns, f"no readings; compute them with `driftdeck run {model}`"))
+    asked = any((since, until, check, column, verdict))
+    empty = "no reading is like that" if asked else f"no readings; compute them with `driftdeck run {model}`"
+    session.show(found, lambda: table(found, columns, empty))
 
 
 def alerts(

@@ -74,6 +74,8 @@ def log(core: Core, model: str, data: object, key: str | None) -> views.AppendVi
 def label(core: Core, model: str, data: object, key: str | None) -> views.AppendView:
     """Append labels; see :meth:`service.workspace.Workspace.label`."""
     spec, buckets = core.spec(model), core.window_spec(model).bucket
+    if spec.task == "none":
+        raise WorkspaceError(f"model {model!r} has task 'none' and takes no labels; declare the task they belong to")
     total = _nothing()
     for number, block in enumerate(tables(data)):
         intake = canonical_labels(spec, block, arrival=core.now())

@@ -87,6 +87,8 @@ def choose_period(core: Core, spec: ModelSpec, since: datetime | None, until: da
     """Return the event times to train on, and why these; raises :class:`WorkspaceError` when nothing is labelled."""
     with core.db.cursor() as cursor:
         span = label_span(cursor, spec)
+    if spec.task == "none":
+        raise WorkspaceError(f"model {spec.name!r} has task 'none': without labels there is nothing to learn from")
     if span is None:
         raise WorkspaceError(f"no logged row of {spec.name!r} has a label yet, so there is nothing to train on")
     last = min(span[1], aware(until, spec.zone)) if until else span[1]
@@ -176,7 +178,12 @@ def settle(core: Core, model: str | None = None) -> None:
                 continue
             status = core.runner.status(core.home.jobs / job["id"])
             if status.state == "succeeded":
-                _register(core, job, status)
+                try:
+                    _register(core, job, status)
+                except WorkspaceError as error:  # a result that cannot be taken in must not bar the way to every other
+                    log.exception("the result of job %s could not be registered", job["id"])
+                    failed = {"state": "failed", "error": f"its result could not be registered: {error}"}
+                    core.control.append_job_event(job | _ended(core, status) | failed)
             elif status.over:
                 core.control.append_job_event(job | _ended(core, status))
             elif status.state == "running" and job["state"] == "queued":

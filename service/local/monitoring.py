@@ -69,8 +69,8 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
             readings = judge_stretch(core, spec, stretch)
             append_readings(core.db, [reading_to_row(reading) for reading in readings])
             fault_point("run.after_readings")
-            for alert, event in move_alerts(core, spec, stretch, readings):
-                if event.state == "firing" and alert.opened_at == event.at:
+            for before, alert, event in move_alerts(core, spec, stretch, readings):
+                if event.state == "firing" and before in (None, "pending"):
                     opened.append(alert.id)
                 elif event.state == "resolved":
                     resolved.append(alert.id)
@@ -251,8 +251,10 @@ def importance_of(core: Core, model: str, version: str) -> dict[str, float] | No
 
 def move_alerts(
     core: Core, spec: ModelSpec, stretch: Stretch, readings: Sequence[Reading]
-) -> list[tuple[Alert, AlertEvent]]:
+) -> list[tuple[str | None, Alert, AlertEvent]]:
     """Advance the model's alerts window by window, and commit events, messages and watermark together.
+
+    Returns every change with the state the alert was in before it (None: there was none).
 
     A window that was judged before moves alerts again only where its labels have come since; corrected labels restate readings,
     not history.
@@ -262,7 +264,7 @@ def move_alerts(
     by_window: dict[Window, list[Reading]] = defaultdict(list)
     for reading in readings:
         by_window[reading.window].append(reading)
-    moved: list[tuple[Alert, AlertEvent]] = []
+    moved: list[tuple[str | None, Alert, AlertEvent]] = []
     for place, window in enumerate(stretch.windows):
         outcomes = [r for r in by_window[window] if r.scope == "performance" or r.column in RESERVED_OUTCOMES]
         news = mark.news(window, labelled=any(reading.verdict not in NO_LABELS for reading in outcomes))
@@ -287,7 +289,7 @@ def move_alerts(
             watermark=mark.text(),
             outbox=outbox.messages(core, events),
         )
-        moved += events
+        moved += [(alerts[alert.id].state if alert.id in alerts else None, alert, event) for alert, event in events]
     return moved
 
 

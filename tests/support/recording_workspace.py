@@ -50,7 +50,8 @@ class RecordingWorkspace(FakeWorkspace):
     def reference(self, model, data, *, version=None, actor="cli"):
         self._known(model)
         self._record("reference", model=model, data=data, version=version, actor=actor)
-        return {"model": model, "version": version or 1}
+        columns = [{"column": "distance", "type": "numeric"}]
+        return {"model": model, "version": version or 1, "rows": 100, "columns": columns}
 
     def log(self, model, data, *, key=None) -> views.AppendView:
         return self._append("log", model, data, key)

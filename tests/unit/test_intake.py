@@ -325,3 +325,21 @@ def test_ids_grow_even_when_the_clock_steps_back():
     assert len(set(ids)) == 3000
     assert all(UUID(i).version == 7 and UUID(i).variant == "specified in RFC 4122" for i in ids)
     assert new_ids(0, late) == []
+
+
+def test_scores_may_come_as_an_arrow_map_or_struct() -> None:
+    scores = [{"red": 0.75, "blue": 0.25}, {"red": 0.5, "blue": 0.5}]
+    spec = ModelSpec(name="paint", task="multiclass", score={"red": "p red", "blue": "p blue"})
+    for kind in (pa.map_(pa.string(), pa.float64()), pa.struct({"red": pa.float64(), "blue": pa.float64()})):
+        values = pa.array([list(s.items()) for s in scores] if pa.types.is_map(kind) else scores, kind)
+        rows = pa.table(
+            {
+                "prediction_id": ["a", "b"],
+                "event_time": ["2026-01-01", "2026-01-02"],
+                "prediction": ["red", "blue"],
+                "score": values,
+            }
+        )
+        found = canonical_log(spec, rows, arrival=datetime(2026, 1, 3, tzinfo=UTC))
+        assert not found.rejected
+        assert found.table["_scores"].to_pylist(maps_as_pydicts="strict") == scores

@@ -1,0 +1,107 @@
+"""The workspace of a folder, where the contract of all workspaces does not reach."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from service.local import LocalWorkspace, references
+from service.workspace import WorkspaceError
+
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+COLOURS = ["blue", "green", "red"]
+DECLARATION = """
+[models.paint]
+task = "multiclass"
+prediction = "colour"
+score = { red = "p red", green = "p green", blue = "p blue" }
+label = "truth"
+
+[models.sensors]
+task = "none"
+time = "at"
+"""
+
+
+def painted(rows: int, since: datetime, until: datetime, shift: float = 0.0) -> pd.DataFrame:
+    """Rows whose class follows ``x 1``, with the probabilities a perfect model would give."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(shift, 1, rows)
+    odds = np.exp(np.column_stack([-x, np.zeros(rows), x]))
+    scores = odds / odds.sum(axis=1, keepdims=True)
+    truth = (scores.cumsum(axis=1) < rng.random((rows, 1))).sum(axis=1)
+    return pd.DataFrame(
+        {
+            "prediction_id": [f"{since:%m%d}-{i}" for i in range(rows)],
+            "event_time": [since + (until - since) * i / rows for i in range(rows)],
+            "x 1": x,
+            "colour": [COLOURS[i] for i in scores.argmax(axis=1)],
+            **{f"p {name}": scores[:, i] for i, name in enumerate(COLOURS)},
+            "truth": [COLOURS[i] for i in truth],
+        }
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path):
+    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as opened:
+        opened.apply(DECLARATION)
+        start = NOW - timedelta(days=40)
+        opened.reference("paint", painted(2000, start, start + timedelta(days=20)))
+        logged = painted(1500, start + timedelta(days=20), NOW - timedelta(days=1), shift=1.5)
+        opened.log("paint", logged.drop(columns="truth"))
+        opened.label("paint", logged[["prediction_id", "truth"]])
+        yield opened
+
+
+def train(workspace: LocalWorkspace) -> dict:
+    job = workspace.retrain("paint")
+    deadline = time.monotonic() + 120
+    while job["state"] in ("queued", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        job = workspace.job(job["id"])
+    return job
+
+
+@pytest.mark.slow
+def test_a_multiclass_model_is_retrained_and_answers(workspace: LocalWorkspace) -> None:
+    job = train(workspace)
+    assert (job["state"], job["version"]) == ("succeeded", "v1"), job["log"]
+    workspace.deploy("paint", "v1")
+    answer = workspace.predict("paint", [{"x 1": 3.0}])[0]
+    assert answer["prediction"] == "red"
+    assert sum(answer["score"].values()) == pytest.approx(1)
+
+
+@pytest.mark.slow
+def test_a_result_that_cannot_be_registered_fails_its_job_and_nothing_else(
+    workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given, **_named):
+        raise WorkspaceError("no row of the reference could be used")
+
+    monkeypatch.setattr(references, "freeze_table", refuse)
+    job = train(workspace)
+    assert job["state"] == "failed"
+    assert "no row of the reference could be used" in job["error"]
+    assert workspace.versions("paint") == []
+
+
+def test_a_run_counts_the_alerts_that_a_second_window_confirmed(workspace: LocalWorkspace) -> None:
+    opened = workspace.run("paint")[0]["alerts_opened"]
+    firing = {alert["id"]: alert["history"] for alert in workspace.alerts("paint") if alert["state"] == "firing"}
+    assert set(opened) == set(firing)
+    assert any(history[0]["state"] == "pending" for history in firing.values())
+
+
+def test_a_model_without_labels_says_so(workspace: LocalWorkspace) -> None:
+    rows = [{"at": "2024-02-01", "prediction_id": "a", "temp": 20.5, "label": 1}]
+    workspace.reference("sensors", rows)
+    with pytest.raises(WorkspaceError, match="takes no labels"):
+        workspace.label("sensors", rows)
+    with pytest.raises(WorkspaceError, match="task 'none'"):
+        workspace.retrain("sensors")
