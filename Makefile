@@ -12,6 +12,8 @@ LOCK_FLAGS ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 QUICK := not browser and not slow and not soak
+# two workers, a file to each, in the order that tests/conftest.py gives: what a file has built is built once
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # uv must use the Python that is there, and the index that pip has been told to use
 export UV_PYTHON_DOWNLOADS := never
@@ -47,11 +49,11 @@ format: install ## let ruff put the code in shape
 	$(BIN)/ruff format
 
 check: lint ## linters, types, layers and the quick tests
-	$(BIN)/pytest -m "$(QUICK)" $(PYTEST_FLAGS)
+	$(PYTEST) -m "$(QUICK)" $(PYTEST_FLAGS)
 
 test: lint ## everything but the soak: linters, then every test once, quick ones first
 	@.ci/debian-packages
-	$(BIN)/pytest --continue-on-collection-errors $(PYTEST_FLAGS)
+	$(PYTEST) --continue-on-collection-errors $(PYTEST_FLAGS)
 
 bench: install ## the figures the documentation quotes
 	$(BIN)/python -m benchmarks

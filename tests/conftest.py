@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 TESTS = Path(__file__).parent
-FOLDERS = ["unit", "contract", "property", "parity", "browser", "faults"]  # quick ones first
+FOLDERS = ["unit", "contract", "property", "parity", "story", "browser", "faults"]  # quick ones first
 IN_CI = os.environ.get("CI") == "true"
 CHROMIUM_FLAGS = [
     "--headless",
