@@ -193,10 +193,10 @@ def _event_times(casting: _Casting, spec: ModelSpec, arrival: datetime) -> pa.Ar
 
 
 def _roles(casting: _Casting) -> pa.Array:
-    roles = casting.cast_field("categorical", "role").fill_null("serving")
+    roles = casting.cast_field("categorical", "_role").fill_null("serving")
     allowed = f"one of {', '.join(ROLES)}"
     unknown = pc.invert(pc.is_in(roles, pa.array(ROLES)))
-    casting.reject_where(unknown, "role", roles, f"the role is not {allowed}", allowed)
+    casting.reject_where(unknown, "_role", roles, f"the role is not {allowed}", allowed)
     return roles
 
 
@@ -252,5 +252,5 @@ def _known(spec: ModelSpec) -> set[str]:
     declared = {column.name for column in spec.columns}
     named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject}
     scores = set(spec.score.values()) if isinstance(spec.score, dict) else {spec.score}
-    ours = {"prediction_id", "event_time", "model_version", "latency_ms", "role", "prediction", "score", "label"}
+    ours = {"prediction_id", "event_time", "model_version", "latency_ms", "_role", "prediction", "score", "label"}
     return declared | ours | {name for name in named | scores if name is not None}

@@ -75,8 +75,14 @@ async def _in_words(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, status_of(error))
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if error.errors()[0]["loc"] == ("body",) and not kind.endswith(
+        "json"
+    ):  # what curl sends unless it is told otherwise
+        words = f"the body came as {kind or 'no content type'}; send the header Content-Type: application/json"
+        return JSONResponse({"error": words, "fields": [{"field": "body", "error": words}]}, 422)
     found = [{"field": ".".join(str(part) for part in item["loc"]), "error": item["msg"]} for item in error.errors()]
     first = found[0]
     return JSONResponse({"error": f"{first['field']}: {first['error']}", "fields": found}, 422)

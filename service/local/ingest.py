@@ -116,14 +116,15 @@ def predict(core: Core, model: str, datapoints: list[Mapping[str, Any]]) -> list
     frame["prediction_id"] = [str(point.get("prediction_id") or fresh[i]) for i, point in enumerate(datapoints)]
     now = core.now().isoformat()
     frame["event_time"] = [str(point.get("event_time") or now) for point in datapoints]
+    answers = predict_rows(core, model, frame).to_dict("records")
     return [
         {
-            "prediction_id": row["prediction_id"],
+            "prediction_id": name,
             "prediction": row["prediction"],
             "model_version": row["model_version"],
             **({"score": row["score"]} if row.get("score") is not None else {}),
         }
-        for row in predict_rows(core, model, frame).to_dict("records")
+        for name, row in zip(frame["prediction_id"], answers, strict=True)
     ]
 
 
@@ -161,7 +162,7 @@ def _answers(core: Core, spec: ModelSpec, frame: pd.DataFrame, version: str, rol
     latency = (time.perf_counter() - started) * 1000 / len(frame)
     answered = frame.copy()
     answered[spec.prediction or "prediction"] = found.predicted
-    answered["model_version"], answered["role"], answered["latency_ms"] = version, role, latency
+    answered["model_version"], answered["_role"], answered["latency_ms"] = version, role, latency
     scores = _scores(found, card.positive)
     if scores is not None:
         answered["score"] = scores

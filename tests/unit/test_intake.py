@@ -117,7 +117,7 @@ def test_each_bad_row_is_told_why_and_the_others_go_on():
         row(new="perhaps", kind=[1]),
         ROW | {"prediction": "much"},
         ROW | {"event_time": "0013-01-01T00:00:00Z"},
-        ROW | {"role": "bystander"},
+        ROW | {"_role": "bystander"},
         row(built="2013-13-45"),
     ]
     intake = log(rows)
@@ -133,7 +133,7 @@ def test_each_bad_row_is_told_why_and_the_others_go_on():
         (6, "new", "perhaps"),
         (7, "prediction", "much"),
         (8, "event_time", "0013-01-01 00:00:00.000000"),
-        (9, "role", "bystander"),
+        (9, "_role", "bystander"),
         (10, "built", "2013-13-45"),
     ]
     assert intake.rejected[0]["error"] == "'twelve' is not a number"

@@ -20,6 +20,14 @@ prediction = "colour"
 score = { red = "p red", green = "p green", blue = "p blue" }
 label = "truth"
 
+[models.pay]
+task = "regression"
+prediction = "guessed pay"
+label = "pay"
+id = "row id"
+time = "when"
+features = { "job age" = "numeric", role = "categorical" }
+
 [models.sensors]
 task = "none"
 time = "at"
@@ -57,8 +65,8 @@ def workspace(tmp_path: Path):
         yield opened
 
 
-def train(workspace: LocalWorkspace) -> dict:
-    job = workspace.retrain("paint")
+def train(workspace: LocalWorkspace, model: str = "paint") -> dict:
+    job = workspace.retrain(model)
     deadline = time.monotonic() + 120
     while job["state"] in ("queued", "running"):
         assert time.monotonic() < deadline
@@ -105,3 +113,21 @@ def test_a_model_without_labels_says_so(workspace: LocalWorkspace) -> None:
         workspace.label("sensors", rows)
     with pytest.raises(WorkspaceError, match="task 'none'"):
         workspace.retrain("sensors")
+
+
+@pytest.mark.slow
+def test_columns_may_have_any_names_from_the_log_to_the_answer(workspace: LocalWorkspace) -> None:
+    """The id and the time are called otherwise, names hold spaces, and an input is called ``role``."""
+    rng = np.random.default_rng(5)
+    rows = pd.DataFrame({"job age": rng.uniform(0, 30, 400), "role": rng.choice(["clerk", "cook"], 400)})
+    rows["pay"] = rows["job age"] * 100 + (rows["role"] == "cook") * 500
+    rows["guessed pay"], rows["row id"] = rows["pay"] + 10, [f"r{i}" for i in range(400)]
+    rows["when"] = [NOW - timedelta(days=20) + timedelta(minutes=30 * i) for i in range(400)]
+    assert workspace.log("pay", rows.drop(columns="pay")) == {"accepted": 400, "duplicates": 0, "rejected": []}
+    workspace.label("pay", rows[["row id", "pay"]])
+    assert train(workspace, "pay")["state"] == "succeeded"
+    workspace.deploy("pay", "v1")
+    answer = workspace.predict("pay", [{"job age": 10.0, "role": "cook", "prediction_id": "mine"}])[0]
+    assert (answer["prediction_id"], answer["model_version"]) == ("mine", "v1")
+    assert answer["prediction"] == pytest.approx(1500, abs=200)
+    assert workspace.model("pay")["rows"]["logs"] == 401
