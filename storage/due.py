@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import duckdb
 
 from storage.buckets import aware
+from storage.database import Database
 from storage.profile_store import Part, dirty_buckets, missing_buckets
+
+
+@contextmanager
+def snapshot(db: Database) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a reader for which time stands still: everything it reads is of one moment, whatever is written meanwhile."""
+    with db.cursor() as cursor:
+        cursor.execute("BEGIN TRANSACTION")
+        try:
+            yield cursor
+        finally:
+            cursor.execute("ROLLBACK")
 
 
 def due_buckets(
@@ -35,3 +48,9 @@ def profiled_at(
     sql = "SELECT bucket, computed_at FROM profiled WHERE model = ? AND reference_version = ? AND part = ?"
     rows = con.execute(sql, [model, reference_version, part]).fetchall()
     return {aware(bucket): aware(computed) for bucket, computed in rows}
+
+
+def touched_references(con: duckdb.DuckDBPyConnection, model: str) -> set[int]:
+    """Return the reference versions for which a bucket is stored that has changed since."""
+    sql = "SELECT DISTINCT reference_version FROM profiled JOIN dirty USING (model, part, bucket) WHERE model = ?"
+    return {row[0] for row in con.execute(sql, [model]).fetchall()}

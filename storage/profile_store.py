@@ -141,9 +141,10 @@ def measure(
     return Measured(spec.name, reference.version, part, wanted, seen, tuple(keys), stacked)
 
 
-def save(con: duckdb.DuckDBPyConnection, measured: Measured, now: datetime) -> int:
-    """Replace the stored profiles of the measured buckets and clear the dirty marks that were seen; returns profiles stored.
+def save(con: duckdb.DuckDBPyConnection, measured: Measured, now: datetime, *, clear: bool = True) -> int:
+    """Replace the stored profiles of the measured buckets and ``clear`` the dirty marks that were seen; returns profiles stored.
 
+    A mark stands for all references: clear it only together with saving every one that stores the bucket.
     Call it inside a transaction. A bucket that a later measurement has stored meanwhile is left as it is.
     """
     identity = (measured.model, measured.reference_version, measured.part)
@@ -163,13 +164,18 @@ def save(con: duckdb.DuckDBPyConnection, measured: Measured, now: datetime) -> i
         "INSERT INTO profiled SELECT ?, ?, ?, unnest(?::TIMESTAMP[]), unnest(?::BIGINT[]), ?",
         [*identity, starts, seqs, naive(now)],
     )
+    if clear:
+        _clear(con, measured, starts, seqs)
+    begins = {window.start for window in fresh}
+    return _insert(con, measured, [i for i, (_, key) in enumerate(measured.keys) if key.start in begins], now)
+
+
+def _clear(con: duckdb.DuckDBPyConnection, measured: Measured, starts: list[datetime], seqs: list[int]) -> None:
     con.execute(
         "DELETE FROM dirty WHERE model = ? AND part = ? AND EXISTS (SELECT 1 FROM "
         "(SELECT unnest(?::TIMESTAMP[]) AS bucket, unnest(?::BIGINT[]) AS seq) s WHERE s.bucket = dirty.bucket AND dirty.seq <= s.seq)",
         [measured.model, measured.part, starts, seqs],
     )
-    begins = {window.start for window in fresh}
-    return _insert(con, measured, [i for i, (_, key) in enumerate(measured.keys) if key.start in begins], now)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def current_readings(
 class Judged(NamedTuple):
     """What the current readings of a window say about themselves."""
 
-    since: datetime  # when the oldest of them was computed
+    at: datetime  # when it was judged last
     labelled: bool  # whether any of the outcome readings had labels to go by
 
 
@@ -133,15 +133,14 @@ def judged_windows(
     """
     key = ", ".join(map(quote, KEY))
     sql = (
-        "SELECT window_start, min(since), bool_or(needs AND verdict NOT IN (SELECT unnest(?::VARCHAR[]))) FROM ("
-        "SELECT window_start, arg_max(computed_at, seq) AS since, arg_max(verdict, seq) AS verdict, "
+        "SELECT window_start, max(computed), bool_or(needs AND verdict NOT IN (SELECT unnest(?::VARCHAR[]))) FROM ("
+        "SELECT window_start, arg_max(computed_at, seq) AS computed, arg_max(verdict, seq) AS verdict, "
         "any_value(scope = 'performance' OR coalesce(\"column\" IN (SELECT unnest(?::VARCHAR[])), false)) AS needs "
         f"FROM reading WHERE model = ? AND model_version = ? AND reference_version = ? GROUP BY {key}) GROUP BY window_start"
     )
     values = [list(without), list(outcomes), model, model_version, reference_version]
     return {
-        aware(start): Judged(aware(since), bool(labelled))
-        for start, since, labelled in con.execute(sql, values).fetchall()
+        aware(start): Judged(aware(at), bool(labelled)) for start, at, labelled in con.execute(sql, values).fetchall()
     }
 
 

@@ -29,7 +29,7 @@ from service.local import outbox
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
 from service.local.series import load_series
 from storage import profile_store
-from storage.due import due_buckets, profiled_at
+from storage.due import due_buckets, profiled_at, snapshot, touched_references
 from storage.faults import fault_point
 from storage.logs import joined_relation, log_relation
 from storage.readings import append_readings, judged_windows
@@ -45,6 +45,9 @@ SERVING = "serving"
 FROM_LOG = ("log", "training")  # sources of references that are part of the log itself
 NO_LABELS = ("insufficient", "no_data")  # verdicts of outcomes that could not be judged
 RESERVED_OUTCOMES = frozenset(RESERVED) - {"prediction", "score"}
+
+
+Wanted = tuple[Reference, profile_store.Part, list[datetime]]  # the buckets that are to be there of a reference's part
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,31 +103,64 @@ def references_in_use(core: Core, model: str) -> list[Reference]:
 
 
 def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]:
-    """Bring the profiles of every reference in use up to the log; returns the buckets read, by reference and part."""
+    """Bring the stored profiles up to the log; returns the buckets read, by reference and part.
+
+    First every reference in use, and whatever is stored of the others for buckets that changed: together, because that clears the
+    dirty marks. Then the windows that another version served, under that version's own reference.
+    """
     references = references_in_use(core, spec.name)
     if not references:
         return {}
-    measured: list[profile_store.Measured] = []
+    every = core.window_spec(spec.name).bucket
     with core.db.cursor() as cursor:
         span = event_span(cursor, spec.name)
         if span is None:
             return {}
-        every = core.window_spec(spec.name).bucket
-        buckets = [window.start for window in every.between(span[0], span[1] + timedelta(microseconds=1))]
-        for place, reference in enumerate(references):
-            positive = None if reference.outcomes is None else positive_class(spec, reference.outcomes.layout)
-            parts: list[profile_store.Part] = ["inputs", "outcomes"] if reference.outcomes is not None else ["inputs"]
-            for part in parts:
-                wanted = buckets if place == 0 or part == "outcomes" else []
-                found = due_buckets(cursor, spec.name, reference.version, part, wanted)
-                if found:
-                    rows, expressions = _rows_of(spec, part, Window(found[0], every.containing(found[-1]).end))
-                    measured.append(
-                        profile_store.measure(cursor, spec, reference, rows, expressions, found, part, positive)
-                    )
-    if measured:  # together: a dirty mark is cleared for all references or for none
+        touched = touched_references(cursor, spec.name) - {reference.version for reference in references}
+    buckets = [window.start for window in every.between(span[0], span[1] + timedelta(microseconds=1))]
+    champion, *others = references
+    wanted: list[Wanted] = [(champion, "inputs", buckets), (champion, "outcomes", buckets)]
+    for other in others:
+        wanted += [(other, "inputs", []), (other, "outcomes", buckets)]
+    for number in sorted(touched):
+        kept = core.control.reference(spec.name, number)
+        wanted += [(kept, "inputs", []), (kept, "outcomes", [])]
+    read = _profile(core, spec, wanted, all_references=True)
+    for version, windows in serving_stretches(core, spec):
+        reference = core.reference_for(spec.name, version)
+        if reference is not None and reference.version != champion.version:
+            fair = _fair(reference, windows)
+            starts = [bucket.start for window in fair for bucket in every.between(window.start, window.end)]
+            starts = [start for start in starts if start <= span[1]]
+            lent: list[Wanted] = [(reference, "inputs", starts), (reference, "outcomes", starts)]
+            for key, more in _profile(core, spec, lent, all_references=False).items():
+                read.setdefault(key, set()).update(more)
+    return read
+
+
+def _profile(
+    core: Core, spec: ModelSpec, wanted: Sequence[Wanted], *, all_references: bool
+) -> dict[tuple[int, str], set[datetime]]:
+    """Profile the buckets that are due, and store all of them in one transaction; returns which, by reference and part.
+
+    All are read of one moment: a dirty mark is cleared for every reference or, unless they are ``all_references``, for none.
+    """
+    every = core.window_spec(spec.name).bucket
+    measured: list[profile_store.Measured] = []
+    with snapshot(core.db) as cursor:
+        for reference, part, buckets in wanted:
+            if part == "outcomes" and reference.outcomes is None:
+                continue
+            found = due_buckets(cursor, spec.name, reference.version, part, buckets)
+            if found:
+                positive = None if reference.outcomes is None else positive_class(spec, reference.outcomes.layout)
+                rows, expressions = _rows_of(spec, part, Window(found[0], every.containing(found[-1]).end))
+                measured.append(
+                    profile_store.measure(cursor, spec, reference, rows, expressions, found, part, positive)
+                )
+    if measured:
         now = core.now()
-        core.db.write(lambda con: [profile_store.save(con, part, now) for part in measured])
+        core.db.write(lambda con: [profile_store.save(con, part, now, clear=all_references) for part in measured])
     return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in measured}
 
 
@@ -149,12 +185,16 @@ def _due(
         reference = core.reference_for(spec.name, version)
         if reference is None:
             continue
-        own = reference.source.startswith(FROM_LOG)  # windows of the reference itself are not held against it
-        fair = [window for window in windows if not own or window.start >= reference.period.end]
-        due = _due_windows(core, spec, version, reference, fair, refreshed)
+        due = _due_windows(core, spec, version, reference, _fair(reference, windows), refreshed)
         if due:
             stretches.append(Stretch(version, reference, due))
     return stretches
+
+
+def _fair(reference: Reference, windows: Sequence[Window]) -> list[Window]:
+    """Leave out the windows of the reference itself, which are not held against it."""
+    own = reference.source.startswith(FROM_LOG)
+    return [window for window in windows if not own or window.start >= reference.period.end]
 
 
 def serving_stretches(
@@ -207,13 +247,13 @@ def _due_windows(
     due: list[Window] = []
     for window in windows:
         buckets = [bucket.start for bucket in every.between(window.start, window.end)]
-        at = judged.get(window.start)
+        last = judged.get(window.start)
         newest = [age[bucket] for age in ages for bucket in buckets if bucket in age]
         if (
-            at is None
+            last is None
             or any(bucket in fresh for bucket in buckets)
-            or any(moment > at.since for moment in newest)
-            or mark.news(window, labelled=at.labelled) is not None  # cut off between readings and alerts
+            or any(moment > last.at for moment in newest)
+            or mark.news(window, labelled=last.labelled) is not None  # cut off between readings and alerts
         ):
             due.append(window)
     return due
