@@ -23,7 +23,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"duration {text!r} is not understood; write a number and s, m, h, d or w, such as '6h'")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        raise ValueError(f"duration {text!r} is longer than time itself; write a shorter one, such as '6h'") from None
 
 
 class _Section(BaseModel):
@@ -74,6 +77,13 @@ class Retrain(_Section):
     promote: Literal["manual", "shadow", "canary", "auto"] = "manual"
     holdout: str = Field(default="1w", description="most recent labelled stretch kept for the gate")
     params: dict[str, int | float | str | bool] = Field(default_factory=dict)
+
+    @field_validator("holdout")
+    @classmethod
+    def _holdout(cls, value: str) -> str:
+        if not parse_duration(value):
+            raise ValueError(f"holdout {value!r} keeps nothing to judge a new version by; write for example '1w'")
+        return value
 
 
 class ModelSpec(_Section):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+_MOST = 9999
 _SPEC = re.compile(r"(\d+)\s*([hdw])")
 
 
@@ -36,9 +37,9 @@ class WindowSpec:
     def parse(cls, text: str, timezone: str = "UTC", anchor: date | None = None) -> WindowSpec:
         """Read ``"1h"``, ``"1d"``, ``"1w"`` …; raises :class:`ValueError` naming what is allowed."""
         match = _SPEC.fullmatch(text.strip())
-        if match is None or int(match[1]) < 1:
+        if match is None or not 1 <= int(match[1]) <= _MOST:
             raise ValueError(
-                f"window {text!r} is not understood; write a number and h, d or w, such as '1h', '1d' or '1w'"
+                f"window {text!r} is not understood; write a number up to {_MOST} and h, d or w, such as '1h', '1d' or '1w'"
             )
         return cls(int(match[1]), match[2], timezone, anchor or date(1970, 1, 5))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.windows import Window
+from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from service import views
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200  # as for rows
 MIN_TIME = datetime(1, 1, 2, tzinfo=UTC)
 
 
@@ -35,9 +37,15 @@ def iso(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def aware(moment: datetime | str, zone: ZoneInfo) -> datetime:
-    """Return an aware UTC time; naive ones are in ``zone``."""
-    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+    """Return an aware UTC time; naive ones are in ``zone``. Raises :class:`WorkspaceError` for what cannot be an event's time."""
+    try:
+        value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        value = (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise WorkspaceError(f"{str(moment)!r} is no time; write one like 2013-06-04T12:00") from None
+    if not _FIRST_YEAR <= value.year < _LAST_YEAR:
+        raise WorkspaceError(f"the time {value.isoformat()} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
+    return value
 
 
 _READING_FIELDS = [f.name for f in fields(Reading) if f.name != "window"]

@@ -6,16 +6,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from reference_data.declaration import Declaration, ModelSpec
-from reference_data.windows import Window
+from reference_data.windows import Window, WindowSpec
 from service.declaration_file import parse
 from service.local import references
 from service.local.convert import aware, iso
 from service.local.ingest import stdin_or_path, whole
-from storage.errors import StorageError
+from service.workspace import ConflictError
 from storage.logs import prepare_model
 
 if TYPE_CHECKING:
     from service.local.core import Core
+
+_BUCKETS = {"h": "hour", "d": "day"}
 
 
 def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
@@ -25,14 +27,20 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": []}
     with core.mutex:
         records = core.control.model_records()
-        for name, spec in wanted.models.items():
+        models = {
+            name: _with_inferred(spec, records[name].spec if name in records else None)
+            for name, spec in wanted.models.items()
+        }
+        for name, spec in models.items():  # whatever cannot be done is found before anything is
+            if name in records:
+                _refuse_other_buckets(core, records[name].spec, spec)
+            if spec.features:
+                prepare_model(core.db, spec)
+        for name, spec in models.items():
             earlier = records.get(name)
-            kept = _with_inferred(spec, earlier.spec if earlier else None)
-            verb = "created" if earlier is None else "unchanged" if earlier.spec == kept else "changed"
+            verb = "created" if earlier is None else "unchanged" if earlier.spec == spec else "changed"
             if verb != "unchanged":
-                if kept.features:
-                    prepare_model(core.db, kept)
-                core.control.put_model(kept, "file", actor, core.now())
+                core.control.put_model(spec, "file", actor, core.now())
             found[verb].append(f"models.{name}")
         channels = core.control.channels()
         for name, channel in wanted.channels.items():
@@ -43,6 +51,17 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
         if found["created"] or found["changed"]:
             core.control.append_audit(actor, "apply", "declaration", found, "workspace", core.now())
     return found
+
+
+def _refuse_other_buckets(core: Core, earlier: ModelSpec, spec: ModelSpec) -> None:
+    """Refuse what would cut time otherwise than the model's references and profiles are cut."""
+    before, now = (WindowSpec.parse(s.monitor.window, s.timezone).bucket for s in (earlier, spec))
+    same = before.unit == now.unit and (now.unit == "h" or before.timezone == now.timezone)  # hours are those of UTC
+    if not same and core.control.reference_versions(spec.name):
+        raise ConflictError(
+            f"models.{spec.name}: its references are kept by {_BUCKETS[before.unit]} of {before.timezone}, and a window of "
+            f"{spec.monitor.window} in {spec.timezone} needs {_BUCKETS[now.unit]}s of {now.timezone}; declare a new model for that"
+        )
 
 
 def _with_inferred(spec: ModelSpec, earlier: ModelSpec | None) -> ModelSpec:
@@ -92,6 +111,6 @@ def health(core: Core) -> dict[str, Any]:
         with core.db.cursor() as cursor:
             cursor.execute("SELECT 1").fetchall()
         models = core.control.model_records()
-    except (StorageError, OSError) as error:
+    except Exception as error:  # whatever it is, the stores do not answer
         return {"status": "failed", "error": str(error)}
     return {"status": "ok", "models": len(models), "now": core.now().isoformat(), "home": str(core.home.root)}

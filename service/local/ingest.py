@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
-from retraining import rollout
+from retraining import registry, rollout
 from retraining.predictor import read_datapoints
 from service.local.loop import card_of
 from service.workspace import ConflictError, WorkspaceError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from service import views
     from service.local.core import Core
 
+_log = logging.getLogger(__name__)
 #: What a datapoint may carry beside the model's inputs.
 _OWN = ("prediction_id", "event_time")
 
@@ -106,14 +108,17 @@ def predict(core: Core, model: str, datapoints: list[Mapping[str, Any]]) -> list
     Raises :class:`WorkspaceError` naming row and field when a datapoint cannot be read; then none is answered.
     """
     spec = core.spec(model)
-    inputs = [{name: value for name, value in point.items() if name not in _OWN} for point in datapoints]
-    read = read_datapoints(spec.columns, inputs, timezone=spec.timezone)
+    read = read_datapoints(spec.columns, [_inputs(point) for point in datapoints], timezone=spec.timezone)
     if read.errors:
         first = read.errors[0]
         raise WorkspaceError(f"datapoint {first.row}, field {first.field!r}: {first.error}")
     frame = read.frame
+    if frame.empty:
+        return []
     fresh = new_ids(len(frame), core.now())
-    frame["prediction_id"] = [str(point.get("prediction_id") or fresh[i]) for i, point in enumerate(datapoints)]
+    ids = [str(point.get("prediction_id") or fresh[i]) for i, point in enumerate(datapoints)]
+    _refuse_repeated(ids)
+    frame["prediction_id"] = ids
     now = core.now().isoformat()
     frame["event_time"] = [str(point.get("event_time") or now) for point in datapoints]
     answers = predict_rows(core, model, frame).to_dict("records")
@@ -124,14 +129,32 @@ def predict(core: Core, model: str, datapoints: list[Mapping[str, Any]]) -> list
             "model_version": row["model_version"],
             **({"score": row["score"]} if row.get("score") is not None else {}),
         }
-        for name, row in zip(frame["prediction_id"], answers, strict=True)
+        for name, row in zip(ids, answers, strict=True)
     ]
+
+
+def _inputs(point: object) -> Any:
+    """Return what a datapoint says of the model's inputs; what is no object at all is passed on, to be told so."""
+    if not isinstance(point, Mapping):
+        return point
+    return {name: value for name, value in point.items() if name not in _OWN}
+
+
+def _refuse_repeated(ids: Sequence[str]) -> None:
+    first: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        if first.setdefault(name, row) != row:
+            raise WorkspaceError(
+                f"datapoint {row}, field 'prediction_id': {name!r} is that of datapoint {first[name]} already; give every "
+                "datapoint an id of its own, or none"
+            )
 
 
 def predict_rows(core: Core, model: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Answer rows (inputs, ``prediction_id``, ``event_time``) with champion and canary, have shadows answer too, log it all.
 
-    Returns what was served, in the order of ``frame``. Raises :class:`ConflictError` without a champion.
+    Returns what was served, in the order of ``frame``. Raises :class:`ConflictError` without a champion, :class:`WorkspaceError`
+    naming row and field for a row that cannot be logged; then none is. What goes wrong in a shadow is its own affair.
     """
     spec, roles = core.spec(model), core.roles(model)
     if roles.champion is None:
@@ -139,16 +162,20 @@ def predict_rows(core: Core, model: str, frame: pd.DataFrame) -> pd.DataFrame:
             f"model {model!r} has no champion to answer; train one (`driftdeck retrain {model}`) and deploy it "
             f"(`driftdeck deploy {model} v1 --as champion`)"
         )
+    frame = frame.reset_index(drop=True)
+    if frame.empty:
+        return frame
     routed = pd.Series([rollout.route(name, roles) for name in frame["prediction_id"]], index=frame.index)
     served = [_answers(core, spec, frame[routed == version], version, "serving") for version in roles.serving]
-    shadowed = [_answers(core, spec, frame, version, "shadow") for version in roles.shadows]
-    answers = pd.concat([part for part in served if len(part)]) if len(frame) else frame
-    everything = pd.concat([part for part in [*served, *shadowed] if len(part)], ignore_index=True)
-    found = log(core, model, everything, None)
-    if found["rejected"]:
-        first = found["rejected"][0]
-        raise WorkspaceError(f"an answer could not be logged: row {first['row']}, {first['field']}: {first['error']}")
-    return answers.loc[frame.index].rename(columns={spec.prediction or "prediction": "prediction"})
+    shadowed = [_shadow_answers(core, spec, frame, version) for version in roles.shadows]
+    everything = pd.concat([part for part in [*served, *shadowed] if len(part)])
+    intake = canonical_log(spec, everything.reset_index(drop=True), arrival=core.now())
+    if intake.rejected:
+        first = intake.rejected[0]
+        raise WorkspaceError(f"datapoint {everything.index[first['row']]}, field {first['field']!r}: {first['error']}")
+    append_log(core.db, spec, intake, core.now(), core.window_spec(model).bucket)
+    answers = pd.concat([part for part in served if len(part)]).loc[frame.index]
+    return answers.rename(columns={spec.prediction or "prediction": "prediction"})
 
 
 def _answers(core: Core, spec: ModelSpec, frame: pd.DataFrame, version: str, role: str) -> pd.DataFrame:
@@ -158,7 +185,10 @@ def _answers(core: Core, spec: ModelSpec, frame: pd.DataFrame, version: str, rol
     record = core.version(spec.name, version)
     card = card_of(core, record)
     started = time.perf_counter()
-    found = core.predictor.predict(card, frame)
+    try:
+        found = core.predictor.predict(card, frame)
+    except (registry.ArtefactError, KeyError) as error:  # changed or gone; an input that is no longer declared
+        raise WorkspaceError(f"version {version} of model {spec.name!r} cannot answer: {error}") from error
     latency = (time.perf_counter() - started) * 1000 / len(frame)
     answered = frame.copy()
     answered[spec.prediction or "prediction"] = found.predicted
@@ -169,6 +199,14 @@ def _answers(core: Core, spec: ModelSpec, frame: pd.DataFrame, version: str, rol
     return answered.rename(
         columns={"prediction_id": spec.id or "prediction_id", "event_time": spec.time or "event_time"}
     )
+
+
+def _shadow_answers(core: Core, spec: ModelSpec, frame: pd.DataFrame, version: str) -> pd.DataFrame:
+    try:
+        return _answers(core, spec, frame, version, "shadow")
+    except Exception:  # whoever asked is answered by another version, and must be
+        _log.exception("shadow %s of model %r could not answer", version, spec.name)
+        return frame[:0]
 
 
 def _scores(found: Predictions, positive: str | None) -> Any:

@@ -23,7 +23,7 @@ from retraining.period import default_period
 from service.local import references
 from service.local.convert import aware, iso
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
-from storage.errors import MissingRecordError
+from storage.errors import MissingRecordError, StorageError
 from storage.faults import fault_point
 from storage.logs import export_parquet, label_span
 
@@ -56,6 +56,8 @@ def retrain(
             f"model {model!r} declares no features to train on; declare them or freeze a reference first"
         )
     settle(core, model)
+    if alert_id is not None:
+        _refuse_unknown_alert(core, model, alert_id)
     period, reason = choose_period(core, spec, since, until)
     alert = alert_id or _alert_behind(core, model)
     job: dict[str, Any] = {
@@ -94,18 +96,14 @@ def choose_period(core: Core, spec: ModelSpec, since: datetime | None, until: da
     last = min(span[1], aware(until, spec.zone)) if until else span[1]
     holdout = parse_duration(spec.retrain.holdout)
     found = default_period(_trouble_since(core, spec.name), span[0], last, holdout, spec.timezone)
+    start = aware(since, spec.zone) if since else found.window.start
     end = min(found.window.end, aware(until, spec.zone)) if until else found.window.end
-    if since is None:
-        return Window(found.window.start, end), found.reason
-    start = aware(since, spec.zone)
-    if start == found.window.start:
-        return Window(start, end), found.reason
     if start >= end or start > span[1] or end <= span[0]:
         raise WorkspaceError(
             f"no labelled row lies between {iso(start, spec.zone)} and {iso(end, spec.zone)}; "
             f"they run from {iso(span[0], spec.zone)} to {iso(span[1], spec.zone)}"
         )
-    return Window(start, end), "the period that was asked for"
+    return Window(start, end), found.reason if start == found.window.start else "the period that was asked for"
 
 
 def _trouble_since(core: Core, model: str) -> datetime | None:
@@ -113,6 +111,12 @@ def _trouble_since(core: Core, model: str) -> datetime | None:
     kinds = ("performance", "concept_drift")
     starts = [a["window_start"] for a in core.control.open_alerts(model) if a["kind"] in kinds and a["harmful"]]
     return min((datetime.fromisoformat(start) for start in starts), default=None)
+
+
+def _refuse_unknown_alert(core: Core, model: str, alert_id: str) -> None:
+    known = [alert["id"] for alert in core.control.alerts(model)]
+    if alert_id not in known:
+        raise NotFoundError(f"model {model!r} has no alert {alert_id!r}; it has: {', '.join(known) or 'none'}")
 
 
 def _alert_behind(core: Core, model: str) -> str | None:
@@ -143,7 +147,9 @@ def _launch(core: Core, spec: ModelSpec, job: dict[str, Any], period: Window) ->
         )
         job_files.write_request(folder, request)
         fault_point("job.before_launch")
-        core.runner.launch(folder)
+        with core.mutex:
+            if core.control.job(job["id"])["state"] in ACTIVE:  # not cancelled meanwhile
+                core.runner.launch(folder)
     except Exception as error:
         log.exception("job %s could not be started", job["id"])
         ended = core.now().isoformat()
@@ -168,26 +174,38 @@ def card_of(core: Core, record: Mapping[str, Any]) -> ModelCard:
 
 
 # -- following jobs ----------------------------------------------------------------------------------------------------
-def settle(core: Core, model: str | None = None) -> None:
-    """Take note of jobs that have ended: register what succeeded, record what did not."""
+def settle(core: Core, model: str | None = None, *, wait: bool = True) -> None:
+    """Take note of jobs that have ended: register what succeeded, record what did not.
+
+    Without ``wait``, that is left to whoever asks next when a run is under way: what only looks must not wait for it.
+    """
     if model is not None:
         core.record(model)
-    with core.mutex:
+    if all(job["state"] not in ACTIVE for job in core.control.jobs(model)) or not core.mutex.acquire(blocking=wait):
+        return
+    try:
         for job in core.control.jobs(model):
-            if job["state"] not in ACTIVE:
-                continue
-            status = core.runner.status(core.home.jobs / job["id"])
-            if status.state == "succeeded":
-                try:
-                    _register(core, job, status)
-                except WorkspaceError as error:  # a result that cannot be taken in must not bar the way to every other
-                    log.exception("the result of job %s could not be registered", job["id"])
-                    failed = {"state": "failed", "error": f"its result could not be registered: {error}"}
-                    core.control.append_job_event(job | _ended(core, status) | failed)
-            elif status.over:
-                core.control.append_job_event(job | _ended(core, status))
-            elif status.state == "running" and job["state"] == "queued":
-                core.control.append_job_event(job | {"state": "running", "started_at": core.now().isoformat()})
+            if job["state"] in ACTIVE:
+                _settle_job(core, job)
+    finally:
+        core.mutex.release()
+
+
+def _settle_job(core: Core, job: dict[str, Any]) -> None:
+    status = core.runner.status(core.home.jobs / job["id"])
+    if status.state == "succeeded":
+        try:
+            _register(core, job, status)
+        except StorageError:  # a full disk passes: the result stays where it is, to be registered then
+            raise
+        except Exception as error:  # a result that cannot be taken in must not bar the way to every other
+            log.exception("the result of job %s could not be registered", job["id"])
+            failed = {"state": "failed", "error": f"its result could not be registered: {error}"}
+            core.control.append_job_event(job | _ended(core, status) | failed)
+    elif status.over:
+        core.control.append_job_event(job | _ended(core, status))
+    elif status.state == "running" and job["state"] == "queued":
+        core.control.append_job_event(job | {"state": "running", "started_at": core.now().isoformat()})
 
 
 def lose_orphans(core: Core) -> None:
@@ -270,7 +288,7 @@ def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Refe
 
 def jobs(core: Core, model: str | None) -> list[views.JobView]:
     """Return jobs, the latest first."""
-    settle(core, model)
+    settle(core, model, wait=False)
     return [job_view(core, job) for job in reversed(core.control.jobs(model))]
 
 
@@ -278,7 +296,7 @@ def job(core: Core, job_id: str) -> views.JobView:
     """Return one job as it stands now."""
     try:
         found = core.control.job(job_id)
-        settle(core, found["model"])
+        settle(core, found["model"], wait=False)
         return job_view(core, core.control.job(job_id))
     except MissingRecordError as error:
         raise NotFoundError(str(error)) from None
@@ -289,7 +307,11 @@ def cancel(core: Core, job_id: str, actor: str) -> views.JobView:
     found = job(core, job_id)
     if found["state"] not in ACTIVE:
         raise ConflictError(f"job {job_id} is over ({found['state']}); there is nothing to cancel")
-    core.runner.cancel(core.home.jobs / job_id, f"cancelled by {actor}")
+    words = f"cancelled by {actor}"
+    with core.mutex:
+        if core.runner.cancel(core.home.jobs / job_id, words).state == "queued":  # its rows are still being written
+            ended = {"state": "cancelled", "error": words, "ended_at": core.now().isoformat()}
+            core.control.append_job_event(core.control.job(job_id) | ended)
     core.control.append_audit(actor, "cancel", job_id, {"model": found["model"]}, "workspace", core.now())
     return job(core, job_id)
 
@@ -333,7 +355,7 @@ def job_view(core: Core, found: Mapping[str, Any]) -> views.JobView:
 # -- versions and roles ------------------------------------------------------------------------------------------------
 def versions(core: Core, model: str) -> list[views.VersionView]:
     """Return the registered versions, the latest first."""
-    settle(core, model)
+    settle(core, model, wait=False)
     roles = core.roles(model)
     return [version_view(core, record, roles) for record in reversed(core.control.versions(model))]
 

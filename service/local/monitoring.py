@@ -155,6 +155,7 @@ def _profile(
             if found:
                 positive = None if reference.outcomes is None else positive_class(spec, reference.outcomes.layout)
                 rows, expressions = _rows_of(spec, part, Window(found[0], every.containing(found[-1]).end))
+                expressions = _dropped(reference) | dict(expressions)
                 measured.append(
                     profile_store.measure(cursor, spec, reference, rows, expressions, found, part, positive)
                 )
@@ -162,6 +163,13 @@ def _profile(
         now = core.now()
         core.db.write(lambda con: [profile_store.save(con, part, now, clear=all_references) for part in measured])
     return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in measured}
+
+
+def _dropped(reference: Reference) -> dict[str, str]:
+    """Return NULL for each input of a reference, to stand in for those that are no longer declared."""
+    types = {"numeric": "DOUBLE", "boolean": "BOOLEAN", "datetime": "TIMESTAMP"}
+    columns = [entry.column for entry in reference.inputs.layout.columns if entry.column.name not in RESERVED]
+    return {column.name: f"NULL::{types.get(column.type, 'VARCHAR')}" for column in columns}
 
 
 def _rows_of(spec: ModelSpec, part: profile_store.Part, within: Window) -> tuple[str, Mapping[str, str]]:
@@ -260,7 +268,7 @@ def _due_windows(
 
 
 def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading]:
-    """Read every check on every window of a stretch; changes nothing."""
+    """Read every check on every window of a stretch, for the columns that are still declared; changes nothing."""
     reference = stretch.reference
     calibration = calibrate(spec, reference, core.window_spec(spec.name))
     inputs = load_series(core, reference, "inputs", stretch.windows, version=stretch.version)
@@ -269,7 +277,7 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading
         if reference.outcomes is None
         else load_series(core, reference, "outcomes", stretch.windows, version=stretch.version).profile
     )
-    return judge(
+    readings = judge(
         spec=spec,
         reference=reference,
         calibration=calibration,
@@ -281,6 +289,8 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading
         importance=importance_of(core, spec.name, stretch.version),
         now=core.now(),
     )
+    known = {None, *RESERVED, *spec.features, *spec.context}
+    return [reading for reading in readings if reading.column in known]
 
 
 def importance_of(core: Core, model: str, version: str) -> dict[str, float] | None:

@@ -17,7 +17,7 @@ from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
 from reference_data.schema import Column
 from reference_data.windows import Window
-from service.workspace import WorkspaceError
+from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
 from storage.memory import in_memory
@@ -93,6 +93,7 @@ def _expressions(spec: ModelSpec, table: pa.Table) -> dict[str, str]:
 
 
 def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: int | None) -> Reference:
+    number = _number(core, spec.name, version)
     unit = spec.units.get(spec.label or "", None)
     kind = prediction_type(spec)
     inputs = list(spec.columns)
@@ -110,14 +111,29 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
         columns = [column for column, _ in outcome_columns(spec.task, has["score"] or has["scores"], unit)]
         frozen = freeze_layout(rows.cursor, labelled.relation, rows.expressions, columns, positive=positive)
         outcomes = _by_bucket(core, spec, labelled, frozen, positive, buckets)[2]
-    taken = core.control.reference_versions(spec.name)
-    number = version if version is not None else max(taken, default=0) + 1
     reference = Reference(spec.name, number, core.now(), source, period, tuple(buckets), profile, outcomes)
     _keep_rows(core, spec, rows, number, has)
     core.control.put_reference(reference)
     if core.record(spec.name).anchor is None and rows.timed:
         core.control.set_anchor(spec.name, period.start.astimezone(spec.zone).date())
     return reference
+
+
+def _number(core: Core, model: str, version: int | None) -> int:
+    """Return the version that a new reference gets; said before anything is written, because references are never changed."""
+    taken = core.control.reference_versions(model)
+    following = max(taken, default=0) + 1
+    if version is None:
+        return following
+    if version < 1:
+        raise WorkspaceError(
+            f"reference version {version} is not possible: they count from 1; leave it out for {following}"
+        )
+    if version in taken:
+        raise ConflictError(
+            f"model {model!r} has a reference {version} already, and references are never changed; use version {following}"
+        )
+    return version
 
 
 def _by_bucket(

@@ -150,9 +150,17 @@ def test_readings_of_a_column_that_is_gone_do_not_make_their_windows_due_for_eve
     ws.run("eta")
     ws.apply(MODEL.format(features='km = "numeric"'))
     moment[0] += timedelta(hours=1)
-    ws.label("eta", [row | {"label": 1.0} for row in rows(15, 16, "stranger")])
+    feed(ws, rows(15, 16, "stranger", prefix="late "))
     assert ws.run("eta")[0]["windows"] == 1
     assert ws.run("eta")[0]["windows"] == 0
+    restated = ws.readings("eta", since=day(15), until=day(16), check="jensen_shannon")
+    assert {reading["column"]: reading["n"] for reading in restated} == {
+        "km": 80,
+        "prediction": 80,
+        "error given inputs": 80,
+        "label": 80,
+        "stops": 40,  # as it was when it was last declared
+    }
 
 
 def test_a_write_between_two_references_is_not_forgotten(ws: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
