@@ -1,0 +1,279 @@
+"""References of a real workspace, from every kind of rows, up to a window judged against them."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from service.local.references import sample_path
+from service.workspace import WorkspaceError
+from tests.support.tiny_workspace import A_DAY, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
+
+
+@contextmanager
+def declared(home: Path, text: str) -> Iterator[Tiny]:
+    """Open a home in which the model is declared by ``text``, with windows of a day."""
+    body = text + '\n[models.eta.monitor]\nwindow = "1d"\ngrace = "0h"\n'
+    with tiny(home, f"[models.eta]\n{body}") as ws:
+        yield ws
+
+
+def verdicts(ws: Tiny, **chosen: Any) -> dict[str, str]:
+    """Return the deciding verdict of each column, whose windows all agree."""
+    found: dict[str, set[str]] = {}
+    for reading in ws.workspace.readings(MODEL, check="jensen_shannon", **chosen):
+        found.setdefault(reading["column"] or "", set()).add(reading["verdict"])
+    return {column: ", ".join(sorted(seen)) for column, seen in found.items()}
+
+
+# -- where the rows come from ------------------------------------------------------------------------------------------
+def test_a_csv_without_times_is_one_bucket_and_judges(tmp_path: Path) -> None:
+    rows(0, REFERENCE_DAYS).drop(columns=["event_time", "prediction_id"]).to_csv(tmp_path / "plain.csv", index=False)
+    with tiny(tmp_path / "home") as ws:
+        made = ws.workspace.reference(MODEL, tmp_path / "plain.csv")
+        assert (made["version"], made["rows"]) == (1, REFERENCE_DAYS * A_DAY)
+        reference = ws.workspace.core.control.reference(MODEL, 1)
+        assert len(reference.buckets) == 1
+        assert reference.period.start == reference.period.end == ws.clock.now
+        assert reference.outcomes is not None
+        ws.log_days(0, 2)
+        ws.log_days(2, 1, shift=8.0)
+        assert ws.run_at(3.5)["windows"] == 3
+        usual, moved = LIVE + timedelta(days=2), LIVE + timedelta(days=2)
+        assert verdicts(ws, until=usual)["distance"] == "ok"
+        assert verdicts(ws, since=moved)["distance"] in ("drift", "critical", "warning")
+        assert ws.workspace.feature(MODEL, "distance")["column"] == "distance"
+
+
+def test_a_past_window_of_the_log_is_a_reference_and_is_not_held_against_itself(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        ws.log_days(-REFERENCE_DAYS, REFERENCE_DAYS + 3)
+        made = ws.workspace.reference(MODEL, ("2024-01-01", "2024-01-29"))
+        assert made["rows"] == REFERENCE_DAYS * A_DAY
+        assert made["period"] == ["2024-01-01T00:00:00+00:00", "2024-01-29T00:00:00+00:00"]
+        assert ws.run_at(3.5)["windows"] == 3
+        starts = {reading["window_start"][:10] for reading in ws.workspace.readings(MODEL)}
+        assert starts == {"2024-01-29", "2024-01-30", "2024-01-31"}
+        again = ws.workspace.reference(MODEL, ("2024-01-08", "2024-01-29"))
+        assert again["version"] == 2
+        assert ws.workspace.model(MODEL)["reference_version"] == 2
+        assert ws.run_at(3.6)["windows"] == 3, "a new reference judges anew"
+
+
+def test_a_window_without_rows_is_refused_and_nothing_is_frozen(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        ws.log_days(0)
+        with pytest.raises(WorkspaceError, match="no rows of 'eta'"):
+            ws.workspace.reference(MODEL, ("2020-01-01", "2020-02-01"))
+        with pytest.raises(WorkspaceError, match="nothing was frozen"):
+            ws.workspace.reference(MODEL, rows(0, 1).head(0))
+        assert ws.workspace.core.control.reference_versions(MODEL) == []
+        assert ws.workspace.model(MODEL)["reference_version"] is None
+
+
+def test_rows_come_as_lists_tables_frames_and_files(tmp_path: Path) -> None:
+    frame = rows(0, 5)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    with tiny(tmp_path / "home") as ws:
+        sources: list[Any] = [frame, frame.to_dict("records"), pq.read_table(tmp_path / "rows.parquet")]
+        for source in [*sources, tmp_path / "rows.parquet", str(tmp_path / "rows.parquet")]:
+            assert ws.workspace.reference(MODEL, source)["rows"] == 5 * A_DAY
+        versions = ws.workspace.core.control.reference_versions(MODEL)
+        assert versions == [1, 2, 3, 4, 5]
+        first = ws.workspace.core.control.reference(MODEL, 1)
+        for version in versions[1:]:
+            other = ws.workspace.core.control.reference(MODEL, version)
+            assert other.inputs.layout == first.inputs.layout
+            np.testing.assert_array_equal(other.inputs.counts, first.inputs.counts)
+        with pytest.raises(WorkspaceError, match="rows cannot come as StringIO"):
+            ws.workspace.reference(MODEL, io.StringIO("a"))
+
+
+def test_naive_times_are_local_and_windows_are_counted_from_the_first_day(tmp_path: Path) -> None:
+    text = 'task = "regression"\nprediction = "guess"\nlabel = "truth"\ntimezone = "Asia/Tokyo"\n'
+    with declared(tmp_path / "home", text + '[models.eta.features]\ndistance = "numeric"') as ws:
+        frame = rows(0, 7).assign(event_time=lambda f: f["event_time"].dt.tz_localize(None))
+        made = ws.workspace.reference(MODEL, frame)
+        assert made["period"] == ["2024-01-01T00:00:00+09:00", "2024-01-08T00:00:00+09:00"]
+        assert ws.workspace.core.record(MODEL).anchor == START.date()
+
+
+# -- features ----------------------------------------------------------------------------------------------------------
+def test_features_that_are_not_declared_are_inferred_and_remembered(tmp_path: Path) -> None:
+    text = 'task = "regression"\nprediction = "guess"\nlabel = "truth"\n[models.eta.context]\nweather = "categorical"'
+    rng = np.random.default_rng(0)
+    frame = rows(0, 14)
+    n = len(frame)
+    frame["open"] = rng.random(n) < 0.5
+    frame["since"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D")
+    frame["weather"] = rng.choice(["sun", "rain"], n)
+    with declared(tmp_path / "home", text) as ws:
+        assert ws.workspace.core.spec(MODEL).features == {}
+        with pytest.raises(WorkspaceError, match="declares no features to train on"):
+            ws.workspace.retrain(MODEL)
+        made = ws.workspace.reference(MODEL, frame)
+        types = {entry["column"]: entry["type"] for entry in made["columns"]}
+        expected = {"distance": "numeric", "city": "categorical", "open": "boolean", "since": "datetime"}
+        assert types == expected | {"weather": "categorical", "prediction": "numeric"}
+        assert ws.workspace.core.spec(MODEL).features == expected
+        assert 'since = "datetime"' in ws.workspace.export()
+        assert ws.workspace.apply(f"[models.eta]\n{text}\n[models.eta.monitor]\nwindow = '1d'\ngrace = '0h'")[
+            "unchanged"
+        ] == ["models.eta"], "the file may go on leaving them out"
+        late = frame.tail(2 * A_DAY).assign(
+            event_time=lambda f: f["event_time"] + timedelta(days=30), prediction_id=lambda f: "x" + f["prediction_id"]
+        )
+        assert ws.workspace.log(MODEL, late.drop(columns="truth"))["rejected"] == []
+        ws.run_at(40)
+        assert verdicts(ws, until=START + timedelta(days=44))["open"] == "ok"
+
+
+def test_rows_without_anything_to_learn_from_are_refused(tmp_path: Path) -> None:
+    with declared(tmp_path / "home", 'task = "regression"\nprediction = "guess"\nlabel = "truth"') as ws:
+        with pytest.raises(WorkspaceError, match="no column that could be a feature"):
+            ws.workspace.reference(MODEL, rows(0, 1)[["prediction_id", "event_time", "guess", "truth"]])
+        assert ws.workspace.core.spec(MODEL).features == {}
+
+
+HOSTILE = [
+    'say "hi"',
+    "it's; DROP TABLE log_eta; --",
+    "_id",
+    "_LABEL",
+    "Size",
+    "size",
+    "SIZE ",
+    "select",
+    "naïve 🎈",
+    "a.b",
+    "%s {x} $1 ?",
+    "line\nbreak",
+]
+
+
+def test_columns_may_have_any_names(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    frame = rows(0, 14).drop(columns=["distance", "city"])
+    for place, name in enumerate(HOSTILE):
+        frame[name] = rng.normal(place, 1, len(frame)) if place % 2 else rng.choice(["'", '"', "b"], len(frame))
+    with declared(tmp_path / "home", 'task = "regression"\nprediction = "guess"\nlabel = "truth"') as ws:
+        made = ws.workspace.reference(MODEL, frame)
+        assert [entry["column"] for entry in made["columns"]] == [*HOSTILE, "prediction"]
+        later = frame.assign(
+            event_time=frame["event_time"] + timedelta(days=28), prediction_id="x" + frame["prediction_id"]
+        )
+        assert ws.workspace.log(MODEL, later.drop(columns="truth"))["accepted"] == len(later)
+        ws.label(later)
+        ws.run_at(20)
+        assert verdicts(ws, until=LIVE + timedelta(days=14)).keys() >= set(HOSTILE)
+        assert {row["column"] for row in ws.workspace.drift_table(MODEL)} >= set(HOSTILE)
+        for name in HOSTILE:
+            assert ws.workspace.feature(MODEL, name, LIVE)["column"] == name
+        page = ws.workspace.rows(MODEL, LIVE, LIVE + timedelta(days=1), limit=3)
+        assert set(page["columns"]) >= set(HOSTILE)
+        kept = pq.read_table(sample_path(ws.workspace.core, MODEL, 1))
+        assert kept.column_names == [*HOSTILE, "prediction", "label"]
+        assert ws.workspace.log(MODEL, later)["duplicates"] == len(later)
+
+
+# -- tasks -------------------------------------------------------------------------------------------------------------
+def classified(days: int, classes: list[str], first: int = 0, skill: float = 3.0, prefix: str = "p") -> pd.DataFrame:
+    """Return days of rows with a true class, a score for each class, and the class that scored highest."""
+    n = days * A_DAY
+    rng = np.random.default_rng(first)
+    truth = rng.integers(0, len(classes), n)
+    logits = rng.normal(size=(n, len(classes)))
+    logits[np.arange(n), truth] += skill
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    frame = pd.DataFrame({f"p_{name}": scores[:, place] for place, name in enumerate(classes)})
+    frame["x"] = rng.normal(size=n) + truth
+    frame["guess"] = np.array(classes)[scores.argmax(axis=1)]
+    frame["truth"] = np.array(classes)[truth]
+    frame["event_time"] = [START + timedelta(days=first, minutes=24 * place) for place in range(n)]
+    frame["prediction_id"] = [f"{prefix}{first}-{place}" for place in range(n)]
+    return frame.assign(model_version="v0")
+
+
+def judged(ws: Tiny, classes: list[str]) -> dict[str, Any]:
+    """Log two good days and two of a model that guesses; return the metrics of the last good and the last bad day."""
+    found = {}
+    for name, first, skill in (("good", 28, 3.0), ("bad", 30, 0.0)):
+        frame = classified(2, classes, first, skill)
+        ws.workspace.log(MODEL, frame.drop(columns="truth"))
+        ws.label(frame)
+        ws.run_at(first - 26)
+        since = START + timedelta(days=first + 1)
+        readings = ws.workspace.readings(MODEL, since=since, until=since + timedelta(hours=1))
+        found[name] = {r["check"]: (r["value"], r["verdict"]) for r in readings if r["scope"] == "performance"}
+    return found
+
+
+CLASSES = 'prediction = "guess"\nlabel = "truth"\n[models.eta.features]\nx = "numeric"\n'
+
+
+def test_a_binary_model_with_a_score(tmp_path: Path) -> None:
+    text = 'task = "binary"\npositive = "yes"\nscore = "p_yes"\n'
+    with declared(tmp_path / "home", text + CLASSES) as ws:
+        made = ws.workspace.reference(MODEL, classified(28, ["no", "yes"]))
+        assert [entry["column"] for entry in made["columns"]] == ["x", "prediction", "score"]
+        assert {"label", "correct", "confusion", "score of positives", "score of negatives"} <= set(made["outcomes"])
+        found = judged(ws, ["no", "yes"])
+        assert found["good"]["roc_auc"] == (pytest.approx(0.98, abs=0.03), "ok")
+        assert found["bad"]["roc_auc"][0] == pytest.approx(0.5, abs=0.15)
+        assert found["bad"]["roc_auc"][1] == "critical"
+        assert found["bad"]["recall"][0] < found["good"]["recall"][0]
+        assert ws.workspace.metric_names(MODEL)
+
+
+def test_a_binary_model_of_which_no_positive_class_is_declared(tmp_path: Path) -> None:
+    with declared(tmp_path / "home", 'task = "binary"\nscore = "p_yes"\n' + CLASSES) as ws:
+        ws.workspace.reference(MODEL, classified(28, ["no", "yes"]))
+        found = judged(ws, ["no", "yes"])
+        assert found["good"]["roc_auc"][0] > 0.9, "of 'no' and 'yes', yes is the positive one"
+
+
+def test_a_multiclass_model_with_a_score_for_each_class(tmp_path: Path) -> None:
+    classes = ["cat", "dog", "o'wl"]
+    text = """task = "multiclass"\nscore = { cat = "p_cat", dog = "p_dog", "o'wl" = "p_o'wl" }\n"""
+    with declared(tmp_path / "home", text + CLASSES) as ws:
+        made = ws.workspace.reference(MODEL, classified(28, classes))
+        assert {"label", "correct", "confusion", "log loss"} <= set(made["outcomes"])
+        found = judged(ws, classes)
+        assert found["good"]["accuracy"] == (pytest.approx(0.95, abs=0.06), "ok")
+        assert found["bad"]["accuracy"] == (pytest.approx(1 / 3, abs=0.15), "critical")
+        assert found["bad"]["log_loss"][0] > 2 * found["good"]["log_loss"][0]
+
+
+def test_data_without_a_task_is_watched_for_drift_alone(tmp_path: Path) -> None:
+    text = 'task = "none"\nprediction = "cluster"\n[models.eta.features]\ndistance = "numeric"\ncity = "categorical"\n'
+    with declared(tmp_path / "home", text) as ws:
+        frame = rows(0, 31).assign(cluster="a").drop(columns=["guess", "truth"])
+        made = ws.workspace.reference(MODEL, frame.head(REFERENCE_DAYS * A_DAY))
+        assert made["outcomes"] is None
+        ws.workspace.log(MODEL, frame.tail(3 * A_DAY).assign(distance=lambda f: f["distance"] + 7))
+        assert ws.run_at(3)["windows"] == 3
+        assert verdicts(ws)["city"] == "ok"
+        assert verdicts(ws)["distance"] in ("drift", "critical", "warning")
+        assert ws.workspace.metric_names(MODEL) == []
+        assert ws.workspace.performance(MODEL) == []
+        (alert,) = ws.workspace.alerts(MODEL)
+        assert alert["column"] == "distance"
+
+
+def test_a_reference_survives_a_restart(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        ws.clock.now = datetime(2024, 2, 2, 3, 4, tzinfo=UTC)
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        before = ws.workspace.core.control.reference(MODEL, 1)
+        ws.reopen()
+        after = ws.workspace.core.control.reference(MODEL, 1)
+        assert after.to_bytes() == before.to_bytes()
+        assert after.created_at == ws.clock.now
+        assert ws.workspace.model(MODEL)["reference_rows"] == REFERENCE_DAYS * A_DAY
