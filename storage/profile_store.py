@@ -208,6 +208,31 @@ def load(
     return keys, Profile(layout, counts, moments)
 
 
+def load_segments(
+    con: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    model: str,
+    reference_version: int,
+    since: datetime,
+    until: datetime,
+    *,
+    role: str,
+) -> tuple[list[str], Profile]:
+    """Return the stored outcome profiles of every segment in the buckets that begin in [since, until): names, and one profile each.
+
+    A segment comes once for each bucket and version that answered in ``role``. Raises as :func:`load`.
+    """
+    table = con.sql(
+        "SELECT segment, counts, moments FROM profile WHERE model = $m AND reference_version = $r AND part = 'outcomes' "
+        "AND segment IS NOT NULL AND role = $o AND bucket >= $a AND bucket < $b ORDER BY segment, bucket, model_version",
+        params={"m": model, "r": reference_version, "o": role, "a": naive(since), "b": naive(until)},
+    ).to_arrow_table()
+    names = table["segment"].to_pylist()
+    counts = _matrix(table["counts"], len(names), layout.n_counts, np.int64)
+    moments = _matrix(table["moments"], len(names), layout.n_moments, np.float64)
+    return names, Profile(layout, counts, moments)
+
+
 def segments(con: duckdb.DuckDBPyConnection, model: str, reference_version: int) -> list[str]:
     """Return the segments that profiles are stored for, in order."""
     sql = "SELECT DISTINCT segment FROM profile WHERE model = ? AND reference_version = ? AND segment IS NOT NULL ORDER BY 1"

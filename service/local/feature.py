@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from scipy import special
 
-from monitors.calibration import calibrate
 from monitors.registry import DECIDING
 from reference_data.profile import BinnedColumn, ColumnProfile
 from reference_data.quantiles import quantiles, rebin
@@ -17,7 +16,7 @@ from service.local.convert import iso, number, reading_view, row_to_reading
 from service.local.drift import SHOWN_OUTCOMES, choose_window, deciding, histogram, judged_readings, reference_of
 from service.local.heat import kind_of, state_of
 from service.local.performance import metric
-from service.local.series import load_series
+from service.local.series import calibration_of, load_series
 from service.workspace import NotFoundError
 from storage.error_bars import error_bars
 from storage.profile_store import Part
@@ -96,7 +95,7 @@ def _error_by_value(core: Core, spec: ModelSpec, entry: BinnedColumn, window: Wi
 def threshold_origin(core: Core, spec: ModelSpec, reference_version: int) -> str:
     """Say in a sentence where a threshold comes from."""
     reference = core.control.reference(spec.name, reference_version)
-    calibration = calibrate(spec, reference, core.window_spec(spec.name))
+    calibration = calibration_of(core, spec, reference)
     budget = spec.monitor.alert_budget
     return (
         f"Threshold {calibration.origin}, for a budget of {budget.pages_per_year:g} false page and "

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from monitors.calibration import calibrate
 from monitors.causes import rank_causes
 from monitors.judge import judge
 from monitors.lifecycle import advance
@@ -27,7 +26,7 @@ from reference_data.reference import Reference
 from reference_data.windows import Window
 from service.local import outbox
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
-from service.local.series import load_series
+from service.local.series import calibration_of, load_series
 from storage import profile_store
 from storage.due import due_buckets, profiled_at, snapshot, touched_references
 from storage.faults import fault_point
@@ -270,7 +269,7 @@ def _due_windows(
 def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading]:
     """Read every check on every window of a stretch, for the columns that are still declared; changes nothing."""
     reference = stretch.reference
-    calibration = calibrate(spec, reference, core.window_spec(spec.name))
+    calibration = calibration_of(core, spec, reference)
     inputs = load_series(core, reference, "inputs", stretch.windows, version=stretch.version)
     outcomes = (
         None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitors.registry import headline_check, metric_values, performance_checks
 from reference_data.windows import Window, WindowSpec
 from service.local.convert import iso, number
 from service.local.references import sample_segment_values
-from service.local.series import load_series
+from service.local.series import load_segments, load_series
 from service.workspace import NotFoundError, WorkspaceError
+from storage.profile_store import segment_text
 from storage.readings import current_readings
 from storage.traffic import bucket_rows, event_span
 
@@ -85,8 +88,7 @@ def performance(
         values = metric_values(spec, check, series.profile)
         values[series.profile.rows == 0] = math.nan
         if role == "serving":  # a version that answered less than half of a window is not what was served in it
-            every = load_series(core, reference, "outcomes", windows, role=role).profile.rows
-            values[series.profile.rows * 2 < every] = math.nan
+            values[series.profile.rows * 2 < _served(core, reference, windows)] = math.nan
         answered = np.flatnonzero(~np.isnan(values))
         last = closed if role == "serving" and version == champion else -1
         for place in range(answered[0], max(answered[-1], last) + 1) if answered.size else ():
@@ -94,6 +96,18 @@ def performance(
             n = int(series.profile.rows[place])
             points.append(_point(core, model, windows[place], version, role, values[place], n, reading))
     return sorted(points, key=lambda point: datetime.fromisoformat(point["start"]))
+
+
+def _served(core: Core, reference: Reference, windows: list[Window]) -> NDArray[np.int64]:
+    """Return how many labelled rows were served in each window, whoever answered."""
+    starts = [window.start for window in windows]
+    rows = np.zeros(len(windows), dtype=np.int64)
+    with core.db.cursor() as cursor:
+        for bucket in bucket_rows(cursor, reference.model, reference.version, "outcomes"):
+            place = bisect_right(starts, bucket.start) - 1
+            if bucket.role == "serving" and place >= 0:
+                rows[place] += bucket.rows
+    return rows
 
 
 def _versions(core: Core, model: str, active: Reference) -> list[tuple[str, str]]:
@@ -165,15 +179,16 @@ def segment_errors(core: Core, model: str, since: datetime, until: datetime, lim
     check, active = found
     version = core.roles(model).champion
     reference = core.reference_for(model, version) or active
+    if reference.outcomes is None:
+        return []
     before = sample_segment_values(core, reference, check)
+    now = load_segments(core, reference, Window(since, until))
     worse = 1.0 if check.direction == "higher_is_worse" else -1.0
     found_rows: list[views.SegmentError] = []
     for (column, value), reference_value in before.items():
-        series = load_series(
-            core, reference, "outcomes", [Window(since, until)], role="serving", segment=f"{column}={value}"
-        )
-        n = int(series.profile.rows[0])
-        current = float(metric_values(spec, check, series.profile)[0])
+        profile = now.get(segment_text(column, value))
+        n = 0 if profile is None else int(profile.rows)
+        current = math.nan if profile is None else float(metric_values(spec, check, profile))
         if n >= spec.monitor.min_rows and not math.isnan(current):
             found_rows.append(
                 {"segment": column, "value": value, "reference": number(reference_value), "current": current, "n": n}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitors.registry import metric_values, positive_class
+from reference_data.declaration import ModelSpec
 from reference_data.inference import infer_columns
 from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
@@ -27,7 +29,6 @@ from storage.row_source import RowSource, logged_window, registered
 
 if TYPE_CHECKING:
     from monitors.types import Check
-    from reference_data.declaration import ModelSpec
     from service.local.core import Core
 
 SAMPLE_ROWS = 100_000  # rows of a reference that are kept as rows, for Evidently's report and for segments
@@ -176,7 +177,15 @@ def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: 
 def sample_segment_values(core: Core, reference: Reference, check: Check) -> dict[tuple[str, str], float]:
     """Return a metric by (segment column, value) in the rows kept of a reference."""
     spec = core.spec(reference.model)
-    path = sample_path(core, reference.model, reference.version)
+    return _segment_values(
+        sample_path(core, reference.model, reference.version), spec.model_dump_json(), reference, check
+    )
+
+
+@lru_cache(maxsize=32)
+def _segment_values(path: Path, declared: str, reference: Reference, check: Check) -> dict[tuple[str, str], float]:
+    """References never change, so their rows are read once."""
+    spec = ModelSpec.model_validate_json(declared)
     if reference.outcomes is None or not path.exists():
         return {}
     table = pq.read_table(path)

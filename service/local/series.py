@@ -5,17 +5,30 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitors.calibration import Calibration, calibrate
+from reference_data.declaration import ModelSpec
 from reference_data.profile import Layout, Profile
-from reference_data.windows import Window
+from reference_data.reference import Reference
+from reference_data.windows import Window, WindowSpec
 from storage import profile_store
 
 if TYPE_CHECKING:
-    from reference_data.reference import Reference
     from service.local.core import Core
+
+
+def calibration_of(core: Core, spec: ModelSpec, reference: Reference) -> Calibration:
+    """Return the natural variation of a reference in the model's windows; it follows from these, so it is measured once."""
+    return _calibration(spec.model_dump_json(), reference, core.window_spec(spec.name))
+
+
+@lru_cache(maxsize=32)
+def _calibration(spec: str, reference: Reference, window_spec: WindowSpec) -> Calibration:
+    return calibrate(ModelSpec.model_validate_json(spec), reference, window_spec)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,12 +75,27 @@ def load_series(
     return Series(list(windows), sum_groups(layout, buckets, rows))
 
 
+def load_segments(core: Core, reference: Reference, window: Window) -> dict[str, Profile]:
+    """Return the outcomes of what was served in ``window`` by segment (``column=value``), each summed to one profile."""
+    assert reference.outcomes is not None
+    layout = reference.outcomes.layout
+    with core.db.cursor() as cursor:
+        names, buckets = profile_store.load_segments(
+            cursor, layout, reference.model, reference.version, window.start, window.end, role="serving"
+        )
+    groups: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        groups.setdefault(name, []).append(index)
+    summed = sum_groups(layout, buckets, list(groups.values()))
+    return {name: summed[place] for place, name in enumerate(groups)}
+
+
 def sum_groups(layout: Layout, buckets: Profile, groups: Sequence[Sequence[int]]) -> Profile:
     """Merge the given rows of ``buckets`` to one profile a group; an empty group is a profile of no rows."""
     result = layout.empty(len(groups))
     for place, rows in enumerate(groups):
         if rows:
-            total = buckets[np.asarray(rows)].total()
+            total = buckets[rows[0]] if len(rows) == 1 else buckets[np.asarray(rows)].total()
             result.counts[place] = total.counts
             result.moments[place] = total.moments
     return result
