@@ -57,20 +57,31 @@ class Clock:
 
 
 class InProcessRunner(JobRunner):
-    """Does a job where it is launched, when ``free`` is set; what it leaves in the folder is what a process leaves."""
+    """Does a job in a thread, when ``free`` is set; what it leaves in the folder is what a process leaves."""
 
     def __init__(self) -> None:
         super().__init__()
         self.free = threading.Event()
         self.free.set()
         self.launched: list[Path] = []
+        self._threads: list[threading.Thread] = []
 
     def launch(self, job_dir: Path) -> int:
         self.launched.append(job_dir)
-        self.free.wait(60)
+        self._threads.append(threading.Thread(target=self._work, args=(job_dir,)))
+        self._threads[-1].start()
+        return NOBODY
+
+    def join(self) -> None:
+        """Return when all jobs have ended."""
+        self.free.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self, job_dir: Path) -> None:
+        self.free.wait()
         train_job.run(job_dir)
         job_files.write_json(job_dir / job_files.PROCESS, {"pid": NOBODY, "created": 0.0})  # its process is gone
-        return NOBODY
 
 
 @dataclass
@@ -88,7 +99,7 @@ class Tiny:
         return runner
 
     def reopen(self) -> LocalWorkspace:
-        """Close the home and open it again, as a restarted service does."""
+        """Close the home and open it again, as a restarted service does; its jobs go on."""
         self.workspace.close()
         self.workspace = _open(self.home, self.clock)
         return self.workspace
@@ -146,6 +157,7 @@ def tiny(home: Path, declaration: str = DECLARATION, clock: Clock | None = None)
     try:
         yield opened
     finally:
+        opened.runner.join()
         opened.workspace.close()
 
 

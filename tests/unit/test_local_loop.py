@@ -153,8 +153,9 @@ def test_a_job_that_was_queued_when_the_service_stopped_is_lost(tmp_path: Path) 
         found = ws.workspace.job(job["id"])
         assert found["state"] == "lost"
         assert "start a new one" in (found["error"] or "")
-        runner.free.set()
-        assert ws.trained()["state"] == "succeeded"
+        runner.join()
+        assert ws.workspace.job(job["id"])["state"] == "lost", "what it leaves now comes too late"
+        assert ws.trained()["version"] == "v1"
 
 
 # -- registering -------------------------------------------------------------------------------------------------------
