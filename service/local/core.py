@@ -37,6 +37,9 @@ class Core:
     predictor: Predictor = field(default_factory=Predictor)
     runner: JobRunner = field(default_factory=JobRunner)
     mutex: RLock = field(default_factory=RLock)  # one run, deployment or declaration at a time
+    alerting: RLock = field(
+        default_factory=RLock
+    )  # one change of alerts at a time; held for moments, also inside of a run
     replayed: datetime | None = None  # a replay's clock stands where its player put it
     next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
 

@@ -321,23 +321,24 @@ def move_alerts(
             continue
         only, mark = news
         causes = stretch_causes(core, spec, stretch, place, by_window[window], importance)
-        alerts = {row["id"]: row_to_alert(row) for row in core.control.open_alerts(spec.name)}
-        events = advance(
-            list(alerts.values()),
-            by_window[window],
-            spec,
-            core.now(),
-            importance,
-            lambda: uuid4().hex[:12],
-            causes,
-            only=only,
-        )
-        core.control.commit_judgement(
-            spec.name,
-            events=[(alert_to_row(alert), event_to_row(event)) for alert, event in events],
-            watermark=mark.text(),
-            outbox=outbox.messages(core, events),
-        )
+        with core.alerting:  # nobody acknowledges in between
+            alerts = {row["id"]: row_to_alert(row) for row in core.control.open_alerts(spec.name)}
+            events = advance(
+                list(alerts.values()),
+                by_window[window],
+                spec,
+                core.now(),
+                importance,
+                lambda: uuid4().hex[:12],
+                causes,
+                only=only,
+            )
+            core.control.commit_judgement(
+                spec.name,
+                events=[(alert_to_row(alert), event_to_row(event)) for alert, event in events],
+                watermark=mark.text(),
+                outbox=outbox.messages(core, events),
+            )
         moved += [(alerts[alert.id].state if alert.id in alerts else None, alert, event) for alert, event in events]
     return moved
 

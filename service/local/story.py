@@ -42,7 +42,7 @@ def alert(core: Core, alert_id: str) -> views.AlertView:
 
 def acknowledge(core: Core, alert_id: str, actor: str, comment: str) -> views.AlertView:
     """Record that somebody has taken an alert on."""
-    with core.mutex:
+    with core.alerting:
         found = alert(core, alert_id)
         if found["state"] == "resolved":
             raise ConflictError(f"alert {alert_id} is resolved already; there is nothing to acknowledge")

@@ -1,5 +1,6 @@
 """Runs on a small home: whose windows they are, whose reference, and that nothing is judged twice without a reason."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,3 +190,45 @@ def test_a_write_between_two_references_is_not_forgotten(ws: LocalWorkspace, mon
         assert np.asarray(series.profile.column("label").mean)[0] == pytest.approx(500.0)
         with ws.core.db.cursor() as cursor:
             assert day(19) in profiled_at(cursor, "eta", reference.version, "outcomes")
+
+
+@pytest.fixture
+def long_run(ws: LocalWorkspace) -> Iterator[None]:
+    """A run of another thread that does not end."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ws.core.mutex:
+            begun.set()
+            ended.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    begun.wait(60)
+    yield
+    ended.set()
+    thread.join()
+
+
+def test_looking_and_acknowledging_do_not_wait_for_a_run(ws: LocalWorkspace, request: pytest.FixtureRequest) -> None:
+    feed(ws, rows(10, 20, "stranger"))
+    ws.run("eta")  # the last days have no rows
+    (silent,) = [alert for alert in ws.alerts("eta") if alert["kind"] == "no_data"]
+    blank = dict.fromkeys(["started_at", "ended_at", "exit_code", "error", "version", "alert_id", "request_key"])
+    job = {"id": "j1", "model": "eta", "kind": "retrain", "state": "queued", "requested_by": "test", "reason": ""}
+    period = [day(10).isoformat(), day(20).isoformat()]
+    ws.core.control.start_job_once(job | blank | {"created_at": NOW.isoformat(), "period": period})
+    request.getfixturevalue("long_run")
+    answers: list[Any] = []
+
+    def ask() -> None:
+        answers.append(ws.models())
+        answers.append(ws.jobs("eta"))
+        answers.append(ws.job("j1"))
+        answers.append(ws.versions("eta"))
+        answers.append(ws.acknowledge(silent["id"], actor="test")["state"])
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(20)
+    assert answers[4:] == ["acknowledged"]
