@@ -13,7 +13,9 @@ from tests.support.training_rows import train_request
 
 TRAINERS: dict[str, Trainer] = discover("retraining.trainers", "TRAINER")
 CASES = [
-    pytest.param(trainer, task, id=f"{name}-{task}") for name, trainer in TRAINERS.items() for task in sorted(trainer.tasks)
+    pytest.param(trainer, task, id=f"{name}-{task}")
+    for name, trainer in TRAINERS.items()
+    for task in sorted(trainer.tasks)
 ]
 
 

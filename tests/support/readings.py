@@ -63,7 +63,12 @@ def window(
         found.append(reading("jensen_shannon", name, sentence=f"{name} moved.", **common | verdict))
         changes = told | {"verdict": "warning", "effect": 0.3, "value": 0.3} if name in missing else {}
         found.append(reading("missing_share", name, unit="share", sentence=f"{name} has holes.", **common | changes))
-    performance: dict[str, Any] = {"scope": "performance", "unit": "min", "reference_value": 8.05, "value": 8.1} | common
+    performance: dict[str, Any] = {
+        "scope": "performance",
+        "unit": "min",
+        "reference_value": 8.05,
+        "value": 8.1,
+    } | common
     state: dict[str, Any] = {"verdict": labels} if rows == "ok" else {"verdict": rows}
     if harm and state["verdict"] == "ok":
         state = told | {"verdict": "critical", "value": 15.0, "harmful": True}

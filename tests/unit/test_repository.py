@@ -58,10 +58,7 @@ def test_no_file_names_a_package_registry(texts: dict[str, str]) -> None:
 
 def test_no_file_names_a_path_of_one_machine(texts: dict[str, str]) -> None:
     assert (
-        _lines_with(
-            r"(?<![\w.-])/(?:" + "|".join(["ro" + "ot", "wo" + "rk", "Us" + "ers"]) + r")/[\w.]", texts
-        )
-        == []
+        _lines_with(r"(?<![\w.-])/(?:" + "|".join(["ro" + "ot", "wo" + "rk", "Us" + "ers"]) + r")/[\w.]", texts) == []
     )
 
 
@@ -82,11 +79,7 @@ def test_no_tracked_file_is_over_8_mebibytes(tracked: list[Path]) -> None:
 
 def test_every_folder_of_code_is_a_package(tracked: list[Path]) -> None:
     # import-linter and the wheel see packages only
-    folders = {
-        path.parent
-        for path in tracked
-        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES
-    }
+    folders = {path.parent for path in tracked if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES}
     assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
