@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from monitors.types import Reading
     from reference_data.declaration import ModelSpec
 
-DECIDING = "jensen_shannon"  # the check whose reading carries a column's verdict
-CONCEPT = "error given inputs"
-
 
 def state_of(reading: Reading) -> str:
     """Return within, significant, material, harmful, insufficient or no_data."""
@@ -27,13 +24,13 @@ def state_of(reading: Reading) -> str:
     return "significant" if reading.significant else "within"
 
 
-def kind_of(column: str, spec: ModelSpec, context: frozenset[str] = frozenset()) -> str:
+def kind_of(column: str, spec: ModelSpec) -> str:
     """Return feature, context, prediction, score or concept."""
     if column in ("prediction", "score"):
         return column
     if column in RESERVED:
         return "concept"
-    return "context" if column in spec.context or column in context else "feature"
+    return "context" if column in spec.context else "feature"
 
 
 #: From worst to best, for sorting.

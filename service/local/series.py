@@ -47,7 +47,6 @@ def load_series(
     *,
     version: str | None = None,
     role: str | None = "serving",
-    segment: str | None = None,
 ) -> Series:
     """Sum the stored buckets of a model into ``windows`` (ascending, apart), for one version and role, or for all."""
     layout = reference.inputs.layout if part == "inputs" or reference.outcomes is None else reference.outcomes.layout
@@ -62,7 +61,6 @@ def load_series(
             part,
             windows[0].start,
             windows[-1].end,
-            segment=segment,
         )
     starts = [window.start for window in windows]
     rows: list[list[int]] = [[] for _ in windows]
