@@ -3,8 +3,11 @@
 import multiprocessing
 import re
 import signal
+import sys
+from collections.abc import Iterator
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -26,11 +29,16 @@ CASES = [(point, passage) for point in STORAGE_POINTS for passage in PASSAGES.ge
 
 
 @pytest.fixture(scope="module")
-def forkserver() -> BaseContext:
-    """Processes that have everything imported already when they start."""
+def forkserver() -> Iterator[BaseContext]:
+    """Processes that have everything imported already when they start.
+
+    They would run this process's main module too, which is whatever page Streamlit's own test harness drew last.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.faults.victim"])
-    return context
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        yield context
 
 
 def run(forkserver: BaseContext, folder: Path, fault: str) -> tuple[int | None, list[str]]:

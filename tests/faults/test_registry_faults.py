@@ -89,6 +89,7 @@ def assert_whole(folder: Path) -> None:
     registry.load(artefact, read_result(folder)["card"]["sha256"])
 
 
+@pytest.mark.slow
 def test_a_training_job_killed_at_any_durable_step_leaves_only_whole_files(tmp_path):
     champion = Incumbent("v1")
     folders = [job(tmp_path / f"step{number}", frame(300), quick(), champion=champion) for number in range(1, 15)]

@@ -79,6 +79,7 @@ def test_a_report_on_a_classifier_shows_its_quality(tmp_path: Path) -> None:
     assert "Accuracy" in build_report(job).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_no_common_column_is_an_error_in_words_and_leaves_no_file(tmp_path: Path) -> None:
     job = _job(tmp_path, pa.table({"a": [1, 2]}), pa.table({"b": [1, 2]}))
     with pytest.raises(ReportError, match="no column with values on both sides"):
@@ -86,6 +87,7 @@ def test_no_common_column_is_an_error_in_words_and_leaves_no_file(tmp_path: Path
     assert not job.output.exists()
 
 
+@pytest.mark.slow
 def test_a_window_without_rows_is_an_error_in_words(tmp_path: Path) -> None:
     job = _job(tmp_path, pa.table({"a": [1, 2]}), pa.table({"a": pa.array([], pa.int64())}))
     with pytest.raises(ReportError, match=r"current\.parquet holds no rows"):

@@ -118,6 +118,7 @@ def test_a_first_version_trains_on_everything_and_is_judged_out_of_fold(tmp_path
     assert result["gate"]["rows"][0]["challenger"] == result["metrics"]["mean absolute error, out of fold"]
 
 
+@pytest.mark.slow
 def test_the_champion_answers_by_its_artefact(tmp_path):
     first = in_process(job(tmp_path / "first", frame(), quick(), holdout=None, version="v1"))
     rows = frame(shift=15.0, seed=3).assign(prediction=np.nan)
@@ -135,6 +136,7 @@ def test_a_broken_champion_is_compared_by_what_it_logged(tmp_path):
     assert any("gone.skops cannot be read" in note for note in result["notes"])
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_teach_are_left_out_and_counted(tmp_path):
     rows = frame()
     rows.loc[:99, "label"] = np.nan
@@ -146,6 +148,7 @@ def test_rows_that_cannot_teach_are_left_out_and_counted(tmp_path):
     assert result["gate"]["rows"][0]["champion"] == pytest.approx(1.6, abs=0.3)
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter(tmp_path):
     rows = frame(400)
     one = in_process(job(tmp_path / "a", rows, quick(), champion=Incumbent("v1")))
@@ -202,6 +205,7 @@ def test_a_request_survives_its_file(tmp_path):
 # ------------------------------------------------------------------------------------------------ as a process
 
 
+@pytest.mark.slow
 def test_a_process_reports_and_succeeds(tmp_path, runner):
     folder = job(tmp_path, frame(), quick(), champion=Incumbent("v1"))
     assert runner.status(folder).state == "queued"
@@ -220,6 +224,7 @@ def test_a_process_reports_and_succeeds(tmp_path, runner):
     assert "beats" in log_tail(folder) or "loses" in log_tail(folder)
 
 
+@pytest.mark.slow
 def test_a_restarted_service_finds_the_job_running_and_finished(tmp_path, runner):
     folder = job(tmp_path, frame(), quick(), champion=Incumbent("v1"))
     pid = runner.launch(folder)
@@ -288,6 +293,7 @@ def test_a_pid_that_belongs_to_another_process_by_now_is_not_ours(tmp_path):
     assert JobRunner().cancel(tmp_path).state == "lost"
 
 
+@pytest.mark.slow
 def test_a_memory_limit_fails_the_job_not_the_machine(tmp_path):
     runner = JobRunner(nice=0, memory_limit=150 * 1024 * 1024)
     folder = job(tmp_path, frame(), quick(), champion=Incumbent("v1"))

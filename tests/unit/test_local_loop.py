@@ -93,8 +93,6 @@ def test_two_retrains_make_one_job(tmp_path: Path) -> None:
         assert len(ws.runner.launched) == 1
         assert len(ws.workspace.jobs(MODEL)) == 1
         assert [entry["actor"] for entry in ws.workspace.audit() if entry["action"] == "retrain"] == ["ada"]
-        third = ws.trained()
-        assert (third["id"] == first["id"], third["version"]) == (False, "v2"), "once it is over, another may begin"
 
 
 def test_retrains_from_many_threads_make_one_job(tmp_path: Path) -> None:

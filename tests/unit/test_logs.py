@@ -89,7 +89,7 @@ def clean(db: Database) -> None:
 
 
 def test_a_prediction_is_logged_once_for_each_version(db: Database):
-    rows = [row("a", day(1)), row("a", day(1)), row("a", day(1), "v2", role="shadow"), row("b", day(2)), {"x": 1}]
+    rows = [row("a", day(1)), row("a", day(1)), row("a", day(1), "v2", _role="shadow"), row("b", day(2)), {"x": 1}]
     assert counts(log(db, *rows)) == (3, 1, 1)
     assert counts(log(db, *rows)) == (0, 4, 1)
     with db.cursor() as con:
@@ -312,7 +312,7 @@ def test_what_has_no_rows_yet_answers_nothing(db: Database, tmp_path: Path):
 
 
 def test_counts_of_windows_by_version_and_role(db: Database):
-    log(db, *[row(f"r{n}", day(1) + n * timedelta(hours=12)) for n in range(8)], row("r0", day(1), "v2", role="shadow"))
+    log(db, *[row(f"r{n}", day(1) + n * timedelta(hours=12)) for n in range(8)], row("r0", day(1), "v2", _role="shadow"))
     label(db, ("r0", 1), label_time=day(1) + timedelta(hours=2))
     label(db, ("r1", 1), label_time=day(1) + timedelta(hours=12 + 6))
     windows = [Window(day(1), day(2)), Window(day(3), day(20)), Window(day(30), day(31))]
