@@ -217,7 +217,10 @@ def _apply(state: Roles, event: Deployment) -> Roles:
 
 def _enthrone(state: Roles, version: str, former: tuple[str, ...], at: datetime) -> Roles:
     previous, state = state.champion, _without(state, version)
-    shadows = (*state.shadows, previous) if previous and previous not in state.shadows else state.shadows
+    # only the latest champion is kept warm: a shadow costs as much as a champion
+    reigned = {name for _, name in state.champions}
+    shadows = tuple(name for name in state.shadows if name not in reigned)
+    shadows = (*shadows, previous) if previous and previous not in shadows else shadows
     reigns = (*state.champions, (at, version))
     return replace(state, champion=version, champion_since=at, former=former, shadows=shadows, champions=reigns)
 

@@ -54,6 +54,7 @@ class ModelView(TypedDict):
     rows: RowCounts
     champion: str | None
     champion_since: str | None
+    rollback_to: str | None  # the champion that a rollback brings back
     reference_version: int | None
     reference_period: list[str] | None
     reference_rows: int | None

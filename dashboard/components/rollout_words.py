@@ -105,12 +105,8 @@ def waiting(versions: Sequence[VersionView], model: ModelView) -> VersionView | 
 
 
 def former_champion(versions: Sequence[VersionView], model: ModelView) -> VersionView | None:
-    """Return the version that a rollback would bring back: the newest older one that has served."""
-    ordered = by_age(versions)
-    place = next((i for i, version in enumerate(ordered) if version["version"] == model["champion"]), None)
-    if place is None:
-        return None
-    return next((version for version in ordered[place + 1 :] if version["role"] != "candidate"), None)
+    """Return the version that a rollback would bring back."""
+    return next((version for version in versions if version["version"] == model["rollback_to"]), None)
 
 
 def headline(model: ModelView, versions: Sequence[VersionView], jobs: Sequence[JobView]) -> str:

@@ -53,7 +53,7 @@ def reference(
     session.show(
         made,
         lambda: (
-            f"reference {made['version']} of {made['model']}: {made['rows']} rows, columns {_named(made['columns'])}"
+            f"reference {made['version']} of {made['model']}: rows {made['rows']}, columns {_named(made['columns'])}"
         ),
     )
 

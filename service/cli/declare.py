@@ -34,6 +34,10 @@ def _read(file: str) -> str:
         raise WorkspaceError(f"{file} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
 
 
+def _count(names: list[str], thing: str) -> str:
+    return f"{len(names)} {thing}{'' if len(names) == 1 else 's'}"
+
+
 def apply(session: Session, file: FileArgument) -> None:
     """Declare models, monitors and channels from TOML."""
     text = _read(file)
@@ -67,7 +71,8 @@ def check(session: Session, file: FileArgument) -> None:
         session.say("\n".join(f"{file}: {problem}" for problem in problems))
     else:
         session.show(
-            result, lambda: f"{file} is valid: {len(names['models'])} models, {len(names['channels'])} channels"
+            result,
+            lambda: f"{file} is valid: {_count(names['models'], 'model')}, {_count(names['channels'], 'channel')}",
         )
     if problems:
         raise typer.Exit(1)

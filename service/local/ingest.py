@@ -65,6 +65,11 @@ def whole(data: object) -> pa.Table:
 def log(core: Core, model: str, data: object, key: str | None) -> views.AppendView:
     """Append predictions; see :meth:`service.workspace.Workspace.log`."""
     spec, buckets = core.spec(model), core.window_spec(model).bucket
+    if not spec.columns:  # everything but the prediction would be dropped in silence
+        raise ConflictError(
+            f"model {model!r} knows no columns yet; declare its features, or let a reference teach them "
+            f"(`driftdeck reference {model} FILE`)"
+        )
     total = _nothing()
     for number, block in enumerate(tables(data)):
         intake = canonical_log(spec, block, arrival=core.now())

@@ -64,6 +64,7 @@ def model(core: Core, name: str) -> views.ModelView:
         "rows_per_window": rows[0] if latest else None,
         "rows": {"logs": counts.logs, "labels": counts.labels, "quarantined": counts.quarantined},
         "champion": roles.champion,
+        "rollback_to": roles.former[-1] if roles.former else None,
         "champion_since": iso(roles.champion_since, zone) if roles.champion_since else None,
         "reference_version": reference.version if reference else None,
         "reference_period": [iso(reference.period.start, zone), iso(reference.period.end, zone)] if reference else None,

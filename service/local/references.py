@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from monitors.registry import metric_values, positive_class
 from reference_data.declaration import ModelSpec
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 100_000  # rows of a reference that are kept as rows, for Evidently's report and for segments
 ROWS = "reference_rows"
+_OURS = ("prediction_id", "event_time", "model_version", "latency_ms")  # read by these names, whatever a model declares
 
 
 def freeze_table(core: Core, model: str, table: pa.Table, *, source: str, version: int | None = None) -> Reference:
@@ -70,13 +72,21 @@ def sample_path(core: Core, model: str, version: int) -> Path:
 def _infer(core: Core, spec: ModelSpec, table: pa.Table) -> ModelSpec:
     """Take every column that is not something else for a feature, and remember that."""
     scores = spec.score.values() if isinstance(spec.score, dict) else [spec.score]
-    named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject, *scores, "model_version", "latency_ms"}
+    named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject, *scores, *_OURS}
+    declared = {"prediction": spec.prediction, "label": spec.label, "score": spec.score}
+    named |= {ours for ours, theirs in declared.items() if theirs not in table.column_names}  # then it is read as that
     kept = [name for name in table.column_names if name not in named and name not in spec.context]
     if not kept:
         raise WorkspaceError(f"the reference has no column that could be a feature; it has {table.column_names}")
     features = {column.name: column.type for column in infer_columns(table.select(kept))}
     record = core.record(spec.name)
-    filled = type(spec).model_validate(spec.model_dump() | {"features": features})
+    try:
+        filled = type(spec).model_validate(spec.model_dump() | {"features": features})
+    except ValidationError as error:
+        found = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        raise WorkspaceError(
+            f"the features of {spec.name!r} cannot be inferred: {found}; or declare the features"
+        ) from None
     core.control.put_model(filled, record.declared_in, "inferred", core.now())
     return filled
 

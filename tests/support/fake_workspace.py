@@ -118,6 +118,7 @@ class FakeWorkspace:
             "rows_per_window": story.rows_in(self.weeks - 1),
             "rows": {"logs": 6200 * self.weeks, "labels": 6150 * self.weeks, "quarantined": 0},
             "champion": self.champion,
+            "rollback_to": "v1" if self.champion == "v2" else None,
             "champion_since": _iso(story.week(22)[0]) if self.champion == "v2" else _iso(story.week(9)[0]),
             "reference_version": 1,
             "reference_period": [_iso(story.week(0)[0]), _iso(story.week(story.REFERENCE_WEEKS)[0])],

@@ -169,17 +169,17 @@ def test_a_version_that_was_rolled_back_from_does_not_wait_again() -> None:
     assert rollout_words.waiting([version("v3", role="candidate"), *both], rolled_back) is not None
 
 
-def test_a_rollback_goes_to_the_newest_older_version_that_has_served() -> None:
+def test_a_rollback_goes_where_the_workspace_says() -> None:
     listed = [
         version("v1", role="shadow", created_at=week(9)),
         version("v2", role="candidate", created_at=week(12)),
         version("v3", role="champion", created_at=week(20)),
         version("v4", role="candidate", created_at=week(22)),
     ]
-    target = rollout_words.former_champion(listed, model(champion="v3"))
+    target = rollout_words.former_champion(listed, model(champion="v3", rollback_to="v1"))
     assert target is not None
     assert target["version"] == "v1"
-    assert rollout_words.former_champion(listed, model(champion="v1")) is None
+    assert rollout_words.former_champion(listed, model(champion="v1", rollback_to=None)) is None
 
 
 def test_gate_rows_are_counted_without_those_for_information() -> None:

@@ -51,6 +51,12 @@ def test_the_previous_champion_stays_warm_as_a_shadow():
     assert (history.roles.champion, history.roles.shadows) == ("v1", ("v2",))
 
 
+def test_only_the_latest_champion_is_kept_warm_beside_declared_shadows():
+    history = History().promote("v1").deploy("v4", "shadow").promote("v2").promote("v3")
+    assert set(history.roles.shadows) == {"v4", "v2"}
+    assert history.rollback().rollback().roles.champion == "v1"  # cold, but not forgotten
+
+
 def test_the_reference_follows_the_champion():
     history = History().promote("v1", 1).promote("v2", 2)
     assert history.roles.reference_version == 2
