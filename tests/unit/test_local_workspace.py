@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from service.local import LocalWorkspace, references
-from service.workspace import WorkspaceError
+from service.workspace import ConflictError, WorkspaceError
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 COLOURS = ["blue", "green", "red"]
@@ -31,6 +31,12 @@ features = { "job age" = "numeric", role = "categorical" }
 [models.sensors]
 task = "none"
 time = "at"
+
+[models.bare]
+task = "regression"
+prediction = "guess"
+label = "truth"
+segments = ["town"]
 """
 
 
@@ -131,3 +137,23 @@ def test_columns_may_have_any_names_from_the_log_to_the_answer(workspace: LocalW
     assert (answer["prediction_id"], answer["model_version"]) == ("mine", "v1")
     assert answer["prediction"] == pytest.approx(1500, abs=200)
     assert workspace.model("pay")["rows"]["logs"] == 401
+
+
+def test_columns_that_are_known_by_our_names_are_no_features(workspace: LocalWorkspace) -> None:
+    row = {"prediction_id": "a", "event_time": "2024-02-01", "town": "Ulm", "guess": 1.0, "truth": 2.0, "score": 0.5}
+    made = workspace.reference("bare", [row, row | {"prediction_id": "b"}])
+    assert [entry["column"] for entry in made["columns"]] == ["town", "prediction", "score"]
+
+
+def test_features_that_cannot_be_inferred_are_an_error_in_words(workspace: LocalWorkspace) -> None:
+    row = {"event_time": "2024-02-01", "guess": 1.0, "truth": 2.0}
+    with pytest.raises(WorkspaceError, match=r"segments \['town'\] are not columns.*declare the features$"):
+        workspace.reference("bare", [row | {"size": 3}])
+    with pytest.raises(WorkspaceError, match=r"\['label'\] have names Driftdeck uses itself"):
+        workspace.reference("bare", [row | {"town": "Ulm", "label": 3}])
+
+
+def test_rows_are_not_taken_before_their_columns_are_known(workspace: LocalWorkspace) -> None:
+    with pytest.raises(ConflictError, match="knows no columns yet"):
+        workspace.log("bare", [{"event_time": "2024-02-01", "guess": 1.0, "town": "Ulm"}])
+    assert workspace.model("bare")["rows"]["logs"] == 0
