@@ -312,7 +312,9 @@ def test_what_has_no_rows_yet_answers_nothing(db: Database, tmp_path: Path):
 
 
 def test_counts_of_windows_by_version_and_role(db: Database):
-    log(db, *[row(f"r{n}", day(1) + n * timedelta(hours=12)) for n in range(8)], row("r0", day(1), "v2", _role="shadow"))
+    log(
+        db, *[row(f"r{n}", day(1) + n * timedelta(hours=12)) for n in range(8)], row("r0", day(1), "v2", _role="shadow")
+    )
     label(db, ("r0", 1), label_time=day(1) + timedelta(hours=2))
     label(db, ("r1", 1), label_time=day(1) + timedelta(hours=12 + 6))
     windows = [Window(day(1), day(2)), Window(day(3), day(20)), Window(day(30), day(31))]
