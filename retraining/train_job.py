@@ -107,7 +107,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
     progress("gate", 0.82, "comparing with the champion" if request.champion else "comparing with the baseline")
     chosen, honest, held = trained.honest()
     judged, notes = _judge(request, trained, held, path.stat().st_size)
-    progress.say(judged.sentence)
+    progress.say(_with_notes(judged.sentence, notes))
     progress("reference", 0.94, "writing the rows the new reference is frozen from")
     write_reference(
         job_dir / job_files.REFERENCE, trained.rows, chosen, honest, request.spec, request.version, trained.positive
@@ -124,7 +124,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "rows": {"train": len(trained.split.train), "holdout": len(held_times)},
         "metrics": _metrics(request, trained, held),
         "importance": shares,
-        "gate": judged.to_dict(),
+        "gate": judged.to_dict() | {"sentence": _with_notes(judged.sentence, notes)},
         "notes": [*trained.rows.notes, trained.split.reason, *trained.fitted.notes, *notes],
         "params": {name: _plain(value) for name, value in trained.fitted.params.items()},
         "seed": request.seed,
@@ -135,6 +135,11 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "alert_id": request.alert_id,
         "seconds": round(time.monotonic() - progress.started, 2),
     }
+
+
+def _with_notes(sentence: str, notes: list[str]) -> str:
+    """Return the gate's words with what qualifies them: whoever reads the verdict must read that too."""
+    return " ".join([sentence, *(f"Note: {note}." for note in notes)])
 
 
 def _trainer(request: JobRequest) -> Trainer:
