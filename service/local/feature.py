@@ -99,7 +99,7 @@ def threshold_origin(core: Core, spec: ModelSpec, reference_version: int) -> str
     budget = spec.monitor.alert_budget
     return (
         f"Threshold {calibration.origin}, for a budget of {budget.pages_per_year:g} false page and "
-        f"{budget.warnings_per_year:g} false warning a year over {len(calibration.columns)} columns."
+        f"{budget.warnings_per_year:g} false warning a year over {len(reference.inputs.layout.columns)} columns."
     )
 
 
