@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from service.local import LocalWorkspace, references
+from service.views import JobView
 from service.workspace import ConflictError, WorkspaceError
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -71,7 +72,7 @@ def workspace(tmp_path: Path):
         yield opened
 
 
-def train(workspace: LocalWorkspace, model: str = "paint") -> dict:
+def train(workspace: LocalWorkspace, model: str = "paint") -> JobView:
     job = workspace.retrain(model)
     deadline = time.monotonic() + 120
     while job["state"] in ("queued", "running"):
