@@ -102,7 +102,7 @@ def test_a_result_that_cannot_be_registered_fails_its_job_and_nothing_else(
     monkeypatch.setattr(references, "freeze_table", refuse)
     job = train(workspace)
     assert job["state"] == "failed"
-    assert "no row of the reference could be used" in job["error"]
+    assert "no row of the reference could be used" in (job["error"] or "")
     assert workspace.versions("paint") == []
 
 
