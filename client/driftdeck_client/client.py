@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import functools
 import json
-import threading
+import os
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from driftdeck_client.delivery import Delivery
 from driftdeck_client.records import encode, new_id, utc_now
-from driftdeck_client.spill import Spill
-from driftdeck_client.transport import DriftdeckError, Transport, model_path, parse, reason
+from driftdeck_client.transport import Answer, DriftdeckError, Transport, model_path, parse, reason
 from driftdeck_client.waiting import Stats, Waiting
 from driftdeck_client.watch import Features, Function, Named, Output, watched
 
+if TYPE_CHECKING:
+    from driftdeck_client.spill import Spill
+
 Time = datetime | str
+
+
+def _spill(directory: str | PathLike[str], limit: int) -> Spill:
+    from pathlib import Path  # imported with the first spill_dir, for the sake of those who need none
+
+    from driftdeck_client.spill import Spill
+
+    return Spill(Path(directory), limit)
 
 
 class Client:
@@ -53,9 +63,9 @@ class Client:
         self._timeout = timeout
         self._transport = functools.partial(Transport, url, token, timeout)
         self._transport()  # a url that makes no sense is told here
-        self._own = threading.local()
+        self._idle, self._made_by = deque[Transport](), os.getpid()
         self._waiting = Waiting(buffer_rows, batch_rows)
-        spill = None if spill_dir is None else Spill(Path(spill_dir), spill_bytes)
+        spill = None if spill_dir is None else _spill(spill_dir, spill_bytes)
         self._delivery = Delivery(self._waiting, self._transport, spill, flush_seconds)
         if spill is not None:
             self._delivery.start()  # an earlier process may have left rows
@@ -141,12 +151,7 @@ class Client:
         single = isinstance(datapoint, Mapping)
         points = [datapoint] if isinstance(datapoint, Mapping) else list(datapoint)
         named = [{"prediction_id": new_id(), **point} for point in points]  # so a repeated request is logged once
-        if getattr(self._own, "made_by", None) is not self._waiting.changed:  # not a connection shared with a parent
-            self._own.transport, self._own.made_by = self._transport(), self._waiting.changed
-        transport: Transport = self._own.transport
-        answer = transport.post(
-            model_path(model, "predict"), encode({"datapoints": named}).encode(), "application/json"
-        )
+        answer = self._ask(model_path(model, "predict"), encode({"datapoints": named}).encode())
         if not 200 <= answer.status < 300:
             raise DriftdeckError(f"model {model!r}: {answer.status}: {reason(answer)}", answer.status)
         content = parse(answer.data)
@@ -154,6 +159,18 @@ class Client:
         if not isinstance(found, list) or len(found) != len(points):
             raise DriftdeckError(f"model {model!r}: the answer is none of Driftdeck's; check the url", answer.status)
         return found[0] if single else found
+
+    def _ask(self, path: str, body: bytes) -> Answer:
+        """Post over a connection that is idle, or a new one."""
+        if self._made_by != os.getpid():  # a child does not share its parent's connections
+            self._idle, self._made_by = deque(), os.getpid()
+        try:
+            transport = self._idle.pop()
+        except IndexError:
+            transport = self._transport()
+        answer = transport.post(path, body, "application/json")
+        self._idle.append(transport)
+        return answer
 
     # -- care ----------------------------------------------------------------------------------------------------------
     def flush(self, timeout: float | None = None) -> bool:
@@ -164,6 +181,8 @@ class Client:
     def close(self, timeout: float | None = None) -> None:
         """Send what waits within ``timeout`` seconds, unless the server is away, and put the rest on disk; called at exit by itself."""
         self._delivery.close(self._timeout if timeout is None else timeout)
+        while self._idle:
+            self._idle.pop().close()
 
     def stats(self) -> Stats:
         """Return what became of the rows so far."""

@@ -11,11 +11,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from driftdeck_client.records import encode
-from driftdeck_client.spill import Spill
 from driftdeck_client.transport import Transport, deliver
 from driftdeck_client.waiting import Lane, Waiting, told
+
+if TYPE_CHECKING:
+    from driftdeck_client.spill import Spill
 
 _everyone: weakref.WeakSet[Delivery] = weakref.WeakSet()
 _running: set[Delivery] = set()
@@ -90,9 +93,11 @@ class Delivery:
         lanes: dict[Lane, list[str]] = {}
         for lane, row in self.waiting.take():
             try:
-                lanes.setdefault(lane, []).append(encode(row))
+                line = encode(row)
             except Exception as error:
                 self.waiting.unreadable(error)
+            else:
+                lanes.setdefault(lane, []).append(line)
         for lane, lines in lanes.items():
             self.waiting.add(lane, lines)
 

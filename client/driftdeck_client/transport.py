@@ -88,8 +88,11 @@ class Transport:
         try:
             connection.request("POST", self._base + path, body, headers)
             response = connection.getresponse()
-            data = response.read(_LONGEST_ANSWER)
-            whole, promised = response.isclosed(), response.headers.get("Content-Length", "")
+            try:
+                data = response.read(_LONGEST_ANSWER)
+                whole, promised = response.isclosed(), response.headers.get("Content-Length", "")
+            finally:
+                response.close()
             if promised.isdecimal() and len(data) < min(int(promised), _LONGEST_ANSWER):
                 raise ConnectionError(f"the answer ended after {len(data)} of {promised} bytes")
             answer = Answer(response.status, data, _seconds(response.headers.get("Retry-After")))

@@ -6,8 +6,10 @@ import os
 import threading
 import time
 from collections import deque
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FIRST_PAUSE = 0.5  # seconds after the first failure; twice as long after each further one
 LONGEST_PAUSE = 30.0
@@ -165,7 +167,7 @@ class Waiting:
             return rows
 
     def add(self, lane: Lane, lines: list[str]) -> None:
-        """Put encoded rows behind those of their lane."""
+        """Put encoded rows, one at least, behind those of their lane."""
         with self.changed:
             batches = self.lanes.setdefault(lane, deque())
             while lines:
@@ -189,6 +191,7 @@ class Waiting:
             self.in_memory -= 1
             self.rejected += 1
             self.last_error = told(error)
+            self.changed.notify_all()
 
     def for_disk(self, *, everything: bool = False) -> list[Batch]:
         """Return the batches to be written to disk: those for a server that is away, or all when half the buffer is full."""
