@@ -65,9 +65,10 @@ screenshots: install ## the pictures the documentation shows
 soak: install ## the long runs
 	$(BIN)/pytest -m soak --timeout=0 $(PYTEST_FLAGS)
 
-lock: install ## recompile constraints.txt (newest versions: LOCK_FLAGS=--upgrade)
+lock: ## recompile constraints.txt (newest versions: LOCK_FLAGS=--upgrade)
+	@test -x $(BIN)/uv || $(MAKE) install
 	printf '%s\n' pip setuptools uv wheel | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	  --no-emit-index-url --no-header --no-annotate --extra dev pyproject.toml - --output-file constraints.txt $(LOCK_FLAGS)
+	  --no-emit-index-url --no-header --no-annotate --all-extras pyproject.toml - --output-file constraints.txt $(LOCK_FLAGS)
 
 clean: ## remove .venv, caches and build output; a workspace is never touched
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

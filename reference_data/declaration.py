@@ -12,6 +12,8 @@ from reference_data.schema import Column, ColumnType, Task
 from reference_data.windows import WindowSpec
 
 Severity = Literal["notice", "warning", "page"]
+FeedbackType = Literal["boolean", "numeric", "categorical"]
+PrivacyAction = Literal["drop", "hash", "mask"]
 
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -86,6 +88,39 @@ class Retrain(_Section):
         return value
 
 
+class Retention(_Section):
+    """How long log rows stay in the database, and what becomes of older ones. Profiles and readings stay for good."""
+
+    keep: str | None = Field(default=None, description="age of event time, such as '400d'; left out: for good")
+    then: Literal["archive", "drop"] = "archive"
+
+    @field_validator("keep")
+    @classmethod
+    def _keep(cls, value: str | None) -> str | None:
+        if value is not None and parse_duration(value) < timedelta(days=60):
+            raise ValueError(f"keep {value!r} is too short: ids, late labels and windows need the latest 60d")
+        return value
+
+
+class ReferencePlan(_Section):
+    """Which part of the reference a window is held against.
+
+    ``fixed``: all of it. ``seasonal``: its buckets of the same weekday, hour, or hour of the week. ``rolling``: the log's own
+    latest ``span`` before the window, on the cells that the reference froze.
+    """
+
+    kind: Literal["fixed", "seasonal", "rolling"] = "fixed"
+    season: Literal["weekday", "hour", "hour_of_week"] = "weekday"
+    span: str = "28d"
+
+    @field_validator("span")
+    @classmethod
+    def _span(cls, value: str) -> str:
+        if parse_duration(value) < timedelta(days=1):
+            raise ValueError(f"span {value!r} is shorter than a day; write for example '28d'")
+        return value
+
+
 class ModelSpec(_Section):
     """One model. ``prediction``, ``score``, ``label``, ``id`` and ``time`` are column names in files and tables.
 
@@ -108,6 +143,14 @@ class ModelSpec(_Section):
     timezone: str = "UTC"
     segments: list[str] = Field(default_factory=list)
     owner: str | None = None
+    feedback: dict[Name, FeedbackType] = Field(
+        default_factory=dict, description="kinds of label beside the truth, such as thumbs = 'boolean'"
+    )
+    privacy: dict[str, PrivacyAction] = Field(
+        default_factory=dict, description="columns that are dropped, hashed or masked before anything is stored"
+    )
+    retention: Retention = Retention()
+    reference: ReferencePlan = ReferencePlan()
     monitor: Monitor = Monitor()
     retrain: Retrain = Retrain()
 
@@ -130,10 +173,26 @@ class ModelSpec(_Section):
         reserved = RESERVED.keys() & (self.features.keys() | self.context.keys())
         if reserved:
             raise ValueError(f"columns {sorted(reserved)} have names Driftdeck uses itself; rename them")
+        self._private_consistent(known)
         lost = [name for name in self.segments if known and name not in known]
         if lost:
             raise ValueError(f"segments {lost} are not columns of the model; it has {sorted(known)}")
         return self
+
+    def _private_consistent(self, known: dict[str, ColumnType]) -> None:
+        """Refuse to hide what everything else needs to read."""
+        for name, action in self.privacy.items():
+            kind = known.get(name)
+            if action == "drop" and (kind is not None or name in {self.id, self.time, self.subject}):
+                raise ValueError(f"column {name!r} is declared and dropped; take it out of one of the two")
+            if name in {self.time, self.prediction, self.label}:
+                raise ValueError(f"column {name!r} cannot be hidden: times, predictions and labels are what is judged")
+            if action == "mask" and name in {self.id, self.subject}:
+                raise ValueError(f"column {name!r} tells rows apart, and a mask would not; hash it instead")
+            if kind not in {None, "categorical", "text"}:
+                raise ValueError(f"column {name!r} is {kind} and cannot be {action}ed: only text can; declare it categorical")
+        if "label" in self.feedback:
+            raise ValueError("feedback 'label' has the name of the truth itself; give that kind of feedback another")
 
     @property
     def zone(self) -> ZoneInfo:
@@ -159,8 +218,47 @@ class Channel(_Section):
     severity: tuple[Severity, ...] = ("page", "warning")
 
 
+class Source(_Section):
+    """Where rows come from by themselves. One of ``read``, ``sql`` and ``topic`` says what kind of place that is.
+
+    ``read``: a file, pattern, watched folder or object store (``s3://…``). ``sql``: a query, run against ``connection``, from the
+    latest value of column ``watermark`` on. ``topic``: a message stream at the brokers of ``connection``. ``columns`` maps their names
+    to the model's; ``transform`` is a SQL SELECT over the table ``rows``, or ``file.py:function`` (in the home's folder
+    ``transforms``), called with an Arrow table and returning one.
+    """
+
+    name: Name
+    model: Name
+    into: Literal["logs", "labels"] = "logs"
+    read: str | None = None
+    sql: str | None = None
+    topic: str | None = None
+    connection: str | None = None
+    watermark: str | None = None
+    schedule: str = "every 15m"
+    columns: dict[str, str] = Field(default_factory=dict)
+    transform: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000)
+    retries: int = Field(default=3, ge=0, le=20, description="of one run, with growing pauses")
+    options: dict[str, str] = Field(default_factory=dict, description="passed on to the driver: storage or client options")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        places = [name for name in ("read", "sql", "topic") if getattr(self, name) is not None]
+        if len(places) != 1:
+            raise ValueError(f"a source has exactly one of read, sql and topic; this one has {places or 'none'}")
+        if self.read is None and self.connection is None:
+            raise ValueError(f"{places[0]} needs a connection: the address of the database or of the brokers")
+        if self.watermark is not None and self.sql is None:
+            raise ValueError("watermark is a column of a sql source; files and topics remember by themselves what was read")
+        return self
+
+
 class Declaration(_Section):
     """A whole declaration file."""
 
     models: dict[str, ModelSpec] = Field(default_factory=dict)
     channels: dict[str, Channel] = Field(default_factory=dict)
+    sources: dict[str, Source] = Field(default_factory=dict)

@@ -84,13 +84,14 @@ class RemoteWorkspace:
 
     def _append(self, path: str, data: object, key: str | None) -> views.AppendView:
         """Send batch by batch; the key names each, so that sending a file again after an error doubles nothing."""
-        total = views.AppendView(accepted=0, duplicates=0, rejected=[])
+        total = views.AppendView(accepted=0, duplicates=0, rejected=[], rejected_rows=0)
         sent, key = 0, key or uuid.uuid4().hex
         for number, (rows, kind, content) in enumerate(_bodies(data)):
             headers = {"content-type": kind, "idempotency-key": f"{key}-{number}"}
             answer = self._http_append(path, content, headers)
             total["accepted"] += answer["accepted"]
             total["duplicates"] += answer["duplicates"]
+            total["rejected_rows"] += answer["rejected_rows"]
             total["rejected"] += [{**item, "row": item["row"] + sent} for item in answer["rejected"]]
             sent += rows
         return total

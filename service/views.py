@@ -398,7 +398,10 @@ class AppendView(TypedDict):
 
     accepted: int
     duplicates: int
-    rejected: list[dict[str, Any]]  # {"row": int, "field": str, "error": str}
+    rejected: list[
+        dict[str, Any]
+    ]  # {"row", "field", "value", "error", "expected"}, of a file its "line" too; the first thousand
+    rejected_rows: int  # all of them
 
 
 class RunView(TypedDict):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from service import views
+    from service import data_views, views
+    from storage.files import Progress, Reading
 
 
 class WorkspaceError(Exception):
@@ -50,9 +51,49 @@ class Workspace(Protocol):
     def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
         """Freeze a reference from a path, Arrow table, DataFrame, list of rows or a past window ``("2013-01-01", "2013-03-05")``."""
 
+    def references(self, model: str) -> list[data_views.ReferenceView]: ...
+    def reference_diff(self, model: str, version: int, other: int) -> list[data_views.ReferenceDiffRow]: ...
+
     # -- data in ---------------------------------------------------------------------------------------------------
-    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView: ...
-    def label(self, model: str, data: object, *, key: str | None = None) -> views.AppendView: ...
+    def log(
+        self,
+        model: str,
+        data: object,
+        *,
+        key: str | None = None,
+        strict: bool = False,
+        origin: str | None = None,
+        reading: Reading | None = None,
+        progress: Progress | None = None,
+    ) -> views.AppendView:
+        """Append predictions. ``strict``: a bad row keeps all the others out. ``reading``: how a file is to be read."""
+
+    def label(
+        self,
+        model: str,
+        data: object,
+        *,
+        key: str | None = None,
+        strict: bool = False,
+        origin: str | None = None,
+        reading: Reading | None = None,
+        progress: Progress | None = None,
+    ) -> views.AppendView:
+        """Append labels, or with a column ``kind`` feedback of that kind; options as in :meth:`log`."""
+
+    def quarantine(self, model: str, *, limit: int = 100, offset: int = 0) -> list[data_views.QuarantineView]:
+        """Return rows that could not be taken, latest first."""
+
+    def quarantine_groups(self, model: str) -> list[data_views.QuarantineGroup]: ...
+    def schema_events(self, model: str) -> list[data_views.SchemaEvent]: ...
+    def labels(self, model: str, *, windows: int = 60) -> data_views.LabelSummary: ...
+    def label_history(self, model: str, prediction_id: str) -> list[data_views.LabelEntry]: ...
+    def feedback(self, model: str, kind: str | None = None) -> list[data_views.FeedbackPoint]: ...
+    def sources(self) -> list[data_views.SourceView]: ...
+    def source_runs(self, source: str, *, limit: int = 50) -> list[data_views.SourceRunView]: ...
+    def run_source(self, source: str, *, actor: str = "cli", trigger: str = "manual") -> data_views.SourceRunView:
+        """Read what is new of a source, now; returns when it is done. Raises :class:`ConflictError` while it is running."""
+
     def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]: ...
 
     # -- monitors --------------------------------------------------------------------------------------------------
@@ -124,5 +165,17 @@ class Workspace(Protocol):
     def rollback(self, model: str, *, actor: str = "cli") -> views.VersionView: ...
 
     # -- care ------------------------------------------------------------------------------------------------------
+    def reading_history(
+        self, model: str, check: str, window_start: datetime, *, column: str | None = None
+    ) -> list[views.ReadingView]:
+        """Return every value that was ever computed of one reading, oldest first: what late labels have restated."""
+
+    def storage(self, model: str) -> data_views.StorageView: ...
+    def backup(self, path: Path, *, actor: str = "cli") -> data_views.BackupView: ...
+    def doctor(self) -> list[data_views.Finding]: ...
+    def erase(self, model: str, subject: str, *, actor: str = "cli") -> data_views.ErasureReceipt:
+        """Delete every row about one subject, wherever it lies, and return the receipt."""
+
+    def erasures(self, model: str | None = None) -> list[data_views.ErasureReceipt]: ...
     def health(self) -> dict[str, Any]: ...
     def audit(self, limit: int = 200) -> list[dict[str, Any]]: ...

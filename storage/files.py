@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from storage.file_formats.encoding import Utf8Stream
 from storage.file_formats.errors import FileError, listing, shorten
 from storage.file_formats.json_text import is_json_lines, iter_json_lines, read_json
 
-__all__ = ["FileError", "FileTable", "iter_batches", "normalise", "read_table"]
+__all__ = ["FileError", "FileTable", "Progress", "Reading", "iter_batches", "normalise", "read_table"]
 
 _KNOWN = "CSV, TSV, delimited text, JSON, JSON lines, Parquet, Arrow or Feather, plain or gzipped"
 _FOREIGN = {
@@ -37,6 +37,20 @@ _FOREIGN = {
     b"\x89PNG": "an image",
     b"\x89HDF": "an HDF5 file",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are to be read; what is None is found out. ``columns`` maps the file's names to the model's."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)  # of an object store
+
+
+#: Called now and then with bytes read, bytes there are (0: unknown), and rows taken.
+Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

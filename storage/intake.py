@@ -34,6 +34,7 @@ class Intake:
     table: pa.Table
     rejected: list[dict[str, Any]]
     ignored: tuple[str, ...] = ()
+    origin: str | None = None  # where the rows came from: http, a file's path, "source NAME"
 
 
 def prediction_type(spec: ModelSpec) -> str:

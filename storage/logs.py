@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from storage.appends import HORIZON, AppendResult, append_labels, append_log, touched_buckets
+from storage.append_common import HORIZON, AppendResult, touched_buckets
+from storage.append_labels import append_labels
+from storage.appends import append_log
 from storage.log_queries import (
     RowCount,
     WindowCount,

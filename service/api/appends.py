@@ -67,12 +67,19 @@ def _append(
             accepted=0,
             duplicates=0,
             rejected=rejected,
+            rejected_rows=len(rejected),
         )
     result = write(model, good, key=key)
     rejected += [{**item, "row": places[item["row"]]} for item in result["rejected"]]
     rejected.sort(key=lambda item: item["row"])
     return _answer(
-        AppendView(accepted=result["accepted"], duplicates=result["duplicates"], rejected=rejected), response
+        AppendView(
+            accepted=result["accepted"],
+            duplicates=result["duplicates"],
+            rejected=rejected,
+            rejected_rows=len({item["row"] for item in rejected}),
+        ),
+        response,
     )
 
 

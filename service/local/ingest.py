@@ -6,8 +6,9 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +19,7 @@ from service.local.loop import card_of
 from service.workspace import ConflictError, WorkspaceError
 from storage.files import iter_batches, read_table
 from storage.ids import new_ids
-from storage.intake import Intake, canonical_labels, canonical_log
+from storage.intake import canonical_labels, canonical_log
 from storage.logs import append_labels, append_log
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from retraining.types import Predictions
     from service import views
     from service.local.core import Core
+    from storage.append_common import Also
 
 _log = logging.getLogger(__name__)
+Into = Literal["logs", "labels"]
+_TOLD = 1000  # refused rows that an answer names; quarantine has them all
 #: What a datapoint may carry beside the model's inputs.
 _OWN = ("prediction_id", "event_time")
 
@@ -64,46 +68,78 @@ def whole(data: object) -> pa.Table:
 
 def log(core: Core, model: str, data: object, key: str | None) -> views.AppendView:
     """Append predictions; see :meth:`service.workspace.Workspace.log`."""
-    spec, buckets = core.spec(model), core.window_spec(model).bucket
-    if not spec.columns:  # everything but the prediction would be dropped in silence
-        raise ConflictError(
-            f"model {model!r} knows no columns yet; declare its features, or let a reference teach them "
-            f"(`driftdeck reference {model} FILE`)"
-        )
-    total = _nothing()
-    for number, block in enumerate(tables(data)):
-        intake = canonical_log(spec, block, arrival=core.now())
-        found = append_log(core.db, spec, intake, core.now(), buckets, key=_block_key(key, number))
-        _add(total, intake, found.accepted, found.duplicates)
-    return total
+    return _append(core, model, "logs", data, key)
 
 
 def label(core: Core, model: str, data: object, key: str | None) -> views.AppendView:
     """Append labels; see :meth:`service.workspace.Workspace.label`."""
-    spec, buckets = core.spec(model), core.window_spec(model).bucket
-    if spec.task == "none":
-        raise WorkspaceError(f"model {model!r} has task 'none' and takes no labels; declare the task they belong to")
-    total = _nothing()
+    return _append(core, model, "labels", data, key)
+
+
+def _append(core: Core, model: str, into: Into, data: object, key: str | None) -> views.AppendView:
+    spec = takes(core, model, into)
+    total = nothing()
     for number, block in enumerate(tables(data)):
-        intake = canonical_labels(spec, block, arrival=core.now())
-        found = append_labels(core.db, spec, intake, core.now(), buckets, key=_block_key(key, number))
-        _add(total, intake, found.accepted, found.duplicates)
+        add(total, append_block(core, spec, into, block, key=_block_key(key, number)))
     return total
+
+
+def takes(core: Core, model: str, into: Into) -> ModelSpec:
+    """Return the declaration of a model that can take rows; raises :class:`WorkspaceError` for one that cannot."""
+    spec = core.spec(model)
+    if into == "logs" and not spec.columns:  # everything but the prediction would be dropped in silence
+        raise ConflictError(
+            f"model {model!r} knows no columns yet; declare its features, or let a reference teach them "
+            f"(`driftdeck reference {model} FILE`)"
+        )
+    if into == "labels" and spec.task == "none":
+        raise WorkspaceError(f"model {model!r} has task 'none' and takes no labels; declare the task they belong to")
+    return spec
+
+
+def append_block(
+    core: Core,
+    spec: ModelSpec,
+    into: Into,
+    block: object,
+    *,
+    key: str | None = None,
+    origin: str | None = None,
+    also: Also | None = None,
+) -> views.AppendView:
+    """Append one block of rows: the door through which HTTP, files and sources all come in.
+
+    ``origin`` is told of rows that are refused; ``also`` is written in the same transaction.
+    """
+    canonical, append = (canonical_log, append_log) if into == "logs" else (canonical_labels, append_labels)
+    intake = replace(canonical(spec, block, arrival=core.now()), origin=origin)
+    found = append(core.db, spec, intake, core.now(), core.window_spec(spec.name).bucket, key=key, also=also)
+    refused = len({entry["row"] for entry in intake.rejected})
+    return {
+        "accepted": found.accepted,
+        "duplicates": found.duplicates,
+        "rejected": intake.rejected,
+        "rejected_rows": refused,
+    }
 
 
 def _block_key(key: str | None, number: int) -> str | None:
     return None if key is None else f"{key}/{number}"
 
 
-def _nothing() -> views.AppendView:
-    return {"accepted": 0, "duplicates": 0, "rejected": []}
+def nothing() -> views.AppendView:
+    """Return the answer to no rows."""
+    return {"accepted": 0, "duplicates": 0, "rejected": [], "rejected_rows": 0}
 
 
-def _add(total: views.AppendView, intake: Intake, accepted: int, duplicates: int) -> None:
-    behind = total["accepted"] + total["duplicates"] + len(total["rejected"])
-    total["rejected"] += [entry | {"row": entry["row"] + behind} for entry in intake.rejected]
-    total["accepted"] += accepted
-    total["duplicates"] += duplicates
+def add(total: views.AppendView, part: views.AppendView) -> None:
+    """Add what became of the following block; its rows count on from those before."""
+    behind = total["accepted"] + total["duplicates"] + total["rejected_rows"]
+    told = part["rejected"][: max(0, _TOLD - len(total["rejected"]))]
+    total["rejected"] += [entry | {"row": entry["row"] + behind} for entry in told]
+    total["rejected_rows"] += part["rejected_rows"]
+    total["accepted"] += part["accepted"]
+    total["duplicates"] += part["duplicates"]
 
 
 # -- answering ---------------------------------------------------------------------------------------------------------

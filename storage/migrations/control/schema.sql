@@ -112,6 +112,33 @@ CREATE TABLE audit ( -- append-only; every hash covers the one before it
     hash TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE source (
+    name TEXT PRIMARY KEY,
+    spec TEXT NOT NULL, -- JSON of the declaration
+    declared_in TEXT NOT NULL CHECK (declared_in IN ('file', 'dashboard')),
+    actor TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE source_run ( -- append-only; a run is what its latest row says
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+    run TEXT NOT NULL -- JSON
+) STRICT;
+CREATE INDEX source_run_source ON source_run (source, seq);
+CREATE INDEX source_run_run ON source_run (run_id, seq);
+
+CREATE TABLE erasure ( -- append-only; a restored backup is cleaned by it
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    model TEXT NOT NULL,
+    subject_hash TEXT NOT NULL, -- keyed: the receipt does not tell who it was
+    receipt TEXT NOT NULL -- JSON
+) STRICT;
+
 CREATE TABLE setting (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -126,3 +153,6 @@ CREATE TRIGGER model_version_keeps BEFORE UPDATE ON model_version BEGIN SELECT r
 CREATE TRIGGER deployment_event_keeps BEFORE UPDATE ON deployment_event BEGIN SELECT raise(ABORT, 'deployments are append-only'); END;
 CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
 CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER source_run_keeps BEFORE UPDATE ON source_run BEGIN SELECT raise(ABORT, 'source runs are append-only'); END;
+CREATE TRIGGER erasure_keeps BEFORE UPDATE ON erasure BEGIN SELECT raise(ABORT, 'erasures are append-only'); END;
+CREATE TRIGGER erasure_stays BEFORE DELETE ON erasure BEGIN SELECT raise(ABORT, 'erasures are append-only'); END;

@@ -27,7 +27,49 @@ CREATE TABLE quarantine ( -- rows that could not be taken
     row BIGINT NOT NULL,
     field VARCHAR,
     value VARCHAR,
-    error VARCHAR NOT NULL
+    error VARCHAR NOT NULL,
+    expected VARCHAR, -- what would have been taken
+    origin VARCHAR, -- http, a file's path, or "source NAME"
+    line BIGINT, -- of a text file, counted from 1
+    content VARCHAR, -- the line as it stands, cut short; never of a model with hidden columns
+    id VARCHAR, -- prediction id and subject, where they could be read: deletion on request finds the row by them
+    subject VARCHAR
+);
+
+CREATE TABLE source_position ( -- how far a source has been read, committed with the rows; of one part the highest seq counts
+    source VARCHAR NOT NULL,
+    part VARCHAR NOT NULL, -- file, partition of a topic, or empty
+    position VARCHAR NOT NULL, -- JSON
+    written_at TIMESTAMP NOT NULL,
+    seq BIGINT NOT NULL
+);
+
+CREATE TABLE feedback ( -- named kinds of label beside the truth; of one (model, kind, id) the highest seq is current
+    model VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    _id VARCHAR NOT NULL,
+    value VARCHAR NOT NULL, -- as text, in the one spelling of its declared type
+    label_time TIMESTAMP NOT NULL,
+    arrival_time TIMESTAMP NOT NULL,
+    seq BIGINT NOT NULL
+);
+
+CREATE TABLE observed_column ( -- what came that was not declared, or came otherwise than declared
+    model VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    type VARCHAR NOT NULL,
+    event VARCHAR NOT NULL, -- appeared | widened | disappeared | returned
+    rows BIGINT NOT NULL,
+    seen_at TIMESTAMP NOT NULL,
+    event_time TIMESTAMP -- latest of the rows that showed it
+);
+
+CREATE TABLE archived ( -- up to which event time rows have left the log
+    model VARCHAR NOT NULL,
+    until TIMESTAMP NOT NULL,
+    rows BIGINT NOT NULL,
+    action VARCHAR NOT NULL, -- archive | drop
+    written_at TIMESTAMP NOT NULL
 );
 
 CREATE SEQUENCE reading_seq;
