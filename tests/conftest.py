@@ -61,13 +61,37 @@ def pytest_make_collect_report():
     return report
 
 
+def _program(package: str, *names: str) -> str:
+    """The path of the first of these programs that there is; without one a loud skip, which CI turns into a failure."""
+    folders = [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+    path = next(filter(None, (shutil.which(name, path=os.pathsep.join(folders)) for name in names)), None)
+    if path is None:
+        pytest.skip(f"NO {names[0].upper()} on the PATH: apt-get install {package}")
+    return path
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium that Playwright can drive."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("NO CHROMIUM on the PATH: apt-get install chromium")
-    return path
+    return _program("chromium", "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Path:
+    """The folder of PostgreSQL's programs: initdb, postgres, pg_ctl."""
+    return Path(_program("postgresql", "initdb")).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The path of Node.js, 18 or newer."""
+    return _program("nodejs", "node")
+
+
+@pytest.fixture(scope="session")
+def java() -> str:
+    """The path of Java, 17 or newer."""
+    return _program("default-jdk-headless", "java")
 
 
 @pytest.fixture(scope="module")  # a running Playwright holds the thread's event loop: not beyond the module
