@@ -15,6 +15,7 @@ from service import views
 from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 from tests.support import fake_views
+from tests.support.fake_data import FakeData
 
 MODEL = "air_time"
 HOSTILE = [
@@ -30,18 +31,16 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-class FakeWorkspace:
+class FakeWorkspace(FakeData):
     """Answers like a workspace; actions change its memory only."""
 
     def __init__(self, *, until_week: int = 22, extra: int = 7, empty: bool = False, hostile: bool = True) -> None:
-        self.weeks = until_week
-        self.empty = empty
+        super().__init__(until_week, empty=empty)
         self.hostile = hostile
         self.extra = 0 if empty else extra
         self.acknowledged: set[str] = set()
         self.champion = "v2" if until_week > 22 else "v1"
         self.job_list: list[views.JobView] = []
-        self.calls: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +62,7 @@ class FakeWorkspace:
     def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
         raise ConflictError("the fake workspace freezes nothing")
 
-    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
+    def log(self, model: str, data: object, *, key: str | None = None, **how: Any) -> views.AppendView:
         raise ConflictError("the fake workspace takes no rows")
 
     label = log
@@ -116,7 +115,7 @@ class FakeWorkspace:
             "drifted": 6,
             "columns": len(story.COLUMNS),
             "rows_per_window": story.rows_in(self.weeks - 1),
-            "rows": {"logs": 6200 * self.weeks, "labels": 6150 * self.weeks, "quarantined": 0},
+            "rows": {"logs": 6200 * self.weeks, "labels": 6150 * self.weeks, "quarantined": self.refused},
             "champion": self.champion,
             "rollback_to": "v1" if self.champion == "v2" else None,
             "champion_since": _iso(story.week(22)[0]) if self.champion == "v2" else _iso(story.week(9)[0]),
@@ -165,6 +164,7 @@ class FakeWorkspace:
             champion=f"v{number + 2}",
             data_until=_iso(end),
             declared_in="dashboard",
+            rows={"logs": 4100, "labels": 3900, "quarantined": 0},
         )
         return view
 
@@ -583,9 +583,6 @@ class FakeWorkspace:
         return self.deploy(model, "v1")
 
     # -- care ------------------------------------------------------------------------------------------------------
-
-    def health(self) -> dict[str, Any]:
-        return {"status": "ok"}
 
     def audit(self, limit: int = 200) -> list[dict[str, Any]]:
         return [{"at": datetime(2013, 6, 4, tzinfo=UTC).isoformat(), "actor": "demo", "action": "apply"}][:limit]
