@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 from storage.buckets import aware, naive
 from storage.database import Database
 from storage.names import quote
-from storage.rows import insert
+from storage.rows import insert, single
 
 _MOMENT = pa.timestamp("us")
 
@@ -108,6 +108,12 @@ def current_readings(
     for row in found:
         row.update({name: aware(row[name]) for name in _TIMES})
     return found
+
+
+def latest_window(con: DuckDBPyConnection, model: str, check: str) -> datetime | None:
+    """Return the start (aware) of the latest window that has a reading of a check."""
+    found = single(con, 'SELECT max(window_start) FROM reading WHERE model = ? AND "check" = ?', [model, check])
+    return None if found is None else aware(found)
 
 
 class Judged(NamedTuple):

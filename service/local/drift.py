@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 SHOWN_OUTCOMES = ("error given inputs", "correct")  # outcome columns that stand for the rule from inputs to label
 
 
-def deciding(core: Core, model: str) -> list[Reading]:
-    """Return the readings that carry the verdicts of all columns and windows, in order of time.
+def deciding(core: Core, model: str, since: datetime | None = None) -> list[Reading]:
+    """Return the readings that carry the verdicts of all columns and windows (from ``since`` on), in order of time.
 
     The rule from inputs to label counts as harmful wherever the model was: its errors are what harm is made of.
     """
     with core.db.cursor() as cursor:
-        rows = current_readings(cursor, model, check=DECIDING)
-        measured = current_readings(cursor, model, scope="performance", verdict="critical")
+        rows = current_readings(cursor, model, check=DECIDING, since=since)
+        measured = current_readings(cursor, model, scope="performance", verdict="critical", since=since)
     harm = {(row["model_version"], row["reference_version"], row["window_start"]) for row in measured}
     latest: dict[tuple[str | None, datetime], Reading] = {}
     for row in rows:

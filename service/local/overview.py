@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitors.registry import DECIDING
 from reference_data.declaration import parse_duration
 from reference_data.windows import Window
 from service.local import performance
 from service.local.convert import iso, number, numbers
 from service.local.drift import deciding
 from service.local.heat import state_of
-from storage.logs import count_rows, window_counts
-from storage.readings import current_readings
-from storage.traffic import bucket_rows, event_span
+from storage.logs import count_rows
+from storage.readings import current_readings, latest_window
+from storage.traffic import bucket_rows, event_span, label_lag
 
 if TYPE_CHECKING:
     from service import views
@@ -90,11 +91,10 @@ def _health(
 
 def _states(core: Core, name: str) -> dict[str, str]:
     """Return the state of every column in the latest judged window."""
-    readings = deciding(core, name)
-    if not readings:
-        return {}
-    latest = readings[-1].window
-    return {reading.column or "": state_of(reading) for reading in readings if reading.window == latest}
+    with core.db.cursor() as cursor:
+        latest = latest_window(cursor, name, DECIDING)
+    readings = deciding(core, name, latest) if latest else []
+    return {reading.column or "": state_of(reading) for reading in readings}
 
 
 def _metric(core: Core, name: str) -> tuple[views.MetricView | None, list[float | None]]:
@@ -139,11 +139,8 @@ def _lag(core: Core, name: str, window: Window | None) -> float | None:
     if window is None:
         return None
     with core.db.cursor() as cursor:
-        counts = window_counts(cursor, core.spec(name), [window])
-    lags = [
-        count.median_label_lag for count in counts if count.role == "serving" and count.median_label_lag is not None
-    ]
-    return lags[0] / 3600 if lags else None
+        lag = label_lag(cursor, name, window)
+    return None if lag is None else lag / 3600
 
 
 def windows(core: Core, name: str) -> list[views.WindowView]:
