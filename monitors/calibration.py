@@ -5,7 +5,7 @@ From that come the design effect of every column, the natural-variation band of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,19 +45,25 @@ class MetricNull:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Everything a verdict needs beside the reference itself; follows from the reference, so it need not be stored."""
+    """Everything a verdict needs beside the reference itself; follows from the reference, so it need not be stored.
+
+    ``among`` says which windows were held against each other, ``held`` what a window is held against; both are empty when that
+    is simply the whole reference.
+    """
 
     window_spec: WindowSpec
     windows: int
     median_rows: float
     columns: Mapping[str, ColumnNull]
     metrics: Mapping[str, MetricNull]
+    among: str = ""
+    held: str = ""
 
     @property
     def origin(self) -> str:
         """Say in words where thresholds come from."""
         if self.windows >= ENOUGH:
-            return f"from the natural variation of {self.windows} reference windows"
+            return f"from the natural variation of {self.windows} {self.among or 'reference windows'}"
         held = "1 window" if self.windows == 1 else f"{self.windows} windows"
         return (
             f"from sampling variation and an assumed natural variation of {PRIOR_SHIFT:g} standard deviations: "
@@ -77,20 +83,22 @@ def calibrate(spec: ModelSpec, reference: Reference, window_spec: WindowSpec) ->
     With fewer than three windows it cannot be measured: sampling variation plus a stated prior stand in
     (:attr:`Calibration.origin` says so).
     """
-    kept, inputs, outcomes = reference.windows(window_spec)
-    parts: dict[str, _Part] = {}
-    for profile, names in ((inputs, inputs.layout.names), (outcomes, JUDGED_OUTCOMES)):
-        if profile is not None:
-            rest = _without_each(profile)
-            held = [name for name in names if name in profile.layout.names]
-            parts |= {name: _Part(profile.column(name), rest.column(name)) for name in held}
-    return Calibration(
-        window_spec=window_spec,
-        windows=len(kept),
-        median_rows=float(np.median(inputs.rows)),
-        columns=_column_nulls(parts, len(kept)),
-        metrics=_metric_nulls(spec, outcomes),
-    )
+    return calibrate_together(spec, [reference], window_spec)[0]
+
+
+def calibrate_together(spec: ModelSpec, parts: Sequence[Reference], window_spec: WindowSpec) -> list[Calibration]:
+    """Measure natural variation inside several parts of one reference, such as its Mondays and its Tuesdays.
+
+    Each window is held against the others of its own part; how much they vary is pooled over the parts (the pooled variance of
+    a one-way layout, with as many degrees of freedom as there are windows less parts). Returns one calibration a part.
+    """
+    groups = [_Group.of(part, window_spec) for part in parts]
+    columns, metrics = _column_nulls(groups), _metric_nulls(spec, groups)
+    windows = sum(group.k for group in groups)
+    return [
+        Calibration(window_spec, windows, group.median_rows, columns[place], metrics[place])
+        for place, group in enumerate(groups)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +107,27 @@ class _Part:
 
     window: ColumnProfile
     rest: ColumnProfile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """The windows of one part of a reference."""
+
+    k: int
+    median_rows: float
+    columns: Mapping[str, _Part]
+    outcomes: Profile | None
+
+    @classmethod
+    def of(cls, reference: Reference, window_spec: WindowSpec) -> _Group:
+        kept, inputs, outcomes = reference.windows(window_spec)
+        parts: dict[str, _Part] = {}
+        for profile, names in ((inputs, inputs.layout.names), (outcomes, JUDGED_OUTCOMES)):
+            if profile is not None:
+                rest = _without_each(profile)
+                held = [name for name in names if name in profile.layout.names]
+                parts |= {name: _Part(profile.column(name), rest.column(name)) for name in held}
+        return cls(len(kept), float(np.median(inputs.rows)), parts, outcomes)
 
 
 def _without_each(profile: Profile) -> Profile:
@@ -115,40 +144,48 @@ def _without_each(profile: Profile) -> Profile:
     return Profile(profile.layout, total.counts - profile.counts, moments)
 
 
-def _column_nulls(parts: Mapping[str, _Part], k: int) -> dict[str, ColumnNull]:
-    scores = {
-        name: normal_scores(part.window.cells.sum(0)) for name, part in parts.items() if part.window.entry.ordered
+def _column_nulls(groups: Sequence[_Group]) -> list[dict[str, ColumnNull]]:
+    names = list(groups[0].columns)
+    parts = {name: [group.columns[name] for group in groups] for name in names}
+    ordered = [name for name in names if parts[name][0].window.entry.ordered]
+    scores = {name: [normal_scores(part.window.cells.sum(0)) for part in parts[name]] for name in ordered}
+    variance = {
+        name: [_score_variance(s, p) for s, p in zip(scores[name], parts[name], strict=True)] for name in ordered
     }
-    variance = {name: _score_variance(scores[name], parts[name]) for name in scores}
-    shift = {name: _location_effect(scores[name], variance[name], parts[name]) for name in scores}
-    cells = {name: _cell_effect(part) for name, part in parts.items()}
-    shift_effect, shift_freedom = moderate(shift, k - 1, CAP_LOCATION)
-    cell_effect, cell_freedom = moderate(cells, k - 1, CAP_CELLS)
-    nulls = {}
-    for name, part in parts.items():
-        rows = _harmonic(part.window.valid)
-        spread = variance.get(name, 0.0)
-        tau2 = (shift_effect.get(name, 1.0) - 1) * spread / rows
-        effect = cell_effect[name]
-        if k < ENOUGH:
-            tau2 = max(tau2 if k > 1 else 0.0, PRIOR_SHIFT**2 * spread)
-            filled = max(int((part.window.cells.sum(0) > 0).sum()) - 1, 1)
-            effect = max(effect if k > 1 else 1.0, 1 + rows * PRIOR_SHIFT**2 / filled)
-        bands = {check.name: _band(check, part, k) for check in column_checks(part.window.entry).values()}
-        nulls[name] = ColumnNull(
-            windows=k,
-            rows=rows,
-            rest=max(float(part.rest.valid.mean()), 1.0) if k > 1 else rows,
-            scores=scores.get(name),
-            score_variance=spread,
-            location_tau2=tau2,
-            location_freedom=shift_freedom.get(name, PRIOR_FREEDOM),
-            cell_effect=effect,
-            cell_freedom=cell_freedom[name],
-            divergence_excess=_divergence_excess(part) if k > 1 else 0.0,
-            shares={name: _share_null(name, part, k) for name in SHARE_CHECKS if name in bands},
-            bands=bands,
-        )
+    shift = {name: _location_effect(scores[name], variance[name], parts[name]) for name in ordered}
+    cells = {name: _cell_effect(parts[name]) for name in names}
+    freedom = sum(group.k - 1 for group in groups)
+    shift_effect, shift_freedom = moderate(shift, freedom, CAP_LOCATION)
+    cell_effect, cell_freedom = moderate(cells, freedom, CAP_CELLS)
+    nulls: list[dict[str, ColumnNull]] = [{} for _ in groups]
+    for name in names:
+        rows = _harmonic(_joined(part.window.valid for part in parts[name]))
+        rest = max(float(_joined(part.rest.valid for part in parts[name]).mean()), 1.0) if freedom else rows
+        bands = {c.name: _band(c, parts[name], freedom) for c in column_checks(parts[name][0].window.entry).values()}
+        shares = {check: _share_nulls(check, parts[name], freedom) for check in SHARE_CHECKS if check in bands}
+        excess = _divergence_excess(parts[name]) if freedom else 0.0
+        for place, (group, part) in enumerate(zip(groups, parts[name], strict=True)):
+            spread = variance[name][place] if name in variance else 0.0
+            tau2 = (shift_effect.get(name, 1.0) - 1) * spread / rows
+            effect = cell_effect[name]
+            if freedom < ENOUGH - 1:
+                tau2 = max(tau2 if freedom else 0.0, PRIOR_SHIFT**2 * spread)
+                filled = max(int((part.window.cells.sum(0) > 0).sum()) - 1, 1)
+                effect = max(effect if freedom else 1.0, 1 + rows * PRIOR_SHIFT**2 / filled)
+            nulls[place][name] = ColumnNull(
+                windows=group.k,
+                rows=rows,
+                rest=rest,
+                scores=scores[name][place] if name in scores else None,
+                score_variance=spread,
+                location_tau2=tau2,
+                location_freedom=shift_freedom.get(name, PRIOR_FREEDOM),
+                cell_effect=effect,
+                cell_freedom=cell_freedom[name],
+                divergence_excess=excess,
+                shares={check: held[place] for check, held in shares.items()},
+                bands=bands,
+            )
     return nulls
 
 
@@ -205,39 +242,50 @@ def _score_variance(scores: Values, part: _Part) -> float:
     return float((p * scores**2).sum() - (p * scores).sum() ** 2)
 
 
-def _location_effect(scores: Values, variance: float, part: _Part) -> float:
-    """Return the F ratio of the mean scores between windows; NaN where it cannot be measured."""
-    n = part.window.valid.astype(np.float64)
-    held = n > 0
-    if variance <= 1e-12 or held.sum() < 2:
-        return np.nan
-    mean, n = location(scores, part.window.cells)[held], n[held]
-    centre = (n * mean).sum() / n.sum()
-    return float((n * (mean - centre) ** 2).sum() / (len(n) - 1) / variance)
+def _location_effect(scores: Sequence[Values], variances: Sequence[float], parts: Sequence[_Part]) -> float:
+    """Return the F ratio of the mean scores between the windows of a part; NaN where it cannot be measured."""
+    between, freedom = 0.0, 0
+    for score, variance, part in zip(scores, variances, parts, strict=True):
+        n = part.window.valid.astype(np.float64)
+        held = n > 0
+        if variance <= 1e-12 or held.sum() < 2:
+            continue
+        mean, n = location(score, part.window.cells)[held], n[held]
+        centre = (n * mean).sum() / n.sum()
+        between += float((n * (mean - centre) ** 2).sum() / variance)
+        freedom += len(n) - 1
+    return between / freedom if freedom else np.nan
 
 
-def _cell_effect(part: _Part) -> float:
+def _cell_effect(parts: Sequence[_Part]) -> float:
     """Return the mean of chi-square over its degrees of freedom, each window against the rest; NaN if never defined."""
-    nominal = not part.window.entry.ordered
-    statistic, freedom = two_sample_chi_square(
-        part.rest.cells, part.window.cells, nominal=nominal, finest=None if nominal else FINEST
-    )
-    effects = ratio(np.nan_to_num(statistic), np.nan_to_num(freedom))
-    return float(np.nanmean(effects)) if np.isfinite(effects).any() else np.nan
+    effects = []
+    for part in parts:
+        nominal = not part.window.entry.ordered
+        statistic, freedom = two_sample_chi_square(
+            part.rest.cells, part.window.cells, nominal=nominal, finest=None if nominal else FINEST
+        )
+        effects.append(ratio(np.nan_to_num(statistic), np.nan_to_num(freedom)))
+    every = _joined(effects)
+    return float(np.nanmean(every)) if np.isfinite(every).any() else np.nan
 
 
-def _divergence_excess(part: _Part) -> float:
+def _divergence_excess(parts: Sequence[_Part]) -> float:
     """Return by how much the squared Jensen-Shannon distance of a window exceeds what sampling gives, on average."""
-    observed = column_values(column_checks()[DECIDING], part.rest, part.window) ** 2
-    excess = observed - sampling_divergence(part.rest.cells, part.window.valid, part.rest.valid.astype(np.float64))
+    deciding = column_checks()[DECIDING]
+    excess = _joined(
+        column_values(deciding, part.rest, part.window) ** 2
+        - sampling_divergence(part.rest.cells, part.window.valid, part.rest.valid.astype(np.float64))
+        for part in parts
+    )
     return max(float(np.nanmean(excess)), 0.0) if np.isfinite(excess).any() else 0.0
 
 
-def _band(check: Check, part: _Part, k: int) -> tuple[float, float]:
+def _band(check: Check, parts: Sequence[_Part], freedom: int) -> tuple[float, float]:
     """Return the 95 % prediction band of a check over reference windows; NaN when there are too few to say."""
-    if k < ENOUGH:
+    if freedom < ENOUGH - 1:
         return np.nan, np.nan
-    values = column_values(check, part.rest, part.window)
+    values = _joined(column_values(check, part.rest, part.window) for part in parts)
     values = values[np.isfinite(values)]
     if len(values) < ENOUGH:
         return np.nan, np.nan
@@ -246,44 +294,58 @@ def _band(check: Check, part: _Part, k: int) -> tuple[float, float]:
     return low, min(high, 1.0) if check.unit in {"share", "distance"} else high
 
 
-def _share_null(name: str, part: _Part, k: int) -> ShareNull:
+def _share_nulls(name: str, parts: Sequence[_Part], freedom: int) -> list[ShareNull]:
+    """Return each part's mean share, with the variance between windows that all parts have in common."""
+    found = [_shares(name, part, alone=not freedom) for part in parts]
+    means = [float((share * n).sum() / n.sum()) if len(n) else 0.0 for share, n in found]
+    every = _joined(n for _, n in found)
+    within = len(every) - sum(len(n) > 0 for _, n in found)
+    if within < ENOUGH - 1:
+        return [ShareNull(mean, 0.0, PRIOR_FREEDOM) for mean in means]
+    between = (
+        sum(float((n * (share - mean) ** 2).sum()) for (share, n), mean in zip(found, means, strict=True)) / within
+    )
+    usual = float((_joined(share for share, _ in found) * every).sum() / every.sum())
+    tau2 = max(between - usual * (1 - usual), 0.0) / _harmonic(every)
+    return [ShareNull(mean, tau2, float(within) if tau2 > 0 else PRIOR_FREEDOM) for mean in means]
+
+
+def _shares(name: str, part: _Part, *, alone: bool) -> tuple[Values, Values]:
+    """Return the share in each window that has rows, and these rows."""
     check = column_checks()[name]
     whole = part.window.rows if name == "missing_share" else part.window.valid
-    share = column_values(check, part.rest, part.window) if k > 1 else np.zeros(1)
     if name == "missing_share":
         share = column_values(check, part.window, part.window)
+    else:
+        share = np.zeros(1) if alone else column_values(check, part.rest, part.window)
     held = np.isfinite(share) & (whole > 0)
-    if not held.any():
-        return ShareNull(0.0, 0.0, PRIOR_FREEDOM)
-    share, n = share[held], whole[held].astype(np.float64)
-    mean = float((share * n).sum() / n.sum())
-    if len(n) < ENOUGH:
-        return ShareNull(mean, 0.0, PRIOR_FREEDOM)
-    spread = float((n * (share - mean) ** 2).sum() / (len(n) - 1))
-    tau2 = max(spread - mean * (1 - mean), 0.0) / _harmonic(n)
-    return ShareNull(mean, tau2, float(len(n) - 1) if tau2 > 0 else PRIOR_FREEDOM)
+    return share[held], whole[held].astype(np.float64)
 
 
-def _metric_nulls(spec: ModelSpec, outcomes: Profile | None) -> dict[str, MetricNull]:
-    if outcomes is None:
-        return {}
-    total = outcomes.total()
-    nulls = {}
-    for name, check in performance_checks(spec, outcomes.layout).items():
-        values = metric_values(spec, check, outcomes)
-        held = np.isfinite(values)
-        if not held.any():
+def _metric_nulls(spec: ModelSpec, groups: Sequence[_Group]) -> list[dict[str, MetricNull]]:
+    nulls: list[dict[str, MetricNull]] = [{} for _ in groups]
+    outcomes = [group.outcomes for group in groups if group.outcomes is not None]
+    if len(outcomes) < len(groups):
+        return nulls
+    for name, check in performance_checks(spec, outcomes[0].layout).items():
+        found = [metric_values(spec, check, profile) for profile in outcomes]
+        held = [np.isfinite(values) for values in found]
+        if not all(h.any() for h in held):
             continue
-        values, rows = values[held], _harmonic(outcomes.rows[held])
-        mean, k = float(values.mean()), len(values)
-        scale = _scale(check, mean, total)
-        if k >= ENOUGH:
-            sd, freedom = float(values.std(ddof=1)), float(k - 1)
-        else:
-            row_sd = np.sqrt(max(mean * (1 - mean), 0.0)) if check.unit == "share" else scale
-            sd, freedom = float(np.hypot(row_sd / np.sqrt(rows), PRIOR_LOSS * scale)), PRIOR_FREEDOM
-        whole = float(metric_values(spec, check, total))
-        nulls[name] = MetricNull(mean, sd, freedom, k, rows, scale, whole, int(total.rows))
+        values = [v[h] for v, h in zip(found, held, strict=True)]
+        rows = _harmonic(_joined(profile.rows[h] for profile, h in zip(outcomes, held, strict=True)))
+        means = [float(v.mean()) for v in values]
+        within = sum(len(v) - 1 for v in values)
+        pooled = sum(float(((v - mean) ** 2).sum()) for v, mean in zip(values, means, strict=True)) / max(within, 1)
+        for place, (profile, mean) in enumerate(zip(outcomes, means, strict=True)):
+            total = profile.total()
+            scale = _scale(check, mean, total)
+            sd, freedom = float(np.sqrt(pooled)), float(within)
+            if within < ENOUGH - 1:
+                row_sd = np.sqrt(max(mean * (1 - mean), 0.0)) if check.unit == "share" else scale
+                sd, freedom = float(np.hypot(row_sd / np.sqrt(rows), PRIOR_LOSS * scale)), PRIOR_FREEDOM
+            whole = float(metric_values(spec, check, total))
+            nulls[place][name] = MetricNull(mean, sd, freedom, len(values[place]), rows, scale, whole, int(total.rows))
     return nulls
 
 
@@ -295,6 +357,10 @@ def _scale(check: Check, mean: float, total: Profile) -> float:
         error = total.column("absolute error")
         return float(np.asarray(error.mean)) if error.valid > 0 else abs(mean)
     return abs(mean)
+
+
+def _joined(arrays: Iterable[Values | np.typing.NDArray[np.int64]]) -> Values:
+    return np.concatenate([np.asarray(array, dtype=np.float64) for array in arrays])
 
 
 def _harmonic(n: Values | np.typing.NDArray[np.int64]) -> float:
