@@ -9,6 +9,7 @@ ALTER TABLE quarantine ADD COLUMN subject VARCHAR;
 
 CREATE TABLE source_position (
     source VARCHAR NOT NULL,
+    reads VARCHAR NOT NULL,
     part VARCHAR NOT NULL,
     position VARCHAR NOT NULL,
     written_at TIMESTAMP NOT NULL,

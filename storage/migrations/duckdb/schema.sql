@@ -38,6 +38,7 @@ CREATE TABLE quarantine ( -- rows that could not be taken
 
 CREATE TABLE source_position ( -- how far a source has been read, committed with the rows; of one part the highest seq counts
     source VARCHAR NOT NULL,
+    reads VARCHAR NOT NULL, -- of what: a source that is declared to read something else starts anew
     part VARCHAR NOT NULL, -- file, partition of a topic, or empty
     position VARCHAR NOT NULL, -- JSON
     written_at TIMESTAMP NOT NULL,
