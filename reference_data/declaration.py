@@ -185,14 +185,22 @@ class ModelSpec(_Section):
             kind = known.get(name)
             if action == "drop" and (kind is not None or name in {self.id, self.time, self.subject}):
                 raise ValueError(f"column {name!r} is declared and dropped; take it out of one of the two")
-            if name in {self.time, self.prediction, self.label}:
-                raise ValueError(f"column {name!r} cannot be hidden: times, predictions and labels are what is judged")
+            if name in self._judged():
+                raise ValueError(f"column {name!r} cannot be hidden: times, versions, predictions, scores and labels are judged")
+            if name == "prediction_id" and self.id not in {None, name}:
+                raise ValueError(f"the id of this model is called {self.id!r}: hide that, and {name!r} is hidden with it")
             if action == "mask" and name in {self.id, self.subject}:
                 raise ValueError(f"column {name!r} tells rows apart, and a mask would not; hash it instead")
             if kind not in {None, "categorical", "text"}:
                 raise ValueError(f"column {name!r} is {kind} and cannot be {action}ed: only text can; declare it categorical")
         if "label" in self.feedback:
             raise ValueError("feedback 'label' has the name of the truth itself; give that kind of feedback another")
+
+    def _judged(self) -> set[str | None]:
+        """Return the names under which rows bring what everything else reads."""
+        scores = set(self.score.values()) if isinstance(self.score, dict) else {self.score}
+        ours = {"event_time", "label_time", "model_version", "latency_ms", "_role", "prediction", "score", "label"}
+        return {self.time, self.prediction, self.label} | scores | ours
 
     @property
     def zone(self) -> ZoneInfo:

@@ -58,9 +58,13 @@ def cast(values: Values, kind: str, timezone: str) -> tuple[pa.Array, Problems]:
 
 
 def shown(value: object) -> str:
-    """Return a value as a person may want to see it in a message, not too long."""
-    text = value if isinstance(value, str) else str(value)
-    return text if len(text) <= 200 else text[:199] + "…"
+    """Return a value as a person may want to see it in a message: not too long, and always text that can be stored."""
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except ValueError:  # a whole number of thousands of digits
+        text = f"a very large {type(value).__name__}"
+    text = text if len(text) <= 200 else text[:199] + "…"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 # -- all at once -------------------------------------------------------------------------------------------------------

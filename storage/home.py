@@ -45,6 +45,11 @@ class Home:
         return self.root / "control.db"
 
     @property
+    def privacy_key(self) -> Path:
+        """What hashes of hidden columns are made with; without it no id or subject is found again."""
+        return self.root / "privacy.key"
+
+    @property
     def artefacts(self) -> Path:
         """Trained models."""
         return self.root / "artefacts"

@@ -16,9 +16,11 @@ from storage.casting import ARROW_TYPES, EXPECTED, TIMESTAMP, Values, cast, show
 from storage.ids import new_ids
 from storage.intake_source import Source, open_source
 from storage.names import physical_names
+from storage.privacy import HIDDEN, Door
 
 UNVERSIONED = "unversioned"
 ROLES = ("serving", "shadow")
+MAX_ID_BYTES = 1024  # of UTF-8: an id, a subject, the name of a version
 SCORES = pa.map_(pa.string(), pa.float64())
 _EARLIEST, _LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001  (naive UTC, as stored)
 
@@ -28,13 +30,16 @@ class Intake:
     """Rows in canonical columns, and those that could not be taken.
 
     ``table`` has the physical columns of the model's table; ``rejected`` is JSON-ready, ``row`` counting from 0 in what came in;
-    ``ignored`` names columns that the model does not declare.
+    ``ignored`` names columns that the model does not declare, ``absent`` declared inputs of which there was no column at all.
+    An entry of ``rejected`` has the row's ``id`` and ``subject`` where they could be read.
     """
 
     table: pa.Table
     rejected: list[dict[str, Any]]
     ignored: tuple[str, ...] = ()
     origin: str | None = None  # where the rows came from: http, a file's path, "source NAME"
+    absent: tuple[str, ...] = ()
+    source: Source | None = None  # the rows as they came, for a look at the columns that were ignored
 
 
 def prediction_type(spec: ModelSpec) -> str:
@@ -44,20 +49,22 @@ def prediction_type(spec: ModelSpec) -> str:
 
 @dataclass(slots=True)
 class _Casting:
-    """Casts columns of one source and collects the rows that fail."""
+    """Casts columns of one source, hides what the model hides, and collects the rows that fail."""
 
     source: Source
-    timezone: str
+    door: Door
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    persons: dict[str, pa.Array] = field(default_factory=dict)  # id and subject of each row, as they came, hidden
 
     def __post_init__(self) -> None:
         for row in self.source.broken:
             self.reject(row, "row", None, "the row is not an object with fields", "an object with fields")
 
     def cast(self, name: str, values: Values, kind: str) -> pa.Array:
-        array, problems = cast(values, kind, self.timezone)
+        array, problems = cast(values, kind, self.door.spec.timezone)
         for row, value in problems.items():
-            self.reject(row, name, value, f"{value!r} is not {EXPECTED[kind]}", EXPECTED[kind])
+            self.reject(row, name, value, "{} is not " + EXPECTED[kind], EXPECTED[kind])
         return array
 
     def cast_field(self, kind: str, *names: str | None) -> pa.Array:
@@ -67,13 +74,44 @@ class _Casting:
 
     def cast_input(self, name: str, kind: str) -> pa.Array:
         values = self.source.input(name)
-        return self.null(kind) if values is None else self.cast(name, values, kind)
+        if values is None:
+            self.absent.append(name)
+            return self.null(kind)
+        return self.door.hide(name, self.cast(name, values, kind))
+
+    def cast_person(self, what: str, declared: str | None, *names: str | None) -> pa.Array:
+        """Cast an id, or the subject of a row, which may lie among the inputs too; one that is too long rejects its row."""
+        found = self.source.field(declared, *names)
+        if found is None and declared is not None:
+            values = self.source.input(declared)
+            found = None if values is None else (declared, values)
+        if found is None:
+            return self.null("categorical")
+        array = self.cast(*found, "categorical")
+        long = pc.greater(pc.binary_length(array), MAX_ID_BYTES)
+        expected = f"at most {MAX_ID_BYTES:,} bytes of UTF-8"
+        self.reject_where(long, found[0], array, f"the {what} is longer than {MAX_ID_BYTES:,} bytes", expected)
+        hidden = self.door.hide(declared or found[0], array)
+        self.persons[what] = pc.if_else(long, None, hidden)
+        return hidden
+
+    def cast_version(self) -> pa.Array:
+        versions = self.cast_field("categorical", "model_version")
+        long = pc.greater(pc.binary_length(versions), MAX_ID_BYTES)
+        expected = f"at most {MAX_ID_BYTES:,} bytes of UTF-8"
+        self.reject_where(long, "model_version", versions, "the name of the version is too long", expected)
+        return versions
 
     def null(self, kind: str) -> pa.Array:
         return pa.nulls(self.source.rows, ARROW_TYPES[kind])
 
     def reject(self, row: int, name: str, value: str | None, error: str, expected: str) -> None:
-        self.rejected.append({"row": row, "field": name, "value": value, "error": error, "expected": expected})
+        """Reject a row; ``{}`` in ``error`` stands for the value, which nobody is told of a hidden column."""
+        told = value
+        if value is not None and self.door.hides(name):
+            value, told = None, HIDDEN
+        error = error.replace("{}", repr(told) if value is not None else str(told))
+        self.rejected.append({"row": row, "field": shown(name), "value": value, "error": error, "expected": expected})
 
     def reject_where(self, mask: pa.Array, name: str, values: pa.Array, error: str, expected: str) -> None:
         for row in np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False)):
@@ -92,8 +130,11 @@ class _Casting:
             keep = np.ones(self.source.rows, dtype=bool)
             keep[[entry["row"] for entry in self.rejected]] = False
             table = table.filter(pa.array(keep))
+        for entry in self.rejected:
+            entry |= {what: found for what, of in self.persons.items() if (found := of[entry["row"]].as_py())}
+        rejected = sorted(self.rejected, key=lambda entry: entry["row"])
         ignored = tuple(sorted(set(self.source.names()) - known))
-        return Intake(table, sorted(self.rejected, key=lambda entry: entry["row"]), ignored)
+        return Intake(table, rejected, ignored, absent=tuple(self.absent), source=self.source)
 
 
 def canonical_log(
@@ -103,25 +144,28 @@ def canonical_log(
     arrival: datetime,
     default_version: str | None = None,
     with_label: bool = False,
+    privacy_key: bytes | None = None,
 ) -> Intake:
     """Bring logged predictions into the columns of ``log_<model>``, in the order they came.
 
     ``data`` as in :func:`storage.intake_source.open_source`, with the declared column names, or those of the HTTP interface
     (``prediction_id``, ``event_time``, ``model_version``, ``latency_ms``, ``features``, ``prediction``, ``score``). A row
     without id gets one; a row without event time is rejected, unless the model declares no time, when it is ``arrival``.
-    Naive times are in the model's zone. Inputs that are not there are NULL. ``with_label`` adds ``_label``.
+    Naive times are in the model's zone. Inputs that are not there are NULL. ``with_label`` adds ``_label``. What the model hides
+    is hidden here; ``privacy_key`` is the home's, needed where something is hashed.
     """
     source = open_source(data)
-    casting = _Casting(source, spec.timezone)
+    casting = _Casting(source, Door(spec, privacy_key))
     kind = prediction_type(spec)
     columns: dict[str, pa.Array] = {
         "_id": _ids(casting, spec, arrival),
         "_event_time": _event_times(casting, spec, arrival),
         "_arrival_time": _constant(source.rows, _naive(arrival), TIMESTAMP),
-        "_model_version": casting.cast_field("categorical", "model_version").fill_null(default_version or UNVERSIONED),
+        "_model_version": casting.cast_version().fill_null(default_version or UNVERSIONED),
         "_role": _roles(casting),
         "_latency_ms": casting.cast_field("numeric", "latency_ms"),
         "_prediction": casting.cast_field(kind, spec.prediction, "prediction"),
+        "_subject": casting.null("categorical") if spec.subject is None else casting.cast_person("subject", spec.subject),
     }
     columns |= _scores(casting, spec)
     physical = physical_names(column.name for column in spec.columns)
@@ -132,16 +176,18 @@ def canonical_log(
     return casting.finish(columns, _known(spec))
 
 
-def canonical_labels(spec: ModelSpec, data: object, *, arrival: datetime) -> Intake:
+def canonical_labels(
+    spec: ModelSpec, data: object, *, arrival: datetime, privacy_key: bytes | None = None
+) -> Intake:
     """Bring labels into the columns ``_id``, ``_label``, ``_label_time``, ``_arrival_time`` and ``_event_time``.
 
     The latter, the event time of the labelled prediction, is NULL unless it came along. A label without time gets ``arrival``; one
-    without id or value is rejected, and for a regression one that is not finite.
+    without id or value is rejected, and for a regression one that is not finite. Ids are hidden as those of predictions are.
     """
     source = open_source(data)
-    casting = _Casting(source, spec.timezone)
+    casting = _Casting(source, Door(spec, privacy_key))
     kind = prediction_type(spec)
-    ids = casting.cast_field("categorical", spec.id, "prediction_id")
+    ids = casting.cast_person("id", spec.id, "prediction_id")
     id_name = spec.id or "prediction_id"
     casting.reject_where(_blank(ids), id_name, ids, "a label needs the id of its prediction", "a prediction's id")
     labels = casting.cast_field(kind, spec.label, "label")
@@ -173,7 +219,7 @@ def _blank(ids: pa.Array) -> pa.Array:
 
 
 def _ids(casting: _Casting, spec: ModelSpec, arrival: datetime) -> pa.Array:
-    ids = casting.cast_field("categorical", spec.id, "prediction_id")
+    ids = casting.cast_person("id", spec.id, "prediction_id")
     blank = _blank(ids)
     lacking = int(pc.sum(blank).as_py() or 0)
     if not lacking:
@@ -227,7 +273,7 @@ def _scores_by_class(casting: _Casting, spec: ModelSpec) -> dict[str, tuple[str,
         return None
     objects = [value if isinstance(value, Mapping) else {} for value in values]
     classes = dict.fromkeys(str(name) for value in objects for name in value)
-    return {name: (f"{sent[0]}.{name}", [value.get(name) for value in objects]) for name in classes}
+    return {shown(name): (f"{sent[0]}.{name}", [value.get(name) for value in objects]) for name in classes}
 
 
 def _objects(values: Values) -> list[Any] | None:
@@ -254,4 +300,4 @@ def _known(spec: ModelSpec) -> set[str]:
     named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject}
     scores = set(spec.score.values()) if isinstance(spec.score, dict) else {spec.score}
     ours = {"prediction_id", "event_time", "model_version", "latency_ms", "_role", "prediction", "score", "label"}
-    return declared | ours | {name for name in named | scores if name is not None}
+    return declared | ours | spec.privacy.keys() | {name for name in named | scores if name is not None}

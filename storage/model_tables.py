@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -10,20 +9,11 @@ from duckdb import DuckDBPyConnection
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
 from storage.buckets import moment_sql
+from storage.column_changes import SQL_TYPES, change_columns, plan_columns
 from storage.database import Database
-from storage.errors import SchemaConflictError
 from storage.intake import prediction_type
 from storage.names import physical_names, quote
 from storage.rows import single
-
-SQL_TYPES = {
-    "numeric": "DOUBLE",
-    "categorical": "VARCHAR",
-    "boolean": "BOOLEAN",
-    "datetime": "TIMESTAMP",
-    "text": "VARCHAR",
-    "embedding": "DOUBLE[]",
-}
 
 
 def log_table(model: str) -> str:
@@ -43,64 +33,38 @@ def tables_exist(con: DuckDBPyConnection, model: str) -> bool:
 
 
 def prepare_model(db: Database, spec: ModelSpec) -> None:
-    """Make the model's tables, and columns for inputs that are new; does nothing when that was done before."""
+    """Make the model's tables, and bring their columns to the declaration; does nothing when that was done before."""
     made = (prediction_type(spec), *((column.name, column.type) for column in spec.columns))
     if db.memory.get(("tables", spec.name)) != made:
         db.write(lambda con: ensure_model_tables(con, spec))
         db.memory["tables", spec.name] = made
 
 
-def ensure_model_tables(con: DuckDBPyConnection, spec: ModelSpec) -> None:
-    """Create ``log_<model>`` and ``label_<model>`` if need be, and add columns for inputs that are new.
+def refuse_conflicts(db: Database, spec: ModelSpec) -> None:
+    """Raise the :class:`SchemaConflictError` that :func:`prepare_model` would raise, and change nothing."""
+    with db.cursor() as con:
+        plan_columns(con, spec)
 
-    Columns of inputs that are no longer declared stay. Raises :class:`SchemaConflictError` when an input, or the
-    prediction, is stored in another type than is declared now.
+
+def ensure_model_tables(con: DuckDBPyConnection, spec: ModelSpec) -> None:
+    """Create ``log_<model>`` and ``label_<model>`` if need be, and bring the columns of the log to the declaration.
+
+    New inputs get columns, those no longer declared keep theirs, and widened ones (:mod:`storage.column_changes`) are rewritten
+    in their new type. Raises :class:`SchemaConflictError` for any other change of type.
     """
     value = SQL_TYPES[prediction_type(spec)]
+    log = log_table(spec.name)
     con.execute(
-        f"CREATE TABLE IF NOT EXISTS {log_table(spec.name)} (_id VARCHAR NOT NULL, _event_time TIMESTAMP NOT NULL, "
+        f"CREATE TABLE IF NOT EXISTS {log} (_id VARCHAR NOT NULL, _event_time TIMESTAMP NOT NULL, "
         "_arrival_time TIMESTAMP NOT NULL, _model_version VARCHAR NOT NULL, _role VARCHAR NOT NULL, _latency_ms DOUBLE, "
-        f"_prediction {value}, _score DOUBLE, _scores MAP(VARCHAR, DOUBLE))"
+        f"_prediction {value}, _score DOUBLE, _scores MAP(VARCHAR, DOUBLE), _subject VARCHAR)"
     )
+    con.execute(f"ALTER TABLE {log} ADD COLUMN IF NOT EXISTS _subject VARCHAR")  # files from before subjects
     con.execute(
         f"CREATE TABLE IF NOT EXISTS {label_table(spec.name)} (_id VARCHAR NOT NULL, _label {value} NOT NULL, "
         "_label_time TIMESTAMP NOT NULL, _arrival_time TIMESTAMP NOT NULL, _seq BIGINT NOT NULL)"
     )
-    rows = con.execute("SELECT name, physical, type FROM model_column WHERE model = ?", [spec.name]).fetchall()
-    stored = {name: (physical, kind) for name, physical, kind in rows}
-    wanted = {column.name: column.type for column in spec.columns}
-    physical = physical_names(wanted)
-    for name, kind in {"prediction": prediction_type(spec), **wanted}.items():
-        column = "_prediction" if name == "prediction" else physical[name]
-        if name in stored:
-            _refuse_conflict(spec.name, name, stored[name], (column, kind))
-            continue
-        _refuse_taken(spec.name, name, column, stored)
-        if name != "prediction":
-            con.execute(f"ALTER TABLE {log_table(spec.name)} ADD COLUMN {quote(column)} {SQL_TYPES[kind]}")
-        con.execute("INSERT INTO model_column VALUES (?, ?, ?, ?)", [spec.name, name, column, kind])
-
-
-def _refuse_conflict(model: str, name: str, stored: tuple[str, str], wanted: tuple[str, str]) -> None:
-    if SQL_TYPES[stored[1]] != SQL_TYPES[wanted[1]]:
-        raise SchemaConflictError(
-            f"column {name!r} of model {model} holds {stored[1]} values and is now declared {wanted[1]}: give the column a new "
-            "name, or declare a new model"
-        )
-    if stored[0] != wanted[0]:
-        raise SchemaConflictError(
-            f"column {name!r} of model {model} stands at another place in the declaration than before, and its name can only "
-            "be told by its place: declare new columns after it, or give it a name of letters and digits"
-        )
-
-
-def _refuse_taken(model: str, name: str, column: str, stored: Mapping[str, tuple[str, str]]) -> None:
-    for other, (physical, _) in stored.items():
-        if physical.casefold() == column.casefold():
-            raise SchemaConflictError(
-                f"column {name!r} of model {model} would share the stored column of the earlier {other!r}: give it a name that "
-                "differs by more than upper and lower case"
-            )
+    change_columns(con, log, spec, plan_columns(con, spec))
 
 
 def joined_relation(spec: ModelSpec, within: Window | None = None) -> tuple[str, dict[str, str]]:

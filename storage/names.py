@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 
 
 def quote(identifier: str) -> str:
@@ -37,12 +38,17 @@ def physical_names(names: Iterable[str]) -> dict[str, str]:
     """Map each declared name, in order, to the column name it has in a table.
 
     A name stays as it is unless it begins with ``_`` (ours), is empty, holds a NUL character or equals an earlier one in
-    another case (engines fold case); then it becomes ``_c<position>``.
+    another case (engines fold case); then it becomes ``_c<hash of the name>``, which does not depend on its place.
     """
     physical: dict[str, str] = {}
     taken: set[str] = set()
-    for position, name in enumerate(names):
+    for name in names:
         safe = bool(name) and not name.startswith("_") and "\0" not in name and name.casefold() not in taken
         taken.add(name.casefold())
-        physical[name] = name if safe else f"_c{position}"
+        physical[name] = name if safe else stand_in(name)
     return physical
+
+
+def stand_in(name: str) -> str:
+    """Return the column name of a declared name that no table can have, or that another one has."""
+    return f"_c{sha256(name.encode()).hexdigest()[:16]}"

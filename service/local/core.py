@@ -12,6 +12,7 @@ from retraining import rollout
 from retraining.job_runner import JobRunner
 from retraining.predictor import Predictor
 from service.workspace import NotFoundError
+from storage.privacy import load_key, needs_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,10 @@ class Core:
     def spec(self, model: str) -> ModelSpec:
         """Return what was declared of a model."""
         return self.record(model).spec
+
+    def privacy_key(self, spec: ModelSpec) -> bytes | None:
+        """Return what hidden columns of a model are hashed with, None when it hashes none."""
+        return load_key(self.home.privacy_key) if needs_key(spec) else None
 
     def window_spec(self, model: str) -> WindowSpec:
         """Return the model's windows, counted from its first reference's start."""
