@@ -35,6 +35,7 @@ def addresses(model: str, column: str, alert: str | None) -> dict[str, str]:
         "performance": f"/performance?{named}",
         "alerts": "/alerts",
         "retrain": f"/retrain?{named}",
+        "data": f"/data?{named}",
     }
     return pages if alert is None else {**pages, "alert": f"/alert?alert={quote(alert)}"}
 
