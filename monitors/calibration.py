@@ -47,8 +47,8 @@ class MetricNull:
 class Calibration:
     """Everything a verdict needs beside the reference itself; follows from the reference, so it need not be stored.
 
-    ``among`` says which windows were held against each other, ``held`` what a window is held against; both are empty when that
-    is simply the whole reference.
+    ``among`` says which windows were held against each other, ``held`` what a window is held against, and ``held_late`` what its
+    outcomes are; all are empty when that is simply the whole reference.
     """
 
     window_spec: WindowSpec
@@ -58,6 +58,7 @@ class Calibration:
     metrics: Mapping[str, MetricNull]
     among: str = ""
     held: str = ""
+    held_late: str = ""
 
     @property
     def origin(self) -> str:

@@ -57,6 +57,7 @@ def judge(
     total = reference.inputs.total()
     for name in reference.inputs.layout.names:
         found += judge_column(run, name, total, inputs, np.zeros(len(windows), dtype=bool))
+    found = _against(calibration.held, found)
     if outcomes is None or reference.outcomes is None:
         return found
     performance, harmful = judge_performance(run, outcomes)
@@ -64,9 +65,13 @@ def judge(
     concept = concept_column(total.layout)
     judged = {name: np.zeros_like(harmful) for name in ("label",) if name in total.layout.names}
     judged |= {} if concept is None else {concept: harmful}
-    for name, harm in judged.items():
-        found += judge_column(run, name, total, outcomes, harm, late=True)
-    return found + performance
+    late = [r for name, harm in judged.items() for r in judge_column(run, name, total, outcomes, harm, late=True)]
+    return found + _against(calibration.held_late, late + performance)
+
+
+def _against(held: str, readings: list[Reading]) -> list[Reading]:
+    """Say what windows were held against, where that is not simply the reference."""
+    return [replace(r, sentence=f"{r.sentence} Held against {held}.") for r in readings] if held else readings
 
 
 def _run(

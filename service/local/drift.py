@@ -15,7 +15,7 @@ from reference_data.quantiles import rebin
 from reference_data.windows import Window
 from service.local.convert import aware, iso, number, numbers, row_to_reading
 from service.local.heat import STATES, kind_of, state_of
-from service.local.series import load_series
+from service.local.series import held_against, load_series
 from service.workspace import NotFoundError
 from storage.readings import current_readings
 
@@ -105,6 +105,7 @@ def drift_table(core: Core, model: str, window_start: datetime | None) -> list[v
     if not chosen:
         return []
     reference = reference_of(core, chosen[0])
+    ((held, _),) = held_against(core, spec, reference, [window])
     current = {
         part: load_series(core, reference, part, [window], version=chosen[0].model_version).profile
         for part in (("inputs", "outcomes") if reference.outcomes is not None else ("inputs",))
@@ -112,7 +113,7 @@ def drift_table(core: Core, model: str, window_start: datetime | None) -> list[v
     rows: list[views.DriftRow] = []
     for reading in chosen:
         name = reading.column or ""
-        base, now = _column(reference, current, name)
+        base, now = _column(held.reference, current, name)
         rows.append(
             {
                 "column": name,

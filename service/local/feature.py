@@ -16,7 +16,7 @@ from service.local.convert import iso, number, reading_view, row_to_reading
 from service.local.drift import SHOWN_OUTCOMES, choose_window, deciding, histogram, judged_readings, reference_of
 from service.local.heat import kind_of, state_of
 from service.local.performance import metric
-from service.local.series import calibration_of, load_series
+from service.local.series import held_against, load_series
 from service.workspace import NotFoundError
 from storage.error_bars import error_bars
 from storage.profile_store import Part
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from monitors.calibration import Calibration
     from monitors.types import Reading
     from reference_data.declaration import ModelSpec
     from service import views
@@ -47,8 +48,10 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
     if chosen is None:
         raise NotFoundError(f"{column!r} was not judged in the window from {iso(window.start, zone)}")
     reference = reference_of(core, chosen)
+    ((held, _),) = held_against(core, spec, reference, [window])
     part: Part = "inputs" if column in reference.inputs.layout.names else "outcomes"
-    whole = reference.inputs if part == "inputs" or reference.outcomes is None else reference.outcomes
+    against = held.reference
+    whole = against.inputs if part == "inputs" or against.outcomes is None else against.outcomes
     base = whole.total().column(column)
     history = [reading for reading in readings if reading.column == column]
     series = load_series(core, reference, part, [reading.window for reading in history])
@@ -65,16 +68,16 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
         "following": names[at + 1] if at + 1 < len(names) else None,
         "window_start": iso(window.start, zone),
         "window_end": iso(window.end, zone),
-        "reference_start": iso(reference.period.start, zone),
-        "reference_end": iso(reference.period.end, zone),
+        "reference_start": iso(against.period.start, zone),
+        "reference_end": iso(against.period.end, zone),
         "reference_version": reference.version,
         "state": state_of(chosen),
         "sentence": chosen.sentence,
-        "threshold_origin": threshold_origin(core, spec, reference.version),
+        "threshold_origin": threshold_origin(spec, held.calibration, len(reference.inputs.layout.columns)),
         "gates": gates(core, chosen),
         "histogram": histogram(base, now),
         "quantiles": _quantiles(steps, series.windows, zone) if base.entry.ordered else [],
-        "reference_quantiles": _reference_quantiles(base, reference.period, zone) if base.entry.ordered else None,
+        "reference_quantiles": _reference_quantiles(base, against.period, zone) if base.entry.ordered else None,
         "shares": [] if base.entry.ordered else _shares(steps, series.windows, zone),
         "readings": [reading_view(row_to_reading(row), zone) for row in rows],
         "history": [reading_view(reading, zone) for reading in history],
@@ -92,14 +95,12 @@ def _error_by_value(core: Core, spec: ModelSpec, entry: BinnedColumn, window: Wi
     return [{"label": bar.label, "position": bar.position, "n": bar.rows, "error": number(bar.error)} for bar in bars]
 
 
-def threshold_origin(core: Core, spec: ModelSpec, reference_version: int) -> str:
+def threshold_origin(spec: ModelSpec, calibration: Calibration, columns: int) -> str:
     """Say in a sentence where a threshold comes from."""
-    reference = core.control.reference(spec.name, reference_version)
-    calibration = calibration_of(core, spec, reference)
     budget = spec.monitor.alert_budget
     return (
         f"Threshold {calibration.origin}, for a budget of {budget.pages_per_year:g} false page and "
-        f"{budget.warnings_per_year:g} false warning a year over {len(reference.inputs.layout.columns)} columns."
+        f"{budget.warnings_per_year:g} false warning a year over {columns} columns."
     )
 
 

@@ -26,7 +26,7 @@ from reference_data.reference import Reference
 from reference_data.windows import Window
 from service.local import outbox
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
-from service.local.series import calibration_of, load_series
+from service.local.series import held_against, load_series
 from storage import profile_store
 from storage.due import due_buckets, profiled_at, snapshot, touched_references
 from storage.faults import fault_point
@@ -269,25 +269,26 @@ def _due_windows(
 def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading]:
     """Read every check on every window of a stretch, for the columns that are still declared; changes nothing."""
     reference = stretch.reference
-    calibration = calibration_of(core, spec, reference)
-    inputs = load_series(core, reference, "inputs", stretch.windows, version=stretch.version)
+    inputs = load_series(core, reference, "inputs", stretch.windows, version=stretch.version).profile
     outcomes = (
         None
         if reference.outcomes is None
         else load_series(core, reference, "outcomes", stretch.windows, version=stretch.version).profile
     )
-    readings = judge(
-        spec=spec,
-        reference=reference,
-        calibration=calibration,
-        windows=stretch.windows,
-        inputs=inputs.profile,
-        outcomes=outcomes,
-        labels_expected=None,
-        model_version=stretch.version,
-        importance=importance_of(core, spec.name, stretch.version),
-        now=core.now(),
-    )
+    readings: list[Reading] = []
+    for baseline, places in held_against(core, spec, reference, stretch.windows):
+        readings += judge(
+            spec=spec,
+            reference=baseline.reference,
+            calibration=baseline.calibration,
+            windows=[stretch.windows[place] for place in places],
+            inputs=inputs[places],
+            outcomes=None if outcomes is None else outcomes[places],
+            labels_expected=None,
+            model_version=stretch.version,
+            importance=importance_of(core, spec.name, stretch.version),
+            now=core.now(),
+        )
     known = {None, *RESERVED, *spec.features, *spec.context}
     return [reading for reading in readings if reading.column in known]
 
@@ -362,7 +363,8 @@ def stretch_causes(
         if reference.outcomes is None
         else load_series(core, reference, "outcomes", window, version=stretch.version).profile[0]
     )
-    return rank_causes(spec, reference, inputs, outcomes, readings, importance, most=len(readings))
+    ((baseline, _),) = held_against(core, spec, reference, window)
+    return rank_causes(spec, baseline.reference, inputs, outcomes, readings, importance, most=len(readings))
 
 
 @dataclass(frozen=True, slots=True)

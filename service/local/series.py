@@ -10,25 +10,55 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitors.calibration import Calibration, calibrate
+from monitors.baseline import Baseline, Baselines, LogBuckets
 from reference_data.declaration import ModelSpec
 from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
 from storage import profile_store
+from storage.traffic import bucket_rows
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from service.local.core import Core
 
 
-def calibration_of(core: Core, spec: ModelSpec, reference: Reference) -> Calibration:
-    """Return the natural variation of a reference in the model's windows; it follows from these, so it is measured once."""
-    return _calibration(spec.model_dump_json(), reference, core.window_spec(spec.name))
+def held_against(
+    core: Core, spec: ModelSpec, reference: Reference, windows: Sequence[Window]
+) -> list[tuple[Baseline, list[int]]]:
+    """Return what each of ``windows`` is held against by the model's plan, with the places of the windows it is for."""
+    chosen = _baselines(spec.model_dump_json(), reference, core.window_spec(spec.name))
+    rolling = spec.reference.kind == "rolling" and bool(windows)
+    return chosen.groups(windows, _log(core, reference, chosen, windows) if rolling else None)
 
 
 @lru_cache(maxsize=32)
-def _calibration(spec: str, reference: Reference, window_spec: WindowSpec) -> Calibration:
-    return calibrate(ModelSpec.model_validate_json(spec), reference, window_spec)
+def _baselines(spec: str, reference: Reference, window_spec: WindowSpec) -> Baselines:
+    """Natural variation follows from these, so it is measured once."""
+    return Baselines(ModelSpec.model_validate_json(spec), reference, window_spec)
+
+
+def _log(core: Core, reference: Reference, chosen: Baselines, windows: Sequence[Window]) -> LogBuckets | None:
+    """Return the log's own buckets before ``windows``, of what was served by any version that this reference is for."""
+    model, layout = reference.model, reference.inputs.layout
+    cuts = [chosen.stretch_before(window) for window in windows]
+    with core.db.cursor() as cursor:
+        rows = bucket_rows(cursor, model, reference.version, "inputs")
+        since, until = min(start for _, start in cuts), max(end for end, _ in cuts)
+        keys, buckets = profile_store.load(cursor, layout, model, reference.version, "inputs", since, until)
+    served = {row.model_version for row in rows if row.role == "serving"}
+    ours = {
+        name for name in served if (found := core.reference_for(model, name)) and found.version == reference.version
+    }
+    first = next((row.start for row in rows if row.role == "serving" and row.model_version in ours), None)
+    if first is None:
+        return None
+    places: dict[datetime, list[int]] = {}
+    for index, key in enumerate(keys):
+        if key.role == "serving" and key.model_version in ours:
+            places.setdefault(key.start, []).append(index)
+    return LogBuckets(tuple(places), sum_groups(layout, buckets, list(places.values())), first)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
