@@ -38,8 +38,34 @@ CREATE TABLE observed_column (
 
 CREATE TABLE archived (
     model VARCHAR NOT NULL,
+    action VARCHAR NOT NULL,
+    file VARCHAR,
+    since TIMESTAMP NOT NULL,
     until TIMESTAMP NOT NULL,
     rows BIGINT NOT NULL,
-    action VARCHAR NOT NULL,
+    bytes BIGINT NOT NULL,
     written_at TIMESTAMP NOT NULL
+);
+
+CREATE TABLE unmatched_label (
+    model VARCHAR NOT NULL,
+    _id VARCHAR NOT NULL,
+    seq BIGINT NOT NULL
+);
+
+CREATE TABLE label_search (
+    model VARCHAR NOT NULL,
+    seq BIGINT NOT NULL,
+    searched_at TIMESTAMP NOT NULL
+);
+
+CREATE TABLE label_progress (
+    model VARCHAR NOT NULL,
+    bucket TIMESTAMP NOT NULL,
+    bucket_end TIMESTAMP NOT NULL,
+    n_rows BIGINT NOT NULL,
+    labelled BIGINT NOT NULL,
+    corrected BIGINT NOT NULL,
+    lags UINTEGER[] NOT NULL,
+    seq BIGINT NOT NULL
 );

@@ -65,12 +65,38 @@ CREATE TABLE observed_column ( -- what came that was not declared, or came other
     event_time TIMESTAMP -- latest of the rows that showed it
 );
 
-CREATE TABLE archived ( -- up to which event time rows have left the log
+CREATE TABLE archived ( -- rows that have left the log: each file of them, or that they were dropped
     model VARCHAR NOT NULL,
+    action VARCHAR NOT NULL, -- archive | drop
+    file VARCHAR, -- below the home's folder archives; NULL: dropped
+    since TIMESTAMP NOT NULL, -- event times, the end excluded
     until TIMESTAMP NOT NULL,
     rows BIGINT NOT NULL,
-    action VARCHAR NOT NULL, -- archive | drop
+    bytes BIGINT NOT NULL,
     written_at TIMESTAMP NOT NULL
+);
+
+CREATE TABLE unmatched_label ( -- labels whose prediction was not found when they came
+    model VARCHAR NOT NULL,
+    _id VARCHAR NOT NULL,
+    seq BIGINT NOT NULL -- of the label
+);
+
+CREATE TABLE label_search ( -- up to which label the whole log was searched, and when
+    model VARCHAR NOT NULL,
+    seq BIGINT NOT NULL,
+    searched_at TIMESTAMP NOT NULL
+);
+
+CREATE TABLE label_progress ( -- how far the labels of a bucket have come
+    model VARCHAR NOT NULL,
+    bucket TIMESTAMP NOT NULL,
+    bucket_end TIMESTAMP NOT NULL,
+    n_rows BIGINT NOT NULL, -- served
+    labelled BIGINT NOT NULL,
+    corrected BIGINT NOT NULL,
+    lags UINTEGER[] NOT NULL, -- labels by cell of their lag, as reference_data.lags has them
+    seq BIGINT NOT NULL -- latest write that was seen
 );
 
 CREATE SEQUENCE reading_seq;
