@@ -1,124 +1,126 @@
-"""A stranger's file to an Arrow table: whatever it is, an answer or an error in words, never a traceback."""
+"""A stranger's file to Arrow tables: whatever it is, an answer or an error in words, never a traceback."""
 
 from __future__ import annotations
 
 import glob
-import gzip
-import io
+import hashlib
 import os
-import sys
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from storage.file_formats.column_types import normalise
+from storage import object_store
+from storage.file_formats.blocks import known_blocks
+from storage.file_formats.column_types import Kinds, normalise
+from storage.file_formats.columnar import is_columnar, iter_columnar, read_columnar
 from storage.file_formats.delimited import iter_delimited, read_delimited
 from storage.file_formats.encoding import Utf8Stream
 from storage.file_formats.errors import FileError, listing, shorten
 from storage.file_formats.json_text import is_json_lines, iter_json_lines, read_json
+from storage.file_formats.opening import Opened, guard, open_plain, title
+from storage.file_formats.table import FileTable
 
-__all__ = ["FileError", "FileTable", "Progress", "Reading", "iter_batches", "normalise", "read_table"]
+__all__ = ["FileError", "FileTable", "Progress", "Reading", "iter_batches", "normalise", "read_table", "resolve"]
 
-_KNOWN = "CSV, TSV, delimited text, JSON, JSON lines, Parquet, Arrow or Feather, plain or gzipped"
-_FOREIGN = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF": "a PDF document",
-    b"SQLite format 3": "an SQLite database",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ": "compressed with xz",
-    b"\x28\xb5\x2f\xfd": "compressed with zstandard",
-    b"\x89PNG": "an image",
-    b"\x89HDF": "an HDF5 file",
+_DATA = {
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".pq",
+    ".arrow",
+    ".arrows",
+    ".feather",
+    ".ipc",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How files are to be read; what is None is found out. ``columns`` maps the file's names to the model's."""
+    """How files are to be read; what is None is found out. ``columns`` maps the file's names to the model's.
+
+    ``kinds`` are declared column types, by the model's names: such columns are read as what they are declared to be.
+    """
 
     encoding: str | None = None
     delimiter: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # of an object store
+    kinds: Kinds = field(default_factory=dict)
 
 
 #: Called now and then with bytes read, bytes there are (0: unknown), and rows taken.
 Progress = Callable[[int, int, int], None]
+Source = str | os.PathLike[str]
+_DEFAULT = Reading()
 
 
-@dataclass(frozen=True, slots=True)
-class FileTable:
-    """What was read: the table (int64, float64, bool, timestamp, string and null columns) and what to know about it."""
+def read_table(source: Source, *, reading: Reading = _DEFAULT) -> FileTable:
+    """Read a file, several (``data/*.csv``, a folder, ``s3://bucket/*.parquet``), or standard input (``-``) into one table.
 
-    table: pa.Table
-    notes: list[str] = field(default_factory=list)
-
-
-def read_table(
-    source: str | os.PathLike[str], *, encoding: str | None = None, delimiter: str | None = None
-) -> FileTable:
-    """Read a file, several (``data/*.csv``), or standard input (``-``) into one table.
-
-    The format is told from the content, not from the name. ``encoding`` and ``delimiter`` are found unless given. Lines
+    The format is told from the content, not from the name. Encoding and delimiter are found unless given. Lines
     and values that could not be read as they stand are counted in the notes. Raises :class:`FileError`.
     """
-    parts = [_read_one(path, encoding, delimiter) for path in _resolve(source)]
+    parts = [_read_one(path, reading) for path in resolve(source, reading.options)]
     if len(parts) == 1:
         return parts[0]
     return FileTable(_stack([part.table for part in parts]), [note for part in parts for note in part.notes])
 
 
 def iter_batches(
-    source: str | os.PathLike[str], *, encoding: str | None = None, delimiter: str | None = None
+    source: Source,
+    *,
+    reading: Reading = _DEFAULT,
+    progress: Progress | None = None,
+    known: Collection[str] = (),
 ) -> Iterator[FileTable]:
     """Read like :func:`read_table`, a block of some tens of thousands of rows at a time, in bounded memory.
 
-    Text is typed block by block, so the type of a column may differ between blocks: cast it to the declared one. A last,
-    empty block may carry notes. JSON that is one document is read whole. Raises :class:`FileError`.
+    Text is typed block by block, so the type of a column that ``reading.kinds`` does not name may differ between blocks. Lines that
+    make no row are in the block's ``refused``. Blocks are the same each time a file is read; ``known`` are the marks of blocks that
+    were read before, where a file that has grown since is cut again. A last, empty block may carry notes. JSON that is one
+    document is read whole. Raises :class:`FileError`, after the blocks that could be read.
     """
-    for path in _resolve(source):
-        with _guard(path), _open(path) as raw:
-            if raw.peek(64).startswith(b"PAR1"):
-                for batch in pq.ParquetFile(_seekable(raw)).iter_batches(batch_size=1 << 16):
-                    yield FileTable(*normalise(pa.Table.from_batches([batch])))
-            elif (columnar := _read_arrow(raw)) is not None:
-                yield columnar
-            else:
-                yield from _iter_text(raw, path, encoding, delimiter)
+    paths = resolve(source, reading.options)
+    sizes = [_size(path, reading.options) for path in paths]
+    total = sum(sizes) if all(sizes) else 0
+    before = rows = 0
+    for path, size in zip(paths, sizes, strict=True):
+        mapped = False
+        for block in _iter_one(path, size, reading, known):
+            if reading.columns and block.table.num_columns:
+                if not mapped:
+                    _check_mapping(block, reading.columns, path)
+                block, mapped = replace(block, path=title(path)).renamed(reading.columns), True  # noqa: PLW2901
+            yield replace(block, path=path, read=before + block.read, size=total)
+            rows += block.records
+            if progress is not None:
+                progress(before + block.read, total, rows)
+        before += size
 
 
-def _iter_text(raw: io.BufferedReader, path: str, encoding: str | None, delimiter: str | None) -> Iterator[FileTable]:
-    name = _title(path)
-    stream = Utf8Stream(cast("BinaryIO", raw), name, encoding)
-    if not _is_json(stream, path, delimiter):
-        blocks = iter_delimited(stream, name, _delimiter(path, delimiter))
-    elif is_json_lines(stream):
-        blocks = iter_json_lines(stream, name)
-    else:
-        blocks = iter([read_json(stream, name)])
-    for table, notes in blocks:
-        yield FileTable(table, notes)
-
-
-def _resolve(source: str | os.PathLike[str]) -> list[str]:
-    """Return the files that ``source`` names, in order."""
+def resolve(source: Source, options: Mapping[str, str] = _DEFAULT.options) -> list[str]:
+    """Return the files that ``source`` names, in order. Raises :class:`FileError` when there is none."""
     text = os.fspath(source)
     if text == "-":
         return ["-"]
+    if object_store.is_address(text):
+        return object_store.find(text, options)
     path = Path(text).expanduser()
     try:
         if path.is_file() or path.is_fifo() or path.is_char_device():
             return [str(path)]
-        if path.is_dir():
-            raise FileError(f"{text!r} is a folder; name a file in it, or several as {str(path / '*.parquet')!r}")
-        found = sorted(match for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207
+        found = (
+            _in_folder(path)
+            if path.is_dir()
+            else sorted(match for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207
+        )
     except FileError:
         raise
     except (OSError, ValueError) as error:  # too long a name, or one with a zero byte
@@ -134,6 +136,23 @@ def _resolve(source: str | os.PathLike[str]) -> list[str]:
     return found
 
 
+def _in_folder(folder: Path) -> list[str]:
+    """Return the data files in a folder and below it; names that begin with a dot or an underscore are somebody's bookkeeping."""
+    found = [
+        str(path)
+        for path in sorted(folder.rglob("*"))
+        if _suffixes(str(path)) & _DATA
+        and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+        and path.is_file()
+    ]
+    if not found:
+        raise FileError(
+            f"the folder {str(folder)!r} holds no data files ({', '.join(sorted(_DATA))}); name a file, or a pattern such as "
+            f"{str(folder / '*')!r}"
+        )
+    return found
+
+
 def _neighbours(path: Path) -> str:
     if not path.parent.is_dir():
         return f" (nor a folder {str(path.parent)!r})"
@@ -141,66 +160,89 @@ def _neighbours(path: Path) -> str:
     return f" (in its folder: {listing(names)})" if names else " (its folder holds no files)"
 
 
-@contextmanager
-def _guard(path: str) -> Iterator[None]:
-    """Turn what the libraries raise on broken files into :class:`FileError`."""
-    name = _title(path)
-    try:
-        yield
-    except FileError:
-        raise
-    except PermissionError:
-        raise FileError(f"{name}: may not be read by this user; change its permissions") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FileError(f"{name}: the gzip data is damaged or cut off ({shorten(error)}); get the file again") from None
-    except (OSError, pa.ArrowException, ValueError, MemoryError, RecursionError) as error:
-        raise FileError(f"{name}: cannot be read ({shorten(error, 120)}); Driftdeck reads {_KNOWN}") from None
+def _size(path: str, options: Mapping[str, str]) -> int:
+    """Return the size in bytes; 0 for a pipe."""
+    with guard(path):
+        if path == "-":
+            return 0
+        if object_store.is_address(path):
+            return object_store.identity(path, options)[0]
+        return Path(path).stat().st_size if Path(path).is_file() else 0
 
 
-def _title(path: str) -> str:
-    return "standard input" if path == "-" else path
+def _whole_identity(path: str, options: Mapping[str, str]) -> str:
+    """Return what changes when a file is written anew: of files whose blocks are not known by their own bytes."""
+    if path == "-":
+        return ""
+    if object_store.is_address(path):
+        return ":".join(map(str, object_store.identity(path, options)))
+    status = Path(path).stat()
+    with Path(path).open("rb") as file:
+        head = hashlib.blake2b(file.read(1 << 16), digest_size=12).hexdigest()
+    return f"{status.st_size}:{status.st_mtime_ns}:{head}"
 
 
-@contextmanager
-def _open(path: str) -> Iterator[io.BufferedReader]:
-    """Open a path, or standard input, as buffered bytes, gunzipped if need be."""
-    with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
-        raw = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", file))
-        if raw.peek(2).startswith(b"\x1f\x8b"):
-            raw = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=raw)))
-        head = raw.peek(16)
-        for mark, words in _FOREIGN.items():
-            if head.startswith(mark):
-                raise FileError(f"{_title(path)}: this is {words}, which is not read; give {_KNOWN}")
-        yield raw
+def _iter_one(path: str, size: int, reading: Reading, known: Collection[str]) -> Iterator[FileTable]:
+    with guard(path), open_plain(path, reading.options) as opened:
+        if is_columnar(opened.raw.peek(64)):
+            identity = _whole_identity(path, reading.options)
+            for number, (block, share) in enumerate(iter_columnar(opened)):
+                read = int(share * size) if share else opened.position()
+                yield replace(block, mark=f"{number}@{identity}", read=read)
+            return
+        for block in _iter_text(opened, path, reading, known):
+            yield replace(block, read=opened.position())
 
 
-def _read_one(path: str, encoding: str | None, delimiter: str | None) -> FileTable:
-    name = _title(path)
-    with _guard(path), _open(path) as raw:
-        if raw.peek(64).startswith(b"PAR1"):
-            return FileTable(*normalise(pq.read_table(_seekable(raw), partitioning=None)))
-        if (columnar := _read_arrow(raw)) is not None:
-            return columnar
-        stream = Utf8Stream(cast("BinaryIO", raw), name, encoding)
-        if _is_json(stream, path, delimiter):
-            return FileTable(*read_json(stream, name))
-        return FileTable(*read_delimited(stream, name, _delimiter(path, delimiter)))
+def _iter_text(opened: Opened, path: str, reading: Reading, known: Collection[str]) -> Iterator[FileTable]:
+    name = title(path)
+    stream = Utf8Stream(cast("BinaryIO", opened.raw), name, reading.encoding, mark=True)
+    kinds = _kinds_in_file(reading)
+    if not _is_json(stream, path, reading.delimiter):
+        yield from iter_delimited(
+            stream, name, _delimiter(path, reading.delimiter), kinds=kinds, known=known_blocks(known)
+        )
+    elif is_json_lines(stream):
+        yield from iter_json_lines(stream, name, kinds=kinds, known=known_blocks(known))
+    else:
+        mark = f"0@{_whole_identity(path, reading.options)}"
+        yield FileTable(*read_json(stream, name, kinds=kinds), mark=mark)
 
 
-def _read_arrow(raw: io.BufferedReader) -> FileTable | None:
-    """Read an Arrow file, Feather or an Arrow stream; None if it is none of them."""
-    head = raw.peek(64)
-    if head.startswith((b"ARROW1", b"FEA1")):
-        import pyarrow.feather
+def _kinds_in_file(reading: Reading) -> Kinds:
+    """Return declared types by the file's names."""
+    theirs = {ours: name for name, ours in reading.columns.items()}
+    return {theirs.get(name, name): kind for name, kind in reading.kinds.items()}
 
-        return FileTable(*normalise(pyarrow.feather.read_table(_seekable(raw))))
-    if head.startswith(b"\xff\xff\xff\xff"):
-        return FileTable(*normalise(pa.ipc.open_stream(raw).read_all()))
-    return None
+
+def _read_one(path: str, reading: Reading) -> FileTable:
+    with guard(path), open_plain(path, reading.options) as opened:
+        block = read_columnar(opened) if is_columnar(opened.raw.peek(64)) else _read_text(opened, path, reading)
+    if reading.columns:
+        _check_mapping(block, reading.columns, path)
+        block = replace(block, path=title(path)).renamed(reading.columns)
+    return block
+
+
+def _read_text(opened: Opened, path: str, reading: Reading) -> FileTable:
+    name, kinds = title(path), _kinds_in_file(reading)
+    stream = Utf8Stream(cast("BinaryIO", opened.raw), name, reading.encoding)
+    if _is_json(stream, path, reading.delimiter):
+        return FileTable(*read_json(stream, name, kinds=kinds))
+    return FileTable(*read_delimited(stream, name, _delimiter(path, reading.delimiter), kinds=kinds))
+
+
+def _check_mapping(block: FileTable, columns: Mapping[str, str], path: str) -> None:
+    unknown = [name for name in columns if name not in block.table.column_names]
+    if unknown:
+        raise FileError(
+            f"{title(path)}: there is no column {listing(unknown)} to map; it has {listing(block.table.column_names, 30)}"
+        )
 
 
 def _delimiter(path: str, given: str | None) -> str | None:
+    if given in ("\\t", "tab"):
+        return "\t"
     return given or ("\t" if ".tsv" in _suffixes(path) else None)
 
 
@@ -214,13 +256,6 @@ def _is_json(stream: Utf8Stream, path: str, delimiter: str | None) -> bool:
         return False
     head = b"".join(stream.peek(1024).split())
     return head.startswith((b'{"', b"{}", b"[{", b"[]")) or bool(_suffixes(path) & {".json", ".jsonl", ".ndjson"})
-
-
-def _seekable(raw: io.BufferedReader) -> BinaryIO:
-    """Return ``raw`` itself, or its content if it is a pipe."""
-    return (
-        cast("BinaryIO", raw) if raw.seekable() and not isinstance(raw.raw, gzip.GzipFile) else io.BytesIO(raw.read())
-    )
 
 
 def _stack(tables: list[pa.Table]) -> pa.Table:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -43,6 +43,44 @@ _DATE_FORMATS = (
 )
 _TIME_FORMATS = ("", " %H:%M", " %H:%M:%S")
 _PROBE = 500
+
+
+#: Declared column types by name: numeric, categorical, boolean, datetime, text, embedding.
+Kinds = Mapping[str, str]
+
+
+def type_declared(values: pa.ChunkedArray, kind: str, *, decimal_comma: bool = False) -> pa.ChunkedArray:
+    """Return a column of text as what its declared type makes of it; values that do not fit stay as they are, in a column of text.
+
+    Categories and texts stay as they are written.
+    """
+    arrow = {"numeric": pa.float64(), "datetime": pa.timestamp("us"), "boolean": pa.bool_()}.get(kind)
+    if arrow is None or values.null_count == len(values):
+        return values
+    if kind != "boolean" and (found := _cast(values, arrow)) is not None:
+        return found
+    trimmed = pc.utf8_trim_whitespace(values)
+    blank = pc.or_(pc.equal(trimmed, ""), pc.is_in(trimmed, pa.array(NULL_WORDS)))
+    plain = pc.if_else(blank, pa.scalar(None, pa.string()), trimmed)
+    attempts = {"numeric": _numbers(decimal_comma=decimal_comma), "boolean": _truth, "datetime": _dates("")}
+    if (done := attempts[kind](plain)) is not None:
+        return done[0]
+    if kind == "numeric" and decimal_comma:
+        local = pc.match_substring_regex(plain, r"^[+-]?\d{1,3}(\.?\d{3})*(,\d+)?$|^[+-]?\d+,\d+$")
+        swapped = pc.replace_substring(pc.replace_substring(plain, ".", ""), ",", ".")
+        return pc.if_else(local, swapped, plain)
+    return _readable_dates(plain) if kind == "datetime" else plain
+
+
+def _readable_dates(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write the dates of a column with a few that are none in ISO 8601: in the format that fits most of them."""
+    best, held = values, 0
+    for day, _ in _DATE_FORMATS:
+        for time in _TIME_FORMATS:
+            parsed = pc.strptime(values, format=day + time, unit="us", error_is_null=True)
+            if (fits := len(parsed) - parsed.null_count) > held:
+                best, held = pc.coalesce(parsed.cast(pa.string()), values), fits
+    return best
 
 
 def type_text(name: str, values: pa.ChunkedArray, *, decimal_comma: bool = False) -> tuple[pa.ChunkedArray, list[str]]:
@@ -121,8 +159,11 @@ def _mixture(name: str, plain: pa.ChunkedArray, *, decimal_comma: bool) -> list[
     return [f"column {name!r} mixes {numbers:,} numbers with {others:,} other values{shown}{comma}; it is read as text"]
 
 
-def from_values(name: str, values: Sequence[Any]) -> tuple[pa.ChunkedArray, list[str]]:
-    """Return Python values (from JSON) as a column; values of different kinds, lists and objects become text."""
+def from_values(name: str, values: Sequence[Any], *, declared: bool = False) -> tuple[pa.ChunkedArray, list[str]]:
+    """Return Python values (from JSON) as a column; values of different kinds, lists and objects become text.
+
+    Text of a ``declared`` column is left for the declaration to read.
+    """
     kinds = {type(value) for value in values if value is not None}
     notes: list[str] = []
     if kinds <= {int, float}:
@@ -131,7 +172,7 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pa.ChunkedArray, list
         return pa.chunked_array([pa.array(values, pa.bool_())]), notes
     if kinds == {str}:
         column = pa.chunked_array([pa.array([_clean(value) for value in values], pa.string())])
-        return type_text(name, column) if _temporal(column) else (column, notes)
+        return type_text(name, column) if not declared and _temporal(column) else (column, notes)
     if kinds & {list, dict}:
         notes.append(f"column {name!r} holds lists or objects; it is read as text")
     elif kinds:

@@ -10,16 +10,20 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from storage.file_formats.column_types import type_text, unique_names
-from storage.file_formats.encoding import Utf8Stream
+from storage.file_formats.blocks import Known, TextBlock, count_lines, record_lines, text_blocks
+from storage.file_formats.column_types import Kinds, type_declared, type_text, unique_names
+from storage.file_formats.encoding import UNDECODABLE, Utf8Stream
 from storage.file_formats.errors import FileError, listing, shorten
+from storage.file_formats.table import FileTable, refusal
 
 _SAMPLE = 1 << 20
 _LINES = 200
@@ -35,40 +39,74 @@ class Header:
     width: int  # fields of a row, which may be fewer than there are names
     delimiter: str
     offset: int  # bytes of UTF-8 before the first row
+    lines: int  # and physical lines
     notes: list[str]
 
 
-def read_delimited(stream: Utf8Stream, name: str, delimiter: str | None) -> tuple[pa.Table, list[str]]:
+def read_delimited(
+    stream: Utf8Stream, name: str, delimiter: str | None, *, kinds: Kinds | None = None
+) -> tuple[pa.Table, list[str]]:
     """Read all of ``stream``. Lines with too many or too few fields are left out, and counted in the notes."""
     header = _header(stream, name, delimiter)
     body = b"".join(iter(lambda: stream.read(_BLOCK), b""))
     table, bad = _parse(body, header, name, quotes=True)
-    if body.count(b'"') % 2 or any("\n" in text for text in bad):  # a quote that is never closed swallows lines
+    if body.count(b'"') % 2 or any("\n" in row.text for row in bad):  # a quote that is never closed swallows lines
         other, other_bad = _parse(body, header, name, quotes=False)
         if len(other) > len(table):
             table, bad = other, other_bad
             header.notes.append(f"{name}: a quote is never closed, so quotes are read as plain characters")
-    typed, notes = _typed(table, header)
+    typed, notes = _typed(table, header, kinds)
     return typed, header.notes + _bad_lines(bad, header, name) + notes + stream.notes()
 
 
-def iter_delimited(stream: Utf8Stream, name: str, delimiter: str | None) -> Iterator[tuple[pa.Table, list[str]]]:
-    """Read ``stream`` in blocks of some 16 MB; a column's type is found block by block, so it may differ between them."""
+def iter_delimited(
+    stream: Utf8Stream, name: str, delimiter: str | None, *, kinds: Kinds, known: Known
+) -> Iterator[FileTable]:
+    """Read ``stream`` in blocks of some 16 MB; the type of a column that ``kinds`` does not name may differ between them."""
     header = _header(stream, name, delimiter)
-    bad: list[str] = []
-    first = stream.take(1)
-    if not first:
-        yield _typed(_no_rows(header), header)[0], header.notes
-        return
-    stream.put_back(first)
-    try:
-        reader = pacsv.open_csv(io.BufferedReader(stream), **_options(header, bad, quotes=True))
-        for batch in reader:
-            typed, notes = _typed(pa.Table.from_batches([batch]), header)
-            yield typed, notes
-    except pa.ArrowInvalid as error:
-        raise _unreadable(name, error) from None
-    yield _typed(_no_rows(header), header)[0], header.notes + _bad_lines(bad, header, name) + stream.notes()
+    start = {"offset": header.offset, "line": header.lines + 1}
+    for block in text_blocks(stream, name, **start, delimiter=header.delimiter, known=known):
+        yield _block_table(block, header, name, kinds)
+    yield FileTable(_typed(_no_rows(header), header)[0], header.notes + stream.notes())
+
+
+def _block_table(block: TextBlock, header: Header, name: str, kinds: Kinds) -> FileTable:
+    quoted = b'"' in block.data
+    text, bad = _parse(block.data, header, name, quotes=quoted)
+    if quoted and (block.data.count(b'"') % 2 or any("\n" in row.text for row in bad)):
+        other, other_bad = _parse(block.data, header, name, quotes=False)
+        if len(other) > len(text):
+            text, bad, quoted = other, other_bad, False
+    records = len(text) + len(bad)
+    lines: Sequence[int] | None = range(block.line, block.line + records)
+    if count_lines(block.data) != records:
+        found = record_lines(block.data, block.line, quoted=quoted)
+        lines = found.tolist() if len(found) == records else None
+    wanted = f"{header.width} fields"
+    refused = [
+        refusal(row.number - 1, row.text, f"the line has {row.actual_columns} fields, not {header.width}", wanted)
+        for row in bad
+    ]
+    if UNDECODABLE.encode() in block.data:
+        text, refused = _leave_undecodable(text, refused)
+    table, notes = _typed(text, header, kinds)
+    if refused:
+        notes.append(f"{name}: lines refused: {len(refused):,} (such as {shorten(refused[0]['content'])!r})")
+    return FileTable(table, notes, refused, lines, block.mark)
+
+
+def _leave_undecodable(text: pa.Table, refused: list[dict[str, Any]]) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Refuse the rows with bytes that the declared encoding does not allow."""
+    masks = [pc.match_substring(column, UNDECODABLE).fill_null(False).to_numpy() for column in text.columns]
+    broken = np.flatnonzero(np.logical_or.reduce(masks))
+    places = FileTable(text, refused=refused).places(broken)
+    for index, place in zip(broken.tolist(), places.tolist(), strict=True):
+        content = ",".join(str(cell) for row in text.slice(index, 1).to_pylist() for cell in row.values())
+        words = "the line holds bytes that the encoding does not allow"
+        refused.append(refusal(place, content, words, "text in the encoding that was named"))
+    keep = np.ones(len(text), dtype=np.bool_)
+    keep[broken] = False
+    return text.filter(pa.array(keep)), sorted(refused, key=lambda entry: int(entry["row"]))
 
 
 def _header(stream: Utf8Stream, name: str, delimiter: str | None) -> Header:
@@ -97,7 +135,8 @@ def _find_header(text: str, complete: bool, name: str, delimiter: str | None) ->
     reader = csv.reader(lines[skipped:], delimiter=chosen)
     try:
         given = next(reader)
-        offset = len("".join(lines[: skipped + reader.line_num]).encode())
+        above = skipped + reader.line_num
+        offset = len("".join(lines[:above]).encode())
         widths = Counter(len(row) for row, _ in zip(_rows(reader), range(_LINES), strict=False))
     except csv.Error as error:
         raise FileError(
@@ -105,7 +144,7 @@ def _find_header(text: str, complete: bool, name: str, delimiter: str | None) ->
         ) from None
     width = widths.most_common(1)[0][0] if widths else len(given)
     names, notes = _fit([cell.strip() for cell in given], width, name)
-    return Header(names, width, chosen, offset, notes)
+    return Header(names, width, chosen, offset, above, notes)
 
 
 def _rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -155,15 +194,15 @@ def _sniff(lines: list[str]) -> str:
     return best
 
 
-def _options(header: Header, bad: list[str], *, quotes: bool) -> dict[str, object]:
+def _options(header: Header, bad: list[pacsv.InvalidRow], *, quotes: bool, block: int) -> dict[str, object]:
     fields = [f"f{position}" for position in range(header.width)]
 
     def keep(row: pacsv.InvalidRow) -> str:
-        bad.append(row.text)
+        bad.append(row)
         return "skip"
 
     return {
-        "read_options": pacsv.ReadOptions(column_names=fields, block_size=_BLOCK),
+        "read_options": pacsv.ReadOptions(column_names=fields, block_size=max(block, 1 << 10), use_threads=False),
         "parse_options": pacsv.ParseOptions(
             delimiter=header.delimiter,
             quote_char='"' if quotes else False,
@@ -181,12 +220,12 @@ def _no_rows(header: Header) -> pa.Table:
     return pa.table([pa.array([], pa.string())] * header.width, [f"f{position}" for position in range(header.width)])
 
 
-def _parse(body: bytes, header: Header, name: str, *, quotes: bool) -> tuple[pa.Table, list[str]]:
-    bad: list[str] = []
+def _parse(body: bytes, header: Header, name: str, *, quotes: bool) -> tuple[pa.Table, list[pacsv.InvalidRow]]:
+    bad: list[pacsv.InvalidRow] = []
     if not body.strip(b"\r\n"):
         return _no_rows(header), bad
     try:
-        table = pacsv.read_csv(io.BytesIO(body), **_options(header, bad, quotes=quotes))
+        table = pacsv.read_csv(io.BytesIO(body), **_options(header, bad, quotes=quotes, block=len(body) + 1))
     except pa.ArrowInvalid as error:
         if quotes:
             return _parse(body, header, name, quotes=False)
@@ -203,22 +242,27 @@ def _unreadable(name: str, error: Exception) -> FileError:
     return FileError(f"{name}: the rows cannot be read ({shorten(error, 120)}); check for a quote that is never closed")
 
 
-def _typed(table: pa.Table, header: Header) -> tuple[pa.Table, list[str]]:
+def _typed(table: pa.Table, header: Header, kinds: Kinds | None = None) -> tuple[pa.Table, list[str]]:
     columns: dict[str, pa.ChunkedArray] = {}
     notes: list[str] = []
     for position, name in enumerate(header.names):
         if position < header.width:
-            columns[name], found = type_text(name, table.column(position), decimal_comma=header.delimiter != ",")
-            notes += found
+            values, comma = table.column(position), header.delimiter != ","
+            kind = None if kinds is None else kinds.get(name)
+            if kind is None:
+                columns[name], found = type_text(name, values, decimal_comma=comma)
+                notes += found
+            else:
+                columns[name] = type_declared(values, kind, decimal_comma=comma)
         else:
             columns[name] = pa.chunked_array([pa.nulls(len(table))])
     return pa.table(columns), notes
 
 
-def _bad_lines(bad: list[str], header: Header, name: str) -> list[str]:
+def _bad_lines(bad: list[pacsv.InvalidRow], header: Header, name: str) -> list[str]:
     if not bad:
         return []
-    example = shorten(bad[0].splitlines()[0] if bad[0] else "")
+    example = shorten(bad[0].text.splitlines()[0] if bad[0].text else "")
     return [
         f"{name}: lines left out because they do not have {header.width} fields: {len(bad):,} (such as {example!r})"
     ]

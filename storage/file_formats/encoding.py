@@ -19,6 +19,9 @@ _BOMS = (  # the longer first: UTF-32's begins with UTF-16's
 )
 _CONTROLS = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\x1a\x1b"))  # text holds none of these
 
+#: Stands where bytes could not be decoded: a noncharacter, which no text may hold.
+UNDECODABLE = "\ufdd0"
+
 _mended = threading.local()  # an error handler is global and has no other way to say what it did
 
 
@@ -30,7 +33,15 @@ def _as_windows(error: UnicodeError) -> tuple[str, int]:
     return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in wrong), error.end
 
 
+def _as_mark(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    _mended.count += error.end - error.start
+    return UNDECODABLE, error.end
+
+
 codecs.register_error("driftdeck-windows", _as_windows)
+codecs.register_error("driftdeck-mark", _as_mark)
 
 
 def guess_encoding(head: bytes) -> str:
@@ -50,28 +61,36 @@ class Utf8Stream(io.RawIOBase):
     """Reads ``raw`` as UTF-8 whatever it is written in, and counts what had to be mended.
 
     Without a declared ``encoding``, bytes that are not UTF-8 are read one by one as Windows-1252, which is what they nearly
-    always are. Zero bytes are dropped. Raises :class:`FileError` for an unknown encoding, for bytes the declared
-    one does not allow, and for what is not text at all.
+    always are. Zero bytes are dropped. Bytes that a declared encoding does not allow become :data:`UNDECODABLE` if ``mark``,
+    else they raise :class:`FileError`, as do an unknown encoding and what is not text at all.
     """
 
-    def __init__(self, raw: BinaryIO, name: str, encoding: str | None = None) -> None:
+    def __init__(self, raw: BinaryIO, name: str, encoding: str | None = None, *, mark: bool = False) -> None:
         self._raw, self._name = raw, name
-        head = raw.read(1 << 16)
-        declared = encoding is not None
+        self._read = getattr(raw, "read1", raw.read)  # what was read before an error is not lost with it
+        self._declared = encoding is not None
+        head = self._head(1 << 16)
         self.encoding = encoding or guess_encoding(head)
-        if not declared and self.encoding == "utf-8":
+        if not self._declared and self.encoding == "utf-8":
             self._refuse_binary(head)
         self.foreign = 0
         self.zeros = 0
         try:
             make = codecs.getincrementaldecoder(self.encoding)
-            self._decoder = make("strict" if declared else "driftdeck-windows")
+            self._decoder = make(("driftdeck-mark" if mark else "strict") if self._declared else "driftdeck-windows")
         except LookupError:
             raise FileError(
                 f"{name}: encoding {encoding!r} is not known; write a name such as 'utf-8', 'latin-1', 'cp1252' or 'utf-16'"
             ) from None
         self._ready = self._decode(head, final=False)
         self._ended = False
+
+    def _head(self, size: int) -> bytes:
+        parts, missing = [], size
+        while missing and (part := self._read(missing)):
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
 
     def _refuse_binary(self, head: bytes) -> None:
         controls = len(head) - len(head.translate(None, _CONTROLS))
@@ -99,7 +118,7 @@ class Utf8Stream(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         while not self._ready and not self._ended:
-            data = self._raw.read(_CHUNK)
+            data = self._read(_CHUNK)
             self._ended = not data
             self._ready = self._decode(data, final=self._ended)
         taken = self._ready[: len(view)]
@@ -130,7 +149,7 @@ class Utf8Stream(io.RawIOBase):
         found = []
         if self.encoding not in {"utf-8", "utf-8-sig"}:
             found.append(f"{self._name}: read as {self.encoding}")
-        if self.foreign:
+        if self.foreign and not self._declared:
             found.append(f"{self._name}: bytes that are not UTF-8, read as Windows-1252: {self.foreign:,}")
         if self.zeros:
             found.append(f"{self._name}: zero bytes dropped: {self.zeros:,}")

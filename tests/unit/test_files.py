@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.file_formats.column_types import type_text
-from storage.files import FileError, FileTable, iter_batches, normalise, read_table
+from storage.files import FileError, FileTable, Reading, iter_batches, normalise, read_table
 
 
 def _read(folder: Path, content: bytes | str, name: str = "data.csv", **options) -> FileTable:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_table(path, **options)
+    return read_table(path, reading=Reading(**options))
 
 
 PLAIN = {"a": [1, 2], "b": ["x", "y"]}
@@ -201,10 +201,11 @@ def test_what_cannot_be_read_is_refused_in_words(tmp_path: Path, content: bytes,
 
 def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     (tmp_path / "here.csv").write_text("a\n1\n")
+    (tmp_path / "empty").mkdir()
     for name, words in {
         "absent.csv": r"no file .*absent.csv.*'here.csv'",
         "*.parquet": "no file matches",
-        ".": "is a folder",
+        "empty": "holds no data files",
         "nowhere/x.csv": "nor a folder",
         "x" * 300: "is not a file name|there is no file",
     }.items():
