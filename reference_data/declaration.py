@@ -186,13 +186,19 @@ class ModelSpec(_Section):
             if action == "drop" and (kind is not None or name in {self.id, self.time, self.subject}):
                 raise ValueError(f"column {name!r} is declared and dropped; take it out of one of the two")
             if name in self._judged():
-                raise ValueError(f"column {name!r} cannot be hidden: times, versions, predictions, scores and labels are judged")
+                raise ValueError(
+                    f"column {name!r} cannot be hidden: times, versions, predictions, scores and labels are judged"
+                )
             if name == "prediction_id" and self.id not in {None, name}:
-                raise ValueError(f"the id of this model is called {self.id!r}: hide that, and {name!r} is hidden with it")
+                raise ValueError(
+                    f"the id of this model is called {self.id!r}: hide that, and {name!r} is hidden with it"
+                )
             if action == "mask" and name in {self.id, self.subject}:
                 raise ValueError(f"column {name!r} tells rows apart, and a mask would not; hash it instead")
             if kind not in {None, "categorical", "text"}:
-                raise ValueError(f"column {name!r} is {kind} and cannot be {action}ed: only text can; declare it categorical")
+                raise ValueError(
+                    f"column {name!r} is {kind} and cannot be {action}ed: only text can; declare it categorical"
+                )
         if "label" in self.feedback:
             raise ValueError("feedback 'label' has the name of the truth itself; give that kind of feedback another")
 
@@ -250,7 +256,9 @@ class Source(_Section):
     delimiter: str | None = None
     chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000)
     retries: int = Field(default=3, ge=0, le=20, description="of one run, with growing pauses")
-    options: dict[str, str] = Field(default_factory=dict, description="passed on to the driver: storage or client options")
+    options: dict[str, str] = Field(
+        default_factory=dict, description="passed on to the driver: storage or client options"
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -260,7 +268,9 @@ class Source(_Section):
         if self.read is None and self.connection is None:
             raise ValueError(f"{places[0]} needs a connection: the address of the database or of the brokers")
         if self.watermark is not None and self.sql is None:
-            raise ValueError("watermark is a column of a sql source; files and topics remember by themselves what was read")
+            raise ValueError(
+                "watermark is a column of a sql source; files and topics remember by themselves what was read"
+            )
         return self
 
 

@@ -121,7 +121,7 @@ class SchemaEvent(TypedDict):
     """A column that came otherwise than declared."""
 
     column: str
-    event: str  # appeared | widened | disappeared | returned
+    event: str  # appeared | widened | disappeared | returned | ahead (of the clock)
     type: str
     rows: int
     seen_at: str

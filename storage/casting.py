@@ -57,6 +57,18 @@ def cast(values: Values, kind: str, timezone: str) -> tuple[pa.Array, Problems]:
         return _cast_distinct(array, kind, timezone)
 
 
+def texts(values: Sequence[object]) -> pa.Array:
+    """Return Python values as texts, NULL for what is missing or has no text."""
+    return _cast_list([None if missing(value) else value for value in values], "text", "UTC")[0]
+
+
+def missing(value: Any) -> bool:
+    """Whether a value is pandas' mark of a missing one: NaN, NaT or pandas.NA, told without importing pandas."""
+    if isinstance(value, float | datetime):
+        return bool(value != value)  # noqa: PLR0124
+    return type(value).__name__ == "NAType"
+
+
 def shown(value: object) -> str:
     """Return a value as a person may want to see it in a message: not too long, and always text that can be stored."""
     try:

@@ -165,7 +165,9 @@ def canonical_log(
         "_role": _roles(casting),
         "_latency_ms": casting.cast_field("numeric", "latency_ms"),
         "_prediction": casting.cast_field(kind, spec.prediction, "prediction"),
-        "_subject": casting.null("categorical") if spec.subject is None else casting.cast_person("subject", spec.subject),
+        "_subject": casting.null("categorical")
+        if spec.subject is None
+        else casting.cast_person("subject", spec.subject),
     }
     columns |= _scores(casting, spec)
     physical = physical_names(column.name for column in spec.columns)
@@ -176,9 +178,7 @@ def canonical_log(
     return casting.finish(columns, _known(spec))
 
 
-def canonical_labels(
-    spec: ModelSpec, data: object, *, arrival: datetime, privacy_key: bytes | None = None
-) -> Intake:
+def canonical_labels(spec: ModelSpec, data: object, *, arrival: datetime, privacy_key: bytes | None = None) -> Intake:
     """Bring labels into the columns ``_id``, ``_label``, ``_label_time``, ``_arrival_time`` and ``_event_time``.
 
     The latter, the event time of the labelled prediction, is NULL unless it came along. A label without time gets ``arrival``; one

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from storage.casting import Values
+from storage.casting import Values, missing
 
 _NESTED = ("features", "context")
 
@@ -123,13 +122,6 @@ def _object_frame(frame: Any) -> Source:
         try:
             values = pa.array(series, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError, OverflowError):
-            values = [None if _missing(value) else value for value in series.tolist()]
+            values = [None if missing(value) else value for value in series.tolist()]
         columns.setdefault(str(name), values)
     return TableSource(len(frame), columns)
-
-
-def _missing(value: Any) -> bool:
-    """NaN, NaT and pandas.NA, without importing pandas for it."""
-    if isinstance(value, float | datetime):
-        return bool(value != value)  # noqa: PLR0124
-    return type(value).__name__ == "NAType"

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from storage.buckets import naive
+from storage.buckets import aware, naive
 from storage.rows import registered
 
+MOST_CHARACTERS = 1000  # of a value or a line that is kept
 _TEXTS = ("field", "value", "error", "expected", "content", "id", "subject")
 
 
@@ -32,10 +33,40 @@ def keep_refused(
         return
     columns = {name: pa.array([entry[name] for entry in first], pa.int64()) for name in ("row",)}
     columns["line"] = pa.array([entry.get("line") for entry in first], pa.int64())
-    columns |= {name: pa.array([entry.get(name) for entry in first], pa.string()) for name in _TEXTS}
+    columns |= {name: pa.array([_short(name, entry.get(name)) for entry in first], pa.string()) for name in _TEXTS}
     with registered(con, pa.table(columns)) as name:
         con.execute(
             f"INSERT INTO quarantine BY NAME SELECT $model AS model, $kind AS kind, $now::TIMESTAMP AS arrival_time, "
             f"$origin::VARCHAR AS origin, * FROM {name}",
             {"model": model, "kind": kind, "now": naive(now), "origin": origin},
         )
+
+
+def _short(name: str, text: str | None) -> str | None:
+    """Cut a text short, except ids and subjects, which are found by all of their characters."""
+    if text is None or name in ("id", "subject") or len(text) <= MOST_CHARACTERS:
+        return text
+    return text[: MOST_CHARACTERS - 1] + "…"
+
+
+def refused_rows(con: DuckDBPyConnection, model: str, limit: int, offset: int) -> list[dict[str, Any]]:
+    """Return a page of the rows of a model that were refused, latest first, by column; times are aware."""
+    sql = (
+        "SELECT model, kind, arrival_time, origin, row, line, field, value, expected, error, content FROM quarantine "
+        "WHERE model = ? ORDER BY arrival_time DESC, rowid DESC LIMIT ? OFFSET ?"
+    )
+    names = ("model", "kind", "arrival_time", "origin", "row", "line", "field", "value", "expected", "error", "content")
+    rows = con.execute(sql, [model, limit, offset]).fetchall()
+    return [dict(zip(names, row, strict=True)) | {"arrival_time": aware(row[2])} for row in rows]
+
+
+def refused_groups(con: DuckDBPyConnection, model: str) -> list[dict[str, Any]]:
+    """Return how many rows were refused for what: by field, what would have been taken, and origin; the largest first."""
+    sql = (
+        "SELECT field, arg_max(error, (arrival_time, rowid)), origin, count(*), min(arrival_time), max(arrival_time) "
+        "FROM quarantine WHERE model = ? GROUP BY field, expected, origin ORDER BY 4 DESC, 6 DESC, field, origin"
+    )
+    names = ("field", "error", "origin", "rows", "first_seen", "last_seen")
+    rows = con.execute(sql, [model]).fetchall()
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [row | {name: aware(row[name]) for name in ("first_seen", "last_seen")} for row in found]

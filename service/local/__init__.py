@@ -20,8 +20,10 @@ from service.local import (
     outbox,
     overview,
     performance,
+    quarantine,
     report,
     rows,
+    schema,
     story,
 )
 from service.local.convert import aware, reading_view, row_to_reading
@@ -34,7 +36,7 @@ from storage.readings import current_readings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from service import views
+    from service import data_views, views
 
 
 def system_clock() -> datetime:
@@ -114,6 +116,15 @@ class LocalWorkspace:
 
     def label(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
         return ingest.label(self.core, model, ingest.stdin_or_path(data), key)
+
+    def quarantine(self, model: str, *, limit: int = 100, offset: int = 0) -> list[data_views.QuarantineView]:
+        return quarantine.page(self.core, model, limit, offset)
+
+    def quarantine_groups(self, model: str) -> list[data_views.QuarantineGroup]:
+        return quarantine.groups(self.core, model)
+
+    def schema_events(self, model: str) -> list[data_views.SchemaEvent]:
+        return schema.events(self.core, model)
 
     def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return ingest.predict(self.core, model, datapoints)

@@ -13,6 +13,7 @@ from service.local.convert import aware, iso
 from service.local.ingest import stdin_or_path, whole
 from service.workspace import ConflictError
 from storage.logs import prepare_model
+from storage.model_tables import refuse_conflicts
 
 if TYPE_CHECKING:
     from service.local.core import Core
@@ -35,8 +36,10 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
             if name in records:
                 _refuse_other_buckets(core, records[name].spec, spec)
             if spec.features:
-                prepare_model(core.db, spec)
+                refuse_conflicts(core.db, spec)
         for name, spec in models.items():
+            if spec.features:
+                prepare_model(core.db, spec)
             earlier = records.get(name)
             verb = "created" if earlier is None else "unchanged" if earlier.spec == spec else "changed"
             if verb != "unchanged":

@@ -47,7 +47,8 @@ def freeze_table(core: Core, model: str, table: pa.Table, *, source: str, versio
         spec = _infer(core, spec, table)
     timed = spec.time is not None and (spec.time in table.column_names or "event_time" in table.column_names)
     read_as = spec if timed else spec.model_copy(update={"time": None})
-    intake = canonical_log(read_as, table, arrival=core.now(), with_label=True)
+    key = core.privacy_key(spec)
+    intake = canonical_log(read_as, table, arrival=core.now(), with_label=True, privacy_key=key)
     if intake.table.num_rows == 0:
         first = intake.rejected[0] if intake.rejected else {"error": "there are no rows"}
         raise WorkspaceError(f"no row of the reference could be used: {first['error']}; nothing was frozen")
@@ -75,10 +76,12 @@ def _infer(core: Core, spec: ModelSpec, table: pa.Table) -> ModelSpec:
     named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject, *scores, *_OURS}
     declared = {"prediction": spec.prediction, "label": spec.label, "score": spec.score}
     named |= {ours for ours, theirs in declared.items() if theirs not in table.column_names}  # then it is read as that
-    kept = [name for name in table.column_names if name not in named and name not in spec.context]
+    dropped = {name for name, action in spec.privacy.items() if action == "drop"}
+    kept = [name for name in table.column_names if name not in named | dropped and name not in spec.context]
     if not kept:
         raise WorkspaceError(f"the reference has no column that could be a feature; it has {table.column_names}")
     features = {column.name: column.type for column in infer_columns(table.select(kept))}
+    features |= dict.fromkeys(features.keys() & spec.privacy.keys(), "categorical")  # what is hidden is text
     record = core.record(spec.name)
     try:
         filled = type(spec).model_validate(spec.model_dump() | {"features": features})

@@ -59,7 +59,7 @@ CREATE TABLE observed_column ( -- what came that was not declared, or came other
     model VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
     type VARCHAR NOT NULL,
-    event VARCHAR NOT NULL, -- appeared | widened | disappeared | returned
+    event VARCHAR NOT NULL, -- appeared | widened | disappeared | returned | ahead (of the clock)
     rows BIGINT NOT NULL,
     seen_at TIMESTAMP NOT NULL,
     event_time TIMESTAMP -- latest of the rows that showed it
