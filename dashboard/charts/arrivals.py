@@ -13,26 +13,28 @@ from service.data_views import LabelWindow
 
 
 def over_time(windows: Sequence[LabelWindow], palette: Palette, *, timezone: str, height: int = 230) -> go.Figure:
-    """Return rows by window as grey bars, those with labels in the accent before them.
+    """Return rows by window as light bars, those with labels in grey before them.
 
-    Where labels are still to come the label bar is hatched, and a dash stands where windows of that age were in the past.
+    Where labels are still to come their bar is hatched, and a dash stands where windows of that age were in the past.
     """
     figure = base.new(palette, height, top=34)
     x = [base.middle(w["start"], w["end"], timezone) for w in windows]
     width = [base.milliseconds(w["start"], w["end"], timezone) * 0.86 for w in windows]
     words = [_words(w, timezone) for w in windows]
     hover = {"text": words, "textposition": "none", "hovertemplate": "%{text}<extra></extra>"}
-    figure.add_trace(_bars(x, [w["rows"] for w in windows], width, "rows", {"color": palette.significant}, hover))
+    figure.add_trace(_bars(x, [w["rows"] for w in windows], width, "rows", {"color": palette.band}, hover))
     done = [w["labelled"] if w["mature"] else None for w in windows]
     if any(w["labelled"] for w in windows if w["mature"]):
-        figure.add_trace(_bars(x, done, width, "with label", {"color": palette.accent}, hover))
+        figure.add_trace(_bars(x, done, width, "with label", {"color": palette.reference}, hover))
     if any(not w["mature"] for w in windows):
         pattern = {"shape": "/", "fgcolor": palette.accent, "bgcolor": palette.background, "size": 5, "solidity": 0.45}
         marker = {"color": palette.accent, "pattern": pattern, "line": {"color": palette.accent, "width": 1}}
         coming = [None if w["mature"] else w["labelled"] for w in windows]
         figure.add_trace(_bars(x, coming, width, "with label, more to come", marker, hover))
         figure.add_trace(_expected(windows, x, palette))
-    figure.update_layout(xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, rangemode="tozero"))
+    figure.update_layout(
+        xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, rangemode="tozero", tickformat=",")
+    )
     return figure
 
 

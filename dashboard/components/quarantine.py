@@ -122,8 +122,7 @@ def _table(found: Sequence[QuarantineView], zone: str) -> None:
         {
             "When": text.moment(row["arrival_time"], zone),
             "From": text.clean(row["origin"], 120) if row["origin"] else None,
-            "Line": row["line"],
-            "Row": row["row"],
+            "Where": f"row {row['row']:,}" if row["line"] is None else f"line {row['line']:,}",
             "Column": text.clean(row["field"]) if row["field"] else None,
             "Value": text.clean(row["value"], 120) if row["value"] is not None else None,
             "Expected": text.clean(row["expected"], 120) if row["expected"] else None,
@@ -132,7 +131,7 @@ def _table(found: Sequence[QuarantineView], zone: str) -> None:
         }
         for row in found
     ]
-    widths = {"When": 105, "From": 210, "Line": 60, "Row": 60, "Column": 100, "Value": 130, "Expected": 100, "Why": 330}
+    widths = {"When": 105, "From": 215, "Where": 70, "Column": 100, "Value": 120, "Expected": 100, "Why": 330}
     st.dataframe(
         pd.DataFrame(cells),
         hide_index=True,

@@ -17,6 +17,7 @@ RUNS = 12
 WHILE_RUNNING = 2.0  # seconds between two looks at sources of which one runs
 _WIDTHS = [1.15, 3.3, 1.45, 2.6, 1.25, 1.25]
 _HEADS = ("State", "Source", "Lag", "Last run", "Next run", "")
+_LINE = '<div style="border-top: 1px solid; opacity: 0.15"></div>'
 _ORDER = list(data_words.SOURCE)
 
 
@@ -49,6 +50,7 @@ def _live(drawn: list[tuple[str, str, int, bool]], names: list[str], zones: dict
             for cell, head in zip(st.columns(_WIDTHS, wrap=False), _HEADS, strict=True):
                 cell.caption(head)
             for position, view in enumerate(shown):
+                st.html(_LINE)
                 with st.container(gap="xsmall", key=f"source_{position}"):
                     _source(view, now, zones.get(view["model"], "UTC"))
 
@@ -78,19 +80,23 @@ def _source(view: SourceView, now: str | None, zone: str) -> None:
     lag.markdown(data_words.lag(view["lag_seconds"]))
     with last:
         _last(view, now, zone)
-    upcoming.markdown(data_words.until(view["next_run"], now, zone))
-    upcoming.caption(text.plain(view["schedule"], 40))
+    soon = data_words.until(view["next_run"], now, zone)
+    upcoming.markdown(f"{soon}  \n{_small(text.plain(view['schedule'], 40))}")
     with act:
         _button(view)
     _said(view)
     _runs(view, zone)
 
 
+def _small(words: str) -> str:
+    """Return Markdown for a second line; ``words`` are escaped already."""
+    return f":small[:gray[{words}]]"
+
+
 def _who(view: SourceView) -> None:
     name, model = text.plain(view["name"], 60), text.plain(view["model"], 60)
     kind, into = data_words.KIND.get(view["kind"], text.plain(view["kind"], 20)), data_words.INTO.get(view["into"], "")
-    st.markdown(f"**{name}** {kind} → {into} of {model}")
-    st.caption(text.plain(view["place"], 120))
+    st.markdown(f"**{name}** {kind} → {into} of {model}  \n{_small(text.plain(view['place'], 120))}")
 
 
 def _last(view: SourceView, now: str | None, zone: str) -> None:
@@ -99,12 +105,13 @@ def _last(view: SourceView, now: str | None, zone: str) -> None:
         st.markdown("never yet")
         return
     if run["state"] == "running":
-        st.markdown(f"since {text.moment(run['started_at'], zone)}")
-        st.caption(f"{text.plural(run['rows'], 'row')} so far")
+        so_far = _small(f"{text.plural(run['rows'], 'row')} so far")
+        st.markdown(f"since {text.moment(run['started_at'], zone)}  \n{so_far}")
         return
-    st.markdown(data_words.ago(run["ended_at"] or run["started_at"], now, zone))
     words = "no row" if run["state"] == "failed" and not run["rows"] else data_words.outcome(run)
-    st.caption(f"{words}, in {data_words.seconds(run['seconds'])}")
+    ended = data_words.ago(run["ended_at"] or run["started_at"], now, zone)
+    took = data_words.seconds(run["seconds"])
+    st.markdown(f"{ended}  \n{_small(f'{words}, in {took}')}")
 
 
 def _button(view: SourceView) -> None:

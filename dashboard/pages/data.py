@@ -104,7 +104,10 @@ def _tiles(model: ModelView, summary: LabelSummary) -> None:
     logs, refused = model["rows"]["logs"], model["rows"]["quarantined"]
     share = summary["labelled"] / logs if logs else None
     latest = next((w for w in reversed(summary["windows"]) if w["mature"]), None)
-    lag = "" if model["label_lag_hours"] is None else f"usually after {text.hours(model['label_lag_hours'])}"
+    lag = (
+        "" if model["label_lag_hours"] is None else f"Half of them come within {text.hours(model['label_lag_hours'])}. "
+    )
+    whole = "" if latest is None else f"{text.share(latest['coverage'])} in the latest window that is complete."
     tiles.row(
         [
             {
@@ -116,10 +119,8 @@ def _tiles(model: ModelView, summary: LabelSummary) -> None:
             {
                 "label": "With label",
                 "value": text.count(summary["labelled"]),
-                "remark": f"{text.share(share)} of all" + (f" · {lag}" if lag else ""),
-                "help": ""
-                if latest is None
-                else f"{text.share(latest['coverage'])} in the latest window that is complete",
+                "remark": f"{text.share(share)} of all",
+                "help": lag + whole or "Predictions whose truth is known",
             },
             {
                 "label": "Labels corrected",
@@ -128,7 +129,7 @@ def _tiles(model: ModelView, summary: LabelSummary) -> None:
                 "help": "Predictions whose label was changed at least once. Earlier labels are kept; readings are restated.",
             },
             {
-                "label": "Labels without prediction",
+                "label": "Orphan labels",
                 "value": text.count(summary["orphans"]),
                 "remark": "kept until it comes" if summary["orphans"] else "none",
                 "help": "Their prediction has not come. They are joined when it does; many of them mean that ids do not match.",
