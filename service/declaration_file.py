@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -68,7 +68,25 @@ def _bad_schedules(declaration: Declaration, lines: dict[Path, int]) -> list[str
             parse_schedule(spec.monitor.schedule, spec.timezone)
         except ValueError as error:
             problems.append(f"{_where(('models', name, 'monitor', 'schedule'), lines)}: {error}")
+    for name, source in declaration.sources.items():
+        model = declaration.models.get(source.model)  # one that is declared already is looked at when it is applied
+        try:
+            parse_schedule(source.schedule, model.timezone if model else "UTC")
+        except ValueError as error:
+            problems.append(f"{_where(('sources', name, 'schedule'), lines)}: {error}")
     return problems
+
+
+def unknown_models(declaration: Declaration, text: str, known: Collection[str]) -> list[str]:
+    """Return a problem for each source whose model is declared neither in the file nor among ``known``."""
+    there = sorted({*declaration.models, *known})
+    lines = find_lines(text)
+    return [
+        f"{_where(('sources', name, 'model'), lines)}: there is no model {source.model!r}; "
+        f"declare it in this file or before; there are {', '.join(there) or 'none yet'}"
+        for name, source in declaration.sources.items()
+        if source.model not in there
+    ]
 
 
 def _line_number(problem: str) -> int:
@@ -90,9 +108,9 @@ def dump(declaration: Declaration) -> str:
 
 
 def _named(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content with every model and channel carrying its key as its name, and empty texts as None."""
+    """Return the content with every model, channel and source carrying its key as its name, and empty texts as None."""
     result = dict(content)
-    for section in ("models", "channels"):
+    for section in ("models", "channels", "sources"):
         entries = content.get(section)
         if isinstance(entries, dict):
             result[section] = {

@@ -21,12 +21,14 @@ _SETTINGS: dict[str, str | bool] = {
 
 
 @contextmanager
-def in_memory(tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
+def in_memory(
+    tables: Mapping[str, pa.Table], limits: Mapping[str, str] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an empty database that sees ``tables`` by name and nothing else: no file, no network, no extension, no change of settings.
 
-    Columns must have names that differ when case is ignored.
+    Columns must have names that differ when case is ignored. ``limits`` are further settings, such as ``memory_limit``.
     """
-    connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, **(limits or {})})
     try:
         connection.execute("SET lock_configuration = true")
         for name, table in tables.items():

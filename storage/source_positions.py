@@ -32,9 +32,7 @@ def read_positions(con: DuckDBPyConnection, source: Source) -> dict[str, dict[st
     return {part: json.loads(position) for part, position in rows}
 
 
-def write_position(
-    con: DuckDBPyConnection, source: Source, part: str, position: dict[str, Any], now: datetime
-) -> None:
+def write_position(con: DuckDBPyConnection, source: Source, part: str, position: dict[str, Any], now: datetime) -> None:
     """Say how far a part has been read, inside of the transaction that keeps its rows; what was said before is forgotten."""
     place = [source.name, reads(source), part]
     con.execute("DELETE FROM source_position WHERE source = ? AND reads = ? AND part = ?", place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import RLock
+from threading import Event, RLock
 from typing import TYPE_CHECKING, Any
 
 from reference_data.windows import WindowSpec
@@ -17,7 +17,7 @@ from storage.privacy import load_key, needs_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reference_data.declaration import ModelSpec
+    from reference_data.declaration import ModelSpec, Source
     from reference_data.reference import Reference
     from storage.control import Control, ModelRecord
     from storage.database import Database
@@ -43,6 +43,9 @@ class Core:
     )  # one change of alerts at a time; held for moments, also inside of a run
     replayed: datetime | None = None  # a replay's clock stands where its player put it
     next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
+    next_source_run: Callable[[str], datetime | None] = field(default=lambda _source: None)
+    source_runs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that are under way, by source
+    closing: Event = field(default_factory=Event)  # set when sources had better come to an end
 
     def now(self) -> datetime:
         """Return the time it is for this home: the replay's clock if it has one, else the system's."""
@@ -73,6 +76,14 @@ class Core:
     def privacy_key(self, spec: ModelSpec) -> bytes | None:
         """Return what hidden columns of a model are hashed with, None when it hashes none."""
         return load_key(self.home.privacy_key) if needs_key(spec) else None
+
+    def source(self, name: str) -> Source:
+        """Return what was declared of a source; raises :class:`NotFoundError` naming the sources there are."""
+        records = self.control.source_records()
+        if name not in records:
+            known = ", ".join(records) or "none yet; declare one under [sources.…] with `driftdeck apply FILE`"
+            raise NotFoundError(f"there is no source {name!r}; this workspace has: {known}")
+        return records[name].spec
 
     def window_spec(self, model: str) -> WindowSpec:
         """Return the model's windows, counted from its first reference's start."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from reference_data.declaration import Declaration, ModelSpec
 from reference_data.windows import Window, WindowSpec
-from service.declaration_file import parse
-from service.local import references
+from service.declaration_file import DeclarationError, parse, unknown_models
+from service.local import references, sources, transform
 from service.local.convert import aware, iso
 from service.local.ingest import stdin_or_path, whole
 from service.workspace import ConflictError
 from storage.logs import prepare_model
 from storage.model_tables import refuse_conflicts
+from storage.source_positions import reads
 
 if TYPE_CHECKING:
     from service.local.core import Core
@@ -28,6 +29,11 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": []}
     with core.mutex:
         records = core.control.model_records()
+        problems = unknown_models(wanted, toml_text, records)
+        if problems:
+            raise DeclarationError(problems)
+        for source in wanted.sources.values():
+            transform.load(source.transform, core.home.root / "transforms")
         models = {
             name: _with_inferred(spec, records[name].spec if name in records else None)
             for name, spec in wanted.models.items()
@@ -51,9 +57,25 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
             if verb != "unchanged":
                 core.control.put_channel(channel, "file", actor, core.now())
             found[verb].append(f"channels.{name}")
+        notes = _apply_sources(core, wanted, actor, found)
         if found["created"] or found["changed"]:
             core.control.append_audit(actor, "apply", "declaration", found, "workspace", core.now())
-    return found
+    return found | {"notes": notes} if notes else found
+
+
+def _apply_sources(core: Core, wanted: Declaration, actor: str, found: dict[str, list[str]]) -> list[str]:
+    """Declare sources; returns what is worth telling: a source that reads something else now starts from the beginning."""
+    earlier = {name: record.spec for name, record in core.control.source_records().items()}
+    notes = []
+    for name, source in wanted.sources.items():
+        before = earlier.get(name)
+        verb = "created" if before is None else "unchanged" if before == source else "changed"
+        if verb != "unchanged":
+            core.control.put_source(source, "file", actor, core.now())
+        if before is not None and reads(before) != reads(source):
+            notes.append(f"sources.{name} reads something else now, and starts from the beginning of it")
+        found[verb].append(f"sources.{name}")
+    return notes
 
 
 def _refuse_other_buckets(core: Core, earlier: ModelSpec, spec: ModelSpec) -> None:
@@ -77,7 +99,8 @@ def _with_inferred(spec: ModelSpec, earlier: ModelSpec | None) -> ModelSpec:
 def declaration(core: Core) -> Declaration:
     """Return everything that is declared."""
     models = {name: record.spec for name, record in core.control.model_records().items()}
-    return Declaration(models=models, channels=core.control.channels())
+    declared = {name: record.spec for name, record in core.control.source_records().items()}
+    return Declaration(models=models, channels=core.control.channels(), sources=declared)
 
 
 def reference(core: Core, model: str, data: object, version: int | None, actor: str) -> dict[str, Any]:
@@ -114,6 +137,13 @@ def health(core: Core) -> dict[str, Any]:
         with core.db.cursor() as cursor:
             cursor.execute("SELECT 1").fetchall()
         models = core.control.model_records()
+        failing = sources.failing(core)
     except Exception as error:  # whatever it is, the stores do not answer
         return {"status": "failed", "error": str(error)}
-    return {"status": "ok", "models": len(models), "now": core.now().isoformat(), "home": str(core.home.root)}
+    return {
+        "status": "ok",
+        "models": len(models),
+        "now": core.now().isoformat(),
+        "home": str(core.home.root),
+        "failing_sources": failing,
+    }

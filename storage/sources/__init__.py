@@ -11,8 +11,10 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from reference_data.declaration import Source
+from reference_data.declaration import Source, parse_duration
 from reference_data.plugins import discover
+from storage.file_formats.column_types import Kinds
+from storage.file_formats.table import FileTable
 
 Position = dict[str, Any]  # JSON: how far a part of a source has been read
 Positions = Mapping[str, Position]  # by part: a file, a partition, the one query
@@ -30,11 +32,11 @@ class TransientSourceError(SourceError):
 class Chunk:
     """Some rows in a row of one part, and how far that part has been read once they are kept.
 
-    ``rows`` is an Arrow table, or a list of objects whose values only the model's door can judge. ``refused`` are rows that could not
+    ``rows`` is an Arrow table, a block of a file, or a list of objects whose values only the model's door can judge. ``refused`` are rows that could not
     even be read, as in :func:`storage.quarantine.keep_refused`. ``acknowledge`` is called when everything is committed.
     """
 
-    rows: pa.Table | list[dict[str, Any]]
+    rows: pa.Table | FileTable | list[dict[str, Any]]
     part: str
     position: Position
     where: str | None = None  # what is said of the origin of rows that are refused
@@ -44,17 +46,19 @@ class Chunk:
     @property
     def count(self) -> int:
         """How many rows were read, the unreadable ones among them."""
-        held = self.rows.num_rows if isinstance(self.rows, pa.Table) else len(self.rows)
-        return held + len(self.refused)
+        if isinstance(self.rows, FileTable):
+            return self.rows.records
+        return len(self.rows) + len(self.refused)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a source may want to know: the time, whether to stop, and under which names rows may carry an id."""
+    """What a source may want to know: the time, whether to stop, under which names rows may carry an id, and declared column types."""
 
     now: Callable[[], datetime]
     stopping: Callable[[], bool] = lambda: False
     id_names: frozenset[str] = frozenset({"prediction_id"})
+    kinds: Kinds = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class SourceKind:
     place: Callable[[Source], str]
     words: Callable[[Source, Positions], str | None]
     options: frozenset[str] = field(default_factory=frozenset)
+    maps_columns: bool = False  # rows come under the model's names already
 
 
 def source_kind(source: Source) -> SourceKind:
@@ -88,8 +93,6 @@ def driver_options(source: Source, kind: SourceKind) -> dict[str, str]:
 
 def option_duration(source: Source, name: str, default: str) -> timedelta:
     """Return an option that is a length of time; raises :class:`SourceError` for one that is not understood."""
-    from reference_data.declaration import parse_duration
-
     try:
         return parse_duration(source.options.get(name, default))
     except ValueError as error:
@@ -98,6 +101,7 @@ def option_duration(source: Source, name: str, default: str) -> timedelta:
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
 _PASSWORD = re.compile(r"(://[^/@\s]*?):([^/\s]*)@")
+_SECRET = re.compile(r"(?i)password|passwd|pwd|token|secret|key")
 _PARAMETER = re.compile(r"(?i)([?&;,\s](?:[a-z_.]*(?:password|passwd|pwd|token|secret|key)[a-z_.]*)=)([^&;,\s]+)")
 
 
@@ -110,15 +114,15 @@ def masked(text: str) -> str:
     return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
-def secrets_of(*texts: str | None) -> set[str]:
-    """Return the passwords inside of addresses, as written and as meant."""
-    found = {
-        match[2] for text in texts if text for pattern in (_PASSWORD, _PARAMETER) for match in pattern.finditer(text)
-    }
-    return {form for secret in found for form in (secret, unquote(secret)) if form}
+def secrets_of(source: Source) -> set[str]:
+    """Return the passwords in a source's address and options, as written and as meant; ``${VAR}`` is not one."""
+    texts = (source.connection, source.read, *source.options.values())
+    found = {match[2] for text in texts if text for mask in (_PASSWORD, _PARAMETER) for match in mask.finditer(text)}
+    found |= {value for name, value in source.options.items() if _SECRET.search(name)}
+    return {form for secret in found if "${" not in secret for form in (secret, unquote(secret)) if form}
 
 
-def scrubbed(text: str, secrets: Iterator[str] | set[str]) -> str:
+def scrubbed(text: str, secrets: set[str]) -> str:
     """Return ``text`` without any of the secrets, and without passwords in addresses."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")

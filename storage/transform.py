@@ -1,0 +1,58 @@
+"""A SELECT over rows on their way in, run where it can reach nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import duckdb
+import pyarrow as pa
+
+from storage.memory import in_memory
+
+_LIMITS = {"memory_limit": "1GB", "threads": "2", "python_enable_replacements": "false", "TimeZone": "UTC"}
+_SECONDS = 300.0  # for one chunk
+
+
+class TransformError(Exception):
+    """A transform that cannot be done; the message says why and what to do next."""
+
+
+def check_select(sql: str) -> None:
+    """Raise :class:`TransformError` unless this is one SELECT."""
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise TransformError(
+            f"the transform is not SQL: {_first_line(error)}; write a SELECT over the table rows"
+        ) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise TransformError("a transform is one SELECT over the table rows, and nothing else")
+
+
+def select(table: pa.Table, sql: str) -> pa.Table:
+    """Return what ``sql`` makes of ``table``, known to it as ``rows``; raises :class:`TransformError`."""
+    check_select(sql)
+    names = Counter(name.lower() for name in table.column_names)
+    twice = sorted(name for name, count in names.items() if count > 1)
+    if twice:
+        raise TransformError(
+            f"columns {twice} differ in capitals only, which SQL cannot tell apart; map them to other names"
+        )
+    with in_memory({"rows": table}, _LIMITS) as connection:
+        watch = threading.Timer(_SECONDS, connection.interrupt)
+        watch.start()
+        try:
+            return connection.execute(sql).to_arrow_table()
+        except duckdb.InterruptException:
+            raise TransformError(
+                f"the transform took longer than {_SECONDS:g} s; make it simpler, or chunk_rows smaller"
+            ) from None
+        except duckdb.Error as error:
+            raise TransformError(f"{_first_line(error)}; the table rows has {', '.join(table.column_names)}") from None
+        finally:
+            watch.cancel()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
