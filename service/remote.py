@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 
 from service import views
 from service.remote_door import RemoteDoor
+from service.remote_labels import RemoteLabels
+from service.remote_sources import RemoteSources
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from storage.files import iter_batches, read_table
 
@@ -30,7 +32,7 @@ _TIMEOUT = httpx.Timeout(600.0, connect=5.0)  # a run over a long history answer
 _ERRORS: dict[int, type[WorkspaceError]] = {404: NotFoundError, 409: ConflictError}
 
 
-class RemoteWorkspace(RemoteDoor):
+class RemoteWorkspace(RemoteLabels, RemoteDoor, RemoteSources):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 
     def __init__(self, url: str, *, secret: str | None = None) -> None:

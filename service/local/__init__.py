@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reference_data.windows import Window
 from service.declaration_file import dump
+from service.load_files import How
 from service.local import (
     declare,
     drift,
     feature,
-    ingest,
+    labels,
+    load,
     loop,
     monitoring,
     outbox,
     overview,
     performance,
+    predict,
     quarantine,
     report,
     rows,
     schema,
+    sources,
     story,
 )
 from service.local.convert import aware, reading_view, row_to_reading
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from service import data_views, views
+    from storage.files import Progress, Reading
 
 
 def system_clock() -> datetime:
@@ -75,6 +80,7 @@ class LocalWorkspace:
         stands = core.control.get_setting(CLOCK_SETTING)
         core.replayed = datetime.fromisoformat(stands) if stands else None
         loop.lose_orphans(core)
+        sources.lose_runs(core)
         return cls(core)
 
     def __enter__(self) -> Self:
@@ -89,6 +95,7 @@ class LocalWorkspace:
 
     def close(self) -> None:
         """Finish what is being written and let go of the folder."""
+        self.core.closing.set()
         self.core.db.close()
         self.core.control.close()
         self.core.lock.release()
@@ -111,11 +118,31 @@ class LocalWorkspace:
             return declare.reference(self.core, model, data, version, actor)
 
     # -- data in ---------------------------------------------------------------------------------------------------
-    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
-        return ingest.log(self.core, model, ingest.stdin_or_path(data), key)
+    def log(
+        self,
+        model: str,
+        data: object,
+        *,
+        key: str | None = None,
+        strict: bool = False,
+        origin: str | None = None,
+        reading: Reading | None = None,
+        progress: Progress | None = None,
+    ) -> views.AppendView:
+        return load.append(self.core, model, "logs", data, How(key, strict, origin, reading, progress))
 
-    def label(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
-        return ingest.label(self.core, model, ingest.stdin_or_path(data), key)
+    def label(
+        self,
+        model: str,
+        data: object,
+        *,
+        key: str | None = None,
+        strict: bool = False,
+        origin: str | None = None,
+        reading: Reading | None = None,
+        progress: Progress | None = None,
+    ) -> views.AppendView:
+        return load.append(self.core, model, "labels", data, How(key, strict, origin, reading, progress))
 
     def quarantine(self, model: str, *, limit: int = 100, offset: int = 0) -> list[data_views.QuarantineView]:
         return quarantine.page(self.core, model, limit, offset)
@@ -126,12 +153,30 @@ class LocalWorkspace:
     def schema_events(self, model: str) -> list[data_views.SchemaEvent]:
         return schema.events(self.core, model)
 
+    def sources(self) -> list[data_views.SourceView]:
+        return sources.sources(self.core)
+
+    def source_runs(self, source: str, *, limit: int = 50) -> list[data_views.SourceRunView]:
+        return sources.source_runs(self.core, source, limit)
+
+    def run_source(self, source: str, *, actor: str = "cli", trigger: str = "manual") -> data_views.SourceRunView:
+        return sources.run(self.core, source, actor, trigger)
+
+    def labels(self, model: str, *, windows: int = 60) -> data_views.LabelSummary:
+        return labels.summary(self.core, model, windows)
+
+    def label_history(self, model: str, prediction_id: str) -> list[data_views.LabelEntry]:
+        return labels.history(self.core, model, prediction_id)
+
+    def feedback(self, model: str, kind: str | None = None) -> list[data_views.FeedbackPoint]:
+        return labels.feedback(self.core, model, kind)
+
     def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        return ingest.predict(self.core, model, datapoints)
+        return predict.predict(self.core, model, datapoints)
 
     def predict_rows(self, model: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Answer and log many rows at once; see :func:`service.local.ingest.predict_rows`."""
-        return ingest.predict_rows(self.core, model, frame)
+        """Answer and log many rows at once; see :func:`service.local.predict.predict_rows`."""
+        return predict.predict_rows(self.core, model, frame)
 
     # -- monitors --------------------------------------------------------------------------------------------------
     def run(
@@ -174,6 +219,11 @@ class LocalWorkspace:
                 until=aware(until, zone) if until else None,
             )
         return [reading_view(row_to_reading(row), zone) for row in found[offset : offset + limit]]
+
+    def reading_history(
+        self, model: str, check: str, window_start: datetime, *, column: str | None = None
+    ) -> list[views.ReadingView]:
+        return labels.reading_history(self.core, model, check, window_start, column)
 
     # -- what the pages show ---------------------------------------------------------------------------------------
     def performance(
