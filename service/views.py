@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import NotRequired, TypedDict  # pydantic wants this one before Python 3.12
 
 Health = Literal["page", "warning", "notice", "ok", "no_data", "insufficient"]
 
@@ -119,6 +119,8 @@ class PerformancePoint(TypedDict):
     lower: float | None
     upper: float | None
     verdict: str
+    first_value: NotRequired[float]  # what a reading said before late labels restated it
+    restated: NotRequired[int]  # how often they did
 
 
 class HeatCell(TypedDict):

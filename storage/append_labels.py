@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,26 +14,31 @@ from numpy.typing import NDArray
 from reference_data.declaration import ModelSpec
 from reference_data.windows import WindowSpec
 from storage.append_common import (
-    HELD,
     HORIZON,
     SLACK,
     Also,
     AppendResult,
+    Key,
     answered,
     hash_rows,
     mark,
+    microseconds,
     numbered,
-    recent_ids,
     remember,
     touched_buckets,
 )
-from storage.buckets import naive
 from storage.database import Database
 from storage.faults import fault_point
+from storage.feedback import append_feedback
 from storage.intake import Intake
+from storage.ledger import Ledger, latest, next_numbers, unchanged
 from storage.model_tables import label_table, log_table, prepare_model
-from storage.recent_ids import Hashes, RecentIds, repeated
-from storage.rows import insert, registered, single
+from storage.rows import first_row, insert, registered
+
+
+def label_ledger(model: str) -> Ledger:
+    """Return a model's labels as a ledger."""
+    return Ledger(("labels", model), label_table(model), ("_id",), "_label", "_seq")
 
 
 def append_labels(
@@ -42,101 +48,90 @@ def append_labels(
     now: datetime,
     bucket_spec: WindowSpec,
     *,
-    key: str | None = None,
+    key: Key | str | None = None,
     also: Also | None = None,
 ) -> AppendResult:
-    """Append labels and return when they are committed.
+    """Append labels, and the feedback among them (:class:`storage.feedback.LabelIntake`), and return when they are committed.
 
-    The same value again for an id is a duplicate; another value is a correction, which wins from now on while the earlier one is kept.
-    Labels without a prediction are kept too, for when it comes. ``key`` and ``bucket_spec`` as in :func:`append_log`.
+    The same value again for an id is a duplicate, however late; another value is a correction, which wins from now on while the earlier
+    one is kept. Labels without a prediction are kept too, for when it comes. Predictions far older than the label (by more than
+    :data:`HORIZON`, unless the label tells their event time) are looked for by the next :func:`storage.labels.match_labels`.
+    ``key``, ``also`` and ``bucket_spec`` as in :func:`append_log`.
     """
     prepare_model(db, spec)
+    ledger = label_ledger(spec.name)
     batch = numbered(intake.table)
     with db.cursor() as con:
-        hashes = hash_rows(con, batch, "hash(_id)")
+        hashes = hash_rows(con, batch, ledger.hash)
 
     def write(con: DuckDBPyConnection) -> AppendResult:
         earlier = answered(con, spec.name, "label", key, now)
         if earlier is not None:
             return earlier
-        fresh = _changed_labels(db, con, spec.name, batch, hashes, now)
-        first = _next_label(db, con, spec.name, fresh.num_rows)
-        numbers = pa.array(np.arange(first, first + fresh.num_rows), pa.int64())
-        columns = fresh.select(["_id", "_label", "_label_time", "_arrival_time"]).append_column("_seq", numbers)
-        insert(con, label_table(spec.name), columns)
+        held = latest(db, con, ledger)
+        same = unchanged(con, ledger, batch, hashes, held, lambda rows: _maybe_older(con, spec.name, held.since, rows))
+        fresh = batch.filter(pa.array(~same)) if same.any() else batch
+        numbers = next_numbers(db, con, ledger, fresh.num_rows)
+        held.add(hashes[~same], numbers)
+        columns = fresh.select(["_id", "_label", "_label_time", "_arrival_time"])
+        insert(con, label_table(spec.name), columns.append_column("_seq", pa.array(numbers)))
+        told = append_feedback(db, con, spec.name, intake)
         if also is not None:
             also(con)
         fault_point("append.after_rows")
-        times = _labelled_times(con, spec.name, fresh)
-        mark(con, spec.name, ("outcomes",), touched_buckets(times, bucket_spec))
-        result = AppendResult(fresh.num_rows, batch.num_rows - fresh.num_rows, intake.rejected)
-        remember(con, spec.name, "label", key, now, result, intake.origin)
+        _mark_labelled(con, spec.name, fresh, numbers, bucket_spec)
+        accepted, repeats = fresh.num_rows + told[0], batch.num_rows - fresh.num_rows + told[1]
+        result = AppendResult.of(accepted, repeats, intake.rejected)
+        remember(con, spec.name, "label", key, now, result, intake.rejected, intake.origin)
         return result
 
     return db.write(write)
 
 
-# -- labels that change nothing ----------------------------------------------------------------------------------------
-def _changed_labels(
-    db: Database, con: DuckDBPyConnection, model: str, batch: pa.Table, hashes: Hashes, now: datetime
-) -> pa.Table:
-    """Keep the labels that say something new: of an unlabelled id, or other than what is known of it."""
-
-    def load() -> RecentIds:
-        since = naive(now) - HORIZON
-        sql = f"SELECT hash(_id) AS h FROM {label_table(model)} WHERE _arrival_time >= $since ORDER BY _seq DESC LIMIT {HELD}"
-        hashes = con.sql(sql, params={"since": since}).to_arrow_table()["h"].to_numpy()
-        return RecentIds(hashes, since)
-
-    recent = recent_ids(db, ("labels", model), load)
-    suspect = recent.holds(hashes)
-    suspect[repeated(hashes)] = True
-    recent.add(hashes)
-    if not suspect.any():
-        return batch
-    with registered(con, batch.filter(pa.array(suspect))) as name:
-        rows = con.execute(
-            f"WITH prior AS (SELECT _id, arg_max(_label, _seq) AS _label FROM {label_table(model)} SEMI JOIN {name} USING (_id) "
-            f"GROUP BY _id), b AS (SELECT _id, _label, _row, lag(_label) OVER w AS before, row_number() OVER w AS place FROM {name} "
-            "WINDOW w AS (PARTITION BY _id ORDER BY _row)) SELECT b._row FROM b LEFT JOIN prior USING (_id) "
-            "WHERE CASE WHEN place = 1 THEN prior._label ELSE before END IS NOT DISTINCT FROM b._label"
-        ).fetchall()
-    if not rows:
-        return batch
-    same = np.isin(batch["_row"].to_numpy(), [row[0] for row in rows])
-    return batch.filter(pa.array(~same))
-
-
-def _next_label(db: Database, con: DuckDBPyConnection, model: str, count: int) -> int:
-    """Reserve ``count`` ascending numbers, above all that were given before, whatever the clock says."""
-    name = ("label seq", model)
-    if name not in db.memory:
-        db.memory[name] = 1 + single(con, f"SELECT coalesce(max(_seq), 0) FROM {label_table(model)}")
-    first: int = db.memory[name]
-    db.memory[name] = first + count
-    return first
-
-
-def _labelled_times(con: DuckDBPyConnection, model: str, labels: pa.Table) -> NDArray[np.int64]:
-    """Return the event times (microseconds since 1970) of the predictions that were labelled.
-
-    First among rows of about the right time, then, for ids not found there, in the whole log.
-    """
+def _mark_labelled(
+    con: DuckDBPyConnection, model: str, labels: pa.Table, numbers: NDArray[np.int64], bucket_spec: WindowSpec
+) -> None:
+    """Mark the buckets of the labelled predictions dirty, and remember the labels whose prediction was not found."""
     if not labels.num_rows:
-        return np.zeros(0, dtype=np.int64)
+        return
+    near = _predictions(con, model, labels)
+    mark(con, model, ("outcomes",), touched_buckets(near["at"].to_numpy(), bucket_spec))
+    lost = ~np.isin(labels["_row"].to_numpy(), near["row"].to_numpy())
+    if lost.any():
+        rows = labels.select(["_id"]).append_column("seq", pa.array(numbers)).filter(pa.array(lost))
+        insert(con, "unmatched_label", rows.append_column("model", pa.array([model] * rows.num_rows, pa.string())))
+
+
+def _predictions(con: DuckDBPyConnection, model: str, labels: pa.Table) -> pa.Table:
+    """Return ``row``, ``at`` (event time) and ``arrived``, in microseconds since 1970, of the predictions of about the right time."""
     told = labels["_event_time"].null_count == 0
     times = labels["_event_time"] if told else labels["_label_time"]
     low, high = pc.min(times).as_py(), pc.max(times).as_py()
     low, high = (low, high) if told else (low - HORIZON, high + SLACK)
     with registered(con, labels.select(["_row", "_id"])) as name:
-        join = f"SELECT b._row AS row, epoch_us(l._event_time) AS at FROM {name} b JOIN {log_table(model)} l ON l._id = b._id"
-        near = con.sql(f"{join} WHERE l._event_time BETWEEN $a AND $b", params={"a": low, "b": high}).to_arrow_table()
-    found = near["at"].to_numpy()
-    lost = ~np.isin(labels["_row"].to_numpy(), near["row"].to_numpy())
-    if lost.any():
-        with registered(con, labels.filter(pa.array(lost)).select(["_id"])) as name:
-            far = con.sql(
-                f"SELECT epoch_us(l._event_time) AS at FROM {log_table(model)} l SEMI JOIN {name} b ON l._id = b._id"
-            ).to_arrow_table()
-        found = np.concatenate([found, far["at"].to_numpy()])
-    return np.asarray(found, dtype=np.int64)
+        return con.sql(
+            "SELECT b._row AS row, epoch_us(l._event_time) AS at, epoch_us(l._arrival_time) AS arrived "
+            f"FROM {name} AS b JOIN {log_table(model)} AS l ON l._id = b._id WHERE l._event_time BETWEEN $a AND $b",
+            params={"a": low, "b": high},
+        ).to_arrow_table()
+
+
+def _maybe_older(con: DuckDBPyConnection, model: str, since: int, rows: pa.Table) -> NDArray[np.bool_]:
+    """Return which ids may have a label older than those remembered.
+
+    Not the usual one: a label comes after its prediction, and a prediction that itself came after all the labels that are not remembered
+    has none among them, unless it waited there without a prediction.
+    """
+    before: Any = first_row(con, f"SELECT max(_arrival_time) FROM {label_table(model)} WHERE _seq <= ?", [since])
+    if before is None or before[0] is None:
+        return np.zeros(rows.num_rows, dtype=np.bool_)
+    bound = microseconds(pa.chunked_array([pa.array([before[0] + SLACK], pa.timestamp("us"))]))[0]
+    near = _predictions(con, model, rows)
+    young = near["row"].to_numpy()[near["arrived"].to_numpy() > bound]
+    with registered(con, rows.select(["_row", "_id"])) as name:
+        waiting = con.sql(
+            f"SELECT b._row AS row FROM {name} AS b SEMI JOIN (SELECT _id FROM unmatched_label WHERE model = $m) AS u ON u._id = b._id",
+            params={"m": model},
+        ).to_arrow_table()["row"]
+    numbers = rows["_row"].to_numpy()
+    return ~np.isin(numbers, young) | np.isin(numbers, waiting.to_numpy())

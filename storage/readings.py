@@ -116,6 +116,42 @@ def latest_window(con: DuckDBPyConnection, model: str, check: str) -> datetime |
     return None if found is None else aware(found)
 
 
+def all_readings(
+    con: DuckDBPyConnection, model: str, check: str, window_start: datetime, column: str | None
+) -> list[dict[str, Any]]:
+    """Return every value that was stored of one check in one window (of all rows, no segment), oldest first; times are aware."""
+    names = ", ".join(map(quote, SCHEMA.names))
+    rows = con.execute(
+        f'SELECT {names} FROM reading WHERE model = ? AND "check" = ? AND window_start = ? '
+        'AND "column" IS NOT DISTINCT FROM ?::VARCHAR AND segment IS NULL ORDER BY seq',
+        [model, check, naive(window_start), column],
+    ).fetchall()
+    found = [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
+    for row in found:
+        row.update({name: aware(row[name]) for name in _TIMES})
+    return found
+
+
+class Restated(NamedTuple):
+    """How often a value was changed by what came late, and what it was at first."""
+
+    first: float
+    times: int
+
+
+def restated(con: DuckDBPyConnection, model: str, check: str) -> dict[tuple[str, int, datetime], Restated]:
+    """Return the performance readings whose value changed, by model version, reference version and (aware) start of the window."""
+    key = "model_version, reference_version, window_start, window_end"
+    rows = con.execute(
+        f"SELECT model_version, reference_version, window_start, arg_min(value, seq), count_if(value <> before) FROM ("
+        f"SELECT {key}, seq, value, lag(value) OVER (PARTITION BY {key} ORDER BY seq) AS before FROM reading "
+        "WHERE model = ? AND \"check\" = ? AND scope = 'performance' AND segment IS NULL AND isfinite(value)) "
+        f"GROUP BY {key} HAVING count_if(value <> before) > 0",
+        [model, check],
+    ).fetchall()
+    return {(row[0], row[1], aware(row[2])): Restated(row[3], row[4]) for row in rows}
+
+
 class Judged(NamedTuple):
     """What the current readings of a window say about themselves."""
 

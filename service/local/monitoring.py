@@ -24,7 +24,7 @@ from reference_data.declaration import parse_duration
 from reference_data.profile import RESERVED
 from reference_data.reference import Reference
 from reference_data.windows import Window
-from service.local import outbox
+from service.local import labels, outbox
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
 from service.local.series import held_against, load_series
 from storage import profile_store
@@ -63,6 +63,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
     started = time.monotonic()
     with core.mutex:
         spec = core.spec(model)
+        labels.bring_up(core, spec)
         refreshed = refresh(core, spec)
         opened: list[str] = []
         resolved: list[str] = []

@@ -17,7 +17,7 @@ from service.local.references import sample_segment_values
 from service.local.series import load_segments, load_series
 from service.workspace import NotFoundError, WorkspaceError
 from storage.profile_store import segment_text
-from storage.readings import current_readings
+from storage.readings import Restated, current_readings, restated
 from storage.traffic import bucket_rows, event_span
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def performance(
         return points
     windows = list(shown.between(span[0], span[1]))
     judged = _judged(core, model, check.name) if str(shown) == str(window_spec) else {}
+    earlier = _restated(core, model, check.name) if judged else {}
     champion = core.roles(model).champion
     closed = sum(window.end <= core.now() for window in windows) - 1
     for version, role in _versions(core, model, active):
@@ -94,7 +95,11 @@ def performance(
         for place in range(answered[0], max(answered[-1], last) + 1) if answered.size else ():
             reading = judged.get((version, windows[place].start)) if role == "serving" else None
             n = int(series.profile.rows[place])
-            points.append(_point(core, model, windows[place], version, role, values[place], n, reading))
+            point = _point(core, model, windows[place], version, role, values[place], n, reading)
+            before = earlier.get((version, reading["reference_version"], windows[place].start)) if reading else None
+            if before is not None:
+                point["first_value"], point["restated"] = before
+            points.append(point)
     return sorted(points, key=lambda point: datetime.fromisoformat(point["start"]))
 
 
@@ -165,6 +170,11 @@ def _judged(core: Core, model: str, check: str) -> dict[tuple[str, datetime], di
     with core.db.cursor() as cursor:
         rows = current_readings(cursor, model, check=check, scope="performance")
     return {(row["model_version"], row["window_start"]): row for row in rows if row["segment"] is None}
+
+
+def _restated(core: Core, model: str, check: str) -> dict[tuple[str, int, datetime], Restated]:
+    with core.db.cursor() as cursor:
+        return restated(cursor, model, check)
 
 
 def segment_errors(core: Core, model: str, since: datetime, until: datetime, limit: int) -> list[views.SegmentError]:

@@ -14,6 +14,7 @@ from reference_data.windows import Window, WindowSpec
 from storage.database import Database
 from storage.errors import SchemaConflictError
 from storage.intake import canonical_labels, canonical_log
+from storage.labels import match_labels
 from storage.logs import (
     AppendResult,
     append_labels,
@@ -202,7 +203,8 @@ def test_labels_mark_the_buckets_of_their_predictions_and_nothing_else(db: Datab
     assert dirty(db, "inputs") == []
     assert dirty(db, "outcomes") == [day(5, 5)]
     clean(db)
-    label(db, ("far", 1), ("b", 2), label_time=day(6))  # long before its label, and found all the same
+    label(db, ("far", 1), ("b", 2), label_time=day(6))
+    assert match_labels(db, SPEC, NOW, DAILY) == 1  # long before its label, and found by the next run all the same
     assert dirty(db, "outcomes") == [day(1 - 300, 5), day(5, 5)]
     clean(db)
     label(db, ("a", 1), event_time=day(1))
