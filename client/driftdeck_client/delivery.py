@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from driftdeck_client.records import encode
-from driftdeck_client.transport import Transport, deliver
-from driftdeck_client.waiting import Lane, Waiting, told
+from driftdeck_client.transport import Outcome, Transport, deliver
+from driftdeck_client.waiting import Batch, Lane, Waiting, told
 
 if TYPE_CHECKING:
     from driftdeck_client.spill import Spill
@@ -134,13 +134,24 @@ class Delivery:
                     lines = self._spill.read(batch, picked.size) + lines
                 found = deliver(transport, batch.lane, batch.key, lines)
                 if found.later:
-                    self.waiting.postpone(batch, found.error or "", found.retry_after, lane_only=found.lane_only)
+                    self._later(batch, found)
                 elif self.waiting.settle(batch, found.sent, found.rejected, found.error) and self._spill:
                     self._spill.remove(batch)
             except Exception as error:  # a file that cannot be read, say: the other models go on
                 self.waiting.failed_inside(error)
                 self.waiting.postpone(batch, told(error), 0.0, lane_only=True)
         transport.close()
+
+    def _later(self, batch: Batch, found: Outcome) -> None:
+        """Keep a batch, and warn once when nothing but somebody's hand will get it in."""
+        fresh = self.waiting.postpone(batch, found.error or "", found.retry_after, lane_only=found.lane_only)
+        if fresh and found.refused:
+            import logging  # here: importing the client stays quick
+
+            words = (
+                "%s; rows are kept and sent again until they are taken (%d wait), within the limits of buffer and spill"
+            )
+            logging.getLogger("driftdeck_client").warning(words, found.error, self.waiting.stats().queued)
 
 
 def _close_everyone() -> None:

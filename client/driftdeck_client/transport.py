@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _GZIP_FROM = 1024  # bytes; below, packing costs more than it saves
 _LONGEST_ANSWER = 4 * 2**20
 _LATER = frozenset({408, 425, 429})
+_NOT_WITH_THIS_TOKEN = frozenset({401, 403})  # mended by people, often within minutes: the rows are kept until then
+_NOT_THIS_MODEL_YET = frozenset({404, 409})  # not declared, or its columns are not known before its first reference
 
 
 class DriftdeckError(Exception):
@@ -34,7 +36,10 @@ class Answer(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a batch. ``later``: to be sent again, after ``retry_after`` seconds; ``lane_only``: others need not wait."""
+    """What became of a batch. ``later``: to be sent again, after ``retry_after`` seconds.
+
+    ``lane_only``: others need not wait. ``refused``: somebody has to mend something before the rows are taken.
+    """
 
     sent: int = 0
     rejected: int = 0
@@ -42,6 +47,7 @@ class Outcome(NamedTuple):
     later: bool = False
     retry_after: float = 0.0
     lane_only: bool = False
+    refused: bool = False
 
 
 class Transport:
@@ -156,6 +162,9 @@ def _judge(answer: Answer, model: str, rows: int) -> Outcome:
         rejected = content["rejected"]
         count = min(rows, len({str(item.get("row")) for item in rejected if isinstance(item, dict)}))
         return Outcome(rows - count, count, f"model {model!r}: {_first(rejected)}" if count else None)
+    if answer.status in _NOT_WITH_THIS_TOKEN | _NOT_THIS_MODEL_YET:
+        one_model = answer.status in _NOT_THIS_MODEL_YET
+        return Outcome(error=words, later=True, retry_after=answer.retry_after, lane_only=one_model, refused=True)
     if answer.status in _LATER or answer.status >= 500 or answer.status < 400:
         return Outcome(error=words, later=True, retry_after=answer.retry_after, lane_only=answer.status == 500)
     return Outcome(rejected=rows, error=words)

@@ -68,6 +68,7 @@ class _Pause:
     def __init__(self) -> None:
         self.failures = 0
         self.until = self.asked_until = 0.0
+        self.error: str | None = None
 
     def fail(self, now: float, asked: float) -> None:
         self.until = now + pause(self.failures)
@@ -75,7 +76,7 @@ class _Pause:
         self.failures += 1
 
     def clear(self) -> None:
-        self.failures, self.until, self.asked_until = 0, 0.0, 0.0
+        self.failures, self.until, self.asked_until, self.error = 0, 0.0, 0.0, None
 
     def end(self) -> float:
         return max(self.until, self.asked_until)
@@ -113,16 +114,22 @@ class Waiting:
     def put(self, kind: str, model: str, row: dict[str, Any]) -> None:
         """Queue a row, or count it as dropped when no more fit."""
         with self.changed:
-            if self.closed or self.in_memory >= self.buffer_rows:
+            lane = (kind, model)
+            # a model that waits for itself alone leaves half of the buffer to the others
+            room = self.buffer_rows // 2 if lane in self.pauses else self.buffer_rows
+            if self.closed or self.in_memory >= room:
                 self.dropped += 1
-                self.last_error = (
-                    "the client is closed" if self.closed else f"the buffer of {self.buffer_rows} rows is full"
-                )
+                self.last_error = "the client is closed" if self.closed else self._full(lane, room)
                 return
-            self.incoming.append(((kind, model), row))
+            self.incoming.append((lane, row))
             self.in_memory += 1
             if len(self.incoming) == self.batch_rows:
                 self.changed.notify_all()
+
+    def _full(self, lane: Lane, room: int) -> str:
+        if room == self.buffer_rows:
+            return f"the buffer of {room} rows is full"
+        return f"model {lane[1]!r} is not taken now, and {room} rows wait: half of the buffer is kept for other models"
 
     def stats(self) -> Stats:
         """Return the tally."""
@@ -298,16 +305,18 @@ class Waiting:
             self.changed.notify_all()
             return True
 
-    def postpone(self, batch: Batch, error: str, asked: float, *, lane_only: bool) -> None:
-        """Keep a batch whose answer did not come, or was "later", at the head of its lane."""
+    def postpone(self, batch: Batch, error: str, asked: float, *, lane_only: bool) -> bool:
+        """Keep a batch whose answer did not come, or was "later", at the head of its lane; say whether that is news."""
         with self.changed:
             held = self.pauses.setdefault(batch.lane, _Pause()) if lane_only else self.server
             if lane_only:
                 self.server.clear()  # it answers, only not to this
             held.fail(time.monotonic(), asked)
             batch.busy = False
-            self.last_error = error
+            fresh = held.error != error
+            held.error = self.last_error = error
             self.changed.notify_all()
+            return fresh
 
     def _new_key(self) -> str:
         """Return a key that sorts behind all earlier ones of this process: it names the batch's file too."""

@@ -88,19 +88,34 @@ def test_a_bad_row_is_rejected_with_its_reason_and_the_others_are_kept(owner: Ow
         assert client.flush(60)
         assert client.stats()[:4] == (0, 1, 1, 0)
         assert "distance" in str(client.stats().last_error)
-        client.log("eat", row(1), 1.0)
-        assert client.flush(60)
-        assert client.stats()[:4] == (0, 1, 2, 0)
-        assert "404" in str(client.stats().last_error)
     assert owner.workspace.model("eta")["rows"]["logs"] == 1
 
 
-def test_a_wrong_token_is_refused_and_told(owner: Owner) -> None:
-    with Client(owner.url, "open") as client:
+def test_rows_wait_for_a_model_to_be_declared(owner: Owner) -> None:
+    with Client(owner.url, "sesame", flush_seconds=0.01) as client:
+        client.log("late", row(1), 1.0)
+        while client.stats().last_error is None:
+            client.flush(0.1)
+        assert client.stats()[:4] == (1, 0, 0, 0)
+        assert "404" in str(client.stats().last_error)
+        owner.workspace.apply(DECLARATION.replace("models.eta", "models.late"))
+        while client.stats().queued:
+            client.flush(0.1)
+        assert client.stats()[:4] == (0, 1, 0, 0)
+    assert owner.workspace.model("late")["rows"]["logs"] == 1
+
+
+def test_rows_outlive_a_wrong_token(owner: Owner, tmp_path: Path) -> None:
+    with Client(owner.url, "open", flush_seconds=0.01, spill_dir=tmp_path / "spill") as client:
         client.log("eta", row(1), 1.0)
-        assert client.flush(60)
-        assert client.stats().rejected == 1
+        while not client.stats().spilled:
+            client.flush(0.1)
         assert "401: a token is needed" in str(client.stats().last_error)
+    with Client(owner.url, "sesame", spill_dir=tmp_path / "spill") as client:
+        client.log("eta", row(2), 1.0)
+        while client.stats().sent < 2:
+            client.flush(0.1)
+    assert owner.workspace.model("eta")["rows"]["logs"] == 2
 
 
 def test_rows_logged_while_the_server_restarts_arrive_once(tmp_path: Path) -> None:

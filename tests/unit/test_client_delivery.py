@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,16 +157,75 @@ def test_a_server_that_hangs_is_given_up_after_the_timeout(server: LogServer) ->
     assert sorted(server.ids()) == ids
 
 
-def test_what_the_server_refuses_is_counted_and_not_sent_again(server: LogServer, client: Client) -> None:
-    server.plan = [401]
+def test_what_the_server_cannot_take_is_counted_and_not_sent_again(server: LogServer, client: Client) -> None:
+    server.plan = [422]
     log(client, 1)
     assert client.flush(LONG)
     assert client.stats()[:4] == (0, 0, 1, 0)
-    assert client.stats().last_error == "model 'eta': 401: told to answer 401"
+    assert client.stats().last_error == "model 'eta': 422: told to answer 422"
     log(client, 1, start=1)
     assert client.flush(LONG)
     assert server.ids() == ["p1"]
     assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409])
+def test_rows_outlive_a_token_that_expired_and_a_model_not_yet_declared(
+    server: LogServer, client: Client, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.always = status
+    ids = log(client, 3)
+    until(lambda: len(server.calls) > 3)
+    assert client.stats()[:4] == (3, 0, 0, 0)
+    assert client.stats().last_error == f"model 'eta': {status}: told to answer {status}"
+    (warned,) = [record.getMessage() for record in caplog.records if record.name == "driftdeck_client"]
+    assert f"{status}: told to answer {status}; rows are kept" in warned
+    server.always = None
+    assert client.flush(LONG)
+    assert server.ids() == ids
+    assert client.stats()[:4] == (0, 3, 0, 0)
+
+
+def test_a_token_that_expired_holds_all_models_and_a_missing_model_only_itself(
+    server: LogServer, client: Client
+) -> None:
+    server.always = lambda call: 404 if "/missing/" in call.path else None
+    log(client, 1, model="missing")
+    until(lambda: len(server.calls) > 1)
+    ids = log(client, 5)
+    until(lambda: client.stats().sent == 5)
+    assert (server.ids(), client.stats().queued) == (ids, 1)
+    server.always = lambda call: 401
+    log(client, 1, start=5)
+    until(lambda: "401" in str(client.stats().last_error) and client.stats().queued == 2)
+    server.always = None
+    assert client.flush(LONG)
+    assert server.ids("missing") == ["p0"]
+
+
+def test_a_model_nobody_declares_leaves_half_of_the_buffer_to_the_others(server: LogServer) -> None:
+    server.always = lambda call: 404 if "/missing/" in call.path else None
+    with Client(server.url, buffer_rows=20, batch_rows=1, flush_seconds=0.01) as client:
+        log(client, 1, model="missing")
+        until(lambda: len(server.calls) > 1)
+        log(client, 40, model="missing", start=1)
+        assert (client.stats().queued, client.stats().dropped) == (10, 31)
+        assert "half of the buffer is kept for other models" in str(client.stats().last_error)
+        ids = log(client, 10)
+        until(lambda: server.ids() == ids)
+
+
+def test_rows_of_a_model_not_yet_declared_wait_on_disk_for_the_next_process(server: LogServer, tmp_path: Path) -> None:
+    server.always = 404
+    with Client(server.url, flush_seconds=0.01, spill_dir=tmp_path) as client:
+        ids = log(client, 4)
+        until(lambda: client.stats().spilled == 4)
+    assert client.stats()[:4] == (4, 0, 0, 0)
+    server.always = None
+    with Client(server.url, flush_seconds=0.01, spill_dir=tmp_path) as again:
+        log(again, 1, start=4)
+        until(lambda: again.stats().sent == 5)
+    assert sorted(server.ids()) == [*ids, "p4"]
 
 
 def test_a_bad_row_is_told_and_the_others_are_kept(server: LogServer, client: Client) -> None:
