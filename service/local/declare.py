@@ -112,7 +112,7 @@ def reference(core: Core, model: str, data: object, version: int | None, actor: 
         made = references.freeze_window(core, model, Window(start, end), version=version)
     else:
         source = stdin_or_path(data)
-        table = whole(source)
+        table = whole(source, spec)
         label = f"file {source}" if isinstance(source, str) else "rows"
         made = references.freeze_table(core, model, table, source=label, version=version)
     spec = core.spec(model)
