@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,7 @@ from reference_data.declaration import parse_duration
 _LOG = logging.getLogger(__name__)
 _ALLOWED = "write a cron line of five fields such as '*/15 * * * *', or 'every 15m'"
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")  # cron counts from Sunday, and knows it as 7 too
+_APART = "apart"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -38,9 +39,7 @@ def parse_schedule(text: str, timezone: str = "UTC") -> Any:
         raise ValueError(f"schedule {text!r} is not understood; {_ALLOWED}")
     minute, hour, day, month, weekday = words
     if day != "*" and weekday != "*":
-        raise ValueError(
-            f"schedule {text!r} names both a day of the month and a weekday; name one, or declare two monitors"
-        )
+        raise ValueError(f"schedule {text!r} names both a day of the month and a weekday; name one of them")
     try:
         trigger = CronTrigger(
             minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone=timezone
@@ -51,6 +50,12 @@ def parse_schedule(text: str, timezone: str = "UTC") -> Any:
     if never:
         raise ValueError(f"schedule {text!r} names a date that never comes; {_ALLOWED}")
     return trigger
+
+
+def missed(schedule: str, timezone: str, since: datetime, now: datetime) -> bool:
+    """Whether something that was begun at ``since`` has been due again before ``now``."""
+    due = parse_schedule(schedule, timezone).get_next_fire_time(since, since)
+    return due is not None and bool(due <= now)
 
 
 def _interval(text: str, length: str) -> IntervalTrigger:
@@ -101,7 +106,8 @@ class Tick:
 class Scheduler:
     """Calls ``tick(name)`` when the schedule of ``name`` says so, in a worker thread, never twice at once for one name.
 
-    ``now`` stamps what happened. A tick that raises is recorded and logged; the next comes as planned.
+    ``now`` stamps what happened. A tick that raises is recorded and logged; the next comes as planned. Jobs that are set ``apart`` have
+    threads of their own, so that what waits for others' servers keeps nothing else waiting.
     """
 
     def __init__(
@@ -110,11 +116,12 @@ class Scheduler:
         self._now, self._tick, self._timezone = now, tick, timezone
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
-            executors={"default": ThreadPoolExecutor(threads)},
+            executors={"default": ThreadPoolExecutor(threads), _APART: ThreadPoolExecutor(2 * threads)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300},
         )
         self._lock = threading.Lock()
         self._schedules: dict[str, tuple[str, str]] = {}
+        self._apart: frozenset[str] = frozenset()
         self._running: set[str] = set()
         self._last: dict[str, Tick] = {}
 
@@ -133,7 +140,13 @@ class Scheduler:
         thread = getattr(self._scheduler, "_thread", None)
         return bool(self._scheduler.running and thread is not None and thread.is_alive())
 
-    def set_jobs(self, schedules: Mapping[str, str], *, timezones: Mapping[str, str] | None = None) -> None:
+    def set_jobs(
+        self,
+        schedules: Mapping[str, str],
+        *,
+        timezones: Mapping[str, str] | None = None,
+        apart: Collection[str] = (),
+    ) -> None:
         """Make these, by name, the only jobs; jobs whose schedule stays the same keep their next run.
 
         Raises :class:`ValueError` for a schedule that is not understood, before anything is changed.
@@ -146,8 +159,11 @@ class Scheduler:
                 self._scheduler.remove_job(name)
             for name, trigger in triggers.items():
                 if self._schedules.get(name) != wanted[name]:
-                    self._scheduler.add_job(self._run, trigger, args=[name], id=name, name=name, replace_existing=True)
-            self._schedules = wanted
+                    pool = _APART if name in apart else "default"
+                    self._scheduler.add_job(
+                        self._run, trigger, args=[name], id=name, name=name, executor=pool, replace_existing=True
+                    )
+            self._schedules, self._apart = wanted, frozenset(apart)
 
     def next_runs(self) -> dict[str, datetime | None]:
         """Return when each job is due next, in UTC; None before the start."""
@@ -176,8 +192,9 @@ class Scheduler:
                 raise KeyError(f"no job {name!r}; there are {known}")
             if name in self._running:
                 return False
+            pool = _APART if name in self._apart else "default"
         self._scheduler.add_job(
-            self._run, args=[name], id=f"{name} now", misfire_grace_time=None, replace_existing=True
+            self._run, args=[name], id=f"{name} now", executor=pool, misfire_grace_time=None, replace_existing=True
         )
         return True
 

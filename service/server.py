@@ -88,7 +88,7 @@ def build_app(
     _configure_streamlit()
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
     if schedules is not None and isinstance(workspace, LocalWorkspace):
-        workspace.core.next_run = schedules.next_run
+        workspace.core.next_run, workspace.core.next_source_run = schedules.next_run, schedules.next_source_run
     vitals = {} if schedules is None else {"scheduler": lambda: schedules.alive}
 
     @asynccontextmanager
@@ -101,6 +101,8 @@ def build_app(
             for companion in companions:
                 stack.enter_context(companion(workspace))
             yield
+            if isinstance(workspace, LocalWorkspace):
+                workspace.core.closing.set()  # sources that are being read end after their chunk
             await to_thread.run_sync(stack.pop_all().close)  # a run that is under way ends first
 
     app: ASGIApp = App(

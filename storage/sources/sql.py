@@ -42,6 +42,7 @@ _PASSING_WORDS = (
     "locked", "busy", "timeout", "timed out", "connection", "could not connect", "refused", "network", "temporarily",
     "starting up", "shutting down", "deadlock", "reset by peer", "broken pipe", "server closed", "gone away",
 )  # fmt: skip
+_LASTING_WORDS = ("authentication failed", "access denied", "permission denied", "does not exist", "no such", "pg_hba")
 
 
 def read(source: Source, positions: Positions, context: Context) -> Iterator[Chunk]:
@@ -245,9 +246,9 @@ def _in_words(source: Source, error: Exception, secrets: set[str]) -> SourceErro
 
 
 def _said(error: Any) -> str:
-    """Return what a driver says; pg8000 says it in a dictionary."""
+    """Return what a driver says: pg8000 in a dictionary, ADBC with the whole query behind it."""
     told = error.args[0] if getattr(error, "args", None) else error
-    return str(told.get("M", told)) if isinstance(told, Mapping) else str(error)
+    return str(told.get("M", told)) if isinstance(told, Mapping) else str(error).partition("Query was:")[0]
 
 
 def _may_pass(error: Any, words: str) -> bool:
@@ -259,7 +260,10 @@ def _may_pass(error: Any, words: str) -> bool:
     )
     if state and str(state) != "00000":
         return str(state).startswith(_PASSING)
-    return isinstance(error, OSError) or any(word in words.lower() for word in _PASSING_WORDS)
+    low = words.lower()
+    if any(word in low for word in _LASTING_WORDS):
+        return False
+    return isinstance(error, OSError) or any(word in low for word in _PASSING_WORDS)
 
 
 def place(source: Source, secrets: set[str] | None = None) -> str:
