@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from service import views
 from service.remote_door import RemoteDoor
 from service.remote_labels import RemoteLabels
+from service.remote_references import RemoteReferences
 from service.remote_sources import RemoteSources
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from storage.files import iter_batches, read_table
@@ -32,7 +33,7 @@ _TIMEOUT = httpx.Timeout(600.0, connect=5.0)  # a run over a long history answer
 _ERRORS: dict[int, type[WorkspaceError]] = {404: NotFoundError, 409: ConflictError}
 
 
-class RemoteWorkspace(RemoteLabels, RemoteDoor, RemoteSources):
+class RemoteWorkspace(RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 
     def __init__(self, url: str, *, secret: str | None = None) -> None:
@@ -73,6 +74,8 @@ class RemoteWorkspace(RemoteLabels, RemoteDoor, RemoteSources):
         path, query = f"/models/{_part(model)}/references", {} if version is None else {"version": version}
         if isinstance(data, tuple):
             answer = self._call("POST", path, params=query, json={"window": [str(end) for end in data]})
+        elif isinstance(data, Mapping):
+            answer = self._call("POST", path, params=query, json=dict(data))
         else:
             kind, content = _whole(data)
             answer = self._call("POST", path, params=query, content=content, headers={"content-type": kind})

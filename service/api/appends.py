@@ -93,7 +93,12 @@ def _answer(result: AppendView, response: Response) -> AppendView:
 def make_reference(
     model: str, body: Rows, workspace: InWorkspace, actor: Actor, version: Annotated[int | None, Query(ge=1)] = None
 ) -> dict[str, Any]:
-    """Freeze a reference from the rows sent, or from logged rows: `{"window": ["2013-01-01", "2013-03-05"]}`."""
+    """Freeze a reference from the rows sent, or from logged ones.
+
+    Logged rows: `{"window": ["2013-01-01", "2013-03-05"]}`, or `{"before_deployment": "4w"}`, with `"of": "v2"` that of another version
+    than the champion. `{"training": "v2"}` answers with the reference that a version trained here brought. The answer's `warnings` say
+    what the reference is too small for.
+    """
     if body.kind == JSON:
         content = parse_json(body.data)
         window = content.get("window") if isinstance(content, dict) else None
@@ -101,6 +106,8 @@ def make_reference(
             if not isinstance(window, list) or [type(end) for end in window] != [str, str]:
                 raise ApiError(422, "window must be two times, the first included, the second not")
             return workspace.reference(model, (window[0], window[1]), version=version, actor=actor)
+        if isinstance(content, dict) and content.keys() & {"before_deployment", "training"}:
+            return workspace.reference(model, content, version=version, actor=actor)
     rows = parse_rows(body)
     table = rows if isinstance(rows, pa.Table) else as_table(rows)
     return workspace.reference(model, table, version=version, actor=actor)

@@ -24,6 +24,8 @@ from service.local import (
     performance,
     predict,
     quarantine,
+    reference_making,
+    reference_views,
     report,
     rows,
     schema,
@@ -115,7 +117,13 @@ class LocalWorkspace:
 
     def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
         with self.core.mutex:
-            return declare.reference(self.core, model, data, version, actor)
+            return reference_making.make(self.core, model, data, version, actor)
+
+    def references(self, model: str) -> list[data_views.ReferenceView]:
+        return reference_views.references(self.core, model)
+
+    def reference_diff(self, model: str, version: int, other: int) -> list[data_views.ReferenceDiffRow]:
+        return reference_views.reference_diff(self.core, model, version, other)
 
     # -- data in ---------------------------------------------------------------------------------------------------
     def log(

@@ -6,11 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from reference_data.declaration import Declaration, ModelSpec
-from reference_data.windows import Window, WindowSpec
+from reference_data.windows import WindowSpec
 from service.declaration_file import DeclarationError, parse, unknown_models
-from service.local import references, sources, transform
-from service.local.convert import aware, iso
-from service.local.ingest import stdin_or_path, whole
+from service.local import sources, transform
 from service.workspace import ConflictError
 from storage.logs import prepare_model
 from storage.model_tables import refuse_conflicts
@@ -101,34 +99,6 @@ def declaration(core: Core) -> Declaration:
     models = {name: record.spec for name, record in core.control.model_records().items()}
     declared = {name: record.spec for name, record in core.control.source_records().items()}
     return Declaration(models=models, channels=core.control.channels(), sources=declared)
-
-
-def reference(core: Core, model: str, data: object, version: int | None, actor: str) -> dict[str, Any]:
-    """Freeze a reference from rows, or from a past window of the log given as a pair of times."""
-    spec = core.spec(model)
-    if isinstance(data, tuple) and len(data) == 2:
-        start, end = (aware(moment, spec.zone) for moment in data)
-        prepare_model(core.db, spec)
-        made = references.freeze_window(core, model, Window(start, end), version=version)
-    else:
-        source = stdin_or_path(data)
-        table = whole(source, spec)
-        label = f"file {source}" if isinstance(source, str) else "rows"
-        made = references.freeze_table(core, model, table, source=label, version=version)
-    spec = core.spec(model)
-    prepare_model(core.db, spec)
-    core.control.append_audit(
-        actor, "reference", f"{model}/{made.version}", {"rows": made.rows}, "workspace", core.now()
-    )
-    outcomes = None if made.outcomes is None else list(made.outcomes.layout.names)
-    return {
-        "model": model,
-        "version": made.version,
-        "rows": made.rows,
-        "period": [iso(made.period.start, spec.zone), iso(made.period.end, spec.zone)],
-        "columns": [{"column": c.column.name, "type": c.column.type} for c in made.inputs.layout.columns],
-        "outcomes": outcomes,
-    }
 
 
 def health(core: Core) -> dict[str, Any]:

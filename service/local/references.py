@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from reference_data.declaration import ModelSpec
 from reference_data.inference import infer_columns
 from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
-from reference_data.schema import Column
+from reference_data.schema import Column, ColumnType
 from reference_data.windows import Window
 from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
@@ -27,6 +27,7 @@ from storage.memory import in_memory
 from storage.names import physical_names, quote
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
 from storage.row_source import RowSource, logged_window, registered
+from storage.spilled import spilled
 
 if TYPE_CHECKING:
     from monitors.types import Check
@@ -38,23 +39,46 @@ _OURS = ("prediction_id", "event_time", "model_version", "latency_ms")  # read b
 
 
 def freeze_table(core: Core, model: str, table: pa.Table, *, source: str, version: int | None = None) -> Reference:
-    """Freeze a reference from rows in the declared column names; features that were not declared are inferred from them.
+    """Freeze a reference from rows in the declared column names; see :func:`freeze_blocks`."""
+    return freeze_blocks(core, model, lambda: [table], source=source, version=version)[0]
 
-    Raises :class:`WorkspaceError` when nothing in the rows can be used.
+
+def freeze_blocks(
+    core: Core,
+    model: str,
+    blocks: Callable[[], Iterable[pa.Table]],
+    *,
+    source: str,
+    version: int | None = None,
+) -> tuple[Reference, list[str]]:
+    """Freeze a reference from blocks of rows in the declared column names, which are put aside on disk: there may be more than fit into memory.
+
+    ``blocks`` is called again when features were not declared: a first reading infers them. Returns the reference, and what is to be
+    said of rows that could not be used. Raises :class:`WorkspaceError` when nothing in the rows can be used.
     """
     spec = core.spec(model)
     if not spec.features:
-        spec = _infer(core, spec, table)
-    timed = spec.time is not None and (spec.time in table.column_names or "event_time" in table.column_names)
-    read_as = spec if timed else spec.model_copy(update={"time": None})
-    key = core.privacy_key(spec)
-    intake = canonical_log(read_as, table, arrival=core.now(), with_label=True, privacy_key=key)
-    if intake.table.num_rows == 0:
-        first = intake.rejected[0] if intake.rejected else {"error": "there are no rows"}
-        raise WorkspaceError(f"no row of the reference could be used: {first['error']}; nothing was frozen")
-    with in_memory({ROWS: intake.table}) as cursor:
-        rows = registered(cursor, ROWS, _expressions(spec, intake.table), timed=timed)
-        return _freeze(core, spec, rows, source, version)
+        spec = _infer(core, spec, blocks())
+    refused, first, timed = 0, "there are no rows", False
+    with spilled(core.home.spill) as store:
+        for table in blocks():
+            if not store.rows:
+                timed = spec.time is not None and (
+                    spec.time in table.column_names or "event_time" in table.column_names
+                )
+            read_as = spec if timed else spec.model_copy(update={"time": None})
+            key = core.privacy_key(spec)
+            intake = canonical_log(read_as, table, arrival=core.now(), with_label=True, privacy_key=key)
+            if intake.rejected:
+                first = first if refused else f"{intake.rejected[0]['field']}: {intake.rejected[0]['error']}"
+                refused += len({entry["row"] for entry in intake.rejected})
+            if intake.table.num_rows:
+                store.append(intake.table)
+        if not store.rows:
+            raise WorkspaceError(f"no row of the reference could be used: {first}; nothing was frozen")
+        rows = registered(store.connection, store.name, _expressions(spec, store.holds), timed=timed)
+        made = _freeze(core, spec, rows, source, version)
+    return made, [f"{refused:,} rows could not be used; the first: {first}."] if refused else []
 
 
 def freeze_window(core: Core, model: str, window: Window, *, version: int | None = None) -> Reference:
@@ -70,17 +94,25 @@ def sample_path(core: Core, model: str, version: int) -> Path:
     return core.home.references / f"{model}_{version}.parquet"
 
 
-def _infer(core: Core, spec: ModelSpec, table: pa.Table) -> ModelSpec:
+def _infer(core: Core, spec: ModelSpec, blocks: Iterable[pa.Table]) -> ModelSpec:
     """Take every column that is not something else for a feature, and remember that."""
     scores = spec.score.values() if isinstance(spec.score, dict) else [spec.score]
     named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject, *scores, *_OURS}
     declared = {"prediction": spec.prediction, "label": spec.label, "score": spec.score}
-    named |= {ours for ours, theirs in declared.items() if theirs not in table.column_names}  # then it is read as that
     dropped = {name for name, action in spec.privacy.items() if action == "drop"}
-    kept = [name for name in table.column_names if name not in named | dropped and name not in spec.context]
-    if not kept:
-        raise WorkspaceError(f"the reference has no column that could be a feature; it has {table.column_names}")
-    features = {column.name: column.type for column in infer_columns(table.select(kept))}
+    features: dict[str, ColumnType] = {}
+    every: list[str] = []
+    for table in blocks:
+        every += [name for name in table.column_names if name not in every]
+        ours = {
+            mine for mine, theirs in declared.items() if theirs not in table.column_names
+        }  # then it is read as that
+        kept = [name for name in table.column_names if name not in named | ours | dropped and name not in spec.context]
+        for column in infer_columns(table.select(kept)):
+            if column.name not in features or table[column.name].null_count < table.num_rows:
+                features[column.name] = _joined_type(features.get(column.name, column.type), column.type)
+    if not features:
+        raise WorkspaceError(f"the reference has no column that could be a feature; it has {every}")
     features |= dict.fromkeys(features.keys() & spec.privacy.keys(), "categorical")  # what is hidden is text
     record = core.record(spec.name)
     try:
@@ -94,16 +126,20 @@ def _infer(core: Core, spec: ModelSpec, table: pa.Table) -> ModelSpec:
     return filled
 
 
-def _expressions(spec: ModelSpec, table: pa.Table) -> dict[str, str]:
+def _joined_type(before: ColumnType, now: ColumnType) -> ColumnType:
+    """Return the type of a column that two blocks of a file show differently."""
+    return before if before == now else "text" if "text" in (before, now) else "categorical"
+
+
+def _expressions(spec: ModelSpec, holds: Callable[[str], bool]) -> dict[str, str]:
     physical = physical_names(column.name for column in spec.columns)
     names = {name: quote(column) for name, column in physical.items()} | {
         "label": "_label",
         "prediction": "_prediction",
     }
-    for logical, column in (("score", "_score"), ("scores", "_scores")):
-        if table[column].null_count < table.num_rows:
-            names[logical] = column
-    return names
+    return names | {
+        logical: column for logical, column in (("score", "_score"), ("scores", "_scores")) if holds(column)
+    }
 
 
 def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: int | None) -> Reference:
