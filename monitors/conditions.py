@@ -6,10 +6,11 @@ The groups are ``outcome`` (performance or concept drift), ``data_drift``, ``pre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from monitors import explain
+from monitors.judge_door import DOOR_CHECKS
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
 from monitors.types import AlertKind, Reading
 from reference_data.declaration import ModelSpec
@@ -71,7 +72,7 @@ def conditions(
         "outcome": _outcome(readings, spec, importance),
         "data_drift": _data_drift(readings, spec, importance),
         "prediction_drift": _prediction_drift(readings),
-        "data_quality": _data_quality(readings, spec),
+        "data_quality": _both(_data_quality(readings, spec), _at_the_door(readings)),
     }
     return {group: condition for group, condition in found.items() if condition is not None}
 
@@ -175,6 +176,41 @@ def _data_quality(readings: Sequence[Reading], spec: ModelSpec) -> Condition | N
     severity: Severity = "notice" if ours[0].column in spec.context else "warning"
     what = _QUALITY[ours[0].check].format("more" if ours[0].value > ours[0].reference_value else "less")
     return _of_columns("data_quality", severity, ours, what)
+
+
+_DOOR_HEADLINES = {
+    "refused_rows": "Rows were refused",
+    "missing_columns": "Declared columns stay away",
+    "new_columns": "Undeclared columns came along",
+}
+
+
+def _at_the_door(readings: Sequence[Reading]) -> Condition | None:
+    """Rows refused and columns otherwise than declared: no column of the reference is at fault, so none is named as such."""
+    found = {r.check: r for r in readings if r.scope == "traffic" and r.check in DOOR_CHECKS and r.verdict == "warning"}
+    ours = [found[check] for check in DOOR_CHECKS if check in found]
+    if not ours:
+        return None
+    return Condition(
+        kind="data_quality",
+        severity="warning" if any(DOOR_CHECKS[reading.check] == "warning" for reading in ours) else "notice",
+        column=None,
+        members=(),
+        significant=True,
+        material=True,
+        harmful=False,
+        headline=_DOOR_HEADLINES[ours[0].check],
+        message=" ".join(reading.sentence for reading in ours),
+    )
+
+
+def _both(one: Condition | None, other: Condition | None) -> Condition | None:
+    """Make one condition of two of a group; the graver one leads."""
+    if one is None or other is None:
+        return one or other
+    first, second = (one, other) if severity_rank(one.severity) >= severity_rank(other.severity) else (other, one)
+    members = tuple(dict.fromkeys([*first.members, *second.members]))
+    return replace(first, members=members, message=f"{first.message} {second.message}")
 
 
 def _no_data(readings: Sequence[Reading]) -> Condition | None:

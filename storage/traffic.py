@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import duckdb
@@ -11,6 +11,9 @@ from reference_data.windows import Window
 from storage.buckets import aware, naive
 from storage.model_tables import label_table, log_table, tables_exist
 from storage.rows import single
+
+AHEAD = timedelta(days=1)  # event times up to so much after now are of today: clocks differ
+REACH = timedelta(days=7305)  # twenty years
 
 
 class BucketRows(NamedTuple):
@@ -32,12 +35,23 @@ def bucket_rows(con: duckdb.DuckDBPyConnection, model: str, reference_version: i
     return [BucketRows(aware(start), version, role, n) for start, version, role, n in rows]
 
 
-def event_span(con: duckdb.DuckDBPyConnection, model: str) -> tuple[datetime, datetime] | None:
-    """Return the earliest and latest event time that was logged, None without rows."""
+def event_span(
+    con: duckdb.DuckDBPyConnection, model: str, now: datetime | None = None
+) -> tuple[datetime, datetime] | None:
+    """Return the earliest and latest event time that was logged, None without rows.
+
+    With ``now``, rows of the future wait for their time to come, and rows of more than :data:`REACH` ago count only where there are
+    none later: one row of 1970 or 2199 among those of today must not make a million windows.
+    """
     if not tables_exist(con, model):
         return None
-    (row,) = con.execute(f"SELECT min(_event_time), max(_event_time) FROM {log_table(model)}").fetchall()
-    return None if row[0] is None else (aware(row[0]), aware(row[1]))
+    sql = f"SELECT min(_event_time), max(_event_time) FROM {log_table(model)}"
+    ((first, last),) = con.execute(sql).fetchall()
+    if now is not None and first is not None and last > naive(now + AHEAD):
+        ((first, last),) = con.execute(f"{sql} WHERE _event_time <= ?", [naive(now + AHEAD)]).fetchall()
+    if now is not None and first is not None and first < last - REACH:
+        ((first, _),) = con.execute(f"{sql} WHERE _event_time BETWEEN ? AND ?", [last - REACH, last]).fetchall()
+    return None if first is None else (aware(first), aware(last))
 
 
 def label_lag(con: duckdb.DuckDBPyConnection, model: str, window: Window) -> float | None:

@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from monitors.causes import rank_causes
 from monitors.judge import judge
+from monitors.judge_door import door_readings
 from monitors.lifecycle import advance
 from monitors.registry import positive_class
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import parse_duration
 from reference_data.profile import RESERVED
 from reference_data.reference import Reference
-from reference_data.windows import Window
+from reference_data.windows import Window, WindowSpec
 from service.local import labels, outbox
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
 from service.local.series import held_against, load_series
 from storage import profile_store
+from storage.door_counts import door_counts
 from storage.due import due_buckets, profiled_at, snapshot, touched_references
 from storage.faults import fault_point
 from storage.logs import joined_relation, log_relation
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 SERVING = "serving"
 FROM_LOG = ("log", "training")  # sources of references that are part of the log itself
 NO_LABELS = ("insufficient", "no_data")  # verdicts of outcomes that could not be judged
+LONGEST_GAP = 500  # windows without rows, one after the other, that are judged: a row of 1970 must not make thousands
 RESERVED_OUTCOMES = frozenset(RESERVED) - {"prediction", "score"}
 
 
@@ -113,7 +117,7 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
         return {}
     every = core.window_spec(spec.name).bucket
     with core.db.cursor() as cursor:
-        span = event_span(cursor, spec.name)
+        span = event_span(cursor, spec.name, core.now())
         if span is None:
             return {}
         touched = touched_references(cursor, spec.name) - {reference.version for reference in references}
@@ -223,7 +227,7 @@ def serving_stretches(
     closed = core.now() - parse_duration(spec.monitor.grace)
     stretches: list[tuple[str, list[Window]]] = []
     version = rows[0].model_version
-    for window in window_spec.between(rows[0].start, min(closed, until or closed)):
+    for window in _with_gaps(window_spec, sorted(served), min(closed, until or closed)):
         if window.end > closed:
             break
         if served[window]:
@@ -234,6 +238,16 @@ def serving_stretches(
             stretches.append((version, []))
         stretches[-1][1].append(window)
     return stretches
+
+
+def _with_gaps(window_spec: WindowSpec, served: Sequence[Window], until: datetime) -> Iterator[Window]:
+    """Yield the windows that have rows and those between; of a long stretch without rows only its first ones."""
+    for place, window in enumerate(served):
+        if window.start >= until:
+            return
+        yield window
+        following = served[place + 1].start if place + 1 < len(served) else until
+        yield from islice(window_spec.between(window.end, min(following, until)), LONGEST_GAP)
 
 
 def _due_windows(
@@ -290,6 +304,9 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading
             importance=importance_of(core, spec.name, stretch.version),
             now=core.now(),
         )
+    with core.db.cursor() as cursor:
+        counts = door_counts(cursor, spec.name, stretch.windows)
+    readings += door_readings(reference, stretch.version, counts, core.now())
     known = {None, *RESERVED, *spec.features, *spec.context}
     return [reading for reading in readings if reading.column in known]
 

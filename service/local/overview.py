@@ -38,7 +38,7 @@ def model(core: Core, name: str) -> views.ModelView:
     roles, reference = core.roles(name), core.active_reference(name)
     with core.db.cursor() as cursor:
         counts = count_rows(cursor, spec)
-        span = event_span(cursor, name)
+        span = event_span(cursor, name, core.now())
     alerts = [alert for alert in core.control.open_alerts(name) if alert["state"] in OPEN]
     worst = min(alerts, key=lambda alert: (RANK[alert["severity"]], alert["window_start"]), default=None)
     metric, spark = _metric(core, name)
@@ -147,7 +147,7 @@ def windows(core: Core, name: str) -> list[views.WindowView]:
     """Return traffic and label coverage of every window."""
     spec, reference = core.spec(name), core.active_reference(name)
     with core.db.cursor() as cursor:
-        span = event_span(cursor, name)
+        span = event_span(cursor, name, core.now())
     if span is None or reference is None:
         return []
     every = list(core.window_spec(name).between(span[0], span[1] + timedelta(microseconds=1)))

@@ -62,7 +62,7 @@ def performance(
     """
     found = metric(core, model, name)
     with core.db.cursor() as cursor:
-        span = event_span(cursor, model)
+        span = event_span(cursor, model, core.now())
     if found is None:
         return []
     check, active = found
