@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from reference_data.windows import WindowSpec
 from storage.buckets import naive
 from storage.database import Database
+from storage.errors import KeyReusedError
 from storage.profile_store import Part, mark_dirty
 from storage.quarantine import keep_refused
 from storage.recent_ids import Hashes, RecentIds
@@ -30,13 +31,36 @@ Also = Callable[[DuckDBPyConnection], None]
 _SLOT = 15 * 60 * 1_000_000  # microseconds; every zone's offset of today is a multiple of it
 
 
+_TOLD = 1000  # refused rows that an answer names; quarantine has them all
+_ANSWER = ("row", "line", "field", "value", "expected", "error")
+
+
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """What became of the rows that came in."""
+    """What became of the rows that came in; ``rejected`` names at most the first thousand of the ``refused``."""
 
     accepted: int
     duplicates: int
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    refused: int = 0
+
+    @classmethod
+    def of(cls, accepted: int, duplicates: int, rejected: Sequence[Mapping[str, Any]]) -> Self:
+        """Return the answer to an append; of refused rows it has what their sender may be told."""
+        told = [{name: entry[name] for name in _ANSWER if name in entry} for entry in rejected[:_TOLD]]
+        return cls(accepted, duplicates, told, len({entry["row"] for entry in rejected}))
+
+
+class Key(NamedTuple):
+    """A client's name for one append, and a digest of what it brought: the name again with other rows is an error."""
+
+    name: str
+    digest: str | None = None
+
+    @classmethod
+    def of(cls, key: Key | str | None) -> Key | None:
+        """Return a key from its name alone, too."""
+        return cls(key) if isinstance(key, str) else key
 
 
 def recent_ids(db: Database, name: tuple[str, str], load: Callable[[], RecentIds]) -> RecentIds:
@@ -79,33 +103,49 @@ def mark(con: DuckDBPyConnection, model: str, parts: Iterable[Part], starts: set
 
 
 # -- answers to repeated appends, rows refused -------------------------------------------------------------------------
-def answered(con: DuckDBPyConnection, model: str, kind: str, key: str | None, now: datetime) -> AppendResult | None:
-    """Return what a repeated append was answered the first time; None for a new one."""
+def answered(
+    con: DuckDBPyConnection, model: str, kind: str, key: Key | str | None, now: datetime
+) -> AppendResult | None:
+    """Return what a repeated append was answered the first time; None for a new one.
+
+    Raises :class:`KeyReusedError` when the first one brought other rows.
+    """
+    key = Key.of(key)
     if key is None:
         return None
     row = first_row(
         con,
         "SELECT result FROM append_key WHERE key = ? AND model = ? AND kind = ? AND written_at >= ?",
-        [key, model, kind, naive(now) - HORIZON],
+        [key.name, model, kind, naive(now) - HORIZON],
     )
-    return None if row is None else AppendResult(**json.loads(row[0]))
+    if row is None:
+        return None
+    kept = json.loads(row[0])
+    digest = kept.pop("digest", None)
+    if None not in (digest, key.digest) and digest != key.digest:
+        raise KeyReusedError(
+            f"the Idempotency-Key {key.name!r} came with other rows before, and these were not stored: send the same rows "
+            "again to be answered as then, or new rows with a key of their own"
+        )
+    return AppendResult(**kept)
 
 
 def remember(
     con: DuckDBPyConnection,
     model: str,
     kind: str,
-    key: str | None,
+    key: Key | str | None,
     now: datetime,
     result: AppendResult,
+    rejected: Sequence[Mapping[str, Any]],
     origin: str | None = None,
 ) -> None:
     """Keep the answer to ``key``, and the rows that were refused."""
-    keep_refused(con, model, kind, now, result.rejected, origin)
+    keep_refused(con, model, kind, now, rejected, origin)
+    key = Key.of(key)
     if key is not None:
-        con.execute(
-            "INSERT INTO append_key VALUES (?, ?, ?, ?, ?)", [key, model, kind, json.dumps(asdict(result)), naive(now)]
-        )
+        kept = json.dumps(asdict(result) | {"digest": key.digest})
+        con.execute("INSERT INTO append_key VALUES (?, ?, ?, ?, ?)", [key.name, model, kind, kept, naive(now)])
 
 
 # -- Arrow in and out --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from storage.append_common import (
     SLACK,
     Also,
     AppendResult,
+    Key,
     answered,
     hash_rows,
     mark,
@@ -29,11 +31,23 @@ from storage.append_common import (
     touched_buckets,
 )
 from storage.database import Database
+from storage.errors import StorageError
 from storage.faults import fault_point
 from storage.intake import Intake
 from storage.model_tables import log_table, prepare_model
 from storage.recent_ids import Hashes, RecentIds, repeated
 from storage.rows import insert, registered, single
+
+_BLOCK = 10_000  # rows; fewer are not worth sorting
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """One append on its way to the writer."""
+
+    intake: Intake
+    key: Key | None
+    also: Also | None
 
 
 def append_log(
@@ -43,67 +57,93 @@ def append_log(
     now: datetime,
     bucket_spec: WindowSpec,
     *,
-    key: str | None = None,
+    key: Key | str | None = None,
     also: Also | None = None,
+    patience: float = 30.0,
 ) -> AppendResult:
     """Append predictions, each (id, model version) once, and return when they are committed.
 
     A row is a duplicate if one of the same id and version was logged with an event time within :data:`HORIZON` of its own. ``key``: a
     repeated append of the same key is answered as the first one was. ``bucket_spec`` says which buckets get dirty; ``also``
-    is committed with the rows.
+    is committed with the rows; ``patience`` is as in :meth:`Database.write`. Appends that wait at the same time are done together.
     """
     prepare_model(db, spec)
-    batch, dropped = _distinct(db, intake.table)
-    hashes = batch["_hash"].to_numpy()
+    columns = [name for name in intake.table.column_names if name != "_label"]
 
-    def write(con: DuckDBPyConnection) -> AppendResult:
-        earlier = answered(con, spec.name, "log", key, now)
-        if earlier is not None:
-            return earlier
-        known = _known_predictions(db, con, spec.name, batch, hashes)
-        fresh = batch.filter(pa.array(~known)) if known.any() else batch
-        columns = [name for name in intake.table.column_names if name != "_label"]
-        insert(con, log_table(spec.name), fresh.select(columns))
-        if also is not None:
-            also(con)
-        fault_point("append.after_rows")
-        starts = touched_buckets(microseconds(fresh["_event_time"]), bucket_spec)
-        mark(con, spec.name, ("inputs", "outcomes"), starts)
-        result = AppendResult(fresh.num_rows, dropped + int(known.sum()), intake.rejected)
-        remember(con, spec.name, "log", key, now, result, intake.origin)
-        return result
+    def write(con: DuckDBPyConnection, arrivals: list[_Arrival]) -> list[AppendResult]:
+        return _write(db, con, spec.name, bucket_spec, now, arrivals)
 
-    return db.write(write)
+    arrival = _Arrival(replace(intake, table=intake.table.select(columns)), Key.of(key), also)
+    return db.write_together(("log", spec.name, tuple(columns), bucket_spec), write, arrival, patience=patience)
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """Return many rows in order of event time, which lets the engine pass over blocks of them later."""
+    if table.num_rows < _BLOCK:
+        return table
+    times = microseconds(table["_event_time"])
+    return table.take(pa.array(np.argsort(times, kind="stable"))) if (times[1:] < times[:-1]).any() else table
+
+
+def _write(
+    db: Database,
+    con: DuckDBPyConnection,
+    model: str,
+    bucket_spec: WindowSpec,
+    now: datetime,
+    arrivals: list[_Arrival],
+) -> list[AppendResult]:
+    """Write appends in one go, inside of a transaction, and return what became of each."""
+    earlier = [answered(con, model, "log", arrival.key, now) for arrival in arrivals]
+    new = [arrival for arrival, answer in zip(arrivals, earlier, strict=True) if answer is None]
+    written = iter(_write_new(db, con, model, bucket_spec, now, new) if new else [])
+    return [answer or next(written) for answer in earlier]
+
+
+def _write_new(
+    db: Database,
+    con: DuckDBPyConnection,
+    model: str,
+    bucket_spec: WindowSpec,
+    now: datetime,
+    arrivals: list[_Arrival],
+) -> list[AppendResult]:
+    names = [arrival.key.name for arrival in arrivals if arrival.key is not None]
+    if len(set(names)) < len(names):  # each is then written by itself, and the second finds the first one's answer
+        raise StorageError("the same idempotency key came twice at the same time")
+    sizes = [arrival.intake.table.num_rows for arrival in arrivals]
+    batch = numbered(pa.concat_tables([arrival.intake.table for arrival in arrivals]))
+    hashes = hash_rows(con, batch, "hash(_id, _model_version)")
+    known = _repetitions(batch, repeated(hashes)) | _known_predictions(db, con, model, batch, hashes)
+    fresh = batch.filter(pa.array(~known)) if known.any() else batch
+    insert(con, log_table(model), _in_order(fresh.drop_columns(["_row"])))
+    for arrival in arrivals:
+        if arrival.also is not None:
+            arrival.also(con)
+    fault_point("append.after_rows")
+    starts = touched_buckets(microseconds(fresh["_event_time"]), bucket_spec)
+    mark(con, model, ("inputs", "outcomes"), starts)
+    results, first = [], 0
+    for arrival, size in zip(arrivals, sizes, strict=True):
+        duplicates = int(known[first : first + size].sum())
+        result = AppendResult.of(size - duplicates, duplicates, arrival.intake.rejected)
+        remember(con, model, "log", arrival.key, now, result, arrival.intake.rejected, arrival.intake.origin)
+        results.append(result)
+        first += size
+    return results
 
 
 # -- predictions that are known already --------------------------------------------------------------------------------
-def _distinct(db: Database, table: pa.Table) -> tuple[pa.Table, int]:
-    """Keep the first row of each (id, version), in order of event time, with ``_row`` and ``hash_rows``; says how many were dropped."""
-    batch = numbered(table)
-    with db.cursor() as con:
-        hashes = hash_rows(con, batch, "hash(_id, _model_version)")
-    batch = batch.append_column("_hash", pa.array(hashes))
-    drop = _repetitions(batch, repeated(hashes))
-    if drop:
-        keep = np.ones(batch.num_rows, dtype=np.bool_)
-        keep[drop] = False
-        batch = batch.filter(pa.array(keep))
-    times = microseconds(batch["_event_time"])
-    if (times[1:] < times[:-1]).any():  # rows in order let the engine pass over blocks of them
-        batch = batch.take(pa.array(np.argsort(times, kind="stable")))
-    return batch, len(drop)
-
-
-def _repetitions(batch: pa.Table, suspects: NDArray[Any]) -> list[int]:
+def _repetitions(batch: pa.Table, suspects: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which rows say again what an earlier row of the batch says; ``suspects`` are rows whose hash occurs more than once."""
+    again = np.zeros(batch.num_rows, dtype=np.bool_)
     part = batch.select(["_id", "_model_version"]).take(pa.array(suspects))
     seen: set[tuple[str, str]] = set()
-    drop = []
     pairs = zip(part["_id"].to_pylist(), part["_model_version"].to_pylist(), strict=True)
     for row, pair in zip(suspects.tolist(), pairs, strict=True):
-        if pair in seen:
-            drop.append(row)
+        again[row] = pair in seen
         seen.add(pair)
-    return drop
+    return again
 
 
 def _known_predictions(
@@ -123,8 +163,7 @@ def _known_predictions(
     if low < recent.complete_since and not held.all():
         found += _look_up(con, model, batch.filter(pa.array(~held)), low, min(high, recent.complete_since))
     recent.add(hashes)
-    if found:
-        known = np.isin(batch["_row"].to_numpy(), found)
+    known[found] = True
     return known
 
 

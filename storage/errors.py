@@ -13,8 +13,16 @@ class StorageFullError(StorageError):
     """The disk is full: nothing of this write was kept, what was acknowledged before it is safe."""
 
 
+class DamagedFileError(StorageError):
+    """A file of the home cannot be read any more; the message says how to restore it."""
+
+
 class QueueFullError(StorageError):
-    """Writes arrive faster than the disk takes them; wait a moment and send again."""
+    """Writes arrive faster than the disk takes them; send again after ``retry_after`` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NewerSchemaError(StorageError):
@@ -27,6 +35,10 @@ class ChangedMigrationError(StorageError):
 
 class SchemaConflictError(StorageError):
     """A declaration asks for a column that the stored rows hold in another type."""
+
+
+class KeyReusedError(StorageError):
+    """An idempotency key came again with other rows."""
 
 
 class HomeLockedError(StorageError):
