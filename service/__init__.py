@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["open_workspace"]
 
 
-def open_workspace(home: str | Path) -> Workspace:
+def open_workspace(home: str | Path, *, memory: str | None = None) -> Workspace:
     """Open a home folder, made if need be.
 
     When another process serves the folder, the answer speaks HTTP to it; otherwise this process owns the folder until the
-    workspace is closed. Raises :class:`service.workspace.WorkspaceError` when neither is possible.
+    workspace is closed; ``memory``, such as "400MB", is then what the database may hold at most. Raises :class:`service.workspace.WorkspaceError` when neither is possible.
     """
     from pathlib import Path
 
@@ -30,4 +30,4 @@ def open_workspace(home: str | Path) -> Workspace:
         return RemoteWorkspace(serving.url, secret=serving.secret)
     from service.local import LocalWorkspace
 
-    return LocalWorkspace.open(folder)
+    return LocalWorkspace.open(folder, memory=memory)

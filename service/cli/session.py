@@ -37,11 +37,11 @@ class Session:
     json: bool
 
     @contextmanager
-    def workspace(self) -> Iterator[Workspace]:
-        """Open the workspace, in the process that serves it if there is one."""
+    def workspace(self, memory: str | None = None) -> Iterator[Workspace]:
+        """Open the workspace, in the process that serves it if there is one; else with so much ``memory`` for the database."""
         from service import open_workspace
 
-        with open_workspace(self.home) as workspace:
+        with open_workspace(self.home, memory=memory) as workspace:
             yield workspace
 
     def show(self, data: Any, human: Callable[[], str] | None = None) -> None:

@@ -35,7 +35,7 @@ from service.local import (
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
 from storage.control import Control
-from storage.database import Database
+from storage.database import Database, Limits
 from storage.home import Home, HomeLock
 from storage.readings import current_readings
 
@@ -59,8 +59,8 @@ class LocalWorkspace:
         self.core = core
 
     @classmethod
-    def open(cls, home: Path, *, now: Callable[[], datetime] | None = None) -> Self:
-        """Open ``home``, making it if need be.
+    def open(cls, home: Path, *, now: Callable[[], datetime] | None = None, memory: str | None = None) -> Self:
+        """Open ``home``, making it if need be. ``memory``, such as "400MB", is what the database may hold at most.
 
         Raises :class:`storage.errors.HomeLockedError` when another process holds it and
         :class:`storage.errors.NewerSchemaError` when a newer Driftdeck has written it.
@@ -72,7 +72,7 @@ class LocalWorkspace:
             core = Core(
                 home=place,
                 lock=lock,
-                db=Database.open(place.database, clock),
+                db=Database.open(place.database, clock, limits=Limits(memory=memory)),
                 control=Control(place.control, clock),
                 system_now=clock,
             )
