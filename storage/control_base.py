@@ -15,6 +15,7 @@ from typing import Any, Self
 from storage.errors import StorageFullError, is_full
 from storage.faults import fault_point
 from storage.migrate import migrate
+from storage.migration_backup import copy_stores
 
 Json = dict[str, Any]
 
@@ -44,7 +45,7 @@ class ControlBase:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._connection.execute(f"PRAGMA {pragma}")
             path.chmod(0o600)
-            migrate(self._connection, "control", now)
+            migrate(self._connection, "control", now, before=lambda name: copy_stores(path.parent, name, now))
         except BaseException as error:
             self._connection.close()
             raise self._typed(error) from error

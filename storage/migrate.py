@@ -63,10 +63,16 @@ def statements(sql: str) -> Iterator[str]:
 
 
 def migrate(
-    connection: Any, store: str, now: Callable[[], datetime], *, steps: Sequence[Migration] | None = None
+    connection: Any,
+    store: str,
+    now: Callable[[], datetime],
+    *,
+    steps: Sequence[Migration] | None = None,
+    before: Callable[[str], object] | None = None,
 ) -> list[str]:
     """Bring ``connection`` (DuckDB's, or SQLite's in autocommit mode) up to date; returns what was applied.
 
+    ``before`` is called with the name of the first migration that is missing, unless the file is a new one.
     Raises :class:`NewerSchemaError` for a file that has been through migrations unknown here, and
     :class:`ChangedMigrationError` if one of them reads differently now.
     """
@@ -75,6 +81,9 @@ def migrate(
     con.execute(_RECORD)
     done = dict(con.execute("SELECT name, sha256 FROM migration").fetchall())
     _refuse_newer(done, steps, store)
+    missing = [step.name for step in steps if step.name not in done]
+    if before is not None and done and missing:
+        before(missing[0])
     applied = []
     for step in steps:
         if step.name in done:

@@ -50,7 +50,8 @@ CREATE TABLE archived (
 CREATE TABLE unmatched_label (
     model VARCHAR NOT NULL,
     _id VARCHAR NOT NULL,
-    seq BIGINT NOT NULL
+    seq BIGINT NOT NULL,
+    found BOOLEAN NOT NULL
 );
 
 CREATE TABLE label_search (

@@ -79,7 +79,8 @@ CREATE TABLE archived ( -- rows that have left the log: each file of them, or th
 CREATE TABLE unmatched_label ( -- labels whose prediction was not found when they came
     model VARCHAR NOT NULL,
     _id VARCHAR NOT NULL,
-    seq BIGINT NOT NULL -- of the label
+    seq BIGINT NOT NULL, -- of the label
+    found BOOLEAN NOT NULL -- since
 );
 
 CREATE TABLE label_search ( -- up to which label the whole log was searched, and when
