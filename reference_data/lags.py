@@ -39,7 +39,7 @@ def quantile(counts: Counts, share: float) -> float | None:
     if place == SIZE - 1:
         return low
     inside = (share * total - (cumulative[place] - counts[place])) / counts[place]
-    return low * (float(EDGES[place]) / low) ** min(1.0, max(0.0, inside))
+    return low * math.pow(float(EDGES[place]) / low, min(1.0, max(0.0, inside)))
 
 
 class Arrivals:

@@ -99,7 +99,8 @@ def _mark_labelled(
     lost = ~np.isin(labels["_row"].to_numpy(), near["row"].to_numpy())
     if lost.any():
         rows = labels.select(["_id"]).append_column("seq", pa.array(numbers)).filter(pa.array(lost))
-        insert(con, "unmatched_label", rows.append_column("model", pa.array([model] * rows.num_rows, pa.string())))
+        with registered(con, rows) as name:
+            con.execute(f"INSERT INTO unmatched_label SELECT ?, _id, seq, false FROM {name}", [model])
 
 
 def _predictions(con: DuckDBPyConnection, model: str, labels: pa.Table) -> pa.Table:

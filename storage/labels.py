@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,19 +73,22 @@ def match_labels(db: Database, spec: ModelSpec, now: datetime, bucket_spec: Wind
     def write(con: DuckDBPyConnection) -> None:
         with registered(con, found.ids) as name:
             con.execute(
-                f"DELETE FROM unmatched_label WHERE model = ? AND seq <= ? AND _id IN (SELECT _id FROM {name})",
+                f"UPDATE unmatched_label SET found = true WHERE model = ? AND seq <= ? AND NOT found AND _id IN (SELECT _id FROM {name})",
                 [spec.name, found.top],
             )
         if found.orphans is not None:
-            con.execute("DELETE FROM unmatched_label WHERE model = ? AND seq <= ?", [spec.name, found.top])
             with registered(con, found.orphans) as name:
-                con.execute(f"INSERT INTO unmatched_label SELECT ?, _id, seq FROM {name}", [spec.name])
+                con.execute(
+                    f"INSERT INTO unmatched_label SELECT $m, _id, seq, false FROM {name} "
+                    "ANTI JOIN (SELECT _id FROM unmatched_label WHERE model = $m) AS u USING (_id)",
+                    {"m": spec.name},
+                )
         con.execute("DELETE FROM label_search WHERE model = ?", [spec.name])
         con.execute("INSERT INTO label_search VALUES (?, ?, ?)", [spec.name, found.top, naive(now)])
         mark(con, spec.name, ("outcomes",), touched_buckets(found.times, bucket_spec))
 
     db.write(write)
-    return found.ids.num_rows
+    return int(found.ids.num_rows)
 
 
 def _search(con: DuckDBPyConnection, model: str) -> _Matched | None:
@@ -92,8 +96,8 @@ def _search(con: DuckDBPyConnection, model: str) -> _Matched | None:
     top = single(con, f"SELECT coalesce(max(_seq), 0) FROM {label_table(model)}")
     before = first_row(con, "SELECT seq, searched_at FROM label_search WHERE model = ?", [model])
     searched, at = before if before is not None else (0, None)
-    join = f"FROM unmatched_label AS u JOIN {log_table(model)} AS l ON l._id = u._id WHERE u.model = $m"
-    waiting = single(con, "SELECT count(*) FROM unmatched_label WHERE model = $m", {"m": model})
+    join = f"FROM unmatched_label AS u JOIN {log_table(model)} AS l ON l._id = u._id WHERE u.model = $m AND NOT u.found"
+    waiting = single(con, "SELECT count(*) FROM unmatched_label WHERE model = $m AND NOT found", {"m": model})
     if not waiting and (before is not None or not top):
         return None
     found = con.sql(
@@ -120,7 +124,7 @@ def count_orphans(con: DuckDBPyConnection, model: str) -> int:
     """Return how many ids have a label and, when the log was searched last, no prediction."""
     sql = (
         "SELECT count(DISTINCT u._id) FROM unmatched_label AS u JOIN label_search AS s ON s.model = u.model AND u.seq <= s.seq "
-        "WHERE u.model = ?"
+        "WHERE u.model = ? AND NOT u.found"
     )
     return int(single(con, sql, [model]))
 
@@ -144,7 +148,7 @@ def measure_progress(db: Database, spec: ModelSpec, bucket_spec: WindowSpec) -> 
         for start, seq in [*stale.items(), *seen.items()]:
             window = bucket_spec.containing(start)
             seqs[window] = max(seqs.get(window, 0), seq)
-        measured += db.write(lambda con, found=found, seqs=seqs: _save(con, spec.name, found, seqs))
+        measured += db.write(partial(_save, model=spec.name, found=found, seqs=seqs))
     return measured
 
 
