@@ -89,5 +89,5 @@ def pull(session: Session, name: Annotated[str, typer.Argument(metavar="NAME", h
 
 
 def _told(run: SourceRunView) -> str:
-    counts = ", ".join(f"{name} {run[name]}" for name in ("rows", "accepted", "duplicates", "rejected"))  # type: ignore[literal-required]
+    counts = ", ".join(f"{name} {run[name]}" for name in ("rows", "accepted", "duplicates", "rejected"))
     return f"{counts}; {run['seconds']} s; read up to {run['position'] or 'nothing yet'}"

@@ -23,9 +23,11 @@ from service.workspace import ConflictError, WorkspaceError
 from storage import source_positions
 from storage.casting import cast as cast_values
 from storage.errors import QueueFullError, StorageError
+from storage.file_formats.declared import declared_kinds
 from storage.file_formats.errors import FileError
 from storage.file_formats.table import FileTable
 from storage.intake_source import open_source
+from storage.privacy import keeps_content
 from storage.quarantine import keep_refused
 from storage.sources import (
     Chunk,
@@ -157,12 +159,11 @@ def _once(core: Core, source: Source, meant: Source, record: dict[str, Any]) -> 
 def _context(core: Core, source: Source, spec: ModelSpec) -> Context:
     ids = {spec.id, "prediction_id"} - {None}
     theirs = {own for own, model in source.columns.items() if model in ids}
-    kinds = {column.name: str(column.type) for column in spec.columns}
     return Context(
         now=core.system_now,
         stopping=core.closing.is_set,
         id_names=frozenset(cast("set[str]", ids) | theirs),
-        kinds={**kinds, **{name: "text" for name in (spec.id, spec.subject) if name is not None}},
+        kinds=declared_kinds(spec),
     )
 
 
@@ -186,8 +187,8 @@ def _transformed(source: Source, kind: SourceKind, transform: Transform | None, 
 def _append(core: Core, source: Source, spec: ModelSpec, chunk: Chunk, rows: Any, record: dict[str, Any]) -> None:
     """Append a chunk and how far it reaches in one transaction."""
     origin = f"source {source.name}" + (f": {chunk.where}" if chunk.where else "")
-    refused, rows = _unreadable(chunk, rows)
-    if spec.privacy:  # what could not be read cannot be searched for what is to be hidden
+    refused = _unreadable(chunk, rows)
+    if not keeps_content(spec):
         refused = [{**entry, "content": None} for entry in refused]
     label = "log" if source.into == "logs" else "label"
     now = core.now()
@@ -196,24 +197,25 @@ def _append(core: Core, source: Source, spec: ModelSpec, chunk: Chunk, rows: Any
         keep_refused(con, spec.name, label, now, refused, origin)
         source_positions.write_position(con, source, chunk.part, chunk.position, now)
 
-    if len(rows):
+    table = rows.table if isinstance(rows, FileTable) else rows
+    if len(table):
         found = ingest.append_block(core, spec, source.into, rows, origin=origin, also=also)
         record["accepted"] += found["accepted"]
         record["duplicates"] += found["duplicates"]
         record["rejected"] += found["rejected_rows"]
-        _note_latest(spec, rows, record)
+        _note_latest(spec, table, record)
     else:
         core.db.write(also)
     record["rows"] += chunk.count
     record["rejected"] += len(refused)
 
 
-def _unreadable(chunk: Chunk, rows: Any) -> tuple[list[dict[str, Any]], Any]:
-    """Return the lines and messages that could not be read, and the rows beside them."""
+def _unreadable(chunk: Chunk, rows: Any) -> list[dict[str, Any]]:
+    """Return the lines and messages that could not be read, unless they go through the door with their block."""
     block = chunk.rows
-    if isinstance(block, FileTable):
-        return block.all_refused([]), rows.table if isinstance(rows, FileTable) else rows
-    return list(chunk.refused), rows
+    if not isinstance(block, FileTable):
+        return list(chunk.refused)
+    return [] if isinstance(rows, FileTable) and len(rows.table) else block.all_refused([])
 
 
 def _note_latest(spec: ModelSpec, rows: Any, record: dict[str, Any]) -> None:

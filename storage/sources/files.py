@@ -69,7 +69,7 @@ def read(source: Source, positions: Positions, context: Context) -> Iterator[Chu
     for file in _listed(source):
         if context.stopping():
             return
-        if file.written_at is not None and context.now() - file.written_at < quiet:
+        if file.written_at is not None and abs(context.now() - file.written_at) < quiet:
             continue  # the next run takes it
         try:
             yield from _read_file(source, file, positions.get(file.path), context)
@@ -95,17 +95,19 @@ def _read_file(source: Source, file: _File, known: Position | None, context: Con
     head, tail = file.ends(file.size)
     position = {"size": file.size, "stamp": file.stamp, "head": head, "tail": tail, "edge": min(file.size, _EDGE)}
     half = _ends_in_half_a_line(file, context.now())
-    start = 0
+    start, told = 0, False
     for block, last in _with_last(_blocks(source, file.path, context.kinds)):
         stop = start + block.records
         end = stop - 1 if last and half else stop
         for low in range(max(start, done), end, source.chunk_rows):
             high = min(low + source.chunk_rows, end)
             taken = part_of(block, low - start, high - start)
-            yield Chunk(taken, file.path, {**position, "rows": high, "done": False}, where=file.path)
+            told = last and high == end
+            yield Chunk(taken, file.path, {**position, "rows": high, "done": told and not half}, where=file.path)
         start = stop
-    reached = max(done, start - 1 if half and start else start)
-    yield Chunk(pa.table({}), file.path, {**position, "rows": reached, "done": not half})
+    if not told:
+        reached = max(done, start - 1 if half and start else start)
+        yield Chunk(pa.table({}), file.path, {**position, "rows": reached, "done": not half})
 
 
 def _goes_on(file: _File, known: Position) -> bool:
@@ -114,7 +116,7 @@ def _goes_on(file: _File, known: Position) -> bool:
 
 
 def _ends_in_half_a_line(file: _File, now: datetime) -> bool:
-    if file.written_at is None or now - file.written_at >= _HALF_LINE or not file.size:
+    if file.written_at is None or abs(now - file.written_at) >= _HALF_LINE or not file.size:
         return False
     return not file.read(0, 8).startswith(_COLUMNAR) and file.read(file.size - 1, file.size) not in (
         b"\n",

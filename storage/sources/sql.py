@@ -204,7 +204,7 @@ def _adbc(source: Source, url: URL, mark: Mark | None) -> Iterator[pa.Table]:
     address = url.update_query_dict(driver_options(source, SOURCE)).render_as_string(hide_password=False)
     with dbapi.connect(address) as connection, connection.cursor() as cursor:
         cursor.execute(query)
-        yield from _of_size(cursor.fetch_record_batch(), source.chunk_rows)
+        yield from _of_size(cursor.fetch_record_batch(), source.chunk_rows)  # type: ignore[no-untyped-call]
         with suppress(Exception):
             connection.rollback()
 
