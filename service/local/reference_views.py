@@ -84,7 +84,8 @@ def _users(core: Core, model: str) -> dict[int, list[str]]:
 
 def _usual_rows(core: Core, spec: ModelSpec, reference: Reference) -> float | None:
     """Return the median rows of the log's latest windows, None before there are any."""
-    window_spec, rows = core.window_spec(spec.name), defaultdict[Window, int](int)
+    window_spec = core.window_spec(spec.name)
+    rows: dict[Window, int] = defaultdict(int)
     with core.db.cursor() as cursor:
         for row in bucket_rows(cursor, spec.name, reference.version, "inputs"):
             if row.role == "serving":
