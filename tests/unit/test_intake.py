@@ -12,6 +12,7 @@ import pytest
 from reference_data.declaration import ModelSpec
 from storage.ids import new_ids
 from storage.intake import canonical_labels, canonical_log
+from storage.names import stand_in
 
 ARRIVAL = datetime(2026, 1, 1, tzinfo=UTC)
 SPEC = ModelSpec(
@@ -60,13 +61,14 @@ def test_rows_of_the_http_interface():
             "_role": "serving",
             "_latency_ms": 12.0,
             "_prediction": 9.5,
+            "_subject": None,
             "_score": 0.25,
             "_scores": None,
             "size": 3.0,
             "kind": "2",
             "new": True,
             "built": datetime(2013, 1, 1, 5),
-            "_c4": "x",
+            stand_in("_note"): "x",
         }
     ]
     assert intake.rejected == []
