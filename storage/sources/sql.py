@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import sqlite3
@@ -194,7 +195,6 @@ def _speaks_adbc(url: URL, source: Source) -> bool:
 
 def _adbc(source: Source, url: URL, mark: Mark | None) -> Iterator[pa.Table]:
     """Read Arrow batches as PostgreSQL's COPY sends them."""
-    from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
     from sqlalchemy.dialects import postgresql
 
     query = _inner(source)
@@ -202,9 +202,10 @@ def _adbc(source: Source, url: URL, mark: Mark | None) -> Iterator[pa.Table]:
         parameter = "" if mark.start is None else _literal(mark.start)
         query = _wrapped(query, mark, postgresql.dialect(), parameter)
     address = url.update_query_dict(driver_options(source, SOURCE)).render_as_string(hide_password=False)
+    dbapi = importlib.import_module("adbc_driver_postgresql.dbapi")
     with dbapi.connect(address) as connection, connection.cursor() as cursor:
         cursor.execute(query)
-        yield from _of_size(cursor.fetch_record_batch(), source.chunk_rows)  # type: ignore[no-untyped-call]
+        yield from _of_size(cursor.fetch_record_batch(), source.chunk_rows)
         with suppress(Exception):
             connection.rollback()
 
