@@ -129,11 +129,14 @@ def test_a_full_queue_says_so(tmp_path: Path):
         outcomes: dict = {}
         waiting = in_thread(outcomes, "w", db, lambda con: single(con, "SELECT 1"))
         wait_for_queue(db, 1)
-        with pytest.raises(QueueFullError, match="send again later"):
-            db.write(lambda _con: None, patience=0.01)
-        release.set()
+        try:
+            with pytest.raises(QueueFullError, match=r"1 writes are waiting .* send again in 60 s") as caught:
+                db.write(lambda _con: None, patience=0.01)
+        finally:  # closing waits for the writer
+            release.set()
         holder.join()
         waiting.join()
+        assert caught.value.retry_after == 60  # nothing was done of late, so nobody knows
         assert outcomes == {"w": 1}
 
 
