@@ -52,9 +52,10 @@ def profiled(
 def test_physical_names_are_safe_and_unique():
     physical = physical_names(ODD_NAMES)
     assert physical["a"] == "a"
-    assert physical["A"] == "_c1"
-    assert physical["_id"] == "_c2"
-    assert physical["_c1"] == "_c8"
+    moved = physical_names(["first", *ODD_NAMES])
+    for name in ("A", "_id", "", "nul\0", "_c1"):
+        assert physical[name].startswith("_c")
+        assert physical[name] == moved[name] != name  # whatever stands before it
     assert physical["é 😀"] == "é 😀"
     assert len({name.casefold() for name in physical.values()}) == len(ODD_NAMES)
 
