@@ -7,7 +7,7 @@ row is in exactly one of the two, whenever the process dies.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -16,6 +16,8 @@ from reference_data.windows import Window
 from storage.buckets import aware, naive
 from storage.names import literal, quote
 from storage.rows import first_row, single
+
+MOMENT = timedelta(microseconds=1)  # the least step of time: makes a period of one that includes its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,10 @@ def archive_files(con: DuckDBPyConnection, model: str, within: Window | None = N
     return [ArchiveFile(file, Window(aware(since), aware(until)), n, size) for file, since, until, n, size in rows]
 
 
-def archived_since(con: DuckDBPyConnection, model: str) -> datetime | None:
-    """Return the (aware) start of what is archived, None for nothing."""
-    row = first_row(con, "SELECT min(since) FROM archived WHERE model = ? AND action = 'archive' AND rows > 0", [model])
-    return None if row is None or row[0] is None else aware(row[0])
+def archived_span(con: DuckDBPyConnection, model: str) -> tuple[datetime, datetime] | None:
+    """Return the earliest and latest event time (naive UTC, as stored) that is archived, None for nothing."""
+    row = first_row(con, "SELECT min(first), max(last) FROM archived WHERE model = ? AND action = 'archive'", [model])
+    return None if row is None or row[0] is None else (row[0], row[1])
 
 
 def dropped_until(con: DuckDBPyConnection, model: str) -> datetime | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import duckdb
 
+from storage.archives import dropped_until
 from storage.buckets import aware
 from storage.database import Database
 from storage.profile_store import Part, dirty_buckets, missing_buckets
@@ -38,7 +39,9 @@ def due_buckets(
     """
     stored = profiled_at(con, model, reference_version, part)
     dirty = set(dirty_buckets(con, model, part))
-    return sorted({*missing_buckets(con, model, reference_version, part, wanted), *(dirty & stored.keys())})
+    due = sorted({*missing_buckets(con, model, reference_version, part, wanted), *(dirty & stored.keys())})
+    gone = dropped_until(con, model)  # profiling what has no rows any more would wipe what is known of it
+    return due if gone is None else [bucket for bucket in due if bucket >= gone]
 
 
 def profiled_at(

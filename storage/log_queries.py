@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
+from storage.archives import whole_log
 from storage.buckets import aware, naive
 from storage.database import Database
 from storage.model_tables import joined_relation, label_table, log_table, prepare_model, tables_exist
@@ -78,7 +79,7 @@ def label_span(con: DuckDBPyConnection, spec: ModelSpec) -> tuple[datetime, date
         return None
     row = first_row(
         con,
-        f"SELECT min(_event_time), max(_event_time) FROM {log_table(spec.name)} SEMI JOIN {label_table(spec.name)} USING (_id)",
+        f"SELECT min(_event_time), max(_event_time) FROM {whole_log(con, spec.name)} SEMI JOIN {label_table(spec.name)} USING (_id)",
     )
     return None if row is None or row[0] is None else (aware(row[0]), aware(row[1]))
 
@@ -88,7 +89,7 @@ def window_counts(con: DuckDBPyConnection, spec: ModelSpec, windows: Sequence[Wi
     if not windows or not tables_exist(con, spec.name):
         return []
     low, high = min(window.start for window in windows), max(window.end for window in windows)
-    relation, _ = joined_relation(spec, Window(low, high))
+    relation, _ = joined_relation(spec, Window(low, high), con)
     rows = con.execute(
         "WITH w AS (SELECT unnest($starts::TIMESTAMP[]) AS a, unnest($ends::TIMESTAMP[]) AS b) "
         "SELECT a, b, _model_version, _role, count(*), count(_label), "
@@ -109,20 +110,23 @@ def page_rows(
 
     Rows are JSON-ready: times as ISO 8601 in UTC, None for NaN and infinities.
     """
+    within = Window(since, until)
     fields = {
         "prediction_id": "_id",
         "event_time": "_event_time",
         "model_version": "_model_version",
         "role": "_role",
     }
-    relation, expressions = joined_relation(spec, Window(since, until))
+    relation, expressions = joined_relation(spec, within, con)
     fields |= {name: sql for name, sql in expressions.items() if name not in fields}
     names = [*fields, "label_time"]
     if not tables_exist(con, spec.name):
         return names, [], 0
     period = [naive(since), naive(until)]
     total = single(
-        con, f"SELECT count(*) FROM {log_table(spec.name)} WHERE _event_time >= ? AND _event_time < ?", period
+        con,
+        f"SELECT count(*) FROM {whole_log(con, spec.name, within)} WHERE _event_time >= ? AND _event_time < ?",
+        period,
     )
     columns = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate([*fields.values(), "_label_time"]))
     found = con.execute(
@@ -147,7 +151,8 @@ def export_parquet(
     ``_label_time`` (naive UTC), ``_model_version``, ``_role``. Rows go through in batches; the file appears whole or not at all.
     """
     prepare_model(db, spec)
-    relation, expressions = joined_relation(spec, Window(since, until))
+    with db.cursor() as con:
+        relation, expressions = joined_relation(spec, Window(since, until), con)
     fields = {name: sql for name, sql in expressions.items() if name not in _EXPORTED} | _EXPORTED
     columns = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate(fields.values()))
     labelled = " WHERE _label IS NOT NULL" if labelled_only else ""

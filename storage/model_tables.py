@@ -8,6 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
+from storage.archives import whole_log
 from storage.buckets import moment_sql
 from storage.column_changes import SQL_TYPES, change_columns, plan_columns
 from storage.database import Database
@@ -67,13 +68,16 @@ def ensure_model_tables(con: DuckDBPyConnection, spec: ModelSpec) -> None:
     change_columns(con, log, spec, plan_columns(con, spec))
 
 
-def joined_relation(spec: ModelSpec, within: Window | None = None) -> tuple[str, dict[str, str]]:
+def joined_relation(
+    spec: ModelSpec, within: Window | None = None, con: DuckDBPyConnection | None = None
+) -> tuple[str, dict[str, str]]:
     """Return a model's log with the latest label of each prediction, as the SQL of a sub-select, and its expressions.
 
     Only rows of ``within`` if it is given, and then only their labels are looked at, however many there are by now. Beside the log's columns it has ``_label``, ``_label_time`` and ``_label_arrival_time``, NULL without a label. The expressions name the
     inputs as declared, ``prediction``, ``score``, for several classes ``scores``, and ``label``.
+    With the connection that will read it, archived rows are among them.
     """
-    rows, theirs = log_table(spec.name), ""
+    rows, theirs = log_table(spec.name) if con is None else whole_log(con, spec.name, within), ""
     if within is not None:
         bounds = f"_event_time >= {moment_sql(within.start)} AND _event_time < {moment_sql(within.end)}"
         rows = f"(SELECT * FROM {rows} WHERE {bounds})"
@@ -87,9 +91,15 @@ def joined_relation(spec: ModelSpec, within: Window | None = None) -> tuple[str,
     return sql, expressions(spec) | {"label": "_label"}
 
 
-def log_relation(spec: ModelSpec) -> tuple[str, dict[str, str]]:
-    """Return a model's log alone: what inputs are profiled from."""
-    return f"SELECT * FROM {log_table(spec.name)}", expressions(spec)
+def log_relation(
+    spec: ModelSpec, within: Window | None = None, con: DuckDBPyConnection | None = None
+) -> tuple[str, dict[str, str]]:
+    """Return a model's log alone: what inputs are profiled from.
+
+    With the connection that will read it, the archived rows that may lie ``within`` are among them.
+    """
+    rows = log_table(spec.name) if con is None else whole_log(con, spec.name, within)
+    return f"SELECT * FROM {rows}", expressions(spec)
 
 
 def table_relation(spec: ModelSpec, table: str, columns: list[str]) -> tuple[str, dict[str, str]]:

@@ -68,7 +68,7 @@ def with_label(relation: str, expressions: Mapping[str, str]) -> str:
 
 def logged_window(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, window: Window) -> RowSource:
     """Return what was served in a stretch of event time, joined with its labels."""
-    relation, expressions = joined_relation(spec, window)
+    relation, expressions = joined_relation(spec, window, cursor)
     return RowSource(cursor, f"SELECT * FROM ({relation}) AS w WHERE _role = 'serving'", expressions, timed=True)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import duckdb
 
 from reference_data.windows import Window
+from storage.archives import archived_span
 from storage.buckets import aware, naive
 from storage.model_tables import label_table, log_table, tables_exist
 from storage.rows import single
@@ -47,6 +48,9 @@ def event_span(
         return None
     sql = f"SELECT min(_event_time), max(_event_time) FROM {log_table(model)}"
     ((first, last),) = con.execute(sql).fetchall()
+    kept = archived_span(con, model)
+    if kept is not None:
+        first, last = min(first or kept[0], kept[0]), max(last or kept[1], kept[1])
     if now is not None and first is not None and last > naive(now + AHEAD):
         ((first, last),) = con.execute(f"{sql} WHERE _event_time <= ?", [naive(now + AHEAD)]).fetchall()
     if now is not None and first is not None and first < last - REACH:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from monitors.causes import rank_causes
@@ -158,7 +158,7 @@ def _profile(
             found = due_buckets(cursor, spec.name, reference.version, part, buckets)
             if found:
                 positive = None if reference.outcomes is None else positive_class(spec, reference.outcomes.layout)
-                rows, expressions = _rows_of(spec, part, Window(found[0], every.containing(found[-1]).end))
+                rows, expressions = _rows_of(cursor, spec, part, Window(found[0], every.containing(found[-1]).end))
                 expressions = _dropped(reference) | dict(expressions)
                 measured.append(
                     profile_store.measure(cursor, spec, reference, rows, expressions, found, part, positive)
@@ -176,11 +176,13 @@ def _dropped(reference: Reference) -> dict[str, str]:
     return {column.name: f"NULL::{types.get(column.type, 'VARCHAR')}" for column in columns}
 
 
-def _rows_of(spec: ModelSpec, part: profile_store.Part, within: Window) -> tuple[str, Mapping[str, str]]:
+def _rows_of(
+    cursor: Any, spec: ModelSpec, part: profile_store.Part, within: Window
+) -> tuple[str, Mapping[str, str]]:
     """Return what a part of the profiles is read from: the log, or its labelled rows of a stretch."""
     if part == "inputs":
-        return log_relation(spec)
-    joined, expressions = joined_relation(spec, within)
+        return log_relation(spec, within, cursor)
+    joined, expressions = joined_relation(spec, within, cursor)
     return with_label(joined, expressions), expressions
 
 

@@ -42,6 +42,8 @@ CREATE TABLE archived (
     file VARCHAR,
     since TIMESTAMP NOT NULL,
     until TIMESTAMP NOT NULL,
+    first TIMESTAMP,
+    last TIMESTAMP,
     rows BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
     written_at TIMESTAMP NOT NULL

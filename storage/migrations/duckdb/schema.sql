@@ -71,6 +71,8 @@ CREATE TABLE archived ( -- rows that have left the log: each file of them, or th
     file VARCHAR, -- below the home's folder archives; NULL: dropped
     since TIMESTAMP NOT NULL, -- event times, the end excluded
     until TIMESTAMP NOT NULL,
+    first TIMESTAMP, -- event times of its rows, NULL without any
+    last TIMESTAMP,
     rows BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
     written_at TIMESTAMP NOT NULL
