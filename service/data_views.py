@@ -6,6 +6,16 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from service.views import AppendView
+
+
+class LoadingView(TypedDict):
+    """What whoever reads a file for a model has to know."""
+
+    kinds: dict[str, str]  # declared column types by name
+    ids: list[str]  # names that the column of ids may have
+    blocks: dict[str, AppendView]  # by key: blocks of files that were loaded in the last 35 days
+
 
 class SourceRunView(TypedDict):
     """One run of a source. While it runs, the counts grow."""

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import json
-import os
 import tempfile
 import urllib.parse
-import uuid
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
 import httpx
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from service import views
 from service.remote_door import RemoteDoor
+from service.remote_files import RemoteFiles
 from service.remote_labels import RemoteLabels
 from service.remote_references import RemoteReferences
 from service.remote_sources import RemoteSources
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
-from storage.files import iter_batches, read_table
 
-_PARQUET = "application/vnd.apache.parquet"
-_ROWS = 5000  # of a list, in one request
 _PAGE = 10_000
 _TIMEOUT = httpx.Timeout(600.0, connect=5.0)  # a run over a long history answers when it is done
 _ERRORS: dict[int, type[WorkspaceError]] = {404: NotFoundError, 409: ConflictError}
 
 
-class RemoteWorkspace(RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences):
+class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 
     def __init__(self, url: str, *, secret: str | None = None) -> None:
@@ -69,45 +61,7 @@ class RemoteWorkspace(RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences)
     def model(self, name: str) -> views.ModelView:
         return cast("views.ModelView", self._call("GET", f"/models/{_part(name)}").json())
 
-    def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
-        del actor
-        path, query = f"/models/{_part(model)}/references", {} if version is None else {"version": version}
-        if isinstance(data, tuple):
-            answer = self._call("POST", path, params=query, json={"window": [str(end) for end in data]})
-        elif isinstance(data, Mapping):
-            answer = self._call("POST", path, params=query, json=dict(data))
-        else:
-            kind, content = _whole(data)
-            answer = self._call("POST", path, params=query, content=content, headers={"content-type": kind})
-        return cast("dict[str, Any]", answer.json())
-
     # -- data in -------------------------------------------------------------------------------------------------------
-    def log(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
-        return self._append(f"/models/{_part(model)}/logs", data, key)
-
-    def label(self, model: str, data: object, *, key: str | None = None) -> views.AppendView:
-        return self._append(f"/models/{_part(model)}/labels", data, key)
-
-    def _append(self, path: str, data: object, key: str | None) -> views.AppendView:
-        """Send batch by batch; the key names each, so that sending a file again after an error doubles nothing."""
-        total = views.AppendView(accepted=0, duplicates=0, rejected=[], rejected_rows=0)
-        sent, key = 0, key or uuid.uuid4().hex
-        for number, (rows, kind, content) in enumerate(_bodies(data)):
-            headers = {"content-type": kind, "idempotency-key": f"{key}-{number}"}
-            answer = self._http_append(path, content, headers)
-            total["accepted"] += answer["accepted"]
-            total["duplicates"] += answer["duplicates"]
-            total["rejected_rows"] += answer["rejected_rows"]
-            total["rejected"] += [{**item, "row": item["row"] + sent} for item in answer["rejected"]]
-            sent += rows
-        return total
-
-    def _http_append(self, path: str, content: bytes, headers: dict[str, str]) -> views.AppendView:
-        answer = self._call("POST", path, content=content, headers=headers, accept=(422,)).json()
-        if "rejected" not in answer:
-            raise WorkspaceError(str(answer["error"]))
-        return cast("views.AppendView", answer)
-
     def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         body = {"datapoints": [dict(point) for point in datapoints]}
         answer = self._call("POST", f"/models/{_part(model)}/predict", json=body).json()
@@ -286,50 +240,3 @@ def _part(name: str) -> str:
 def _given(**times: datetime | None) -> dict[str, str]:
     """Return the times that were given, as text."""
     return {name: moment.isoformat() for name, moment in times.items() if moment is not None}
-
-
-def _tables(data: object, *, whole: bool) -> Iterator[pa.Table]:
-    """Yield data as Arrow tables: files block by block (or ``whole``, so that types are told from all of it)."""
-    if isinstance(data, str | os.PathLike):
-        source = cast("str | os.PathLike[str]", data)
-        parts = [read_table(source)] if whole else iter_batches(source)
-        yield from (part.table for part in parts if part.table.num_rows or whole)
-    elif isinstance(data, pa.Table):
-        yield data
-    elif hasattr(data, "__arrow_c_stream__"):  # pandas, Polars, DuckDB relations
-        yield pa.table(data)
-    else:
-        raise WorkspaceError(
-            f"data of type {type(data).__name__} is not understood; give a path, a DataFrame, an Arrow table or rows"
-        )
-
-
-def _bodies(data: object) -> Iterator[tuple[int, str, bytes]]:
-    """Yield (rows, content type, body): lists as JSON, which keeps a bad value for the owner to name; the rest as Parquet."""
-    if isinstance(data, list):
-        for start in range(0, len(data), _ROWS):
-            part = data[start : start + _ROWS]
-            yield len(part), "application/json", json.dumps({"rows": part}, default=_json_value).encode()
-        return
-    for table in _tables(data, whole=False):
-        yield table.num_rows, _PARQUET, _parquet(table)
-
-
-def _whole(data: object) -> tuple[str, bytes]:
-    """Return (content type, body) with all rows in one."""
-    if isinstance(data, list):
-        return "application/json", json.dumps({"rows": data}, default=_json_value).encode()
-    return _PARQUET, _parquet(pa.concat_tables(_tables(data, whole=True), promote_options="permissive"))
-
-
-def _json_value(value: Any) -> Any:
-    """Return what JSON has no word for: times as text, NumPy's numbers as numbers."""
-    if isinstance(value, date):
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else str(value)
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue()

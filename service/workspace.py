@@ -7,7 +7,7 @@ the HTTP API and the dashboard call this and nothing below it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,9 @@ class Workspace(Protocol):
         progress: Progress | None = None,
     ) -> views.AppendView:
         """Append labels, or with a column ``kind`` feedback of that kind; options as in :meth:`log`."""
+
+    def loading(self, model: str, into: Literal["logs", "labels"] = "logs") -> data_views.LoadingView:
+        """Return what whoever reads a file for a model has to know: declared types, and which blocks were loaded before."""
 
     def quarantine(self, model: str, *, limit: int = 100, offset: int = 0) -> list[data_views.QuarantineView]:
         """Return rows that could not be taken, latest first."""

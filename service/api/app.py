@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 
-from service.api import actions, appends, demo, door, errors, labels, operations, reads, references, sources
+from service.api import actions, appends, demo, door, errors, labels, loads, operations, reads, references, sources
 from service.api.page import render
 from service.settings import Settings
 from service.workspace import Workspace
@@ -33,7 +33,7 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
     )
     api.state.workspace, api.state.max_body = workspace, limit
     errors.install(api)
-    for module in (appends, labels, reads, actions, demo, door, sources, references):
+    for module in (appends, loads, labels, reads, actions, demo, door, sources, references):
         api.include_router(module.router, prefix="/v1")
 
     @api.get("/docs", include_in_schema=False)

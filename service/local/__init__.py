@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from reference_data.windows import Window
 from service.declaration_file import dump
@@ -151,6 +151,9 @@ class LocalWorkspace:
         progress: Progress | None = None,
     ) -> views.AppendView:
         return load.append(self.core, model, "labels", data, How(key, strict, origin, reading, progress))
+
+    def loading(self, model: str, into: Literal["logs", "labels"] = "logs") -> data_views.LoadingView:
+        return load.loading(self.core, model, into)
 
     def quarantine(self, model: str, *, limit: int = 100, offset: int = 0) -> list[data_views.QuarantineView]:
         return quarantine.page(self.core, model, limit, offset)

@@ -14,10 +14,10 @@ from service.local.uploads import canonical_upload
 from service.uploads import Upload
 from service.workspace import ConflictError, WorkspaceError
 from storage.append_common import AppendResult, Key
+from storage.feedback import canonical_labels_and_feedback
 from storage.file_formats.declared import declared_kinds
 from storage.file_formats.table import Unpacked, unpack
 from storage.files import FileTable, Reading, read_table
-from storage.feedback import canonical_labels_and_feedback
 from storage.intake import canonical_log
 from storage.logs import append_labels, append_log
 from storage.observed import Watch
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 Into = Literal["logs", "labels"]
 HTTP = "http"  # the origin of rows that a request brought
 _PATIENCE = 1.0  # seconds: who waits at the other end of a connection had better send again
-_TOLD = 1000  # refused rows that an answer names; quarantine has them all
 
 
 def whole(data: object, spec: ModelSpec | None = None) -> pa.Table:
@@ -139,21 +138,6 @@ def _view(found: AppendResult) -> views.AppendView:
         "rejected": found.rejected,
         "rejected_rows": found.refused,
     }
-
-
-def nothing() -> views.AppendView:
-    """Return the answer to no rows."""
-    return {"accepted": 0, "duplicates": 0, "rejected": [], "rejected_rows": 0}
-
-
-def add(total: views.AppendView, part: views.AppendView) -> None:
-    """Add what became of the following block; its rows count on from those before."""
-    behind = total["accepted"] + total["duplicates"] + total["rejected_rows"]
-    told = part["rejected"][: max(0, _TOLD - len(total["rejected"]))]
-    total["rejected"] += [entry | {"row": entry["row"] + behind} for entry in told]
-    total["rejected_rows"] += part["rejected_rows"]
-    total["accepted"] += part["accepted"]
-    total["duplicates"] += part["duplicates"]
 
 
 def stdin_or_path(data: object) -> object:

@@ -60,6 +60,18 @@ def read(source: Source, positions: Positions, context: Context) -> Iterator[Chu
         raise _in_words(source, error, secrets) from None
 
 
+def read_query(connection: str, sql: str, chunk_rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of one query in tables of at most ``chunk_rows``; raises :class:`SourceError` in words, without secrets."""
+    source = Source(name="query", model="query", sql=sql, connection=connection, chunk_rows=chunk_rows)
+    url = _url(source)
+    try:
+        yield from _tables(source, url, None)
+    except SourceError:
+        raise
+    except Exception as error:  # every driver has errors of its own
+        raise _in_words(source, error, secrets_of(source) | ({str(url.password)} if url.password else set())) from None
+
+
 def _mark(source: Source, positions: Positions, context: Context) -> Mark | None:
     if source.watermark is None:
         return None
@@ -202,7 +214,7 @@ def _adbc(source: Source, url: URL, mark: Mark | None) -> Iterator[pa.Table]:
         parameter = "" if mark.start is None else _literal(mark.start)
         query = _wrapped(query, mark, postgresql.dialect(), parameter)
     address = url.update_query_dict(driver_options(source, SOURCE)).render_as_string(hide_password=False)
-    dbapi = importlib.import_module("adbc_driver_postgresql.dbapi")
+    dbapi: Any = importlib.import_module("adbc_driver_postgresql.dbapi")
     with dbapi.connect(address) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         yield from _of_size(cursor.fetch_record_batch(), source.chunk_rows)
