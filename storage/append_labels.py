@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from reference_data.declaration import ModelSpec
-from reference_data.windows import WindowSpec
+from reference_data.windows import Window, WindowSpec
 from storage.append_common import (
     HORIZON,
     SLACK,
@@ -27,12 +27,14 @@ from storage.append_common import (
     remember,
     touched_buckets,
 )
+from storage.archives import MOMENT, whole_log
+from storage.buckets import aware
 from storage.database import Database
 from storage.faults import fault_point
 from storage.feedback import append_feedback
 from storage.intake import Intake
 from storage.ledger import Ledger, latest, next_numbers, unchanged
-from storage.model_tables import label_table, log_table, prepare_model
+from storage.model_tables import label_table, prepare_model
 from storage.rows import first_row, insert, registered
 
 
@@ -109,10 +111,11 @@ def _predictions(con: DuckDBPyConnection, model: str, labels: pa.Table) -> pa.Ta
     times = labels["_event_time"] if told else labels["_label_time"]
     low, high = pc.min(times).as_py(), pc.max(times).as_py()
     low, high = (low, high) if told else (low - HORIZON, high + SLACK)
+    rows = whole_log(con, model, Window(aware(low), aware(high) + MOMENT))
     with registered(con, labels.select(["_row", "_id"])) as name:
         return con.sql(
             "SELECT b._row AS row, epoch_us(l._event_time) AS at, epoch_us(l._arrival_time) AS arrived "
-            f"FROM {name} AS b JOIN {log_table(model)} AS l ON l._id = b._id WHERE l._event_time BETWEEN $a AND $b",
+            f"FROM {name} AS b JOIN {rows} AS l ON l._id = b._id WHERE l._event_time BETWEEN $a AND $b",
             params={"a": low, "b": high},
         ).to_arrow_table()
 

@@ -19,10 +19,11 @@ from reference_data import lags
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window, WindowSpec
 from storage.append_common import SLACK, mark, touched_buckets
+from storage.archives import whole_log
 from storage.buckets import aware, bucket_sql, bucket_start, naive
 from storage.database import Database
 from storage.due import snapshot
-from storage.model_tables import label_table, log_table, tables_exist
+from storage.model_tables import label_table, tables_exist
 from storage.rows import first_row, registered, single
 
 _AT_ONCE = 400  # buckets measured in one statement
@@ -96,7 +97,7 @@ def _search(con: DuckDBPyConnection, model: str) -> _Matched | None:
     top = single(con, f"SELECT coalesce(max(_seq), 0) FROM {label_table(model)}")
     before = first_row(con, "SELECT seq, searched_at FROM label_search WHERE model = ?", [model])
     searched, at = before if before is not None else (0, None)
-    join = f"FROM unmatched_label AS u JOIN {log_table(model)} AS l ON l._id = u._id WHERE u.model = $m AND NOT u.found"
+    join = f"FROM unmatched_label AS u JOIN {whole_log(con, model)} AS l ON l._id = u._id WHERE u.model = $m AND NOT u.found"
     waiting = single(con, "SELECT count(*) FROM unmatched_label WHERE model = $m AND NOT found", {"m": model})
     if not waiting and (before is not None or not top):
         return None
@@ -108,7 +109,7 @@ def _search(con: DuckDBPyConnection, model: str) -> _Matched | None:
     orphans = None
     if before is None:
         orphans = con.sql(
-            f"SELECT _id, max(_seq) AS seq FROM {label_table(model)} ANTI JOIN {log_table(model)} USING (_id) GROUP BY _id"
+            f"SELECT _id, max(_seq) AS seq FROM {label_table(model)} ANTI JOIN {whole_log(con, model)} USING (_id) GROUP BY _id"
         ).to_arrow_table()
     else:
         since = {"m": model, "seq": searched, "since": at - SLACK}
@@ -169,13 +170,21 @@ def _stale(con: DuckDBPyConnection, model: str) -> dict[datetime, int]:
 def _progress(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> list[Progress]:
     """Join the rows of some buckets with their ledger: the first label says how long it took, several values that it was corrected."""
     bucket, inside = bucket_sql(windows, "_event_time")
-    rows = f"SELECT _id, _event_time, {bucket} AS bucket FROM {log_table(model)} WHERE _role = 'serving' AND ({inside})"
+    # a label that came before its prediction waited among the unmatched; so, of the old ones, those alone are read
+    low = naive(min(window.start for window in windows)) - SLACK
+    ledger = (
+        f"(SELECT * FROM {label_table(model)} WHERE _arrival_time >= $low UNION ALL SELECT * FROM {label_table(model)} "
+        "WHERE _arrival_time < $low AND _seq IN (SELECT seq FROM unmatched_label WHERE model = $m))"
+    )
+    log = whole_log(con, model, Window(min(w.start for w in windows), max(w.end for w in windows)))
+    rows = f"SELECT _id, _event_time, {bucket} AS bucket FROM {log} WHERE _role = 'serving' AND ({inside})"
     lag = "epoch(e.first) - epoch(r._event_time)"
     table = con.sql(
         f"WITH r AS ({rows}), e AS (SELECT _id, arg_min(_label_time, _seq) AS first, min(_label) IS DISTINCT FROM max(_label) AS changed "
-        f"FROM {label_table(model)} SEMI JOIN r USING (_id) GROUP BY _id) "
+        f"FROM {ledger} SEMI JOIN r USING (_id) GROUP BY _id) "
         f"SELECT r.bucket, CASE WHEN e._id IS NULL THEN -1 ELSE {lags.cell_sql(lag)} END AS cell, count(*) AS n, "
-        "coalesce(count_if(e.changed), 0) AS changed FROM r LEFT JOIN e USING (_id) GROUP BY ALL"
+        "coalesce(count_if(e.changed), 0) AS changed FROM r LEFT JOIN e USING (_id) GROUP BY ALL",
+        params={"low": low, "m": model},
     ).to_arrow_table()
     counts = {window.start: np.zeros(lags.SIZE + 1, dtype=np.int64) for window in windows}
     changed = dict.fromkeys(counts, 0)
@@ -266,7 +275,7 @@ def feedback_by_window(
         "WITH w AS (SELECT unnest($starts::TIMESTAMP[]) AS a, unnest($ends::TIMESTAMP[]) AS b), "
         "f AS (SELECT _id, kind, arg_max(value, seq) AS value FROM feedback WHERE model = $m AND ($kind::VARCHAR IS NULL OR kind = $kind) "
         "GROUP BY _id, kind), "
-        f"l AS (SELECT _id, _event_time FROM {log_table(model)} WHERE _role = 'serving' AND _event_time >= $low AND _event_time < $high) "
+        f"l AS (SELECT _id, _event_time FROM {whole_log(con, model, Window(low, high))} WHERE _role = 'serving' AND _event_time >= $low AND _event_time < $high) "
         "SELECT f.kind, w.a, w.b, f.value, count(*) FROM l JOIN f USING (_id) JOIN w ON l._event_time >= w.a AND l._event_time < w.b "
         "GROUP BY ALL ORDER BY ALL",
         {

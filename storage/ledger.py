@@ -69,6 +69,8 @@ class Latest:
 
 
 def _newest(hashes: Hashes, seqs: Seqs) -> tuple[Hashes, Seqs]:
+    if (hashes[1:] > hashes[:-1]).all():
+        return hashes, seqs
     order = np.lexsort((seqs, hashes))
     hashes, seqs = hashes[order], seqs[order]
     last = np.append(hashes[1:] != hashes[:-1], True) if len(hashes) else np.zeros(0, dtype=np.bool_)
@@ -82,7 +84,8 @@ def latest(db: Database, con: DuckDBPyConnection, ledger: Ledger) -> Latest:
         top = single(con, f"SELECT coalesce(max({ledger.seq}), 0) FROM {ledger.relation}")
         since = max(0, top - HELD)
         rows = con.sql(
-            f"SELECT {ledger.hash} AS h, max({ledger.seq}) AS s FROM {ledger.relation} WHERE {ledger.seq} > $since GROUP BY h",
+            f"SELECT {ledger.hash} AS h, max({ledger.seq}) AS s FROM {ledger.relation} WHERE {ledger.seq} > $since "
+            "GROUP BY h ORDER BY h",
             params={"since": since},
         ).to_arrow_table()
         found = db.memory[ledger.name] = Latest(rows["h"].to_numpy(), rows["s"].to_numpy(), since)

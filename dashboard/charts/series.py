@@ -31,6 +31,8 @@ class Point:
     past: bool
     verdict: str
     reference: bool = False  # a window of the reference itself: drawn, never judged
+    first: float | None = None  # what was said before late labels restated it
+    restated: int = 0
 
 
 def of_performance(points: Sequence[PerformancePoint]) -> list[Point]:
@@ -49,6 +51,8 @@ def of_performance(points: Sequence[PerformancePoint]) -> list[Point]:
             p["role"] == "serving" and p["verdict"] in _PAST,
             p["verdict"],
             p["role"] == "reference",
+            p.get("first_value"),
+            p.get("restated", 0),
         )
         for p in points
     ]
@@ -155,7 +159,12 @@ def clicks(points: Sequence[Point], order: Sequence[str] = ()) -> dict[int, list
 def _hover(point: Point, unit: str, timezone: str) -> str:
     window = text.window_name(point.start, point.end, timezone)
     limit = "" if point.threshold is None else f" · threshold {text.number(point.threshold, text.suffix(unit))}"
-    return f"{window} · {text.number(point.value, text.suffix(unit))}{limit} · {text.plural(point.n, 'row')}"
+    value = text.number(point.value, text.suffix(unit))
+    again = ""
+    if point.restated:
+        value = f"{text.number(point.first)} → {value}"
+        again = f" · restated {'once' if point.restated == 1 else f'{point.restated} times'}"
+    return f"{window} · {value}{limit} · {text.plural(point.n, 'row')}{again}"
 
 
 def _steps(points: Sequence[Point], timezone: str) -> list[str]:

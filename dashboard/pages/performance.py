@@ -8,8 +8,8 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import state, text, theme
-from dashboard.charts import coverage, effect, series
-from dashboard.components import chart, errors, export, header, rows
+from dashboard.charts import effect, series
+from dashboard.components import chart, errors, export, header, label_card, rows
 from dashboard.registry import Page
 from service.views import MetricView, ModelView, PerformancePoint, WindowView
 
@@ -31,6 +31,7 @@ def _draw() -> None:
     header.title("Performance")
     if not metrics:
         st.info(f"There is no metric for the task {text.plain(model['task'])}: it has no labels to be held against.")
+        label_card.feedback(model, state.time_range(model))
         return
     grains = ["1d", "1w"] if model["window"] == "1w" else ["1d"]
     metric = _headline(model, metrics)
@@ -44,15 +45,20 @@ def _draw() -> None:
     history = ws.performance(model["name"], metric=metric, grain=None if grain == model["window"] else grain)
     points = [p for p in history if chosen.touches(p["start"], p["end"])]
     windows = [w for w in ws.windows(model["name"]) if chosen.touches(w["start"], w["end"])]
+    found, labelled = label_card.summary(model, chosen)
     if not points:
         _nothing(model, windows)
+        label_card.draw(model, found, labelled)
+        label_card.feedback(model, chosen)
         return
     unit = _unit(model, metric)
     st.markdown(_sentence(model, metric, points, unit))
     _over_time(model, metric, unit, points, windows, chosen, series.versions(history))
     with st.grid(2, min_column_width=520, gap="small"):
         _segments(model, unit, points)
-        _coverage(model, windows)
+        label_card.draw(model, found, labelled)
+    label_card.feedback(model, chosen)
+    label_card.restated(model, points, metric, unit)
     _table(points, metric)
 
 
@@ -134,6 +140,9 @@ def _over_time(
             st.caption("Click a point for the rows behind it.")
         else:
             name = text.window_name(point["start"], point["end"], model["timezone"])
+            before = label_card.earlier(model, point, metric, unit)
+            if before is not None:
+                st.caption(f"The {name}. {before}")
             rows.behind(
                 model["name"], point["start"], point["end"], f"the {name}", key="performance_rows", expanded=True
             )
@@ -169,19 +178,6 @@ def _segments(model: ModelView, unit: str, points: Sequence[PerformancePoint]) -
             alt="Error by segment, reference against now, worst first",
             key="segments",
         )
-
-
-def _coverage(model: ModelView, windows: Sequence[WindowView]) -> None:
-    with st.container(border=True, height="stretch"):
-        st.markdown("**Labels in** :gray[share of a window's rows whose truth has arrived]")
-        chart.show(
-            coverage.over_time(windows, theme.palette(), timezone=model["timezone"]),
-            alt="Share of rows with labels by window",
-            key="coverage",
-        )
-        lag = text.hours(model["label_lag_hours"])
-        total = model["rows"]
-        st.caption(f"Usual lag {lag} (median). {total['labels']:,} labels for {total['logs']:,} predictions in all.")
 
 
 def _table(points: Sequence[PerformancePoint], metric: str) -> None:

@@ -71,7 +71,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.logged |= set(names)
 
     @rule(batch=st.lists(pairs, min_size=1, max_size=6), told=st.booleans())
-    def labels_come(self, batch: list[tuple[str, str | None, int]], told: bool) -> None:  # noqa: FBT001
+    def labels_come(self, batch: list[tuple[str, str | None, int]], told: bool) -> None:
         result = self._append(batch, told)
         accepted = 0
         for name, kind, value in batch:
@@ -90,7 +90,7 @@ class LedgerMachine(RuleBasedStateMachine):
         with pytest.raises(RuntimeError, match="lost"):
             self._append(batch, False, also=fail)
 
-    def _append(self, batch: list[tuple[str, str | None, int]], told: bool, also: Any = None) -> Any:  # noqa: FBT001
+    def _append(self, batch: list[tuple[str, str | None, int]], told: bool, also: Any = None) -> Any:
         rows = [{"prediction_id": name, "label": value, "kind": kind} for name, kind, value in batch]
         if told:
             rows = [row | {"event_time": self._event(row["prediction_id"])} for row in rows]

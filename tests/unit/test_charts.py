@@ -303,17 +303,61 @@ def test_error_by_value_starts_at_zero(year):
     assert figure.layout.yaxis.rangemode == "tozero"
 
 
-def test_coverage_leaves_empty_windows_empty():
-    window: Any = {
-        "start": "2013-01-01T00:00:00",
-        "end": "2013-01-08T00:00:00",
-        "rows": 0,
-        "labels": 0,
-        "coverage": None,
-    }
-    window |= {"model_version": "v1", "closed": True}
-    figure = coverage.over_time([window], LIGHT, timezone="UTC")
-    assert list(figure.data[0].y) == [None]
+def _label_window(number: int, **changes: Any) -> Any:
+    return {
+        "start": f"2013-01-{1 + 7 * number:02d}T00:00:00",
+        "end": f"2013-01-{8 + 7 * number:02d}T00:00:00",
+        "rows": 100,
+        "labelled": 90,
+        "coverage": 0.9,
+        "corrected": 2,
+        "lag_p10": 1.0,
+        "lag_p50": 4.0,
+        "lag_p90": 30.0,
+        "expected_coverage": 0.95,
+        "mature": True,
+    } | changes
+
+
+def test_coverage_parts_windows_that_wait_and_leaves_empty_ones_empty():
+    empty = _label_window(1, rows=0, labelled=0, coverage=None, expected_coverage=None)
+    waiting = _label_window(2, coverage=0.4, mature=False)
+    figure = coverage.over_time([_label_window(0), empty, waiting], LIGHT, timezone="UTC")
+    full, outlined, expected = figure.data
+    assert list(full.y) == [0.9, None]
+    assert list(outlined.y) == [0.4]
+    assert outlined.marker.color == LIGHT.background
+    assert list(expected.y) == [0.95, 0.95]
+    assert "more to come" in outlined.text[0]
+
+
+def test_lags_are_drawn_in_days_when_they_take_days_and_gaps_stay_gaps():
+    none = _label_window(1, lag_p10=None, lag_p50=None, lag_p90=None)
+    short = coverage.lags_over_time([_label_window(0), none], LIGHT, timezone="UTC")
+    assert list(short.data[-1].y) == [4.0, None]
+    slow = coverage.lags_over_time([_label_window(0, lag_p50=72.0, lag_p90=96.0), none], LIGHT, timezone="UTC")
+    assert list(slow.data[-1].y) == [3.0, None]
+    assert slow.layout.yaxis.ticksuffix.strip() == "days"
+
+
+def test_feedback_is_a_mean_or_a_share_of_each_value():
+    window = {"start": "2013-01-01T00:00:00", "end": "2013-01-08T00:00:00", "n": 10, "coverage": 0.1}
+    stars: Any = [window | {"kind": "stars", "mean": 4.2, "shares": {}}]
+    (line,) = coverage.feedback(stars, LIGHT, timezone="UTC").data
+    assert (list(line.y), line.name) == ([4.2], "mean")
+    words: Any = [window | {"kind": "why", "mean": None, "shares": {"<b>": 0.7, "late": 0.3}}]
+    drawn = coverage.feedback(words, LIGHT, timezone="UTC").data
+    assert [(list(trace.y), trace.name) for trace in drawn] == [([0.7], "&lt;b&gt;"), ([0.3], "late")]
+
+
+def test_a_restated_point_says_what_it_was_at_first():
+    point: Any = {
+        "start": "2013-01-01T00:00:00", "end": "2013-01-08T00:00:00", "model_version": "v1", "role": "serving", "value": 12.6,
+        "n": 9, "threshold": None, "lower": None, "upper": None, "verdict": "ok", "first_value": 12.1, "restated": 3,
+    }  # fmt: skip
+    figure = series.over_time(series.of_performance([point]), LIGHT, name="mae", unit="min", timezone="UTC")
+    assert "12.1 → 12.6 min" in figure.data[0].text[0]
+    assert figure.data[0].text[0].endswith("restated 3 times")
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
