@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from monitors.calibration import ENOUGH, Calibration, calibrate, calibrate_together
+from monitors.checks._cells import Values
+from monitors.evidence import location, normal_scores
 from reference_data.declaration import ModelSpec, parse_duration
 from reference_data.profile import Profile
 from reference_data.reference import Reference
@@ -184,12 +186,9 @@ class Baselines:
         )
         if not latest.buckets or self._windows(latest) < ENOUGH:
             return None
-        own, frozen = calibrate(self.spec, latest, self.window_spec), self.whole.calibration
         calibration = replace(
-            own,
-            columns={**frozen.columns, **own.columns},
-            metrics=frozen.metrics,
-            among=f"windows of the log in the {self.spec.reference.span} before",
+            _recentred(self.whole.calibration, latest, self.window_spec),
+            among=f"reference windows, set about the log of the {self.spec.reference.span} before",
             held=f"the log of the {self.spec.reference.span} before",
             held_late="the frozen reference: what slowly gets worse is worse",
         )
@@ -199,3 +198,40 @@ class Baselines:
     def _not_yet(self) -> Baseline:
         held = f"the frozen reference, for the log does not reach {self.spec.reference.span} back yet"
         return Baseline(self.reference, replace(self.whole.calibration, held=held, held_late=held))
+
+
+def _recentred(frozen: Calibration, latest: Reference, window_spec: WindowSpec) -> Calibration:
+    """Return the frozen reference's natural variation about what the log has done lately.
+
+    How much windows vary stays what the reference says, relative to how much rows do: measured on the latest stretch, a jump inside
+    of it would pass for natural, and hide the rest of itself. A steady trend is forgiven: by how much it carries a window away from
+    the middle of the stretch counts as natural variation. It is the median slope between any two windows (Sen 1968), which a jump
+    does not move before it fills a good quarter of the stretch.
+    """
+    kept, windows, _ = latest.windows(window_spec)
+    total = latest.inputs.total()
+    columns = dict(frozen.columns)
+    for name in total.layout.names:
+        null, column = frozen.columns[name], total.column(name)
+        missing = null.shares.get("missing_share")
+        if missing is not None:
+            share = float((column.missing + column.nan + column.inf) / max(int(column.rows), 1))
+            null = replace(null, shares={**null.shares, "missing_share": replace(missing, mean=share)})
+        if null.scores is not None and column.valid > 0:
+            scores = normal_scores(column.cells)
+            variance = float(location(scores**2, column.cells) - location(scores, column.cells) ** 2)
+            natural = null.location_tau2 / null.score_variance if null.score_variance > 0 else 0.0
+            tau2 = natural * variance + _trend(location(scores, windows.column(name).cells)) ** 2
+            null = replace(null, scores=scores, score_variance=variance, location_tau2=tau2)
+        columns[name] = replace(null, windows=len(kept))
+    return replace(frozen, columns=columns, median_rows=float(np.median(windows.rows)))
+
+
+def _trend(means: Values) -> float:
+    """Return how far a steady trend of equally spaced means goes from their middle to the one after the last."""
+    held = np.flatnonzero(np.isfinite(means))
+    if len(held) < ENOUGH:
+        return 0.0
+    later, earlier = np.triu_indices(len(held), 1)[::-1]
+    slopes = (means[held][later] - means[held][earlier]) / (held[later] - held[earlier])
+    return float(np.median(slopes)) * (len(means) + 1) / 2

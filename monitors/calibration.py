@@ -160,15 +160,15 @@ def _column_nulls(groups: Sequence[_Group]) -> list[dict[str, ColumnNull]]:
     cell_effect, cell_freedom = moderate(cells, freedom, CAP_CELLS)
     nulls: list[dict[str, ColumnNull]] = [{} for _ in groups]
     for name in names:
-        rows = _harmonic(_joined(part.window.valid for part in parts[name]))
-        rest = max(float(_joined(part.rest.valid for part in parts[name]).mean()), 1.0) if freedom else rows
-        bands = {c.name: _band(c, parts[name], freedom) for c in column_checks(parts[name][0].window.entry).values()}
+        pooled_rows, pooled_rest = _sizes(parts[name], freedom)
+        bands = {c.name: _bands(c, parts[name], freedom) for c in column_checks(parts[name][0].window.entry).values()}
         shares = {check: _share_nulls(check, parts[name], freedom) for check in SHARE_CHECKS if check in bands}
         excess = _divergence_excess(parts[name]) if freedom else 0.0
         for place, (group, part) in enumerate(zip(groups, parts[name], strict=True)):
+            rows, rest = _sizes([part], group.k - 1)
             spread = variance[name][place] if name in variance else 0.0
-            tau2 = (shift_effect.get(name, 1.0) - 1) * spread / rows
-            effect = cell_effect[name]
+            tau2 = (shift_effect.get(name, 1.0) - 1) * spread / pooled_rows
+            effect = 1 + (cell_effect[name] - 1) * _pair(rows, rest) / _pair(pooled_rows, pooled_rest)
             if freedom < ENOUGH - 1:
                 tau2 = max(tau2 if freedom else 0.0, PRIOR_SHIFT**2 * spread)
                 filled = max(int((part.window.cells.sum(0) > 0).sum()) - 1, 1)
@@ -185,9 +185,19 @@ def _column_nulls(groups: Sequence[_Group]) -> list[dict[str, ColumnNull]]:
                 cell_freedom=cell_freedom[name],
                 divergence_excess=excess,
                 shares={check: held[place] for check, held in shares.items()},
-                bands=bands,
+                bands={check: held[place] for check, held in bands.items()},
             )
     return nulls
+
+
+def _sizes(parts: Sequence[_Part], freedom: int) -> tuple[float, float]:
+    """Return the harmonic mean of windows' sizes, and the mean size of the rest."""
+    rows = _harmonic(_joined(part.window.valid for part in parts))
+    return rows, max(float(_joined(part.rest.valid for part in parts).mean()), 1.0) if freedom else rows
+
+
+def _pair(n: float, m: float) -> float:
+    return n * m / (n + m)
 
 
 def moderate(effects: Mapping[str, float], freedom: int, cap: float) -> tuple[dict[str, float], dict[str, float]]:
@@ -282,17 +292,29 @@ def _divergence_excess(parts: Sequence[_Part]) -> float:
     return max(float(np.nanmean(excess)), 0.0) if np.isfinite(excess).any() else 0.0
 
 
-def _band(check: Check, parts: Sequence[_Part], freedom: int) -> tuple[float, float]:
-    """Return the 95 % prediction band of a check over reference windows; NaN when there are too few to say."""
+def _bands(check: Check, parts: Sequence[_Part], freedom: int) -> list[tuple[float, float]]:
+    """Return each part's 95 % prediction band of a check over reference windows; NaN when there are too few to say.
+
+    A part has a mean of its own, for small windows are farther from the rest by chance; the spread is pooled.
+    """
+    unknown = [(np.nan, np.nan)] * len(parts)
     if freedom < ENOUGH - 1:
-        return np.nan, np.nan
-    values = _joined(column_values(check, part.rest, part.window) for part in parts)
-    values = values[np.isfinite(values)]
-    if len(values) < ENOUGH:
-        return np.nan, np.nan
-    reach = _t_quantile(0.975, len(values) - 1) * float(values.std(ddof=1)) * np.sqrt(1 + 1 / len(values))
-    low, high = max(float(values.mean()) - reach, 0.0), float(values.mean()) + reach
-    return low, min(high, 1.0) if check.unit in {"share", "distance"} else high
+        return unknown
+    values = [column_values(check, part.rest, part.window) for part in parts]
+    values = [held[np.isfinite(held)] for held in values]
+    within = sum(max(len(held) - 1, 0) for held in values)
+    if within < ENOUGH - 1:
+        return unknown
+    spread = np.sqrt(sum(float(((held - held.mean()) ** 2).sum()) for held in values if len(held)) / within)
+    bands = []
+    for held in values:
+        if not len(held):
+            bands.append((np.nan, np.nan))
+            continue
+        reach = _t_quantile(0.975, within) * float(spread) * np.sqrt(1 + 1 / len(held))
+        low, high = max(float(held.mean()) - reach, 0.0), float(held.mean()) + reach
+        bands.append((low, min(high, 1.0) if check.unit in {"share", "distance"} else high))
+    return bands
 
 
 def _share_nulls(name: str, parts: Sequence[_Part], freedom: int) -> list[ShareNull]:
@@ -336,12 +358,13 @@ def _metric_nulls(spec: ModelSpec, groups: Sequence[_Group]) -> list[dict[str, M
         values = [v[h] for v, h in zip(found, held, strict=True)]
         rows = _harmonic(_joined(profile.rows[h] for profile, h in zip(outcomes, held, strict=True)))
         means = [float(v.mean()) for v in values]
+        totals = [profile.total() for profile in outcomes]
+        scales = [_scale(check, mean, total) for mean, total in zip(means, totals, strict=True)]
         within = sum(len(v) - 1 for v in values)
-        pooled = sum(float(((v - mean) ** 2).sum()) for v, mean in zip(values, means, strict=True)) / max(within, 1)
-        for place, (profile, mean) in enumerate(zip(outcomes, means, strict=True)):
-            total = profile.total()
-            scale = _scale(check, mean, total)
-            sd, freedom = float(np.sqrt(pooled)), float(within)
+        units = scales if min(scales) > 0 else [1.0] * len(scales)  # where errors are larger, they vary by more
+        squares = [float((((v - m) / unit) ** 2).sum()) for v, m, unit in zip(values, means, units, strict=True)]
+        for place, (total, mean, scale) in enumerate(zip(totals, means, scales, strict=True)):
+            sd, freedom = units[place] * float(np.sqrt(sum(squares) / max(within, 1))), float(within)
             if within < ENOUGH - 1:
                 row_sd = np.sqrt(max(mean * (1 - mean), 0.0)) if check.unit == "share" else scale
                 sd, freedom = float(np.hypot(row_sd / np.sqrt(rows), PRIOR_LOSS * scale)), PRIOR_FREEDOM
