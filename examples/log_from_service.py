@@ -6,14 +6,17 @@ at a time. In your service, :func:`send` and the two dictionaries built in :func
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import random
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from uuid import uuid4
 
 from churn_data import CHANGED_DAYS, LIVE_DAYS, customers, midnight_today
 
@@ -22,26 +25,32 @@ TOKEN = os.environ.get("DRIFTDECK_TOKEN")
 FEATURES = ["customer age", "monthly spend", "plan", "has app"]
 
 
-def send(path: str, rows: Sequence[Mapping[str, object]], attempts: int = 5) -> dict[str, object]:
-    """Post rows and return the answer: ``accepted``, ``duplicates``, ``rejected``.
+def send(path: str, rows: Sequence[Mapping[str, object]], attempts: int = 8) -> dict[str, object]:
+    """Post rows and return the answer, ``accepted``, ``duplicates``, ``rejected``, which comes once they are on disk.
 
-    The answer comes once the rows are on disk. Sending the same ids again changes nothing, so a request that failed on the way
-    is simply repeated.
+    All attempts carry the same key, so rows that arrived although the answer was lost are not taken twice. A server that is busy
+    (429) or away says how long to wait (``Retry-After``), or is left alone a little longer each time.
     """
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {TOKEN}"} if TOKEN else {})
-    request = urllib.request.Request(f"{URL}/api/v1{path}", json.dumps({"rows": list(rows)}).encode(), headers)
+    headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": uuid4().hex}
+    if TOKEN:
+        headers["Authorization"] = f"Bearer {TOKEN}"
+    lines = "\n".join(json.dumps(row) for row in rows)  # JSON lines: one row a line
+    request = urllib.request.Request(f"{URL}/api/v1{path}", lines.encode(), headers)
     for attempt in range(1, attempts + 1):
+        pause = min(30.0, 2**attempt / 8) * random.uniform(0.5, 1.5)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code != 429:
                 sys.exit(f"{path}: {error.code} {error.read().decode()}")
+            asked = error.headers.get("Retry-After", "")
+            pause = float(asked) if asked.isdecimal() else pause
             problem: Exception = error
-        except OSError as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # away, or the answer broke off
             problem = error
         if attempt < attempts:
-            time.sleep(2**attempt / 4)
+            time.sleep(pause)
     sys.exit(f"{path}: given up after {attempts} attempts: {problem}")
 
 

@@ -86,6 +86,12 @@ class _Input:
     def read(self, *size: int) -> bytes:
         return self._kept(self._stream.read(*size))
 
+    def read1(self, *size: int) -> bytes:
+        return self._kept(self._stream.read1(*size))
+
+    def readall(self) -> bytes:
+        return self._kept(self._stream.readall())
+
     def readline(self, *size: int) -> bytes:
         return self._kept(self._stream.readline(*size))
 
@@ -96,7 +102,15 @@ class _Input:
         return map(self._kept, self._stream)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        found = getattr(self._stream, name)
+        if name in {"readinto", "readinto1"}:  # there only if the stream has them: frameworks ask and choose
+            return lambda buffer: self._filled(buffer, found(buffer))
+        return found
+
+    def _filled(self, buffer: Any, count: int | None) -> int | None:
+        if count:
+            self._body.add(bytes(memoryview(buffer)[:count]))
+        return count
 
     def _kept(self, data: bytes) -> bytes:
         self._body.add(data)

@@ -36,7 +36,7 @@ _SOURCES: list[tuple[str, str, str, str, str, str, float | None, str | None]] = 
     ("gate-events", "logs", "stream", "kafka topic gate-events", "every 1m", "running", 0.02, "partition 0: 81,204"),
     ("seats-backfill", "logs", "sql", "sqlite:///seats.db", "0 4 * * 0", "waiting", None, None),
 ]
-_AWAY = "the database did not answer after 3 tries: connection refused; check that it runs, then run `driftdeck sources run arrivals`"
+_AWAY = "the database did not answer after 3 tries: connection refused; check that it runs, then run `driftdeck pull arrivals`"
 
 
 class FakeData:

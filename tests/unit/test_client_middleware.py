@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref.handlers import SimpleHandler
 
+import flask
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -219,7 +220,36 @@ def written(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [str(request["x"] * 2).encode() + b"}"]
 
 
-@pytest.mark.parametrize("app", [whole, in_parts, written])
+def filled(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """As Werkzeug reads, and so Flask."""
+    stream, buffer = environ["wsgi.input"], bytearray(4)
+    found = b""
+    while size := stream.readinto(buffer):
+        found += buffer[:size]
+    start_response("200 OK", [JSON])
+    return [json.dumps({"prediction": json.loads(found)["x"] * 2}).encode()]
+
+
+def by_parts(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    stream = environ["wsgi.input"]
+    request = json.loads(b"".join(iter(lambda: stream.read1(4), b"")))
+    start_response("200 OK", [JSON])
+    return [json.dumps({"prediction": request["x"] * 2}).encode()]
+
+
+def on_flask(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    app = flask.Flask("service")
+
+    @app.post("/predict")
+    def predict() -> dict[str, Any]:
+        return {"prediction": flask.request.get_json()["x"] * 2}
+
+    app.add_url_rule("/other", view_func=predict, methods=["POST"], endpoint="other")
+    environ.update({"SERVER_NAME": "here", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "CONTENT_TYPE": JSON[1]})
+    return app.wsgi_app(environ, start_response)
+
+
+@pytest.mark.parametrize("app", [whole, in_parts, written, filled, by_parts, on_flask])
 def test_wsgi_exchanges_are_logged_and_unchanged(logged: Logged, app: Any) -> None:
     body = b'{"x":\n 21}'
     watched = DriftdeckWSGI(app, logged.client, "eta")

@@ -2,17 +2,12 @@
 
 import importlib.util
 import json
-import os
 import re
 import shlex
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -28,11 +23,13 @@ from service.declaration_file import parse
 from service.settings import documentation
 from tests.contract import test_checks_contract as checks_contract
 from tests.contract import test_trainers_contract as trainers_contract
+from tests.support import served as serving
 from tests.support.fake_workspace import FakeWorkspace
+from tests.support.served import EXAMPLES, driftdeck, run
 
+served = serving.served  # the fixture
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-EXAMPLES = ROOT / "examples"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = typer.main.get_command(app)
 
@@ -204,47 +201,6 @@ def test_the_page_of_the_example_draws(extension: ModuleType) -> None:
 
 
 # -- examples ----------------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The README's path up to ``driftdeck serve``: its environment, with the address of the process."""
-    home = tmp_path_factory.mktemp("served")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DRIFTDECK_", "DECK_"))}
-    environment = clean | {"DRIFTDECK_HOME": str(home / "home")}
-    training = home / "training.csv"
-    training.write_text(run([sys.executable, EXAMPLES / "churn_data.py"], environment))
-    driftdeck(environment, "apply", EXAMPLES / "driftdeck.toml")
-    driftdeck(environment, "reference", "churn", training)
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen([COMMAND, "serve", "--port", "0"], env=environment, stderr=log)
-        try:
-            endpoint = home / "home" / "endpoint.json"
-            deadline = time.monotonic() + 60
-            while not endpoint.exists():
-                assert process.poll() is None, (home / "log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            yield environment | {"DECK_URL": json.loads(endpoint.read_text())["url"]}
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
-    assert "Traceback" not in (home / "log").read_text()
-
-
-COMMAND = Path(sys.executable).with_name("driftdeck")
-
-
-def run(command: list[object], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        [str(word) for word in command], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def driftdeck(environment: dict[str, str], *words: object) -> Any:
-    return json.loads(run([COMMAND, *words, "--json"], environment))
-
-
 @pytest.mark.slow
 def test_the_path_for_ones_own_model_leads_to_one_alert(served: dict[str, str]) -> None:
     said = run([sys.executable, EXAMPLES / "log_from_service.py"], served)
