@@ -5,11 +5,12 @@ from __future__ import annotations
 from storage.control_alerts import Alerts, OutboxItem
 from storage.control_audit import Audit
 from storage.control_declarations import Declarations, ModelRecord
+from storage.control_erasure import Erasures
 from storage.control_loop import Loop
 from storage.control_sources import Sources
 
 __all__ = ["Control", "ModelRecord", "OutboxItem"]
 
 
-class Control(Declarations, Alerts, Loop, Sources, Audit):
+class Control(Declarations, Alerts, Loop, Sources, Erasures, Audit):
     """``Control(path, now)`` opens the file; safe to use from several threads."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 
+SUBJECT = "_subject"  # the column that says whom a row is about, in logs and in samples of references
+
 
 def quote(identifier: str) -> str:
     """Return ``identifier`` as a quoted SQL identifier.

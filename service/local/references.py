@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
 from storage.memory import in_memory
-from storage.names import physical_names, quote
+from storage.names import SUBJECT, physical_names, quote
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
 from storage.row_source import RowSource, logged_window, registered
 from storage.spilled import spilled
@@ -217,6 +218,9 @@ def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: 
     """Keep a sample of the rows, in their logical names, for what needs rows."""
     names = [column.name for column in spec.columns]
     names += [name for name in ("prediction", "score", "label") if has[name]]
+    if spec.subject is not None and SUBJECT not in names:  # so that a subject's rows can be found, and deleted, here too
+        rows = replace(rows, expressions={**rows.expressions, SUBJECT: SUBJECT})
+        names.append(SUBJECT)
     path = sample_path(core, spec.name, version)
     draft = path.with_suffix(".part")
     pq.write_table(rows.sample(names, SAMPLE_ROWS), draft)

@@ -1,0 +1,271 @@
+"""Deletion of one subject's rows, wherever rows lie: log, labels, feedback, quarantine, archives, samples, training rows.
+
+Profiles, readings and frozen references are counts over many rows and stay: nothing that was judged is judged again.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from reference_data.declaration import ModelSpec
+from storage.archives import ArchiveFile, archive_files, archive_folder, whole_log
+from storage.buckets import naive
+from storage.database import Database
+from storage.faults import fault_point
+from storage.home import Home
+from storage.migration_backup import sync
+from storage.model_tables import label_table, log_table, prepare_model
+from storage.names import SUBJECT, literal
+from storage.retention import Copied, forget, new_name, record, sweep, write_file
+from storage.rows import registered, single
+
+_HASH_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was deleted, by place; ``kept`` names, in words, what holds rows that could not be told apart."""
+
+    deleted: dict[str, int]
+    kept: list[str]
+
+
+def subject_hash(key: bytes, model: str, stored: str) -> str:
+    """Return the keyed hash by which receipts name a subject; ``stored`` is its id as the log holds it."""
+    return hmac.digest(key, f"erasure\0{model}\0{stored}".encode(), "sha256").hex()[:_HASH_DIGITS]
+
+
+def erase_subject(
+    db: Database, home: Home, spec: ModelSpec, stored: str, now: datetime, *, upto: datetime | None = None
+) -> Erased:
+    """Delete every row about a subject (its id as the log holds it), only those that had arrived by ``upto`` if it is given.
+
+    Call it by one thread at a time, and not while a training job runs. Doing it again deletes what was left.
+    """
+    prepare_model(db, spec)
+    arrived = "" if upto is None else f" AND _arrival_time <= TIMESTAMP '{naive(upto).isoformat(sep=' ')}'"
+    mine = f"{SUBJECT} = {literal(stored)}{arrived}"
+    with db.cursor() as con:
+        ids = con.sql(f"SELECT DISTINCT _id FROM {whole_log(con, spec.name)} WHERE {mine}").to_arrow_table()
+        rewritten = _rewrite_archives(con, db, spec.name, mine)
+    samples, kept = _erase_samples(home, spec.name, stored)
+    jobs = _erase_job_rows(home, spec.name, set(ids["_id"].to_pylist()))
+    reports = _erase_reports(home, spec.name)
+    fault_point("erase.after_files")
+
+    def write(con: DuckDBPyConnection) -> dict[str, int]:
+        return _delete_rows(con, spec.name, stored, mine, ids, rewritten, upto, now)
+
+    deleted = db.write(write)
+    fault_point("erase.after_rows")
+    sweep(db, spec.name)
+    db.checkpoint()  # deleted rows do not stay in the write-ahead log
+    return Erased(deleted | {"samples": samples, "jobs": jobs, "reports": reports}, kept)
+
+
+# -- in the database ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Rewritten:
+    before: ArchiveFile
+    name: str
+    copied: Copied
+
+
+def _delete_rows(
+    con: DuckDBPyConnection,
+    model: str,
+    stored: str,
+    mine: str,
+    ids: pa.Table,
+    rewritten: list[_Rewritten],
+    upto: datetime | None,
+    now: datetime,
+) -> dict[str, int]:
+    deleted = {"logs": _deleted(con, f"DELETE FROM {log_table(model)} WHERE {mine}")}
+    forget(con, model, [change.before for change in rewritten])
+    for change in rewritten:
+        record(con, model, change.name, change.before.covers, change.copied, now)
+    deleted["archives"] = sum(change.before.rows - change.copied.rows for change in rewritten)
+    with _named_ids(con, model, ids) as name:
+        theirs = f"_id IN (SELECT _id FROM {name})"
+        deleted["labels"] = _deleted(con, f"DELETE FROM {label_table(model)} WHERE {theirs}")
+        deleted["feedback"] = _deleted(con, f"DELETE FROM feedback WHERE model = ? AND {theirs}", [model])
+        con.execute(f"DELETE FROM unmatched_label WHERE model = ? AND {theirs}", [model])
+        until = datetime.max if upto is None else naive(upto)  # noqa: DTZ901  (naive UTC, as stored)
+        deleted["quarantine"] = _deleted(
+            con,
+            f"DELETE FROM quarantine WHERE model = ? AND arrival_time <= ? AND (subject = ? OR id IN (SELECT _id FROM {name}))",
+            [model, until, stored],
+        )
+    _clean_answers(con, model, stored)
+    return deleted
+
+
+def _deleted(con: DuckDBPyConnection, sql: str, parameters: list[Any] | None = None) -> int:
+    return int(single(con, sql, parameters or []))
+
+
+@contextmanager
+def _named_ids(con: DuckDBPyConnection, model: str, ids: pa.Table) -> Any:
+    """Name the ids of deleted rows that no other subject's row has too."""
+    with registered(con, ids, "erased_ids") as name:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE gone AS SELECT _id FROM {name} ANTI JOIN {whole_log(con, model)} AS l USING (_id)"
+        )
+        try:
+            yield "gone"
+        finally:
+            con.execute("DROP TABLE temp.gone")
+
+
+def _clean_answers(con: DuckDBPyConnection, model: str, stored: str) -> None:
+    """Take refused rows that name the subject out of the answers that are kept for repeated appends."""
+    rows = con.execute(
+        "SELECT key, kind, result FROM append_key WHERE model = ? AND contains(result, ?)",
+        [model, json.dumps(stored)[1:-1]],
+    ).fetchall()
+    for key, kind, result in rows:
+        answer = json.loads(result) | {"rejected": []}
+        con.execute(
+            "UPDATE append_key SET result = ? WHERE model = ? AND key = ? AND kind = ?",
+            [json.dumps(answer), model, key, kind],
+        )
+
+
+def _rewrite_archives(con: DuckDBPyConnection, db: Database, model: str, mine: str) -> list[_Rewritten]:
+    """Write the files that hold the subject anew, without it; nothing reads them yet."""
+    found = []
+    for file in archive_files(con, model):
+        path = archive_folder(db.path) / file.path
+        source = f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+        columns = {row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        if SUBJECT not in columns or not single(con, f"SELECT count(*) FROM {source} WHERE {mine}"):
+            continue
+        month = file.path.split("/")[1].removeprefix("month=")
+        name = new_name(con, model, month)
+        taken = [change.name for change in found]
+        while name in taken:
+            stem = name.rpartition("/")
+            name = f"{stem[0]}/{int(stem[2].partition('.')[0]) + 1:06d}.parquet"
+        copied = write_file(con, db.path, name, f"SELECT * FROM {source} WHERE ({mine}) IS NOT TRUE")
+        found.append(_Rewritten(file, name, copied))
+    return found
+
+
+# -- in files ----------------------------------------------------------------------------------------------------------
+def _erase_samples(home: Home, model: str, stored: str) -> tuple[int, list[str]]:
+    """Delete from the rows that are kept of references; names those whose rows do not tell whom they are about."""
+    count, kept = 0, []
+    for path in sorted(home.references.glob(f"{model}_*.parquet")):
+        version = path.stem.removeprefix(f"{model}_")
+        if not version.isdecimal():
+            continue
+        if SUBJECT not in pq.read_schema(path).names:
+            kept.append(
+                f"the sample of reference {version}: it was kept before subjects were, and its rows do not tell whom they are "
+                "about; freeze a new reference and delete this file"
+            )
+            continue
+        count += _filter_file(path, SUBJECT, [stored])
+    return count, kept
+
+
+def _erase_job_rows(home: Home, model: str, ids: set[str]) -> int:
+    """Delete from the rows that training jobs of the model were given, and from the references they brought."""
+    count = 0
+    for folder in sorted(home.jobs.glob("*")):
+        try:
+            asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if asked.get("model") == model:
+            for name in ("rows.parquet", "reference.parquet"):
+                if (folder / name).exists():
+                    count += _filter_file(folder / name, "_id", ids)
+    return count
+
+
+def _erase_reports(home: Home, model: str) -> int:
+    """Delete Evidently's reports of the model, which quote rows; they are made again when they are asked for."""
+    found = [path for path in home.reports.glob(f"{model}-*") if path.is_file()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def _filter_file(path: Path, column: str, values: Iterable[str]) -> int:
+    """Take the rows with these values out of a Parquet file; returns how many there were."""
+    table = pq.read_table(path, partitioning=None)
+    hit = pc.is_in(table[column].cast(pa.string()), pa.array(list(values), pa.string()))
+    rest = table.filter(pc.invert(hit))
+    gone = table.num_rows - rest.num_rows
+    if gone:
+        draft = path.with_name(f".{path.name}.draft")
+        pq.write_table(rest, draft)
+        draft.chmod(0o600)
+        sync(draft)
+        draft.replace(path)
+        sync(path.parent)
+    return int(gone)
+
+
+def new_receipt(
+    model: str, hashed: str, requested_at: datetime, actor: str, deleted: dict[str, int], kept: list[str]
+) -> dict[str, Any]:
+    """Return the receipt of an erasure, JSON-ready."""
+    return {
+        "id": secrets.token_hex(8),
+        "model": model,
+        "subject_hash": hashed,
+        "requested_at": requested_at.astimezone(UTC).isoformat(),
+        "actor": actor,
+        "deleted": deleted,
+        "kept": kept,
+    }
+
+
+# -- after a restore ---------------------------------------------------------------------------------------------------
+def erase_again(
+    db: Database, home: Home, specs: dict[str, ModelSpec], receipts: Iterable[dict[str, Any]], key: bytes, now: datetime
+) -> int:
+    """Delete anew whom earlier receipts name (made with ``key``) and a backup has brought back; returns rows deleted.
+
+    Rows that arrived after the request are another matter and stay.
+    """
+    total = 0
+    by_model: dict[str, dict[str, datetime]] = {}
+    for receipt in receipts:
+        at = datetime.fromisoformat(receipt["requested_at"])
+        named = by_model.setdefault(receipt["model"], {})
+        named[receipt["subject_hash"]] = max(at, named.get(receipt["subject_hash"], at))
+    for model, named in by_model.items():
+        spec = specs.get(model)
+        if spec is None:
+            continue
+        prepare_model(db, spec)
+        for stored in _subjects(db, spec):
+            at_ = named.get(subject_hash(key, model, stored))
+            if at_ is not None:
+                total += sum(erase_subject(db, home, spec, stored, now, upto=at_).deleted.values())
+    return total
+
+
+def _subjects(db: Database, spec: ModelSpec) -> list[str]:
+    with db.cursor() as con:
+        logged = f"SELECT DISTINCT {SUBJECT} AS s FROM {whole_log(con, spec.name)}"
+        refused = f"SELECT DISTINCT subject AS s FROM quarantine WHERE model = {literal(spec.name)}"
+        rows = con.execute(f"SELECT DISTINCT s FROM ({logged} UNION ALL {refused}) WHERE s IS NOT NULL").fetchall()
+    return [row[0] for row in rows]
