@@ -59,6 +59,10 @@ def _whole(value: object, low: int, high: int) -> int:
     return number
 
 
+def _count(value: object) -> int:
+    return _whole(value, 1, 10**9)
+
+
 def _switch(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -102,6 +106,14 @@ TABLE: tuple[Setting, ...] = (
     Setting("token", None, _optional_text, "secret that callers send as `Authorization: Bearer …`"),
     Setting("allowed_hosts", (), _names, "further names by which browsers may reach the service"),
     Setting("max_body_mb", 64, _mebibytes, "largest request body in MiB, after decompression"),
+    Setting("max_rows", 1_000_000, _count, "most rows that one request may append"),
+    Setting("max_columns", 20_000, _count, "most columns that a row of a request may have"),
+    Setting(
+        "max_pending_mb",
+        256,
+        _mebibytes,
+        "most MiB of request bodies that wait to be stored; beyond it callers are told to wait",
+    ),
     Setting("scheduler", True, _switch, "run monitors by their schedules"),
     Setting("log_level", "warning", _level, "debug, info, warning or error"),
 )
@@ -117,6 +129,9 @@ class Settings:
     token: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_body_mb: int = 64
+    max_rows: int = 1_000_000
+    max_columns: int = 20_000
+    max_pending_mb: int = 256
     scheduler: bool = True
     log_level: str = "warning"
 

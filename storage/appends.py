@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from reference_data.declaration import ModelSpec
-from reference_data.windows import WindowSpec
+from reference_data.windows import Window, WindowSpec
 from storage.append_common import (
     HELD,
     HORIZON,
@@ -30,6 +30,8 @@ from storage.append_common import (
     remember,
     touched_buckets,
 )
+from storage.archives import MOMENT, whole_log
+from storage.buckets import aware
 from storage.database import Database
 from storage.errors import StorageError
 from storage.faults import fault_point
@@ -168,9 +170,10 @@ def _known_predictions(
 
 
 def _look_up(con: DuckDBPyConnection, model: str, batch: pa.Table, low: datetime, high: datetime) -> list[int]:
+    log = whole_log(con, model, Window(aware(low), aware(high) + MOMENT))
     with registered(con, batch.select(["_row", "_id", "_model_version", "_event_time"])) as name:
         rows = con.execute(
-            f"SELECT DISTINCT b._row FROM {name} b JOIN {log_table(model)} l ON l._id = b._id AND l._model_version = b._model_version "
+            f"SELECT DISTINCT b._row FROM {name} b JOIN {log} l ON l._id = b._id AND l._model_version = b._model_version "
             "WHERE l._event_time BETWEEN $low AND $high AND abs(epoch(l._event_time) - epoch(b._event_time)) <= $horizon",
             {"low": low, "high": high, "horizon": HORIZON.total_seconds()},
         ).fetchall()

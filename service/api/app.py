@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 
 from service.api import actions, appends, demo, door, errors, labels, loads, operations, reads, references, sources
+from service.api.admission import Admission, Bounds
 from service.api.page import render
 from service.settings import Settings
 from service.workspace import Workspace
@@ -32,6 +33,8 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
         max_body_size=limit,
     )
     api.state.workspace, api.state.max_body = workspace, limit
+    api.state.bounds = Bounds(limit, settings.max_rows, settings.max_columns)
+    api.state.admission = Admission(settings.max_pending_mb * 2**20)
     errors.install(api)
     for module in (appends, loads, labels, reads, actions, demo, door, sources, references):
         api.include_router(module.router, prefix="/v1")

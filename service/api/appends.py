@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
+import msgspec
 import pyarrow as pa
-from fastapi import APIRouter, Depends, Header, Query, Response
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.api.bodies import ARROW, JSON, LINES, PARQUET, Body, parse_json, parse_rows, read_body
+from service.api.admission import Admission
+from service.api.bodies import ARROW, JSON, LINES, PARQUET, Body, admitted, parse_json, to_upload
 from service.api.common import Actor, InWorkspace
 from service.api.errors import ApiError
-from service.api.rows import LabelRow, LogRow, as_table, check_rows
+from service.api.rows import LabelRow, LogRow, as_table
 from service.views import AppendView
-from service.workspace import Workspace
 
 router = APIRouter(tags=["data in"])
 
-Rows = Annotated[Body, Depends(read_body)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+Strict = Annotated[bool, Query(description="a row that is refused keeps all the others out")]
 
 
 def _body_docs(shape: type[BaseModel] | None) -> dict[str, Any]:
@@ -29,69 +32,56 @@ def _body_docs(shape: type[BaseModel] | None) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-@router.post("/models/{model}/logs", openapi_extra=_body_docs(LogRow))
-def append_logs(model: str, body: Rows, workspace: InWorkspace, response: Response, *, key: Key = None) -> AppendView:
+@router.post("/models/{model}/logs", openapi_extra=_body_docs(LogRow), response_model=AppendView)
+async def append_logs(model: str, request: Request, *, key: Key = None, strict: Strict = False) -> Response:
     """Append predictions; answered once they are committed.
 
-    Rows that cannot be taken come back in `rejected` with their index and field, the others are kept; when every row is
-    bad, nothing is kept and the status is 422. Ids that are already there count as duplicates.
+    Rows that cannot be taken come back in `rejected` with `row`, `field`, `value`, `expected` and `error` and lie in quarantine, the
+    others are kept; when no row could be taken the status is 422. With `strict=1` one such row keeps all of them out (422), and nothing is
+    stored. Ids that are already there count as duplicates. An `Idempotency-Key` that comes again is answered as it was the first time.
     Arrow and Parquet carry the columns that the model's declaration names.
     """
-    return _append(workspace, model, body, LogRow, response, key=key)
+    return await _append(request, request.app.state.workspace.log, model, key, strict=strict)
 
 
-@router.post("/models/{model}/labels", openapi_extra=_body_docs(LabelRow))
-def append_labels(model: str, body: Rows, workspace: InWorkspace, response: Response, *, key: Key = None) -> AppendView:
+@router.post("/models/{model}/labels", openapi_extra=_body_docs(LabelRow), response_model=AppendView)
+async def append_labels(model: str, request: Request, *, key: Key = None, strict: Strict = False) -> Response:
     """Append labels, joined to predictions by id; the latest label of an id counts, earlier ones are kept."""
-    return _append(workspace, model, body, LabelRow, response, key=key)
+    return await _append(request, request.app.state.workspace.label, model, key, strict=strict)
 
 
-def _append(
-    workspace: Workspace,
-    model: str,
-    body: Body,
-    shape: type[LogRow | LabelRow],
-    response: Response,
-    *,
-    key: str | None,
-) -> AppendView:
-    write = workspace.log if shape is LogRow else workspace.label
-    rows = parse_rows(body)
-    if isinstance(rows, pa.Table):
-        return _answer(write(model, rows, key=key), response)
-    good, places, rejected = check_rows(rows, shape)
-    if rejected and not good:
-        raise ApiError(
-            422,
-            f"row {rejected[0]['row']}, {rejected[0]['field']}: {rejected[0]['error']}; nothing was kept",
-            accepted=0,
-            duplicates=0,
-            rejected=rejected,
-            rejected_rows=len(rejected),
+async def _append(
+    request: Request, write: Callable[..., AppendView], model: str, key: str | None, *, strict: bool
+) -> Response:
+    admission: Admission = request.app.state.admission
+    async with admitted(request) as body:
+
+        def work() -> AppendView:
+            return write(model, to_upload(body, keyed=key is not None), key=key, strict=strict, origin="http")
+
+        found = await to_thread.run_sync(work, limiter=admission.lane(len(body.data)))
+    return _answer(found, strict=strict)
+
+
+def _answer(found: AppendView, *, strict: bool) -> Response:
+    answer: dict[str, Any] = {**found}
+    refused = bool(found["rejected"]) and (strict or not (found["accepted"] or found["duplicates"]))
+    if refused:
+        first = found["rejected"][0]
+        none = (
+            "strict=1: nothing was stored, send all rows again once it is mended" if strict else "no row could be taken"
         )
-    result = write(model, good, key=key)
-    rejected += [{**item, "row": places[item["row"]]} for item in result["rejected"]]
-    rejected.sort(key=lambda item: item["row"])
-    return _answer(
-        AppendView(
-            accepted=result["accepted"],
-            duplicates=result["duplicates"],
-            rejected=rejected,
-            rejected_rows=len({item["row"] for item in rejected}),
-        ),
-        response,
-    )
-
-
-def _answer(result: AppendView, response: Response) -> AppendView:
-    if result["rejected"] and not result["accepted"] and not result["duplicates"]:
-        response.status_code = 422
-    return result
+        answer = {"error": f"row {first['row']}, {first['field']}: {first['error']}; {none}", **answer}
+    return Response(msgspec.json.encode(answer), 422 if refused else 200, media_type=JSON)
 
 
 @router.post("/models/{model}/references", openapi_extra=_body_docs(None))
-def make_reference(
-    model: str, body: Rows, workspace: InWorkspace, actor: Actor, version: Annotated[int | None, Query(ge=1)] = None
+async def make_reference(
+    model: str,
+    request: Request,
+    workspace: InWorkspace,
+    actor: Actor,
+    version: Annotated[int | None, Query(ge=1)] = None,
 ) -> dict[str, Any]:
     """Freeze a reference from the rows sent, or from logged ones.
 
@@ -99,18 +89,28 @@ def make_reference(
     than the champion. `{"training": "v2"}` answers with the reference that a version trained here brought. The answer's `warnings` say
     what the reference is too small for.
     """
+    admission: Admission = request.app.state.admission
+    async with admitted(request) as body:
+
+        def work() -> dict[str, Any]:
+            return workspace.reference(model, _reference_data(body), version=version, actor=actor)
+
+        return await to_thread.run_sync(work, limiter=admission.large)
+
+
+def _reference_data(body: Body) -> object:
+    """Return what a reference is to be made of: a table, or words about rows that are logged."""
     if body.kind == JSON:
-        content = parse_json(body.data)
+        content = parse_json(body.content())
         window = content.get("window") if isinstance(content, dict) else None
         if window is not None:
             if not isinstance(window, list) or [type(end) for end in window] != [str, str]:
                 raise ApiError(422, "window must be two times, the first included, the second not")
-            return workspace.reference(model, (window[0], window[1]), version=version, actor=actor)
+            return window[0], window[1]
         if isinstance(content, dict) and content.keys() & {"before_deployment", "training"}:
-            return workspace.reference(model, content, version=version, actor=actor)
-    rows = parse_rows(body)
-    table = rows if isinstance(rows, pa.Table) else as_table(rows)
-    return workspace.reference(model, table, version=version, actor=actor)
+            return content
+    rows = to_upload(body).rows
+    return rows if isinstance(rows, pa.Table) else as_table(rows)
 
 
 class PredictBody(BaseModel):

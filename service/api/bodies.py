@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 from fastapi import Request
 
+from service.api.admission import UNPACKED, Admission, Bounds, Place
 from service.api.errors import ApiError, too_large
+from service.parquet import TooLargeError, read_parquet
+from service.uploads import BrokenLine, Upload
 
 JSON, LINES = "application/json", "application/x-ndjson"
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
@@ -23,22 +27,33 @@ _ALIASES = {
     "application/x-jsonlines": LINES,
     "application/x-parquet": PARQUET,
 }
-#: Parquet and compressed Arrow may hold far more than their size shows: this many times the allowed body, no more.
-_UNPACKED = 16
+_CHUNK = 2**20
+_SHOWN = 500  # characters of a broken line that are kept
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body in full, decompressed."""
+    """A body as it came."""
 
     kind: str
     data: bytes
-    limit: int
+    zipped: bool
+    bounds: Bounds
+    place: Place
+
+    def content(self) -> bytes:
+        """Return the body decompressed. Raises :class:`ApiError`."""
+        return _unzip(self.data, self.bounds.body, self.place) if self.zipped else self.data
 
 
-async def read_body(request: Request) -> Body:
-    """Read a request's body as it comes; 413 beyond the setting ``max_body_mb``, 415 for what is not understood."""
-    limit: int = request.app.state.max_body
+@asynccontextmanager
+async def admitted(request: Request) -> AsyncIterator[Body]:
+    """Read a request's body as it comes, and count its bytes for the length of a block.
+
+    Raises :class:`ApiError`: 413 beyond the setting ``max_body_mb``, 415 for what is not understood, 429 when too much is under way.
+    """
+    bounds: Bounds = request.app.state.bounds
+    admission: Admission = request.app.state.admission
     given = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     kind = _ALIASES.get(given, given)
     if kind not in {JSON, LINES, ARROW, PARQUET}:
@@ -46,80 +61,134 @@ async def read_body(request: Request) -> Body:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise ApiError(415, f"content encoding {encoding!r} is not understood; send gzip or none")
-    unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-    data = bytearray()
-    async for chunk in request.stream():
-        try:
-            data += chunk if unpack is None else unpack.decompress(chunk, limit + 1 - len(data))
-        except zlib.error as error:
-            raise ApiError(400, f"the body is not gzip: {error}") from None
-        if len(data) > limit:
-            raise ApiError(413, too_large(limit))
-    if unpack is not None and not unpack.eof:
-        raise ApiError(400, "the gzipped body ends too early")
-    return Body(kind, bytes(data), limit)
+    announced = request.headers.get("content-length", "0")
+    with admission.place(int(announced) if announced.isdecimal() else 0) as place:
+        chunks, size = [], 0
+        async for chunk in request.stream():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > bounds.body:
+                raise ApiError(413, too_large(bounds.body))
+            place.hold(size)
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        del chunks
+        yield Body(kind, data, encoding == "gzip", bounds, place)
 
 
-def parse_rows(body: Body) -> list[Any] | pa.Table:
-    """Return the rows of a body: a list of JSON values, or an Arrow table."""
-    if body.kind == JSON:
-        return _json_rows(body.data)
-    if body.kind == LINES:
-        return list(_lines(body.data))
+def _unzip(data: bytes, limit: int, place: Place) -> bytes:
+    unpack, parts, size = zlib.decompressobj(wbits=31), [], 0
     try:
-        table = _arrow(body) if body.kind == ARROW else _parquet(body)
-        table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
-        raise ApiError(400, f"the body is not {body.kind}: {str(error).splitlines()[0]}") from None
-    return table
+        while data and not unpack.eof:
+            part = unpack.decompress(data, _CHUNK)
+            data, size = unpack.unconsumed_tail, size + len(part)
+            if size > limit:
+                raise ApiError(413, too_large(limit))
+            place.hold(size)
+            parts.append(part)
+    except zlib.error as error:
+        raise ApiError(400, f"the body is not gzip: {error}") from None
+    if not unpack.eof:
+        raise ApiError(400, "the gzipped body ends too early")
+    if unpack.unused_data:
+        raise ApiError(400, "the gzipped body goes on behind its end; send one gzip stream")
+    return b"".join(parts)
+
+
+def to_upload(body: Body, *, keyed: bool = False) -> Upload:
+    """Return the rows of a body; ``keyed`` with its digest. Raises :class:`ApiError` for a body that is none."""
+    data, bounds, lines = body.content(), body.bounds, None
+    digest = f"{body.kind} {hashlib.sha256(data).hexdigest()}" if keyed else None
+    if body.kind in {ARROW, PARQUET}:
+        return Upload(_table(body.kind, data, bounds), digest)
+    if body.kind == LINES:
+        rows, lines = _lines(data)
+    else:
+        rows = _json_rows(parse_json(data))
+    bounds.refuse_rows(len(rows))
+    bounds.refuse_columns(max(map(_width, rows), default=0))
+    return Upload(rows, digest, lines)
+
+
+def _width(row: Any) -> int:
+    if not isinstance(row, dict):
+        return 0
+    inner = row.get("features")
+    return len(row) + (len(inner) if isinstance(inner, dict) else 0)
 
 
 def parse_json(data: bytes) -> Any:
     """Return the JSON value of a body; 400 when it is none."""
     try:
-        return json.loads(data, parse_constant=_no_constant)
+        return loads(data)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"the body is not JSON: {error}") from None
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value; send null")
+def loads(data: bytes) -> Any:
+    """Return a JSON value. NaN and infinities, which Python writes and JSON does not know, are understood.
+
+    Raises :class:`ValueError` or :class:`RecursionError`.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, ValueError):
+        return json.loads(data)  # half a surrogate pair, 1e400, NaN: the row that has it is judged, not the batch
 
 
-def _json_rows(data: bytes) -> list[Any]:
-    content = parse_json(data)
+def _json_rows(content: Any) -> list[Any]:
     rows = content.get("rows") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise ApiError(422, 'the body must be {"rows": […]} or a list of rows')
     return rows
 
 
-def _lines(data: bytes) -> Iterator[Any]:
+def _lines(data: bytes) -> tuple[list[Any], list[int]]:
+    """Return the values of the lines that are not empty, and their numbers; a line that is no JSON is one of them, too."""
+    rows: list[Any] = []
+    numbers: list[int] = []
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():
+            numbers.append(number)
             try:
-                yield json.loads(line, parse_constant=_no_constant)
+                rows.append(loads(line))
             except (ValueError, RecursionError) as error:
-                raise ApiError(400, f"line {number} is not JSON: {error}") from None
+                text = line[: 4 * _SHOWN].decode("utf-8", "replace")[:_SHOWN]
+                rows.append(BrokenLine(text, f"line {number} is not JSON: {error}"))
+    return rows, numbers
 
 
-def _arrow(body: Body) -> pa.Table:
-    batches, size = [], 0
-    with pa.ipc.open_stream(pa.py_buffer(body.data)) as reader:
+def _table(kind: str, data: bytes, bounds: Bounds) -> pa.Table:
+    try:
+        table = _arrow(data, bounds) if kind == ARROW else _parquet(data, bounds)
+    except (pa.ArrowException, OSError) as error:
+        raise ApiError(400, f"the body is not {kind}: {str(error).splitlines()[0]}") from None
+    return table
+
+
+def _arrow(data: bytes, bounds: Bounds) -> pa.Table:
+    batches, size, rows = [], 0, 0
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+        bounds.refuse_columns(len(reader.schema))
         for batch in reader:
-            size += batch.nbytes
-            if size > body.limit * _UNPACKED:
-                raise ApiError(413, too_large(body.limit * _UNPACKED))
+            size, rows = size + batch.nbytes, rows + batch.num_rows
+            bounds.refuse_rows(rows)
+            if size > bounds.body * UNPACKED:
+                raise ApiError(413, too_large(bounds.body * UNPACKED))
             batches.append(batch)
-        return pa.Table.from_batches(batches, reader.schema)
+        table = pa.Table.from_batches(batches, reader.schema)
+    table.validate(full=True)
+    return table
 
 
-def _parquet(body: Body) -> pa.Table:
-    with pq.ParquetFile(io.BytesIO(body.data)) as file:
-        unpacked = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-        if unpacked > body.limit * _UNPACKED or file.metadata.num_rows * 8 > body.limit * _UNPACKED:
-            raise ApiError(413, too_large(body.limit * _UNPACKED))
-        return file.read(use_threads=False)
+def _parquet(data: bytes, bounds: Bounds) -> pa.Table:
+    try:
+        table = read_parquet(data, size=bounds.body * UNPACKED, rows=bounds.rows, columns=bounds.columns)
+    except TooLargeError as error:
+        raise ApiError(
+            413, f"{error}; send smaller batches, or raise the settings max_body_mb, max_rows or max_columns"
+        ) from None
+    table.validate(full=True)
+    return table
 
 
 async def read_text(request: Request) -> str:

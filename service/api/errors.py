@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from storage.errors import (
     AlreadyExistsError,
+    KeyReusedError,
     MissingRecordError,
     QueueFullError,
     SchemaConflictError,
@@ -32,9 +34,9 @@ def too_large(limit: int) -> str:
 class ApiError(Exception):
     """A refusal of the API itself; ``details`` are further members of the answer."""
 
-    def __init__(self, status: int, error: str, **details: object) -> None:
+    def __init__(self, status: int, error: str, *, headers: Mapping[str, str] | None = None, **details: object) -> None:
         super().__init__(error)
-        self.status, self.details = status, details
+        self.status, self.headers, self.details = status, headers, details
 
 
 #: The first that fits counts.
@@ -45,7 +47,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (MissingRecordError, 404),
     (AlreadyExistsError, 409),
     (SchemaConflictError, 409),
-    (QueueFullError, 503),
+    (KeyReusedError, 422),
+    (QueueFullError, 429),
     (StorageFullError, 507),
     (StorageError, 500),
 )
@@ -68,11 +71,12 @@ def install(app: FastAPI) -> None:
 
 async def _api_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
-    return JSONResponse({"error": str(error), **error.details}, error.status)
+    return JSONResponse({"error": str(error), **error.details}, error.status, error.headers)
 
 
 async def _in_words(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": str(error)}, status_of(error))
+    headers = {"retry-after": f"{error.retry_after:g}"} if isinstance(error, QueueFullError) else None
+    return JSONResponse({"error": str(error)}, status_of(error), headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

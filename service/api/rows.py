@@ -1,4 +1,4 @@
-"""What a JSON row must look like. One bad row is named with its index and field; the others go on."""
+"""What JSON rows look like: for the documentation, and for references, which are frozen whole or not at all."""
 
 from __future__ import annotations
 
@@ -51,35 +51,10 @@ class LabelRow(_Row):
     label: StrictFloat | StrictInt | StrictBool | str | None
     label_time: AwareDatetime | datetime | None = Field(None, description="when it became known; default: now")
     event_time: AwareDatetime | datetime | None = Field(None, description="the prediction's, to find it faster")
+    kind: Name | None = Field(None, description="a declared kind of feedback; default: the truth")
 
 
 _FLAT = TypeAdapter(dict[Name, Scalar | Scores])
-
-
-def _read(row: Any, shape: type[_Row]) -> dict[str, Any]:
-    """Return a row of the shape, or a flat one whose keys are the column names that the declaration gives."""
-    told_by = "features" if shape is LogRow else "label"
-    if isinstance(row, dict) and told_by not in row and row.keys() - shape.model_fields.keys():
-        return _FLAT.validate_python(row)
-    return shape.model_validate(row).model_dump(exclude_unset=True)
-
-
-def check_rows(
-    rows: Sequence[Any], shape: type[LogRow | LabelRow]
-) -> tuple[list[dict[str, Any]], list[int], list[dict[str, Any]]]:
-    """Return (good rows, their places in ``rows``, rejections ``{"row", "field", "error"}``)."""
-    good: list[dict[str, Any]] = []
-    places: list[int] = []
-    rejected: list[dict[str, Any]] = []
-    for index, row in enumerate(rows):
-        try:
-            valid = _read(row, shape)
-        except ValidationError as error:
-            rejected.append(_rejection(index, error))
-        else:
-            good.append(valid)
-            places.append(index)
-    return good, places, rejected
 
 
 def as_table(rows: Sequence[Any]) -> pa.Table:

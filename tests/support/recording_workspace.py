@@ -6,9 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from service import views
+from service.uploads import Upload
 from service.workspace import ConflictError, NotFoundError
 from tests.support.fake_workspace import FakeWorkspace
 
@@ -23,7 +22,7 @@ distance = "numeric"
 
 
 class RecordingWorkspace(FakeWorkspace):
-    """``calls`` holds (name, arguments) in order. Rows whose distance is text are rejected as the store would."""
+    """``calls`` holds (name, arguments) in order."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(extra=0)
@@ -53,20 +52,17 @@ class RecordingWorkspace(FakeWorkspace):
         columns = [{"column": "distance", "type": "numeric"}]
         return {"model": model, "version": version or 1, "rows": 100, "columns": columns}
 
-    def log(self, model, data, *, key=None) -> views.AppendView:
-        return self._append("log", model, data, key)
+    def log(self, model, data, **how) -> views.AppendView:
+        return self._append("log", model, data, how)
 
-    def label(self, model, data, *, key=None) -> views.AppendView:
-        return self._append("label", model, data, key)
+    def label(self, model, data, **how) -> views.AppendView:
+        return self._append("label", model, data, how)
 
-    def _append(self, name: str, model: str, data: Any, key: str | None) -> views.AppendView:
+    def _append(self, name: str, model: str, data: Upload, how: dict[str, Any]) -> views.AppendView:
         self._known(model)
-        self._record(name, model=model, data=data, key=key)
-        if isinstance(data, pa.Table):
-            return {"accepted": data.num_rows, "duplicates": 0, "rejected": []}
-        bad = [i for i, row in enumerate(data) if isinstance(row.get("features", {}).get("distance"), str)]
-        rejected = [{"row": i, "field": "distance", "error": "text is not a number"} for i in bad]
-        return {"accepted": len(data) - len(bad), "duplicates": 0, "rejected": rejected}
+        self._record(name, model=model, data=data, **how)
+        rows = data.rows
+        return {"accepted": len(rows), "duplicates": 0, "rejected": [], "rejected_rows": 0}
 
     def predict(self, model, datapoints):
         self._known(model)
