@@ -28,8 +28,10 @@ def in_memory(
 
     Columns must have names that differ when case is ignored. ``limits`` are further settings, such as ``memory_limit``.
     """
-    connection = duckdb.connect(":memory:", config={**_SETTINGS, **(limits or {})})
+    connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
     try:
+        for name, value in (limits or {}).items():
+            connection.execute(f"SET {name} = '{value}'")
         connection.execute("SET lock_configuration = true")
         for name, table in tables.items():
             connection.register(name, table)

@@ -43,7 +43,7 @@ def select(table: pa.Table, sql: str) -> pa.Table:
         watch = threading.Timer(_SECONDS, connection.interrupt)
         watch.start()
         try:
-            return connection.execute(sql).to_arrow_table()
+            return connection.sql(sql).to_arrow_table()
         except duckdb.InterruptException:
             raise TransformError(
                 f"the transform took longer than {_SECONDS:g} s; make it simpler, or chunk_rows smaller"

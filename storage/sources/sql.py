@@ -112,7 +112,7 @@ def _listed(context: Context) -> str:
 
 # -- the query ---------------------------------------------------------------------------------------------------------
 def _tables(source: Source, url: URL, mark: Mark | None) -> Iterator[pa.Table]:
-    if _speaks_adbc(url, source):
+    if url.drivername == "postgresql":  # with a driver's name behind it where ADBC is not there
         yield from _adbc(source, url, mark)
         return
     with _connect(source, url) as connection:
@@ -200,19 +200,12 @@ def _has_adbc() -> bool:
     return _installed("adbc_driver_manager") and _installed("adbc_driver_postgresql")
 
 
-def _speaks_adbc(url: URL, source: Source) -> bool:
-    del source
-    return url.drivername == "postgresql" and _has_adbc()
-
-
 def _adbc(source: Source, url: URL, mark: Mark | None) -> Iterator[pa.Table]:
     """Read Arrow batches as PostgreSQL's COPY sends them."""
-    from sqlalchemy.dialects import postgresql
-
     query = _inner(source)
     if mark is not None:
         parameter = "" if mark.start is None else _literal(mark.start)
-        query = _wrapped(query, mark, postgresql.dialect(), parameter)
+        query = _wrapped(query, mark, url.get_dialect()(), parameter)
     address = url.update_query_dict(driver_options(source, SOURCE)).render_as_string(hide_password=False)
     dbapi: Any = importlib.import_module("adbc_driver_postgresql.dbapi")
     with dbapi.connect(address) as connection, connection.cursor() as cursor:

@@ -35,7 +35,7 @@ def server(programs: Path) -> Iterator[str]:
     """Run a server for the length of a block; gives the address of an empty database."""
     owner = _owner()
     folder = Path(tempfile.mkdtemp(prefix="driftdeck-postgres-"))
-    how: dict[str, Any] = {"check": True, "cwd": folder, "capture_output": True, "text": True}
+    how: dict[str, Any] = {"cwd": folder, "capture_output": True, "text": True}
     try:
         if owner is not None:
             entry = pwd.getpwnam(owner)
@@ -63,7 +63,7 @@ def server(programs: Path) -> Iterator[str]:
             "-E",
             "UTF8",
         ]
-        subprocess.run([*map(str, made), "--locale=C"], **how)
+        subprocess.run([*map(str, made), "--locale=C"], check=True, **how)
         port = _free_port()
         options = " ".join(
             f"-c {setting}"
@@ -72,6 +72,7 @@ def server(programs: Path) -> Iterator[str]:
         control = [str(programs / "pg_ctl"), "-D", str(folder / "data"), "-w", "-l", str(folder / "log")]
         subprocess.run(
             [*control, "-o", f"{options} -p {port}", "start"],
+            check=True,
             **how | {"capture_output": False, "stdout": subprocess.DEVNULL},
         )
         try:
@@ -79,7 +80,7 @@ def server(programs: Path) -> Iterator[str]:
             execute(f"postgresql://{address}/postgres", f"CREATE DATABASE {DATABASE}")
             yield f"postgresql://{address}/{DATABASE}"
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **how)
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, **how)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
