@@ -205,10 +205,10 @@ def _at_the_door(readings: Sequence[Reading]) -> Condition | None:
 
 
 def _both(one: Condition | None, other: Condition | None) -> Condition | None:
-    """Make one condition of two of a group; the graver one leads."""
+    """Make one condition of two of a group; the graver one leads, else ``other``, which is nearer to the cause."""
     if one is None or other is None:
         return one or other
-    first, second = (one, other) if severity_rank(one.severity) >= severity_rank(other.severity) else (other, one)
+    first, second = (one, other) if severity_rank(one.severity) > severity_rank(other.severity) else (other, one)
     members = tuple(dict.fromkeys([*first.members, *second.members]))
     return replace(first, members=members, message=f"{first.message} {second.message}")
 

@@ -72,7 +72,7 @@ class _State:
 
 def observations(con: DuckDBPyConnection, model: str) -> list[Observation]:
     """Return the events of a model's columns, latest first."""
-    sql = 'SELECT name, event, type, "rows", seen_at, event_time FROM observed_column WHERE model = ? ORDER BY seen_at DESC, name, event'
+    sql = 'SELECT name, event, type, "rows", seen_at, event_time FROM observed_column WHERE model = ? ORDER BY seen_at DESC, rowid DESC'
     return [
         Observation(name, event, kind, rows, aware(seen), None if at is None else aware(at))
         for name, event, kind, rows, seen, at in con.execute(sql, [model]).fetchall()
@@ -120,7 +120,7 @@ class Watch:
                 )
                 continue
             if note.event in ("disappeared", "returned"):
-                sql = f"SELECT event {where} AND event IN ('disappeared', 'returned') ORDER BY seen_at DESC LIMIT 1"
+                sql = f"SELECT event {where} AND event IN ('disappeared', 'returned') ORDER BY seen_at DESC, rowid DESC LIMIT 1"
                 known = first_row(con, sql, key[:2]) == (note.event,)
             else:
                 known = first_row(con, f"SELECT 1 {where} AND event = ? LIMIT 1", key) is not None

@@ -28,9 +28,12 @@ def keep_refused(
 
     An entry has ``row`` and ``error``, and what is known of ``field``, ``value``, ``expected``, ``line``, ``content``, ``id``, ``subject``.
     """
-    first = {entry["row"]: entry for entry in reversed(refused)}.values()
-    if not first:
+    by_row: dict[int, Mapping[str, Any]] = {}
+    for entry in refused:
+        by_row.setdefault(entry["row"], entry)
+    if not by_row:
         return
+    first = by_row.values()
     columns = {name: pa.array([entry[name] for entry in first], pa.int64()) for name in ("row",)}
     columns["line"] = pa.array([entry.get("line") for entry in first], pa.int64())
     columns |= {name: pa.array([_short(name, entry.get(name)) for entry in first], pa.string()) for name in _TEXTS}
