@@ -33,7 +33,7 @@ class _Worker:
         self._calls.settimeout(_SECONDS)
         with theirs:
             command = [sys.executable, "-m", "service.parquet_worker"]
-            self._process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+            self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # noqa: S603 - our own
 
     def ask(self, request: dict[str, int], files: list[int]) -> dict[str, str] | None:
         """Return the answer; None when the process has died of it, or takes too long."""

@@ -110,7 +110,8 @@ def _entry(spec: ModelSpec, index: int, problem: Problem, row: object) -> Refusa
     if isinstance(row, BrokenLine) and not hidden:
         entry["content"] = row.text
     if isinstance(row, dict):
-        inner = row.get("features") if isinstance(row.get("features"), dict) else row
+        features = row.get("features")
+        inner = features if isinstance(features, dict) else row
         named = {"id": (spec.id, row.get(spec.id or "", row.get("prediction_id"))), "subject": (spec.subject, None)}
         if spec.subject is not None:
             named["subject"] = (spec.subject, row.get(spec.subject, inner.get(spec.subject)))
