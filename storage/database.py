@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -16,12 +18,20 @@ from typing import Any, Generic, Self, TypeVar
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from storage import opening
+from storage.archives import archive_folder
 from storage.errors import QueueFullError, StorageError, StorageFullError, is_full
 from storage.faults import fault_point
 from storage.migrate import migrate
+from storage.migration_backup import copy_stores
+from storage.names import literal
+from storage.opening import Mark
+from storage.pace import Pace
 from storage.rows import single
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
+B = TypeVar("B")
 
 _GROUP = 256  # writes that may share one commit
 
@@ -40,8 +50,13 @@ class Limits:
 
 @dataclass(slots=True)
 class _Write(Generic[T]):
-    function: Callable[[DuckDBPyConnection], T]
+    """One write, of which several may be done as one: those of the same ``kind``, by one call with all their ``brought``."""
+
+    run: Callable[[DuckDBPyConnection, list[Any]], Sequence[T]]
+    brought: Any = None
+    kind: Hashable = None
     future: Future[T] = field(default_factory=Future)
+    alone: bool = False  # outside of a transaction, with no other write under way
 
 
 class Database:
@@ -61,9 +76,12 @@ class Database:
         self._limits = limits
         self._lock = threading.Lock()  # guards the connection and the set of readers
         self._readers: set[DuckDBPyConnection] = set()
+        self.losses: list[str] = []  # what was found missing on opening, in words
+        self._mark = Mark(path)
         self._connection: DuckDBPyConnection | None = self._connect()
-        self._seq = self._written()
+        self._seq = max(self._written(), self._mark.read())  # a number is never given twice
         self._queue: queue.Queue[_Write[Any] | None] = queue.Queue(limits.queue)
+        self._pace = Pace()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="driftdeck-writer", daemon=True)
         self._thread.start()
@@ -102,18 +120,43 @@ class Database:
         :class:`StorageFullError` when the disk is full (nothing of this write is kept) and :class:`QueueFullError` when the queue
         has no room within ``patience`` seconds.
         """
+        return self._submit(_Write(lambda con, _: [function(con)]), patience)
+
+    def write_together(
+        self,
+        kind: Hashable,
+        run: Callable[[DuckDBPyConnection, list[B]], Sequence[T]],
+        brought: B,
+        *,
+        patience: float = 30.0,
+    ) -> T:
+        """As :meth:`write`, but writes of one ``kind`` that wait at the same time are done by one call of ``run``.
+
+        It gets what each of them brought and returns a result for each, in that order.
+        """
+        return self._submit(_Write(run, brought, kind), patience)
+
+    def _submit(self, task: _Write[T], patience: float) -> T:
         if threading.current_thread() is self._thread:
             raise RuntimeError("write() was called inside a write: use the connection that was handed in")
         self._refuse_closed()
-        task = _Write(function)
         try:
             self._queue.put(task, timeout=patience)
         except queue.Full:
+            seconds = self._pace.seconds_for(self._limits.queue)
             raise QueueFullError(
-                f"{self._limits.queue} writes are waiting and none was done in {patience:g} s: send again later, or send "
-                "fewer, larger batches"
+                f"{self._limits.queue} writes are waiting and none was done in {patience:g} s: send again in {seconds:g} s, or "
+                "send fewer, larger batches",
+                seconds,
             ) from None
         return task.future.result()
+
+    def exclusive(self, function: Callable[[DuckDBPyConnection], T], *, patience: float = 600.0) -> T:
+        """Run ``function`` in the writer's thread, outside of a transaction: nothing is written meanwhile.
+
+        Raises what ``function`` raises, and as :meth:`write`.
+        """
+        return self._submit(_Write(lambda con, _: [function(con)], alone=True), patience)
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""
@@ -128,6 +171,7 @@ class Database:
             self._closed = True
         self._queue.put(None)
         self._thread.join()
+        self._mark.close()
         with self._lock:
             self._drop()
 
@@ -143,8 +187,12 @@ class Database:
     def _work(self) -> None:
         while True:
             group, last = self._take()
-            if group:
-                self._commit_group(group)
+            for alone, tasks in groupby(group, key=lambda task: task.alone):
+                if alone:
+                    for task in tasks:
+                        self._run_alone(task)
+                else:
+                    self._commit_group(list(tasks))
             if last:
                 self._refuse_waiting()
                 return
@@ -178,7 +226,20 @@ class Database:
             for task in group:
                 self._commit_group([task])
             return
+        self._pace.did(len(group))
         for task, result in zip(group, results, strict=True):
+            task.future.set_result(result)
+
+    def _run_alone(self, task: _Write[Any]) -> None:
+        try:
+            with self._lock:
+                con = self._alive().cursor()
+            with con:
+                (result,) = _run([task], con)
+        except BaseException as error:
+            self._heal(error)
+            task.future.set_exception(self._typed(error))
+        else:
             task.future.set_result(result)
 
     def _transaction(self, group: list[_Write[Any]]) -> list[Any]:
@@ -188,7 +249,7 @@ class Database:
         self._seq += 1
         try:
             con.execute("BEGIN TRANSACTION")
-            results = [_run(task, con) for task in group]
+            results = _run(group, con)
             con.execute("UPDATE written SET seq = ?", [self._seq])
             fault_point("writer.before_commit")
         except BaseException as error:
@@ -213,6 +274,7 @@ class Database:
             self._heal(error)
             if self._written() < self._seq:
                 raise
+        self._mark.write(self._seq)
         fault_point("writer.after_commit")
 
     # -- the connection ------------------------------------------------------------------------------------------------
@@ -223,9 +285,12 @@ class Database:
             "autoload_known_extensions": "false",
         }
         try:
-            con = duckdb.connect(str(self.path), config=offline)
+            con, losses = opening.connect(self.path, offline, self._mark.read(), self.now)
         except duckdb.Error as error:
             raise self._typed(error) from error
+        for words in losses:
+            _log.error("%s", words)
+        self.losses += losses
         sizes = {
             "wal_autocheckpoint": limits.wal_autocheckpoint,
             "memory_limit": limits.memory,
@@ -241,9 +306,10 @@ class Database:
             con.execute("SET TimeZone = 'UTC'")
             # What a user's filter may reach: no files, no Python variables, no way to lift these limits.
             con.execute("SET GLOBAL python_enable_replacements = false")
+            con.execute(f"SET GLOBAL allowed_directories = [{literal(str(archive_folder(self.path)))}]")
             con.execute("SET GLOBAL enable_external_access = false")
             con.execute("SET GLOBAL lock_configuration = true")
-            migrate(con, "duckdb", self.now)
+            migrate(con, "duckdb", self.now, before=lambda name: copy_stores(self.path.parent, name, self.now))
         except BaseException as error:
             with suppress(duckdb.Error):
                 con.close()
@@ -294,7 +360,15 @@ class Database:
         return error
 
 
-def _run(task: _Write[T], con: DuckDBPyConnection) -> T:
-    result = task.function(con)
-    con.complete()  # a result that was not read to its end would block the next write
-    return result
+def _run(group: Sequence[_Write[Any]], con: DuckDBPyConnection) -> list[Any]:
+    """Do the writes of a group, those of one kind together, and return their results in order."""
+    together: dict[Hashable, list[int]] = {}
+    for place, task in enumerate(group):
+        together.setdefault(place if task.kind is None else task.kind, []).append(place)
+    results: list[Any] = [None] * len(group)
+    for places in together.values():
+        found = group[places[0]].run(con, [group[place].brought for place in places])
+        con.complete()  # a result that was not read to its end would block the next write
+        for place, result in zip(places, found, strict=True):
+            results[place] = result
+    return results
