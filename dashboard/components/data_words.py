@@ -52,6 +52,7 @@ class State:
     refused: Refused = Refused()
     silent: list[str] = field(default_factory=list)  # models whose data stopped coming
     rows: int = 0
+    known: bool = True  # False: the workspace could not be asked
 
 
 def clock(ws: Workspace) -> str | None:
@@ -129,6 +130,8 @@ def together(found: Sequence[Refused]) -> Refused:
 def title(seen: State) -> str:
     """Return the state of data in a heading."""
     total, failing = len(seen.sources), len(seen.failing)
+    if not seen.known:
+        return "How data comes in is not known"
     if failing:
         verb = "is" if failing == 1 else "are"
         return "The source is failing" if total == 1 else f"{failing} of {text.plural(total, 'source')} {verb} failing"

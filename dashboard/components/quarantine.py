@@ -107,14 +107,13 @@ def _number(pages: int) -> int:
 
 
 def _pager(pages: int, number: int) -> None:
-    key = "refused_page"
-    st.session_state[key] = number
+    key = f"refused_page_{number}"  # the address knows the page, not the widget: Back moves it too
 
     def changed() -> None:
         chosen = st.session_state[key]
         state.set_params(**{_PARAM: None if chosen == 1 else str(chosen)})
 
-    st.pagination(pages, key=key, on_change=changed)
+    st.pagination(pages, default=number, key=key, on_change=changed)
 
 
 def _table(found: Sequence[QuarantineView], zone: str) -> None:

@@ -18,6 +18,7 @@ WHILE_RUNNING = 2.0  # seconds between two looks at sources of which one runs
 _WIDTHS = [1.15, 3.3, 1.45, 2.6, 1.25, 1.25]
 _HEADS = ("State", "Source", "Lag", "Last run", "Next run", "")
 _LINE = '<div style="border-top: 1px solid; opacity: 0.15"></div>'
+_PAGE = "sources_page"
 _ORDER = list(data_words.SOURCE)
 
 
@@ -45,7 +46,9 @@ def _live(drawn: list[tuple[str, str, int, bool]], names: list[str], zones: dict
             st.rerun()
         now = data_words.clock(ws)
         ordered = sorted(sources, key=lambda view: (_ORDER.index(_state(view)), view["model"], view["name"]))
-        shown = _page(ordered)
+        pages = max(1, -(-len(ordered) // PAGE_SIZE))
+        number = min(st.session_state.get(_PAGE, 1), pages)
+        shown = ordered[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         with st.container(border=True, gap="xsmall", key="sources"):
             for cell, head in zip(st.columns(_WIDTHS, wrap=False), _HEADS, strict=True):
                 cell.caption(head)
@@ -53,16 +56,8 @@ def _live(drawn: list[tuple[str, str, int, bool]], names: list[str], zones: dict
                 st.html(_LINE)
                 with st.container(gap="xsmall", key=f"source_{position}"):
                     _source(view, now, zones.get(view["model"], "UTC"))
-
-
-def _page(sources: list[SourceView]) -> list[SourceView]:
-    pages = -(-len(sources) // PAGE_SIZE)
-    if pages <= 1:
-        return sources
-    st.session_state.setdefault("sources_page", 1)
-    number = min(st.session_state["sources_page"], pages)
-    st.pagination(pages, key="sources_page")
-    return sources[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+        if pages > 1:
+            st.pagination(pages, key=_PAGE)
 
 
 def _state(view: SourceView) -> str:

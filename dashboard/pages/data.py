@@ -46,21 +46,26 @@ def _draw() -> None:
     models = ws.models()
     if not models:
         st.rerun()
-    seen = data_words.survey(ws, models)
+    seen, place = data_words.State(known=False), st.container()
+    with errors.in_words():
+        seen = data_words.survey(ws, models)
     model = _chosen(models, seen)
-    st.title(data_words.title(seen), anchor=False)
-    st.markdown(data_words.sentence(seen, model["timezone"], data_words.clock(ws)))
-    st.subheader("Sources", anchor=False)
-    if seen.sources:
-        source_table.draw(seen.sources, {view["name"]: view["timezone"] for view in models})
-    else:
-        st.markdown(
-            "None is declared. A source is read by itself, on its own schedule; this goes into `driftdeck.toml`:"
-        )
-        data_steps.source(model["name"])
+    place.title(data_words.title(seen), anchor=False)
+    if seen.known:
+        st.markdown(data_words.sentence(seen, model["timezone"], data_words.clock(ws)))
+        _sources(seen, model, models)
     _about(model, models)
     with st.expander("More ways in, to copy", icon=":material/input:", key="ways", expanded=not model["rows"]["logs"]):
         data_steps.ways(model["name"])
+
+
+def _sources(seen: data_words.State, model: ModelView, models: list[ModelView]) -> None:
+    st.subheader("Sources", anchor=False)
+    if seen.sources:
+        source_table.draw(seen.sources, {view["name"]: view["timezone"] for view in models})
+        return
+    st.markdown("None is declared. A source is read by itself, on its own schedule; this goes into `driftdeck.toml`:")
+    data_steps.source(model["name"])
 
 
 def _chosen(models: list[ModelView], seen: data_words.State) -> ModelView:
