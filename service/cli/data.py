@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -92,7 +92,7 @@ _Given = tuple[Sequence[str] | None, str | None, str | None, Sequence[str] | Non
 
 def _append(
     session: Session,
-    verb: Literal[log, label],
+    verb: Literal["log", "label"],
     model: str,
     data: str,
     key: str | None,
