@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 import httpx
 
 from service import views
+from service.remote_care import RemoteCare
 from service.remote_door import RemoteDoor
 from service.remote_files import RemoteFiles
 from service.remote_labels import RemoteLabels
@@ -25,7 +26,7 @@ _TIMEOUT = httpx.Timeout(600.0, connect=5.0)  # a run over a long history answer
 _ERRORS: dict[int, type[WorkspaceError]] = {404: NotFoundError, 409: ConflictError}
 
 
-class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences):
+class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteCare):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 
     def __init__(self, url: str, *, secret: str | None = None) -> None:

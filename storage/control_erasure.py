@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 from storage.control_base import ControlBase, Json, to_json
 
@@ -23,3 +26,11 @@ class Erasures(ControlBase):
         where, values = ("", ()) if model is None else (" WHERE model = ?", (model,))
         rows = self._rows(f"SELECT receipt FROM erasure{where} ORDER BY seq", values)
         return [json.loads(row["receipt"]) for row in rows]
+
+
+def receipts_of(path: Path) -> list[Json]:
+    """Return the receipts in a control file that is not in use, whatever its version; none from before there were any."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as con:
+        if not con.execute("SELECT count(*) FROM sqlite_master WHERE name = 'erasure'").fetchone()[0]:
+            return []
+        return [json.loads(row[0]) for row in con.execute("SELECT receipt FROM erasure ORDER BY seq").fetchall()]

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 
-from service.api import actions, appends, demo, door, errors, labels, loads, operations, reads, references, sources
+from service.api import actions, appends, care, demo, door, errors, labels, loads, operations, reads, references, sources
 from service.api.admission import Admission, Bounds
 from service.api.page import render
 from service.settings import Settings
@@ -36,7 +36,7 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
     api.state.bounds = Bounds(limit, settings.max_rows, settings.max_columns)
     api.state.admission = Admission(settings.max_pending_mb * 2**20)
     errors.install(api)
-    for module in (appends, loads, labels, reads, actions, demo, door, sources, references):
+    for module in (appends, loads, labels, reads, actions, demo, door, sources, references, care):
         api.include_router(module.router, prefix="/v1")
 
     @api.get("/docs", include_in_schema=False)

@@ -12,6 +12,7 @@ from reference_data.windows import Window
 from service.declaration_file import dump
 from service.load_files import How
 from service.local import (
+    care,
     declare,
     drift,
     feature,
@@ -34,6 +35,7 @@ from service.local import (
 )
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
+from storage.backup import refuse_unfinished
 from storage.control import Control
 from storage.database import Database, Limits
 from storage.home import Home, HomeLock
@@ -49,6 +51,11 @@ if TYPE_CHECKING:
 def system_clock() -> datetime:
     """Return the time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def _limits(memory: str | None) -> Limits:
+    """Rows that wait in the write-ahead log are held in memory too, so with little of it they must not be many."""
+    return Limits() if memory is None else Limits(memory=memory, wal_autocheckpoint="64MB")
 
 
 class LocalWorkspace:
@@ -69,10 +76,12 @@ class LocalWorkspace:
         place = Home.create(Path(home))
         lock = HomeLock(place)
         try:
+            refuse_unfinished(place)
+            care.tidy(place)
             core = Core(
                 home=place,
                 lock=lock,
-                db=Database.open(place.database, clock, limits=Limits(memory=memory)),
+                db=Database.open(place.database, clock, limits=_limits(memory)),
                 control=Control(place.control, clock),
                 system_now=clock,
             )
@@ -319,6 +328,21 @@ class LocalWorkspace:
         return loop.rollback(self.core, model, actor)
 
     # -- care ------------------------------------------------------------------------------------------------------
+    def storage(self, model: str) -> data_views.StorageView:
+        return care.storage(self.core, model)
+
+    def backup(self, path: Path, *, actor: str = "cli") -> data_views.BackupView:
+        return care.backup(self.core, path, actor)
+
+    def doctor(self) -> list[data_views.Finding]:
+        return care.doctor(self.core)
+
+    def erase(self, model: str, subject: str, *, actor: str = "cli") -> data_views.ErasureReceipt:
+        return care.erase(self.core, model, subject, actor)
+
+    def erasures(self, model: str | None = None) -> list[data_views.ErasureReceipt]:
+        return care.erasures(self.core, model)
+
     def health(self) -> dict[str, Any]:
         return declare.health(self.core)
 

@@ -26,7 +26,7 @@ from reference_data.declaration import parse_duration
 from reference_data.profile import RESERVED
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
-from service.local import labels, outbox
+from service.local import care, labels, outbox
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
 from service.local.series import held_against, load_series
 from storage import profile_store
@@ -83,6 +83,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
                     resolved.append(alert.id)
             n_windows += len(stretch.windows)
             n_readings += len(readings)
+        care.retain(core, spec)
         core.control.put_setting(f"last_run/{model}", core.now().isoformat())
     return {
         "model": model,
