@@ -65,11 +65,12 @@ def _title(model: ModelView) -> None:
             )
 
     def actions() -> None:
-        registry.link("Performance", "performance", icon=":material/show_chart:", model=model["name"])
-        if registry.exists("references"):
-            registry.link("References", "references", icon=":material/ac_unit:", model=model["name"])
-        if registry.exists("retrain"):
-            registry.link("Retrain", "retrain", icon=":material/model_training:", model=model["name"])
+        with st.container(horizontal=True, width="content", gap="small", key="model_links"):
+            registry.link("Performance", "performance", icon=":material/show_chart:", model=model["name"])
+            if registry.exists("references"):
+                registry.link("References", "references", icon=":material/ac_unit:", model=model["name"])
+            if registry.exists("retrain"):
+                registry.link("Retrain", "retrain", icon=":material/model_training:", model=model["name"])
 
     header.title(model["name"], badges, actions)
     if model["headline"]:

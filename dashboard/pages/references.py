@@ -104,8 +104,10 @@ def _summary(rows: Sequence[ReferenceDiffRow], pair: tuple[int, int]) -> str:
     moved = [row for row in rows if row["change"] != "same"]
     if not moved:
         return f"References {pair[0]} and {pair[1]} hold the same in all {len(rows)} columns, as far as can be told."
+    kinds = [(kind, sum(row["change"] == kind for row in moved)) for kind in ("added", "removed", "retyped", "shifted")]
+    counts = ", ".join(f"**{number}** {kind}" for kind, number in kinds if number)
     first = max(moved, key=lambda row: row["distance"] or 0.0)
-    return f"**{len(moved)} of {len(rows)}** columns differ. {text.plain(first['sentence'], 300)}"
+    return f"Of {len(rows)} columns {counts}. {text.plain(first['sentence'], 300)}"
 
 
 PAGE = Page(

@@ -22,7 +22,9 @@ def reference(
     model: ModelArgument,
     data: Annotated[
         str | None,
-        typer.Argument(metavar="[DATA]", help="A file or pattern; - is standard input; left out: see the options."),
+        typer.Argument(
+            metavar="[DATA]", help="A file or pattern; - is standard input; with --sql a database's address."
+        ),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -41,11 +43,7 @@ def reference(
         str | None, typer.Option("--training", metavar="VERSION", help="The rows that a version learned from.")
     ] = None,
     sql: Annotated[
-        str | None, typer.Option("--sql", metavar="SELECT", help="The rows of a query, with --connection.")
-    ] = None,
-    connection: Annotated[
-        str | None,
-        typer.Option("--connection", metavar="URL", help="Database of --sql; ${NAME} is taken from the environment."),
+        str | None, typer.Option("--sql", metavar="SELECT", help="The query, when DATA is a database's address.")
     ] = None,
     version: Annotated[int | None, typer.Option("--version", min=1, help="Number it gets [default: the next].")] = None,
 ) -> None:
@@ -56,12 +54,13 @@ def reference(
         "--since and --until": window,
         "--before-deployment": before_deployment,
         "--training": training,
-        "--sql and --connection": sql or connection,
     }
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:
         said = f", not {' with '.join(named)}" if named else ""
         raise typer.BadParameter(f"give one of {', '.join(given)}{said}")
+    if sql is not None and data is None:
+        raise typer.BadParameter("--sql goes with DATA, the address of a database such as postgresql://user@host/sales")
     if of is not None and before_deployment is None:
         raise typer.BadParameter("--of goes with --before-deployment only")
     source: object = data
@@ -73,10 +72,8 @@ def reference(
         source = {"before_deployment": before_deployment} | ({} if of is None else {"of": of})
     elif training is not None:
         source = {"training": training}
-    elif sql is not None or connection is not None:
-        if sql is None or connection is None:
-            raise typer.BadParameter("give both --sql and --connection")
-        source = {"sql": sql, "connection": connection}
+    elif sql is not None and data is not None:
+        source = {"connection": data, "sql": sql}
     with session.workspace() as workspace:
         made = workspace.reference(model, source, version=version)
     if not session.json:

@@ -15,10 +15,12 @@ from service.local import references
 from service.local.convert import aware, iso
 from service.local.ingest import whole
 from service.local.reference_views import warnings_of
+from service.query_rows import query_tables
 from service.workspace import NotFoundError, WorkspaceError
 from storage.files import Reading, iter_batches
 from storage.logs import prepare_model
 from storage.serving import first_served
+from storage.sources import masked
 
 if TYPE_CHECKING:
     from reference_data.reference import Reference
@@ -36,8 +38,16 @@ def make(core: Core, model: str, data: object, version: int | None, actor: str) 
         remark = f"Version {words['training']} was trained here and brought reference {kept.version} with it: nothing new was frozen."
         return _told(core, spec, kept, [remark])
     remarks: list[str] = []
+    query = (
+        {} if not isinstance(data, Mapping) else {key: str(data[key]) for key in ("connection", "sql") if key in data}
+    )
     if words:
         made = references.freeze_window(core, model, _stretch(core, spec, words), version=version)
+    elif query:
+        where = f"query of {masked(query['connection'])}"
+        made, remarks = references.freeze_blocks(
+            core, model, lambda: query_tables(query), source=where, version=version
+        )
     elif isinstance(data, str | os.PathLike):
         name = os.fspath(data)
         made, remarks = references.freeze_blocks(
@@ -57,6 +67,13 @@ def make(core: Core, model: str, data: object, version: int | None, actor: str) 
         "workspace",
         core.now(),
     )
+    champion = core.roles(model).champion
+    serves = core.reference_for(model, champion) if champion else None
+    if serves is not None and serves.version != made.version:
+        remarks.append(
+            f"Champion {champion} brought reference {serves.version} from its training and goes on being held against it; this one is for "
+            "versions that brought none."
+        )
     return _told(core, spec, made, remarks)
 
 
@@ -64,7 +81,7 @@ def _in_words(data: object) -> Mapping[str, Any]:
     """Return what is asked for in words, nothing for data; raises :class:`WorkspaceError` for words that are not understood."""
     if isinstance(data, tuple) and len(data) == 2:
         return {"window": data}
-    if not isinstance(data, Mapping):
+    if not isinstance(data, Mapping) or data.keys() == {"connection", "sql"}:
         return {}
     kinds = [name for name in ("window", "before_deployment", "training") if data.get(name) is not None]
     unknown = data.keys() - {*kinds, "of"}
