@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 
 
+_LONGEST = 1 << 21  # a merge of two runs needs their memory once more
+
+
 class RecentIds:
-    """Hashes of ids, 8 bytes each, in sorted runs of which each is at least twice as long as the next.
+    """Hashes of ids, 8 bytes each, in sorted runs of which each is long, or at least twice as long as the next.
 
     It may hold hashes of rows that were rolled back, so "held" only means "ask the database"; "not held" is certain for rows whose
     event time is at or after ``complete_since``.
@@ -20,7 +23,8 @@ class RecentIds:
 
     def __init__(self, hashes: Hashes, complete_since: datetime) -> None:
         self.complete_since = complete_since
-        self._runs: list[Hashes] = [np.sort(hashes)]
+        parts = [hashes[start : start + _LONGEST] for start in range(0, max(len(hashes), 1), _LONGEST)]
+        self._runs: list[Hashes] = [np.sort(part) for part in parts]
 
     def __len__(self) -> int:
         return sum(map(len, self._runs))
@@ -28,7 +32,7 @@ class RecentIds:
     def add(self, hashes: Hashes) -> None:
         """Remember these hashes."""
         self._runs.append(np.sort(hashes))
-        while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
+        while len(self._runs) > 1 and len(self._runs[-2]) < min(_LONGEST, 2 * len(self._runs[-1])):
             self._runs.append(np.union1d(self._runs.pop(), self._runs.pop()))
 
     def holds(self, hashes: Hashes) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from service.cli.session import Session, command
 if TYPE_CHECKING:
     from service.views import AppendView
 
-_MEMORY = "300MB"  # what the database may hold while rows come in
+_MEMORY = "200MB"  # what the database may hold while rows come in
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")]
 DataArgument = Annotated[

@@ -67,6 +67,9 @@ class FakeWorkspace(FakeData):
 
     label = log
 
+    def loading(self, model: str, into: str = "logs") -> dict[str, Any]:
+        return {"kinds": {}, "ids": ["prediction_id"], "blocks": {}}
+
     def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         raise ConflictError("the fake workspace predicts nothing")
 

@@ -47,7 +47,7 @@ def run(
     """Run `driftdeck` in this process, on a workspace that records; `homes` of the function are the folders opened."""
     homes: list[Path] = []
 
-    def open_workspace(home: Path) -> RecordingWorkspace:
+    def open_workspace(home: Path, *, memory: str | None = None) -> RecordingWorkspace:
         homes.append(home)
         return workspace
 
