@@ -99,15 +99,21 @@ def change_columns(con: DuckDBPyConnection, log: str, spec: ModelSpec, plan: Pla
             value = WIDENINGS[old, new](quote(column))
             con.execute(f"ALTER TABLE {log} ALTER COLUMN {quote(column)} SET DATA TYPE {SQL_TYPES[new]} USING {value}")
         con.execute(f"UPDATE model_column SET type = ? {by_name}", [new, spec.name, name])
-    added = dict(plan.added)
-    for column, kind in added.values():
+    for column, kind in plan.added.values():
         con.execute(f"ALTER TABLE {log} ADD COLUMN {quote(column)} {SQL_TYPES[kind]}")
+    remember_columns(con, spec, plan)
+
+
+def remember_columns(con: DuckDBPyConnection, spec: ModelSpec, plan: Plan) -> None:
+    """Remember which columns a plan has added."""
+    added = dict(plan.added)
     if plan.prediction is not None:
         added["prediction"] = ("_prediction", plan.prediction)
     if added:
-        con.executemany(
-            "INSERT INTO model_column VALUES (?, ?, ?, ?)",
-            [[spec.name, name, column, kind] for name, (column, kind) in added.items()],
+        columns, kinds = zip(*added.values(), strict=True)
+        con.execute(
+            "INSERT INTO model_column SELECT ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
+            [spec.name, list(added), list(columns), list(kinds)],
         )
 
 

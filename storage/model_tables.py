@@ -10,11 +10,11 @@ from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
 from storage.archives import whole_log
 from storage.buckets import moment_sql
-from storage.column_changes import SQL_TYPES, change_columns, plan_columns
+from storage.column_changes import SQL_TYPES, change_columns, plan_columns, remember_columns
 from storage.database import Database
 from storage.intake import prediction_type
 from storage.names import physical_names, quote
-from storage.rows import single
+from storage.rows import first_row, single
 
 
 def log_table(model: str) -> str:
@@ -54,18 +54,24 @@ def ensure_model_tables(con: DuckDBPyConnection, spec: ModelSpec) -> None:
     in their new type. Raises :class:`SchemaConflictError` for any other change of type.
     """
     value = SQL_TYPES[prediction_type(spec)]
-    log = log_table(spec.name)
+    log, plan = log_table(spec.name), plan_columns(con, spec)
+    new = first_row(con, "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"log_{spec.name}"]) is None
+    # thousands of columns are made at once: added one by one, each would cost a copy of those before it
+    inputs = "".join(f", {quote(column)} {SQL_TYPES[kind]}" for column, kind in plan.added.values()) if new else ""
     con.execute(
         f"CREATE TABLE IF NOT EXISTS {log} (_id VARCHAR NOT NULL, _event_time TIMESTAMP NOT NULL, "
         "_arrival_time TIMESTAMP NOT NULL, _model_version VARCHAR NOT NULL, _role VARCHAR NOT NULL, _latency_ms DOUBLE, "
-        f"_prediction {value}, _score DOUBLE, _scores MAP(VARCHAR, DOUBLE), _subject VARCHAR)"
+        f"_prediction {value}, _score DOUBLE, _scores MAP(VARCHAR, DOUBLE), _subject VARCHAR{inputs})"
     )
     con.execute(f"ALTER TABLE {log} ADD COLUMN IF NOT EXISTS _subject VARCHAR")  # files from before subjects
     con.execute(
         f"CREATE TABLE IF NOT EXISTS {label_table(spec.name)} (_id VARCHAR NOT NULL, _label {value} NOT NULL, "
         "_label_time TIMESTAMP NOT NULL, _arrival_time TIMESTAMP NOT NULL, _seq BIGINT NOT NULL)"
     )
-    change_columns(con, log, spec, plan_columns(con, spec))
+    if new:
+        remember_columns(con, spec, plan)
+    else:
+        change_columns(con, log, spec, plan)
 
 
 def joined_relation(
