@@ -82,7 +82,9 @@ def shown(value: object) -> str:
 # -- all at once -------------------------------------------------------------------------------------------------------
 def _plain(values: Any) -> pa.Array:
     """One array instead of chunks, decoded, with one kind of string."""
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    array = values
+    if isinstance(values, pa.ChunkedArray):  # one chunk is taken as it is: combining would copy it
+        array = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # too large for one array of its type
         array = pa.concat_arrays([chunk.cast(pa.large_string()) for chunk in array.chunks])
     if isinstance(array, pa.ExtensionArray):

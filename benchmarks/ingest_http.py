@@ -1,0 +1,292 @@
+"""Ingestion over HTTP into a real server, beside DuckDB's own INSERT … SELECT of the same Arrow data into the same table.
+
+The server, the client and DuckDB's own turn are processes of their own. While JSON is posted, another process reads what the dashboard
+reads and lets the monitors run. ``python -m benchmarks ingest_http``; sizes by DRIFTDECK_BENCH_SECONDS (5) for each.
+"""
+
+import contextlib
+import http.client
+import io
+import json
+import multiprocessing
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SECONDS = float(os.environ.get("DRIFTDECK_BENCH_SECONDS", "5"))
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BLOCK, BLOCKS = 100_000, 6
+ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+def features(columns: int) -> dict[str, str]:
+    """Return the declared features: one in five is a category."""
+    return {f"f{i}": "categorical" if i % 5 == 4 else "numeric" for i in range(columns)}
+
+
+def block(number: int, rows: int, columns: int) -> pa.Table:
+    """Return predictions, one a second, with ids of their own."""
+    draw = np.random.default_rng(number)
+    first = number * rows
+    own = {
+        "prediction_id": [f"{number}-{i}" for i in range(rows)],
+        "event_time": pa.array([START + timedelta(seconds=first + i) for i in range(rows)], pa.timestamp("us", "UTC")),
+        "model_version": ["v1"] * rows,
+        "latency_ms": draw.gamma(2.0, 2.0, rows),
+        "prediction": draw.normal(size=rows),
+    }
+    words = np.array(["red", "green", "blue", "yellow", "black"])
+    kinds = features(columns)
+    return pa.table(
+        own
+        | {
+            n: words[draw.integers(0, 5, rows)] if k == "categorical" else draw.normal(size=rows)
+            for n, k in kinds.items()
+        }
+    )
+
+
+def json_body(number: int, rows: int, columns: int) -> bytes:
+    """Return a batch as a service would send it."""
+    table = block(number, rows, columns)
+    names = list(features(columns))
+    inputs = table.select(names).to_pylist()
+    own = table.drop_columns(names).to_pylist()
+    told = [
+        {**row, "event_time": row["event_time"].isoformat(), "features": values}
+        for row, values in zip(own, inputs, strict=True)
+    ]
+    return json.dumps({"rows": told}).encode()
+
+
+def encoded(table: pa.Table, kind: str) -> bytes:
+    """Return the table as a body."""
+    sink = io.BytesIO()
+    if kind == PARQUET:
+        pq.write_table(table, sink)
+    else:
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    return sink.getvalue()
+
+
+# -- the server, its callers -------------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[tuple[str, int]]:
+    """Run ``driftdeck serve`` on a home of its own."""
+    driftdeck = Path(sys.executable).parent / "driftdeck"
+    process = subprocess.Popen([driftdeck, "--home", folder, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True)
+    try:
+        for line in process.stderr or ():
+            if found := re.search(r"http://([\d.]+):(\d+)", line):
+                yield found[1], int(found[2])
+                break
+        else:
+            raise RuntimeError("the server did not start")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def declare(address: tuple[str, int], *models: tuple[str, int]) -> None:
+    """Declare models with so many columns."""
+    text = ""
+    for name, columns in models:
+        text += f'[models.{name}]\ntask = "regression"\n[models.{name}.features]\n'
+        text += "".join(f'{n} = "{k}"\n' for n, k in features(columns).items())
+        text += f'[models.{name}.monitor]\nwindow = "1h"\ngrace = "0s"\n'
+    call(http.client.HTTPConnection(*address), "POST", "/api/v1/apply", text.encode(), "application/toml")
+
+
+def call(connection: http.client.HTTPConnection, method: str, path: str, body: bytes, kind: str) -> dict:
+    """Return the answer, which must be a good one."""
+    connection.request(method, path, body, {"Content-Type": kind})
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status not in (200, 202):
+        raise RuntimeError(f"{path}: {answer.status} {content[:300]!r}")
+    return json.loads(content)
+
+
+def post_all(
+    address: tuple[str, int], path: str, bodies: list[bytes], kind: str, clients: int
+) -> tuple[float, list[float]]:
+    """Post bodies from so many clients; returns wall seconds and those of each answer."""
+    waiting, lock, took = list(reversed(bodies)), threading.Lock(), []
+
+    def client() -> None:
+        connection = http.client.HTTPConnection(*address)
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                body = waiting.pop()
+            began = time.perf_counter()
+            call(connection, "POST", path, body, kind)
+            took.append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began, took
+
+
+def _load(results: object, address: tuple[str, int], path: str, make: tuple, kind: str, clients: int) -> None:
+    function, *arguments = make
+    bodies = function(*arguments)
+    post_all(address, path, bodies[: len(bodies) // 10 + 1], kind, clients)
+    results.put(post_all(address, path, bodies[len(bodies) // 10 + 1 :], kind, clients))
+
+
+def apart(address: tuple[str, int], path: str, make: tuple, kind: str, clients: int) -> tuple[float, list[float]]:
+    """Post from a process of its own; the first tenth of the bodies is not counted."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    process = context.Process(target=_load, args=(results, address, path, make, kind, clients))
+    process.start()
+    found = results.get()
+    process.join()
+    return found
+
+
+def _watch(address: tuple[str, int], model: str, stop: object) -> None:
+    connection = http.client.HTTPConnection(*address)
+    while not stop.is_set():
+        for path in ("/api/v1/models", f"/api/v1/models/{model}", f"/api/v1/models/{model}/windows?limit=50"):
+            connection.request("GET", path)
+            connection.getresponse().read()
+        call(connection, "POST", f"/api/v1/models/{model}/run", b"{}", "application/json")
+        stop.wait(1.0)
+
+
+@contextlib.contextmanager
+def watched(address: tuple[str, int], model: str) -> Iterator[None]:
+    """Have the dashboard's questions asked and the monitors run for the length of a block."""
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    process = context.Process(target=_watch, args=(address, model, stop))
+    process.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        process.join()
+
+
+# -- what is measured --------------------------------------------------------------------------------------------------
+def json_bodies(count: int, rows: int, columns: int) -> list[bytes]:
+    """Return batches with ids of their own."""
+    return [json_body(number, rows, columns) for number in range(count)]
+
+
+def single_bodies(count: int) -> list[bytes]:
+    """Return rows one by one."""
+    rows = json.loads(json_body(0, count, 10))["rows"]
+    return [json.dumps({"rows": [row]}).encode() for row in rows]
+
+
+def table_bodies(first: int, kind: str) -> list[bytes]:
+    """Return blocks in a binary format."""
+    return [encoded(block(first + number, BLOCK, 50), kind) for number in range(BLOCKS)]
+
+
+def own_insert(folder: Path) -> float:
+    """Return the seconds of DuckDB's own INSERT … SELECT of the same blocks, a transaction each, into the table that the server made."""
+    from storage.database import Database
+    from storage.model_tables import ensure_model_tables
+    from reference_data.declaration import ModelSpec
+
+    spec = ModelSpec.model_validate({"name": "own", "task": "regression", "features": features(50)})
+    with Database.open(folder / "own.duckdb", lambda: START) as db:
+        db.write(lambda con: ensure_model_tables(con, spec))
+    con = duckdb.connect(str(folder / "own.duckdb"))
+    con.execute("SET wal_autocheckpoint = '1GB'")
+    con.execute("SET TimeZone = 'UTC'")
+    took = 0.0
+    for number in range(BLOCKS):
+        con.register("incoming", block(100 + number, BLOCK, 50))
+        columns = ", ".join(features(50))
+        began = time.perf_counter()
+        con.execute(
+            f"INSERT INTO log_own (_id, _event_time, _arrival_time, _model_version, _role, _latency_ms, _prediction, {columns}) "
+            f"SELECT prediction_id, event_time, event_time, model_version, 'serving', latency_ms, prediction, {columns} FROM incoming"
+        )
+        if number:  # the first warms up, as over HTTP
+            took += time.perf_counter() - began
+    con.close()
+    return took
+
+
+def line(name: str, rows: int, found: tuple[float, list[float]]) -> float:
+    """Print a figure and return its rows a second."""
+    seconds, took = found
+    p99 = statistics.quantiles(took, n=100)[98] if len(took) > 1 else took[0]
+    print(
+        f"{name:<52} {rows / seconds:10,.0f} rows/s   {len(took) / seconds:8,.1f} answers/s   p99 {1000 * p99:7,.0f} ms"
+    )
+    return rows / seconds
+
+
+def counted(bodies: int) -> int:
+    """Return how many of these are measured."""
+    return bodies - (bodies // 10 + 1)
+
+
+def main() -> None:
+    """Print each figure."""
+    print(f"{os.cpu_count()} cores shared by server, client and watcher")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with server(folder / "home") as address:
+            declare(address, ("wide", 50), ("narrow", 10), ("json50", 50), ("single", 10))
+            tables(folder, address)
+            batches = int(SECONDS * 20)
+            with watched(address, "narrow"):
+                found = apart(
+                    address, "/api/v1/models/narrow/logs", (json_bodies, batches, 1000, 10), "application/json", 4
+                )
+                line("JSON, 1,000 rows × 10 columns (20,000 wanted)", 1000 * counted(batches), found)
+            batches = int(SECONDS * 5)
+            with watched(address, "json50"):
+                found = apart(
+                    address, "/api/v1/models/json50/logs", (json_bodies, batches, 1000, 50), "application/json", 4
+                )
+                line("JSON, 1,000 rows × 50 columns (5,000 wanted)", 1000 * counted(batches), found)
+            singles = int(SECONDS * 500)
+            with watched(address, "single"):
+                found = apart(address, "/api/v1/models/single/logs", (single_bodies, singles), "application/json", 50)
+                line("single rows, 50 clients (500 wanted)", counted(singles), found)
+
+
+def tables(folder: Path, address: tuple[str, int]) -> None:
+    """Measure Arrow and Parquet, and DuckDB's own turn between them."""
+    measured = BLOCK * counted(BLOCKS)
+    path = "/api/v1/models/wide/logs"
+    arrow = line("Arrow, blocks of 100,000 × 50", measured, apart(address, path, (table_bodies, 0, ARROW), ARROW, 2))
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        own = measured / pool.apply(own_insert, (folder,))
+    print(f"{'DuckDB, INSERT … SELECT of the same Arrow data':<52} {own:10,.0f} rows/s")
+    parquet = line("Parquet, the same", measured, apart(address, path, (table_bodies, 50, PARQUET), PARQUET, 2))
+    print(f"of INSERT … SELECT: Arrow {arrow / own:.2f}, Parquet {parquet / own:.2f} (0.5 wanted)")
+
+
+if __name__ == "__main__":
+    main()
