@@ -71,14 +71,6 @@ class Arrivals:
         return np.where(seconds < 0, 0.0, np.interp(ages, edges, shares))
 
 
-def spread(start: float, end: float, now: float, points: int = 8) -> NDArray[np.float64]:
-    """Return ages, in seconds, of rows spread evenly over a stretch of time; of what is to come, none."""
-    at = start + (np.arange(points) + 0.5) / points * (end - start)
-    ages = now - at
-    found: NDArray[np.float64] = ages[ages >= 0]
-    return found
-
-
 def hours(seconds: float | None) -> float | None:
     """Return seconds as hours."""
     return None if seconds is None or math.isinf(seconds) else seconds / 3600

@@ -30,13 +30,14 @@ _AT_ONCE = 400  # buckets measured in one statement
 
 
 class Progress(NamedTuple):
-    """The labels of one bucket; ``lags`` counts labels by the cells of :mod:`reference_data.lags`."""
+    """The labels of one bucket, counted by the cells of :mod:`reference_data.lags`: from the event, and from the bucket's start."""
 
     window: Window
     rows: int
     labelled: int
     corrected: int
     lags: lags.Counts
+    delays: lags.Counts
 
 
 class Entry(NamedTuple):
@@ -178,30 +179,27 @@ def _progress(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) ->
     )
     log = whole_log(con, model, Window(min(w.start for w in windows), max(w.end for w in windows)))
     rows = f"SELECT _id, _event_time, {bucket} AS bucket FROM {log} WHERE _role = 'serving' AND ({inside})"
-    lag = "epoch(e.first) - epoch(r._event_time)"
+    lag, delay = "epoch(e.first) - epoch(r._event_time)", "epoch(e.first) - r.bucket / 1e6"
     table = con.sql(
         f"WITH r AS ({rows}), e AS (SELECT _id, arg_min(_label_time, _seq) AS first, min(_label) IS DISTINCT FROM max(_label) AS changed "
-        f"FROM {ledger} SEMI JOIN r USING (_id) GROUP BY _id) "
-        f"SELECT r.bucket, CASE WHEN e._id IS NULL THEN -1 ELSE {lags.cell_sql(lag)} END AS cell, count(*) AS n, "
-        "coalesce(count_if(e.changed), 0) AS changed FROM r LEFT JOIN e USING (_id) GROUP BY ALL",
+        f"FROM {ledger} SEMI JOIN r USING (_id) GROUP BY _id), "
+        f"c AS (SELECT r.bucket, CASE WHEN e._id IS NULL THEN -1 ELSE {lags.cell_sql(lag)} END AS cell, "
+        f"CASE WHEN e._id IS NULL THEN -1 ELSE {lags.cell_sql(delay)} END AS later, e.changed FROM r LEFT JOIN e USING (_id)) "
+        "SELECT bucket, coalesce(cell, later) AS cell, grouping(cell) AS kind, count(*) AS n, coalesce(count_if(changed), 0) AS changed "
+        "FROM c GROUP BY GROUPING SETS ((bucket, cell), (bucket, later))",
         params={"low": low, "m": model},
     ).to_arrow_table()
-    counts = {window.start: np.zeros(lags.SIZE + 1, dtype=np.int64) for window in windows}
+    counts = {window.start: np.zeros((2, lags.SIZE + 1), dtype=np.int64) for window in windows}
     changed = dict.fromkeys(counts, 0)
-    columns = (table[name].to_pylist() for name in ("bucket", "cell", "n", "changed"))
-    for start, cell, n, more in zip(*columns, strict=True):
+    columns = (table[name].to_pylist() for name in ("bucket", "cell", "kind", "n", "changed"))
+    for start, cell, kind, n, more in zip(*columns, strict=True):
         at = bucket_start(start)
-        counts[at][cell] += n  # the unlabelled stand at the end
-        changed[at] += int(more)
+        counts[at][kind, cell] += n  # the unlabelled stand at the end
+        changed[at] += 0 if kind else int(more)
     return [
-        Progress(
-            window,
-            int(counts[window.start].sum()),
-            int(counts[window.start][:-1].sum()),
-            changed[window.start],
-            counts[window.start][:-1],
-        )
+        Progress(window, int(of[0].sum()), int(of[0, :-1].sum()), changed[window.start], of[0, :-1], of[1, :-1])
         for window in windows
+        for of in (counts[window.start],)
     ]
 
 
@@ -218,6 +216,7 @@ def _save(con: DuckDBPyConnection, model: str, found: Sequence[Progress], seqs: 
             "labelled": pa.array([part.labelled for part in kept], pa.int64()),
             "corrected": pa.array([part.corrected for part in kept], pa.int64()),
             "lags": pa.array([part.lags.tolist() for part in kept], pa.list_(pa.uint32())),
+            "delays": pa.array([part.delays.tolist() for part in kept], pa.list_(pa.uint32())),
             "seq": pa.array([seqs[part.window] for part in kept], pa.int64()),
         }
     )
@@ -234,16 +233,21 @@ def _save(con: DuckDBPyConnection, model: str, found: Sequence[Progress], seqs: 
 def load_progress(con: DuckDBPyConnection, model: str) -> list[Progress]:
     """Return the progress of every bucket that was measured and has rows, in order."""
     table = con.sql(
-        "SELECT bucket, bucket_end, n_rows, labelled, corrected, lags FROM label_progress WHERE model = $m AND n_rows > 0 ORDER BY bucket",
+        "SELECT bucket, bucket_end, n_rows, labelled, corrected, lags, delays FROM label_progress "
+        "WHERE model = $m AND n_rows > 0 ORDER BY bucket",
         params={"m": model},
     ).to_arrow_table()
-    flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in table["lags"].chunks]
-    counts = np.concatenate([np.zeros(0, dtype=np.int64), *flat]).astype(np.int64).reshape(table.num_rows, lags.SIZE)
+    counted, delayed = (_cells(table[name], table.num_rows) for name in ("lags", "delays"))
     columns = (table[name].to_pylist() for name in ("bucket", "bucket_end", "n_rows", "labelled", "corrected"))
     return [
-        Progress(Window(aware(start), aware(end)), rows, labelled, corrected, counts[place])
+        Progress(Window(aware(start), aware(end)), rows, labelled, corrected, counted[place], delayed[place])
         for place, (start, end, rows, labelled, corrected) in enumerate(zip(*columns, strict=True))
     ]
+
+
+def _cells(lists: pa.ChunkedArray, rows: int) -> lags.Counts:
+    flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in lists.chunks]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *flat]).astype(np.int64).reshape(rows, lags.SIZE)
 
 
 # -- one prediction, and what users say --------------------------------------------------------------------------------

@@ -149,7 +149,9 @@ def feedback(points: Sequence[FeedbackPoint], palette: Palette, *, timezone: str
         )
     shares: dict[str, Any] = {"range": [0, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
     figure.update_layout(
-        xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, **({} if numeric else shares)), showlegend=True
+        xaxis=base.time_axis(palette),
+        yaxis=base.value_axis(palette, **({"rangemode": "tozero"} if numeric else shares)),
+        showlegend=True,
     )
     return figure
 

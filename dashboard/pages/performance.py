@@ -54,11 +54,11 @@ def _draw() -> None:
     unit = _unit(model, metric)
     st.markdown(_sentence(model, metric, points, unit))
     _over_time(model, metric, unit, points, windows, chosen, series.versions(history))
+    label_card.restated(model, points, metric, unit)
     with st.grid(2, min_column_width=520, gap="small"):
         _segments(model, unit, points)
         label_card.draw(model, found, labelled)
     label_card.feedback(model, chosen)
-    label_card.restated(model, points, metric, unit)
     _table(points, metric)
 
 

@@ -46,8 +46,9 @@ def summary(core: Core, model: str, windows: int) -> data_views.LabelSummary:
     """Return the latest windows with rows, as the last run found them, and the totals.
 
     ``expected_coverage`` of a window is what :class:`reference_data.lags.Arrivals`, made from the windows before it, gives for the present
-    ages of its rows; it is not said while those have fewer than the model's ``min_rows`` rows. A window is mature when its youngest
-    row has the age at which 99 % of the labels that come at all have come.
+    ages of its buckets, weighted by their rows; ages and delays count from the start of a bucket, so labels that are brought once a
+    night are expected once a night. It is not said while those windows have fewer than the model's ``min_rows`` rows. A window is mature when its last
+    bucket has the age at which 99 % of the labels that come at all have come.
     """
     spec = core.spec(model)
     with core.db.cursor() as cursor:
@@ -56,15 +57,15 @@ def summary(core: Core, model: str, windows: int) -> data_views.LabelSummary:
     grouped = _by_window(core, model, buckets)
     now = core.now().timestamp()
     waiting = [_waiting(parts, now) for _, parts in grouped]
-    labelled = [sum((part.lags for part in parts), np.zeros(lags.SIZE, dtype=np.int64)) for _, parts in grouped]
-    everything = lags.Arrivals(_total(labelled), _total(waiting))
+    delays = [_total([part.delays for part in parts]) for _, parts in grouped]
+    everything = lags.Arrivals(_total(delays), _total(waiting))
     views_: list[data_views.LabelWindow] = []
     past = [np.zeros(lags.SIZE, dtype=np.int64), np.zeros(lags.SIZE, dtype=np.int64)]
     for place, (window, parts) in enumerate(grouped):
         earlier = lags.Arrivals(*past)
         expected = _expected(earlier, parts, now) if earlier.rows >= spec.monitor.min_rows else None
-        views_.append(_window(spec, window, parts, labelled[place], expected, _mature(everything, window, parts, now)))
-        past = [past[0] + labelled[place], past[1] + waiting[place]]
+        views_.append(_window(spec, window, parts, expected, _mature(everything, window, parts, now)))
+        past = [past[0] + delays[place], past[1] + waiting[place]]
     return {
         "labelled": sum(part.labelled for part in buckets),
         "corrected": sum(part.corrected for part in buckets),
@@ -85,43 +86,38 @@ def _total(parts: Sequence[lags.Counts]) -> lags.Counts:
     return sum(parts, np.zeros(lags.SIZE, dtype=np.int64))
 
 
-def _ages(part: Progress, now: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    ages = lags.spread(part.window.start.timestamp(), part.window.end.timestamp(), now)
-    return ages if len(ages) else np.zeros(1)
+def _ages(parts: Sequence[Progress], now: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([now - part.window.start.timestamp() for part in parts])
 
 
 def _waiting(parts: Sequence[Progress], now: float) -> lags.Counts:
-    """Return the unlabelled rows of a window by the cell of their age, those of a bucket evenly over its length."""
+    """Return the unlabelled rows of a window by the cell of their bucket's age."""
     counts = np.zeros(lags.SIZE, dtype=np.int64)
-    for part in parts:
-        cells = lags.cell(_ages(part, now))
-        missing, rest = divmod(part.rows - part.labelled, len(cells))
-        np.add.at(counts, cells, missing)
-        counts[cells[-1]] += rest
+    np.add.at(counts, lags.cell(_ages(parts, now)), [part.rows - part.labelled for part in parts])
     return counts
 
 
 def _expected(arrivals: lags.Arrivals, parts: Sequence[Progress], now: float) -> float:
-    rows = sum(part.rows for part in parts)
-    return float(sum(part.rows * arrivals.at(_ages(part, now)).mean() for part in parts) / rows)
+    rows = np.array([part.rows for part in parts])
+    return float(np.average(arrivals.at(_ages(parts, now)), weights=rows))
 
 
 def _mature(arrivals: lags.Arrivals, window: Window, parts: Sequence[Progress], now: float) -> bool:
     if all(part.labelled == part.rows for part in parts) and window.end.timestamp() <= now:
         return True
-    age = np.array([now - window.end.timestamp()])
-    return arrivals.final > 0 and age[0] >= 0 and bool(arrivals.at(age)[0] >= _MATURE * arrivals.final)
+    youngest = arrivals.at(_ages(parts[-1:], now))[0]
+    return window.end.timestamp() <= now and arrivals.final > 0 and bool(youngest >= _MATURE * arrivals.final)
 
 
 def _window(
     spec: ModelSpec,
     window: Window,
     parts: Sequence[Progress],
-    counts: lags.Counts,
     expected: float | None,
     mature: bool,  # noqa: FBT001
 ) -> data_views.LabelWindow:
     rows, labelled = sum(part.rows for part in parts), sum(part.labelled for part in parts)
+    counts = _total([part.lags for part in parts])
     low, middle, high = (number(lags.hours(lags.quantile(counts, share))) for share in (0.1, 0.5, 0.9))
     return {
         "start": iso(window.start, spec.zone),

@@ -150,6 +150,10 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.rows("eat", START, NOW),
         lambda ws: ws.markers("eat"),
         lambda ws: ws.evidently_report("eat", START),
+        lambda ws: ws.labels("eat"),
+        lambda ws: ws.label_history("eat", "r1"),
+        lambda ws: ws.feedback("eat"),
+        lambda ws: ws.reading_history("eat", "mae", START),
     ],
 )  # fmt: skip
 def test_a_model_that_is_not_there_is_named_with_those_that_are(
@@ -227,6 +231,42 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     assert declared.segment_errors("eta", start, start + timedelta(days=7)) is not None
     assert isinstance(declared.markers("eta"), list)
     assert isinstance(declared.timeline(5), list)
+
+
+def test_labels_are_measured_and_what_they_restate_is_kept(workspace: Workspace) -> None:
+    workspace.apply(DECLARATION + '\n[models.eta.feedback]\nthumbs = "boolean"\n')
+    workspace.reference("eta", frame())
+    current = frame(days=14, start=datetime(2024, 2, 1, tzinfo=UTC), prefix="c/ ")
+    workspace.log("eta", current)
+    workspace.label("eta", current[["prediction_id", "truth"]])
+    workspace.run("eta")
+    name = "c/ 0"
+    said = workspace.label(
+        "eta", [{"prediction_id": name, "kind": "thumbs", "value": True}, {"prediction_id": "no", "label": 1.0}]
+    )
+    assert (said["accepted"], said["rejected"]) == (2, [])
+    refused = workspace.label("eta", [{"prediction_id": name, "kind": "smile", "label": True}])
+    assert "has: thumbs" in refused["rejected"][0]["error"]
+    workspace.label("eta", [{"prediction_id": name, "truth": 900.0}])
+    workspace.run("eta")
+
+    found = workspace.labels("eta")
+    assert (found["labelled"], found["corrected"], found["orphans"]) == (14 * 40, 1, 1)
+    assert all(window["coverage"] == 1.0 and window["mature"] for window in found["windows"])
+    assert workspace.labels("eta", windows=1)["windows"] == found["windows"][-1:]
+    entries = workspace.label_history("eta", name)
+    assert [(entry["kind"], entry["current"]) for entry in entries] == [
+        ("label", False),
+        ("label", True),
+        ("thumbs", True),
+    ]
+    (point,) = workspace.feedback("eta", "thumbs")
+    assert (point["n"], point["shares"]) == (1, {"true": 1.0})
+    with pytest.raises(NotFoundError, match="it has: thumbs"):
+        workspace.feedback("eta", "smile")
+    (restated,) = [p for p in workspace.performance("eta", metric="mae") if p.get("restated")]
+    history = workspace.reading_history("eta", "mae", datetime.fromisoformat(restated["start"]))
+    assert [reading["value"] for reading in history] == [restated["first_value"], restated["value"]]
 
 
 def test_an_alert_is_acknowledged(declared: Workspace) -> None:

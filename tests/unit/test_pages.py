@@ -224,6 +224,42 @@ def test_performance_page_counts_windows_past_the_threshold(serve):
     assert "past it in 5 of 22 windows" in _words(page)
 
 
+def test_performance_page_says_how_many_labels_came_and_which_windows_wait(serve):
+    serve()
+    words = _plain(_words(_open("performance", model=MODEL)))
+    assert "2 windows (outlined) will get more labels" in words
+    assert "214 corrected · 38 labels without a prediction" in words
+    assert "Feedback: thumbs" in words
+    assert "Feedback: rating" in words
+
+
+def test_performance_page_says_when_labels_are_late(serve):
+    workspace = serve()
+    found = workspace.labels(MODEL)
+    found["windows"][-1] |= {"coverage": 0.2, "expected_coverage": 0.66}
+    workspace.labels = lambda *_, **__: found
+    words = _words(_open("performance", model=MODEL))
+    assert "**Labels are late**" in words
+    assert "has 20 % where 66 % was usual at its age" in words
+
+
+def test_performance_page_shows_what_a_restated_window_said_before(serve):
+    workspace = serve()
+    points = workspace.performance(MODEL)
+    chosen = next(point for point in points if point["start"] == WEEK)
+    chosen |= {"first_value": chosen["value"] * 0.93, "restated": 1}
+    workspace.performance = lambda *_, **__: points
+    page = _open("performance", model=MODEL, window=WEEK)
+    assert "Restated once: " in _words(page)
+    assert "Restated by late or corrected labels: 1 window" in [expander.label for expander in page.expander]
+
+
+def test_performance_page_without_labels_says_no_data(serve):
+    workspace = serve()
+    workspace.labels = lambda *_, **__: {"labelled": 0, "corrected": 0, "orphans": 0, "windows": []}
+    assert "○ No data" in _words(_open("performance", model=MODEL))
+
+
 def test_performance_rows_of_a_chosen_window_are_paged(serve):
     workspace = serve()
     page = _open("performance", model=MODEL, window=WEEK)

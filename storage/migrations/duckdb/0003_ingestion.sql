@@ -70,5 +70,6 @@ CREATE TABLE label_progress (
     labelled BIGINT NOT NULL,
     corrected BIGINT NOT NULL,
     lags UINTEGER[] NOT NULL,
+    delays UINTEGER[] NOT NULL,
     seq BIGINT NOT NULL
 );

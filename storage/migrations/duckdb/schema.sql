@@ -98,7 +98,8 @@ CREATE TABLE label_progress ( -- how far the labels of a bucket have come
     n_rows BIGINT NOT NULL, -- served
     labelled BIGINT NOT NULL,
     corrected BIGINT NOT NULL,
-    lags UINTEGER[] NOT NULL, -- labels by cell of their lag, as reference_data.lags has them
+    lags UINTEGER[] NOT NULL, -- labels by cell of their time since the event, as reference_data.lags has them
+    delays UINTEGER[] NOT NULL, -- the same since the start of the bucket
     seq BIGINT NOT NULL -- latest write that was seen
 );
 
