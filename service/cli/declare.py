@@ -39,7 +39,7 @@ def _count(names: list[str], thing: str) -> str:
 
 
 def apply(session: Session, file: FileArgument) -> None:
-    """Declare models, monitors and channels from TOML."""
+    """Declare models, monitors, channels and sources from TOML."""
     text = _read(file)
     with session.workspace() as workspace:
         changes = workspace.apply(text)
@@ -63,16 +63,20 @@ def check(session: Session, file: FileArgument) -> None:
         declaration = parse(text, os.environ)
     except DeclarationError as error:
         problems = error.problems
-        names: dict[str, list[str]] = {"models": [], "channels": []}
+        names: dict[str, list[str]] = {"models": [], "channels": [], "sources": []}
     else:
-        names = {"models": list(declaration.models), "channels": list(declaration.channels)}
+        names = {
+            "models": list(declaration.models),
+            "channels": list(declaration.channels),
+            "sources": list(declaration.sources),
+        }
     result = {"valid": not problems, "problems": problems, **names}
     if problems and not session.json:
         session.say("\n".join(f"{file}: {problem}" for problem in problems))
     else:
         session.show(
             result,
-            lambda: f"{file} is valid: {_count(names['models'], 'model')}, {_count(names['channels'], 'channel')}",
+            lambda: f"{file} is valid: " + ", ".join(_count(found, what[:-1]) for what, found in names.items()),
         )
     if problems:
         raise typer.Exit(1)
