@@ -7,23 +7,28 @@ leave the log and the file is recorded: whenever the process dies, each row is i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
 from reference_data.declaration import ModelSpec, parse_duration
 from reference_data.windows import Window, WindowSpec
-from storage.archives import ArchiveFile, archive_files, archive_folder
+from storage.archives import ArchiveFile, archive_files, archive_folder, dropped_until
 from storage.buckets import aware, moment_sql, naive
 from storage.database import Database
 from storage.errors import StorageError
 from storage.faults import fault_point
+from storage.intake import Intake
 from storage.migration_backup import sync
 from storage.model_tables import label_table, log_table, tables_exist
-from storage.names import literal
+from storage.names import SUBJECT, literal
 from storage.rows import first_row, single
 
 _TRIES = 5  # at copying a month while late rows for it come in
@@ -244,6 +249,43 @@ def _merge(db: Database, model: str, month: str, now: datetime) -> None:
     db.write(write)
 
 
+# -- rows for a period that was dropped -------------------------------------------------------------------------------
+def known_dropped(db: Database, model: str) -> datetime | None:
+    """Return the (aware) event time before which rows of a model were dropped, None if none ever were."""
+    key = ("dropped", model)
+    if key not in db.memory:
+        with db.cursor() as con:
+            db.memory[key] = dropped_until(con, model)
+    found: datetime | None = db.memory[key]
+    return found
+
+
+def reachable(make: Callable[[Any], Intake], spec: ModelSpec, gone: datetime, data: Any) -> Intake:
+    """Return what ``make`` makes of rows, and refuse those of a time whose rows were dropped.
+
+    Taken, such a row would stand alone in a bucket whose profile is of thousands, and be dropped with the next run.
+    """
+    intake = make(data)
+    late = pc.less(intake.table["_event_time"], pa.scalar(naive(gone))).to_numpy()
+    if not late.any():
+        return intake
+    refused = {entry["row"] for entry in intake.rejected}
+    places = [row for row in range(intake.table.num_rows + len(refused)) if row not in refused]
+    told = {
+        "field": spec.time or "event_time",
+        "error": f"rows from before {gone.isoformat()} were dropped by the retention of this model (keep = {spec.retention.keep!r})",
+        "expected": f"a time from {gone.isoformat()} on",
+    }
+    part = intake.table.select(["_id", "_event_time", SUBJECT])
+    new = []
+    for place in np.flatnonzero(late).tolist():
+        (row,) = part.slice(place, 1).to_pylist()
+        entry = {"row": places[place], "value": row["_event_time"].isoformat(), **told, "id": row["_id"]}
+        new.append(entry | ({"subject": row[SUBJECT]} if row[SUBJECT] is not None else {}))
+    rejected = sorted([*intake.rejected, *new], key=lambda entry: entry["row"])
+    return replace(intake, table=intake.table.filter(pa.array(~late)), rejected=rejected)
+
+
 # -- dropping ----------------------------------------------------------------------------------------------------------
 def _drop(db: Database, model: str, first: datetime, cut: datetime, now: datetime) -> int:
     """Remove the rows before a cut, their labels and feedback, and the marks of their buckets; what was known of them stays."""
@@ -267,7 +309,9 @@ def _drop(db: Database, model: str, first: datetime, cut: datetime, now: datetim
         con.execute("DROP TABLE temp.leaving")
         return int(rows)
 
-    return db.write(write)
+    rows = db.write(write)
+    db.memory["dropped", model] = cut
+    return rows
 
 
 def _first(con: DuckDBPyConnection, model: str, cut: datetime) -> datetime | None:

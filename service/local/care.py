@@ -100,8 +100,8 @@ def restore(folder: Path, file: Path, now: Callable[[], datetime]) -> dict[str, 
             aside = backups.put_in_place(home, staging, now())
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        if not was_there and not any(aside.iterdir()):
-            aside.rmdir()
+        if not was_there and not any(path.is_file() for path in aside.rglob("*")):
+            shutil.rmtree(aside)
         home = Home.create(folder)
         with Database.open(home.database, now) as db, Control(home.control, now) as control:
             erased = _erase_anew(db, control, home, [aside, *_set_aside(home)], now)

@@ -22,6 +22,7 @@ from storage.intake import canonical_log
 from storage.logs import append_labels, append_log
 from storage.observed import Watch
 from storage.privacy import keeps_content
+from storage.retention import known_dropped, reachable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -113,6 +114,9 @@ def canonical(core: Core, spec: ModelSpec, into: Into, block: object, arrival: d
     """Bring a block of rows into canonical columns, whatever form it has; nothing is written."""
     shape = canonical_log if into == "logs" else canonical_labels_and_feedback
     make = partial(shape, spec, arrival=arrival, privacy_key=core.privacy_key(spec))
+    gone = known_dropped(core.db, spec.name) if into == "logs" else None
+    if gone is not None:
+        make = partial(reachable, make, spec, gone)
     if isinstance(block, Upload):
         return canonical_upload(spec, into, block, make)
     if not isinstance(block, FileTable):
