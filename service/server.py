@@ -23,7 +23,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from service import context, endpoint
-from service.api.app import api_routes
+from service.api.app import api_routes, build_api
+from service.api.lane import AppendLane
 from service.local import LocalWorkspace
 from service.scheduling import Schedules
 from service.security import Guard, Policy, policy
@@ -86,6 +87,7 @@ def build_app(
     from streamlit.starlette import App
 
     _configure_streamlit()
+    api = build_api(workspace, settings)
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
     if schedules is not None and isinstance(workspace, LocalWorkspace):
         workspace.core.next_run, workspace.core.next_source_run = schedules.next_run, schedules.next_source_run
@@ -107,9 +109,9 @@ def build_app(
 
     app: ASGIApp = App(
         _DASHBOARD / "shell" / "app.py",
-        routes=[*routes, *api_routes(workspace, settings, vitals)],
+        routes=[*routes, *api_routes(workspace, settings, vitals, api=api)],
         lifespan=lifespan,
-        middleware=[Middleware(Guard, policy=rules)],
+        middleware=[Middleware(Guard, policy=rules), Middleware(AppendLane, api=api)],
     )
     return app
 

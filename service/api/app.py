@@ -6,7 +6,20 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 
-from service.api import actions, appends, care, demo, door, errors, labels, loads, operations, reads, references, sources
+from service.api import (
+    actions,
+    appends,
+    care,
+    demo,
+    door,
+    errors,
+    labels,
+    loads,
+    operations,
+    reads,
+    references,
+    sources,
+)
 from service.api.admission import Admission, Bounds
 from service.api.page import render
 from service.settings import Settings
@@ -49,7 +62,9 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
 _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
 
 
-def api_routes(workspace: Workspace, settings: Settings, vitals: operations.Vitals | None = None) -> list[BaseRoute]:
-    """Return what the server mounts beside the dashboard: the API, and the routes that watchers of the process call."""
-    api = errors.SizeLimit(build_api(workspace, settings), settings.max_body_mb * 2**20)
-    return [Mount("/api", api), *operations.routes(workspace, vitals or {})]
+def api_routes(
+    workspace: Workspace, settings: Settings, vitals: operations.Vitals | None = None, *, api: FastAPI | None = None
+) -> list[BaseRoute]:
+    """Return what the server mounts beside the dashboard: the API (``api``, if it has been built), and what watchers of the process call."""
+    limited = errors.SizeLimit(api or build_api(workspace, settings), settings.max_body_mb * 2**20)
+    return [Mount("/api", limited), *operations.routes(workspace, vitals or {})]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pyarrow as pa
@@ -17,6 +16,7 @@ from service.api.common import Actor, InWorkspace
 from service.api.errors import ApiError
 from service.api.rows import LabelRow, LogRow, as_table
 from service.views import AppendView
+from service.workspace import Workspace
 
 router = APIRouter(tags=["data in"])
 
@@ -41,23 +41,27 @@ async def append_logs(model: str, request: Request, *, key: Key = None, strict: 
     stored. Ids that are already there count as duplicates. An `Idempotency-Key` that comes again is answered as it was the first time.
     Arrow and Parquet carry the columns that the model's declaration names.
     """
-    return await _append(request, request.app.state.workspace.log, model, key, strict=strict)
+    return await append(request, model, "logs", key, strict=strict)
 
 
 @router.post("/models/{model}/labels", openapi_extra=_body_docs(LabelRow), response_model=AppendView)
 async def append_labels(model: str, request: Request, *, key: Key = None, strict: Strict = False) -> Response:
     """Append labels, joined to predictions by id; the latest label of an id counts, earlier ones are kept."""
-    return await _append(request, request.app.state.workspace.label, model, key, strict=strict)
+    return await append(request, model, "labels", key, strict=strict)
 
 
-async def _append(
-    request: Request, write: Callable[..., AppendView], model: str, key: str | None, *, strict: bool
+async def append(
+    request: Request, model: str, into: Literal["logs", "labels"], key: str | None, *, strict: bool
 ) -> Response:
+    """Read a body, store its rows and answer. Raises :class:`ApiError` and what the workspace raises."""
+    workspace: Workspace = request.app.state.workspace
     admission: Admission = request.app.state.admission
     async with admitted(request) as body:
 
         def work() -> AppendView:
-            return write(model, to_upload(body, keyed=key is not None), key=key, strict=strict, origin="http")
+            rows = to_upload(body, keyed=key is not None)
+            write = workspace.log if into == "logs" else workspace.label
+            return write(model, rows, key=key, strict=strict, origin="http")
 
         found = await to_thread.run_sync(work, limiter=admission.lane(len(body.data)))
     return _answer(found, strict=strict)

@@ -61,8 +61,11 @@ async def admitted(request: Request) -> AsyncIterator[Body]:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise ApiError(415, f"content encoding {encoding!r} is not understood; send gzip or none")
-    announced = request.headers.get("content-length", "0")
-    with admission.place(int(announced) if announced.isdecimal() else 0) as place:
+    length = request.headers.get("content-length", "0")
+    announced = int(length) if length.isdecimal() else 0
+    if announced > bounds.body:
+        raise ApiError(413, too_large(bounds.body))
+    with admission.place(announced) as place:
         chunks, size = [], 0
         async for chunk in request.stream():
             chunks.append(chunk)

@@ -36,7 +36,9 @@ def storage(model: str, workspace: InWorkspace) -> data_views.StorageView:
 
 
 @router.post(
-    "/backup", response_class=FileResponse, responses={200: {"content": {"application/zstd": {}}, "description": "the backup"}}
+    "/backup",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/zstd": {}}, "description": "the backup"}},
 )
 def backup(workspace: InWorkspace, actor: Actor, name: Name = "driftdeck-backup.tar.zst") -> FileResponse:
     """Make a backup of everything, and send it; it holds all rows and the key of hidden columns, so keep it as safe as the home."""

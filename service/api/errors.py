@@ -69,6 +69,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """Return what an error of an append is answered with, as the handlers above would."""
+    if isinstance(error, ApiError):
+        return await _api_error(request, error)
+    if isinstance(error, WorkspaceError | StorageError):
+        return await _in_words(request, error)
+    return await _unexpected(request, error)
+
+
 async def _api_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
     return JSONResponse({"error": str(error), **error.details}, error.status, error.headers)
