@@ -1,8 +1,10 @@
 """One contract, two workspaces: the one that opens the folder, and the one that speaks HTTP to its owner."""
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,8 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.predict("eat", [{"distance": 1.0}]),
         lambda ws: ws.run("eat"),
         lambda ws: ws.reference("eat", [{"distance": 1.0}]),
+        lambda ws: ws.references("eat"),
+        lambda ws: ws.reference_diff("eat", 1, 2),
         lambda ws: ws.performance("eat"),
         lambda ws: ws.heatmap("eat"),
         lambda ws: ws.alerts("eat"),
@@ -312,3 +316,32 @@ def test_the_command_line_finds_the_owner_only_with_its_secret(tmp_path: Path) -
         owner.stop()
     with RemoteWorkspace(owner.url) as late, pytest.raises(WorkspaceError, match="is it still running"):
         late.models()
+
+
+def test_references_are_made_in_words_listed_and_compared(declared: Workspace, tmp_path: Path) -> None:
+    assert declared.references("eta") == []
+    declared.reference("eta", frame())
+    declared.log("eta", frame(days=21, shift=2, start=datetime(2024, 2, 1, tzinfo=UTC), prefix="c"))
+    later = frame(days=3, start=datetime(2024, 2, 22, tzinfo=UTC), prefix="d").assign(model_version="v1")
+    declared.log("eta", later)
+    made = declared.reference("eta", {"before_deployment": "2w"})
+    assert made["period"] == ["2024-02-08T00:00:00+01:00", "2024-02-22T00:00:00+01:00"]
+    assert any("performance and concept drift cannot be judged" in words for words in made["warnings"])
+    with pytest.raises(WorkspaceError, match="was not trained here"):
+        declared.reference("eta", {"training": "v0"})
+    assert [view["version"] for view in declared.references("eta")] == [2, 1]
+    moved = {line["column"]: line for line in declared.reference_diff("eta", 1, 2)}
+    assert moved["distance"]["change"] == "shifted"
+    assert moved["city name"]["change"] == "same"
+    with pytest.raises(NotFoundError, match="it has: 1, 2"):
+        declared.reference_diff("eta", 1, 3)
+
+
+def test_a_reference_is_made_of_a_query(declared: Workspace, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        frame(days=14).assign(event_time=lambda f: f["event_time"].astype(str)).to_sql("sold", connection, index=False)
+    address = f"sqlite:///{tmp_path / 'shop.db'}"
+    made = declared.reference("eta", {"connection": address, "sql": "SELECT * FROM sold"})
+    assert made["rows"] == 14 * 40
+    with pytest.raises(WorkspaceError, match="no such table"):
+        declared.reference("eta", {"connection": address, "sql": "SELECT * FROM gone"})

@@ -1,6 +1,7 @@
 """References of a real workspace, from every kind of rows, up to a window judged against them."""
 
 import io
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from service.local import reference_making
 from service.local.references import sample_path
-from service.workspace import WorkspaceError
-from tests.support.tiny_workspace import A_DAY, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
+from service.workspace import NotFoundError, WorkspaceError
+from storage.files import FileTable, Reading
+from tests.support.tiny_workspace import A_DAY, DECLARATION, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
 
 
 @contextmanager
@@ -277,3 +281,211 @@ def test_a_reference_survives_a_restart(tmp_path: Path) -> None:
         assert after.to_bytes() == before.to_bytes()
         assert after.created_at == ws.clock.now
         assert ws.workspace.model(MODEL)["reference_rows"] == REFERENCE_DAYS * A_DAY
+
+
+# -- in words, from queries and from large files -----------------------------------------------------------------------
+def test_the_weeks_before_a_deployment_are_whole_days_of_the_model(tmp_path: Path) -> None:
+    text = 'task = "regression"\nprediction = "guess"\nlabel = "truth"\ntimezone = "America/New_York"\n'
+    with declared(tmp_path / "home", text + '[models.eta.features]\ndistance = "numeric"\ncity = "categorical"') as ws:
+        ws.workspace.log(MODEL, rows(60, 30).drop(columns="truth"))  # 1 to 31 March, over the change of clocks
+        late = rows(85, 5, prefix="q", version="v7").assign(event_time=lambda f: f["event_time"] + timedelta(hours=9))
+        ws.workspace.log(MODEL, late.drop(columns="truth"))
+        made = ws.workspace.reference(MODEL, {"before_deployment": "3w"})
+        assert made["period"] == ["2024-03-05T00:00:00-05:00", "2024-03-26T00:00:00-04:00"], "v7 serves since 26 March"
+        assert made["source"].startswith("log 2024-03-05 05:00 to 2024-03-26 04:00")
+        first = ws.workspace.reference(MODEL, {"before_deployment": "1d", "of": "v7"})
+        assert first["period"][1] == "2024-03-26T00:00:00-04:00"
+        with pytest.raises(WorkspaceError, match=r"version v9 of model 'eta' was never deployed.*v0, v7"):
+            ws.workspace.reference(MODEL, {"before_deployment": "3w", "of": "v9"})
+        with pytest.raises(WorkspaceError, match="duration 'soon' is not understood"):
+            ws.workspace.reference(MODEL, {"before_deployment": "soon"})
+        with pytest.raises(WorkspaceError, match=r"cannot be made of \['before_deployment', 'training'\]"):
+            ws.workspace.reference(MODEL, {"before_deployment": "3w", "training": "v7"})
+
+
+def test_the_training_set_of_a_version_trained_here_is_the_reference_it_brought(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        ws.log_days(0, 14)
+        ws.clock.now = LIVE + timedelta(days=15)
+        job = ws.trained()
+        assert job["state"] == "succeeded", job["error"]
+        made = ws.workspace.reference(MODEL, {"training": "v1"})
+        assert made["version"] == 2
+        assert "brought reference 2" in made["warnings"][0]
+        assert [view["version"] for view in ws.workspace.references(MODEL)] == [2, 1], "nothing was frozen"
+        ws.workspace.deploy(MODEL, "v1")
+        views = {view["version"]: view for view in ws.workspace.references(MODEL)}
+        assert (views[2]["used_by"], views[2]["current"]) == (["v1"], True)
+        before = ws.workspace.reference(MODEL, {"before_deployment": "1w"})
+        assert before["period"] == ["2024-02-06T00:00:00+00:00", "2024-02-12T00:00:00+00:00"], (
+            "as far as there are rows"
+        )
+        told = next(words for words in before["warnings"] if words.startswith("Champion v1 brought reference 2"))
+        assert "goes on being held against it" in told
+        with pytest.raises(WorkspaceError, match=r"'v0' of model 'eta' was not trained here.*training\.parquet"):
+            ws.workspace.reference(MODEL, {"training": "v0"})
+        with pytest.raises(WorkspaceError, match="has no version 'v5'; it has: v0, v1"):
+            ws.workspace.reference(MODEL, {"training": "v5"})
+
+
+def test_a_query_is_a_reference_and_its_password_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = tmp_path / "shop.db"
+    with sqlite3.connect(database) as connection:
+        rows(0, 14).assign(event_time=lambda f: f["event_time"].astype(str)).to_sql("sold", connection, index=False)
+    connection.close()
+    monkeypatch.setenv("SHOP", f"sqlite:///{database}")
+    with tiny(tmp_path / "home") as ws:
+        query = {"connection": "${SHOP}", "sql": "SELECT * FROM sold"}
+        made = ws.workspace.reference(MODEL, query)
+        assert (made["rows"], made["source"]) == (14 * A_DAY, "query of ${SHOP}")
+        same = ws.workspace.reference(MODEL, rows(0, 14))
+        first, second = (ws.workspace.core.control.reference(MODEL, number) for number in (1, same["version"]))
+        np.testing.assert_array_equal(first.inputs.counts, second.inputs.counts)
+        with pytest.raises(WorkspaceError, match="no such table: gone"):
+            ws.workspace.reference(MODEL, query | {"sql": "SELECT * FROM gone"})
+        with pytest.raises(WorkspaceError, match="variable NOWHERE is not set"):
+            ws.workspace.reference(MODEL, query | {"connection": "${NOWHERE}"})
+
+
+def test_a_file_of_many_blocks_is_frozen_from_disk_as_if_it_were_one_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = rows(0, REFERENCE_DAYS)
+    frame["mixed"] = [str(place) if place % 2 else f"n{place % 5}" for place in range(len(frame))]
+    frame.loc[: len(frame) // 2, "mixed"] = "7"  # the first blocks would take it for a number
+
+    def blocks(name: str, reading: Reading) -> Iterator[FileTable]:
+        for start in range(0, len(frame), 100):
+            part = frame[start : start + 100]
+            part = part.assign(mixed=7) if set(part["mixed"]) == {"7"} else part
+            yield FileTable(pa.Table.from_pandas(part, preserve_index=False))
+
+    monkeypatch.setattr(reference_making, "iter_batches", blocks)
+    text = 'task = "regression"\nprediction = "guess"\nlabel = "truth"'
+    with declared(tmp_path / "home", text) as ws:
+        made = ws.workspace.reference(MODEL, tmp_path / "rows.csv")
+        assert {entry["column"]: entry["type"] for entry in made["columns"]}["mixed"] == "categorical"
+        whole = ws.workspace.reference(MODEL, frame)
+        one, two = (ws.workspace.core.control.reference(MODEL, number) for number in (1, whole["version"]))
+        assert one.inputs.layout == two.inputs.layout
+        np.testing.assert_array_equal(one.inputs.counts, two.inputs.counts)
+        np.testing.assert_allclose(one.inputs.moments, two.inputs.moments)
+        assert list(ws.workspace.core.home.spill.iterdir()) == [], "nothing is left aside"
+
+
+def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    frame = rows(0, REFERENCE_DAYS).astype({"distance": object})
+    frame.loc[[3, 9], "distance"] = "far"
+    with tiny(tmp_path / "home") as ws:
+        made = ws.workspace.reference(MODEL, frame.astype({"distance": str}))
+        assert made["rows"] == REFERENCE_DAYS * A_DAY - 2
+        assert made["warnings"][0].startswith("2 rows could not be used; the first: distance: ")
+
+
+# -- listed and compared -----------------------------------------------------------------------------------------------
+def test_references_say_who_uses_them_and_what_they_are_too_small_for(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        assert ws.workspace.references(MODEL) == []
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        (first,) = ws.workspace.references(MODEL)
+        assert (first["rows"], first["labelled"], first["columns"]) == (1680, 1680, 3)
+        assert (first["current"], first["used_by"]) == (True, [])
+        assert first["period"] == ["2024-01-01T00:00:00+00:00", "2024-01-29T00:00:00+00:00"]
+        ws.log_days(0, 3)
+        small = ws.workspace.reference(MODEL, rows(24, 2).drop(columns="truth"))
+        ws.run_at(4)
+        second, first = ws.workspace.references(MODEL)
+        assert second["warnings"] == small["warnings"]
+        assert (first["used_by"], second["used_by"]) == ([], ["v0"])
+        said = " ".join(second["warnings"])
+        assert "It holds 2 windows of 1d: natural variation is assumed" in said
+        assert "120 rows, less than 3 windows" in said
+        assert "performance and concept drift cannot be judged" in said
+        assert "covers 2 days, not whole weeks" in said
+        assert "standard deviations before one window can show it" in said
+
+
+def test_two_references_are_compared_column_by_column(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        ws.workspace.reference(MODEL, rows(28, REFERENCE_DAYS, shift=2.0))
+        found = {row["column"]: row for row in ws.workspace.reference_diff(MODEL, 1, 2)}
+        assert set(found) == {"prediction", "label", "distance", "city", "error given inputs"}
+        moved = found["distance"]
+        assert (moved["change"], moved["significant"]) == ("shifted", True)
+        assert moved["mean"] == [pytest.approx(10, abs=0.2), pytest.approx(12, abs=0.2)]
+        assert "higher on average in reference 2 than in 1" in moved["sentence"]
+        assert (found["city"]["change"], found["city"]["significant"]) == ("same", False)
+        assert found["error given inputs"]["change"] == "same", "the rule has not changed"
+        back = {row["column"]: row for row in ws.workspace.reference_diff(MODEL, 2, 1)}
+        assert back["distance"]["mean"] == moved["mean"][::-1]
+        assert back["distance"]["distance"] == pytest.approx(moved["distance"])
+        assert "lower on average in reference 1 than in 2" in back["distance"]["sentence"]
+        with pytest.raises(NotFoundError, match="has no reference 7; it has: 1, 2"):
+            ws.workspace.reference_diff(MODEL, 1, 7)
+
+
+def test_a_reference_differs_from_itself_in_nothing(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        ws.workspace.reference(MODEL, rows(0, 14))
+        for row in ws.workspace.reference_diff(MODEL, 1, 1):
+            assert (row["change"], row["significant"], row["distance"]) == ("same", False, pytest.approx(0, abs=1e-7))
+
+
+def test_columns_that_come_go_or_change_their_type_are_named(tmp_path: Path) -> None:
+    features = 'task = "regression"\nprediction = "guess"\nlabel = "truth"\n[models.eta.features]\n'
+    with declared(tmp_path / "home", features + 'distance = "numeric"\ncity = "categorical"\nopen = "boolean"') as ws:
+        frame = rows(0, 14).assign(open=lambda f: f["distance"] > 10)
+        ws.workspace.reference(MODEL, frame)
+        frame.loc[frame.index % 3 == 0, "distance"] = np.nan
+        other = features + 'distance = "numeric"\ncity = "categorical"\nsize = "numeric"'
+        ws.workspace.apply(f'[models.eta]\n{other}\n[models.eta.monitor]\nwindow = "1d"\ngrace = "0h"')
+        ws.workspace.reference(MODEL, frame.assign(size=1.0).drop(columns="open"))
+        found = {row["column"]: row for row in ws.workspace.reference_diff(MODEL, 1, 2)}
+        assert (found["open"]["change"], found["size"]["change"]) == ("removed", "added")
+        assert found["size"]["missing"] == [None, 0.0]
+        gaps = found["distance"]
+        assert (gaps["change"], gaps["missing"]) == ("shifted", [0.0, pytest.approx(1 / 3, abs=0.01)])
+        assert "missing more often in reference 2 than in 1: 33.3 % of rows against 0 %" in gaps["sentence"]
+
+
+def test_without_the_newer_ones_rows_the_older_ones_are_counted_anew(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        for place in range(2):
+            ws.workspace.reference(MODEL, rows(14 * place, 14, shift=2.0 * place))
+        whole = {row["column"]: row["distance"] for row in ws.workspace.reference_diff(MODEL, 1, 2)}
+        sample_path(ws.workspace.core, MODEL, 2).unlink()
+        turned = {row["column"]: row["distance"] for row in ws.workspace.reference_diff(MODEL, 1, 2)}
+        assert turned["distance"] == pytest.approx(whole["distance"], abs=0.05)
+        sample_path(ws.workspace.core, MODEL, 1).unlink()
+        gone = {row["column"]: row for row in ws.workspace.reference_diff(MODEL, 1, 2)}
+        assert gone["distance"]["distance"] is None
+        assert "the rows kept of them are gone" in gone["distance"]["sentence"]
+
+
+# -- plans -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ('kind = "seasonal"', "the reference's 4 windows of Mondays."),
+        ('kind = "rolling"\nspan = "7d"', "the log of the 7d before."),
+    ],
+)
+def test_a_workspace_judges_by_the_models_plan(tmp_path: Path, plan: str, words: str) -> None:
+    with tiny(tmp_path / "home", f"{DECLARATION}\n[models.eta.reference]\n{plan}\n") as ws:
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        ws.log_days(0, 14)
+        ws.log_days(14, 1, shift=5.0)
+        ws.run_at(16)
+        monday = LIVE + timedelta(days=14)
+        (reading,) = ws.workspace.readings(MODEL, column="distance", check="jensen_shannon", since=monday)
+        assert reading["verdict"] == "drift"
+        assert reading["sentence"].endswith(f"Held against {words}")
+        page = ws.workspace.feature(MODEL, "distance", monday)
+        assert page["histogram"]["n_reference"] == reading["n_reference"] < REFERENCE_DAYS * A_DAY
+        assert "each held against the others" in page["threshold_origin"] or "set about" in page["threshold_origin"]
+        table = {row["column"]: row for row in ws.workspace.drift_table(MODEL, monday)}
+        assert table["distance"]["histogram"]["n_reference"] == reading["n_reference"]
+        (alert,) = ws.workspace.alerts(MODEL, state="firing")
+        assert alert["column"] == "distance"
