@@ -18,7 +18,7 @@ WHILE_RUNNING = 2.0  # seconds between two looks at sources of which one runs
 _WIDTHS = [1.15, 3.3, 1.45, 2.6, 1.25, 1.25]
 _HEADS = ("State", "Source", "Lag", "Last run", "Next run", "")
 _LINE = '<div style="border-top: 1px solid; opacity: 0.15"></div>'
-_PAGE = "sources_page"
+_PAGE, _ORDERED = "sources_page", "_sources_ordered"
 _ORDER = list(data_words.SOURCE)
 
 
@@ -45,7 +45,7 @@ def _live(drawn: list[tuple[str, str, int, bool]], names: list[str], zones: dict
         if _marks(sources) != drawn:
             st.rerun()
         now = data_words.clock(ws)
-        ordered = sorted(sources, key=lambda view: (_ORDER.index(_state(view)), view["model"], view["name"]))
+        ordered = _ordered(sources)
         pages = max(1, -(-len(ordered) // PAGE_SIZE))
         number = min(st.session_state.get(_PAGE, 1), pages)
         shown = ordered[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
@@ -58,6 +58,15 @@ def _live(drawn: list[tuple[str, str, int, bool]], names: list[str], zones: dict
                     _source(view, now, zones.get(view["model"], "UTC"))
         if pages > 1:
             st.pagination(pages, key=_PAGE)
+
+
+def _ordered(sources: list[SourceView]) -> list[SourceView]:
+    """Return sources, failing ones first as they were when the page was opened: a row must not move under a click."""
+    kept: list[str] = st.session_state.get(_ORDERED, [])
+    if sorted(kept) != sorted(view["name"] for view in sources):
+        first = sorted(sources, key=lambda view: (_ORDER.index(_state(view)), view["model"], view["name"]))
+        kept = st.session_state[_ORDERED] = [view["name"] for view in first]
+    return sorted(sources, key=lambda view: kept.index(view["name"]))
 
 
 def _state(view: SourceView) -> str:

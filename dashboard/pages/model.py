@@ -66,6 +66,7 @@ def _title(model: ModelView) -> None:
 
     def actions() -> None:
         with st.container(horizontal=True, width="content", gap="small", key="model_links"):
+            registry.link(_data(model), "data", icon=":material/database:", model=model["name"])
             registry.link("Performance", "performance", icon=":material/show_chart:", model=model["name"])
             if registry.exists("references"):
                 registry.link("References", "references", icon=":material/ac_unit:", model=model["name"])
@@ -81,6 +82,13 @@ def _age(model: ModelView) -> str:
     if model["champion_since"] is None or model["data_until"] is None:
         return ""
     return f" · {text.length(model['champion_since'], model['data_until'])}"
+
+
+def _data(model: ModelView) -> str:
+    """Return the words of the link to the model's data: how complete its labels are, and whether rows were refused."""
+    refused = model["rows"]["quarantined"]
+    words = "" if model["label_coverage"] is None else f" · {text.share(model['label_coverage'])} labels"
+    return f"Data{words}" + (f" · {text.short(refused)} refused" if refused else "")
 
 
 def _nothing(model: ModelView) -> None:

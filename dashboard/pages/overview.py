@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import errors, first_steps, health, model_table, timeline
+from dashboard.components import data_words, errors, first_steps, health, model_table, timeline
 from dashboard.registry import Page
 from service.views import ModelView
 
@@ -36,6 +37,7 @@ def _draw() -> None:
     st.title(_headline(len(needy), len(models)), anchor=False)
     for model in needy[:1] or models[:1]:
         _sentence(model)
+    _data(models)
     model_table.draw(_filters(models), key="overview_models")
     st.caption("Sorted by trouble. ↓ lower is better, ↑ higher is better. Click a row to open the model.")
     left, right = st.columns([3, 2], gap="medium")
@@ -70,6 +72,18 @@ def _sentence(model: ModelView) -> None:
     with st.container(horizontal=True, wrap=False, gap="small", key="lead"):
         st.markdown(f"{health.inline(health.HEALTH, model['health'])} {words}", width="stretch")
         registry.link("Open the model ›", "model", model=model["name"])
+
+
+def _data(models: Sequence[ModelView]) -> None:
+    """Say it when data does not come in as it should: a source fails, or rows are refused these days."""
+    ws = state.workspace()
+    seen = data_words.survey(ws, models)
+    if not seen.failing and seen.refused.today == 0:
+        return
+    with st.container(horizontal=True, wrap=False, gap="small", key="data_trouble"):
+        words = data_words.sentence(replace(seen, silent=[]), models[0]["timezone"], data_words.clock(ws))
+        st.markdown(f"{health.inline(health.HEALTH, 'warning')} **Data**: {words}", width="stretch")
+        registry.link("Open data ›", "data")
 
 
 def _filters(models: Sequence[ModelView]) -> list[ModelView]:

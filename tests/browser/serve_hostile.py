@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import uvicorn
 
-from service import views
+from service import data_views, views
+from service.workspace import ConflictError
 from tests.support import fake_story, fake_workspace
 from tests.support.fake_workspace import FakeWorkspace
 from tests.support.serve_fake import app
@@ -90,6 +91,57 @@ class HostileWorkspace(FakeWorkspace):
         for gate in view["gates"]:
             gate.update({"sentence": DRAWING})
         return view
+
+    def sources(self) -> list[data_views.SourceView]:
+        found = super().sources()
+        for view, name in zip(found, NAMES, strict=True):
+            view.update({"place": name, "schedule": IMAGE, "position": SCRIPT, "kind": LINK})
+        return found
+
+    def source_runs(self, source: str, *, limit: int = 50) -> list[data_views.SourceRunView]:
+        return [self._poisoned_run(run) for run in super().source_runs(source, limit=limit)]
+
+    def run_source(self, source: str, *, actor: str = "cli", trigger: str = "manual") -> data_views.SourceRunView:
+        if source == "nightly":
+            raise ConflictError(f"{IMAGE} {LINK}")
+        return self._poisoned_run(super().run_source(source, actor=actor, trigger=trigger))
+
+    @staticmethod
+    def _poisoned_run(run: data_views.SourceRunView) -> data_views.SourceRunView:
+        return {**run, "error": f"{DRAWING} {LINK}", "position": IMAGE, "trigger": SCRIPT}
+
+    def quarantine(self, model: str, *, limit: int = 100, offset: int = 0) -> list[data_views.QuarantineView]:
+        found = super().quarantine(model, limit=limit, offset=offset)
+        for row in found:
+            row.update(
+                {
+                    "origin": IMAGE,
+                    "field": SCRIPT,
+                    "value": DRAWING,
+                    "expected": LINK,
+                    "error": IMAGE,
+                    "content": SCRIPT,
+                }
+            )
+        return found
+
+    def quarantine_groups(self, model: str) -> list[data_views.QuarantineGroup]:
+        found = super().quarantine_groups(model)
+        for group in found:
+            group.update({"field": DRAWING, "error": IMAGE, "origin": LINK})
+        return found
+
+    def schema_events(self, model: str) -> list[data_views.SchemaEvent]:
+        found = super().schema_events(model)
+        for event in found:
+            event.update({"column": IMAGE, "event": LINK, "type": SCRIPT, "words": DRAWING})
+        return found
+
+    def storage(self, model: str) -> data_views.StorageView:
+        return {**super().storage(model), "keep": IMAGE}
+
+    def erasures(self, model: str | None = None) -> list[data_views.ErasureReceipt]:
+        return [{**receipt, "deleted": {SCRIPT: 1, LINK: 2}} for receipt in super().erasures(model)]
 
     def jobs(self, model: str | None = None) -> list[views.JobView]:
         return [self._poisoned_job(view) for view in super().jobs(model)]
