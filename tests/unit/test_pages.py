@@ -58,6 +58,7 @@ PAGES = {
     "models": {},
     "model": {"model": MODEL},
     "feature": {"model": MODEL, "column": "temp"},
+    "references": {"model": MODEL},
     "performance": {"model": MODEL},
 }
 
@@ -311,3 +312,53 @@ def test_the_player_plays_on(serve):
     page = _open("overview")
     page.button(key="demo_4 weeks").click().run()
     assert player.target == 26
+
+
+def test_references_page_says_what_is_in_force_and_what_is_too_small(serve):
+    serve()
+    page = _open("references", model=MODEL)
+    words = _plain(_words(page))
+    assert "Reference **2** is in force: **12,140** rows of" in words
+    assert "12,140 rows judge windows of 6,200: take 4 windows" in words
+    table = page.dataframe[0].value
+    assert list(table["version"]) == [2, 1]
+    assert list(table["used"]) == ["nobody", "v1"]
+
+
+def test_references_page_compares_the_two_of_the_address(serve):
+    serve()
+    page = _open("references", model=MODEL)
+    assert "Of 15 columns **1** shifted" in _words(page)
+    assert next(iter(page.dataframe[1].value["column"])) == "temp"
+    same = _open("references", model=MODEL, version="2", other="2")
+    assert "Choose two different ones" in _words(same)
+    assert len(same.dataframe) == 1
+
+
+def test_references_page_freezes_only_when_asked_to(serve, monkeypatch):
+    workspace = serve()
+    asked = []
+    monkeypatch.setattr(
+        workspace, "reference", lambda model, data, **more: asked.append((data, more)) or {"version": 3}
+    )
+    page = _open("references", model=MODEL)
+    page.button(key="freeze").click().run()
+    assert page.button(key="freeze_confirm").label == "Freeze these rows"
+    assert not asked
+    dialog = AppTest.from_function(_freezing, args=(MODEL,), default_timeout=30).run()
+    dialog.button(key="freeze_confirm").click().run()
+    ((start, end), more) = asked[0]
+    assert (start, end, more) == ("2013-05-07", "2013-06-04T00:00:00", {"actor": "dashboard"})
+
+
+def _freezing(model: str) -> None:
+    from dashboard import state
+    from dashboard.components import freeze
+
+    freeze.dialog(state.workspace().model(model))
+
+
+def test_a_model_without_a_reference_is_told_how_to_make_one(serve, monkeypatch):
+    workspace = serve()
+    monkeypatch.setattr(workspace, "references", lambda _: [])
+    assert f"driftdeck reference {MODEL}" in _open("references", model=MODEL).code[0].value
