@@ -23,6 +23,7 @@ from storage.model_tables import joined_relation, label_table, log_table, prepar
 from storage.rows import first_row, single
 
 _BATCH = 65_536  # rows held at a time while writing a file
+_LONG = 1_000_000  # entries of a ledger, from which on its distinct ids are not counted for every page
 
 #: Columns of an exported file beside the declared inputs, and the SQL of each over :func:`joined_relation`.
 _EXPORTED = {
@@ -61,8 +62,44 @@ def count_rows(con: DuckDBPyConnection, spec: ModelSpec) -> RowCount:
     if not tables_exist(con, spec.name):
         return RowCount(0, 0, refused)
     logs = single(con, f"SELECT count(*) FROM {log_table(spec.name)} WHERE _role = 'serving'")
-    labels = single(con, f"SELECT count(DISTINCT _id) FROM {label_table(spec.name)}")
-    return RowCount(logs, labels, refused)
+    return RowCount(logs, _count_labelled(con, spec.name), refused)
+
+
+def _count_labelled(con: DuckDBPyConnection, model: str) -> int:
+    """Count ids with a label. Of a long ledger its corrections are subtracted as of the last run, so that no page waits for it."""
+    table = label_table(model)
+    entries = single(con, f"SELECT count(*) FROM {table}")
+    if entries <= _LONG:
+        return int(single(con, f"SELECT count(DISTINCT _id) FROM {table}"))
+    known = first_row(con, "SELECT repeats FROM label_repeats WHERE model = ?", [model])
+    return int(entries - (known[0] if known else 0))
+
+
+def count_repeats(db: Database, spec: ModelSpec) -> None:
+    """Bring up how many entries of a long ledger say another value of an id that has one; only what is new is looked at."""
+    table = label_table(spec.name)
+    with db.cursor() as con:
+        if not tables_exist(con, spec.name):
+            return
+        entries, top = first_row(con, f"SELECT count(*), coalesce(max(_seq), 0) FROM {table}") or (0, 0)
+        seq, repeats = first_row(con, "SELECT seq, repeats FROM label_repeats WHERE model = ?", [spec.name]) or (0, 0)
+        if entries <= _LONG or single(con, f"SELECT count(*) FROM {table} WHERE _seq > ?", [seq]) * 100 < entries:
+            return
+        top = min(top, seq + _LONG * 2)  # the rest is for the next runs
+        new = f"(SELECT _id FROM {table} WHERE _seq > $seq AND _seq <= $top)"
+        found = first_row(
+            con,
+            f"SELECT (SELECT count(*) - count(DISTINCT _id) FROM {new}), "
+            f"(SELECT count(DISTINCT _id) FROM {table} SEMI JOIN {new} USING (_id) WHERE _seq <= $seq)",
+            {"seq": seq, "top": top},
+        )
+    repeats += sum(found or ())
+
+    def write(con: DuckDBPyConnection) -> None:
+        con.execute("DELETE FROM label_repeats WHERE model = ?", [spec.name])
+        con.execute("INSERT INTO label_repeats VALUES (?, ?, ?)", [spec.name, top, repeats])
+
+    db.write(write)
 
 
 def latest_event_time(con: DuckDBPyConnection, spec: ModelSpec) -> datetime | None:

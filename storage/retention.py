@@ -301,6 +301,7 @@ def _drop(db: Database, model: str, first: datetime, cut: datetime, now: datetim
         con.execute(f"DELETE FROM {labels} WHERE _id IN (SELECT _id FROM leaving)")
         con.execute("DELETE FROM feedback WHERE model = ? AND _id IN (SELECT _id FROM leaving)", [model])
         con.execute("DELETE FROM unmatched_label WHERE model = ? AND _id IN (SELECT _id FROM leaving)", [model])
+        con.execute("DELETE FROM label_repeats WHERE model = ?", [model])  # counted anew by the next run
         con.execute("DELETE FROM dirty WHERE model = ? AND bucket < ?", [model, naive(cut)])
         con.execute(
             "INSERT INTO archived (model, action, since, until, rows, bytes, written_at) VALUES (?, 'drop', ?, ?, ?, 0, ?)",

@@ -20,6 +20,7 @@ from storage.database import Database
 from storage.erasure import erase_again, erase_subject, new_receipt, subject_hash
 from storage.errors import StorageError
 from storage.home import Home, HomeLock
+from storage.log_queries import count_repeats
 from storage.model_tables import tables_exist
 from storage.privacy import hide, load_key
 from storage.retention import apply_retention, next_cut, stored
@@ -37,6 +38,7 @@ _STAGING = (".backup-*", ".restore-*")
 # -- retention ---------------------------------------------------------------------------------------------------------
 def retain(core: Core, spec: ModelSpec) -> None:
     """Let rows leave the log that are older than the model keeps; what goes wrong waits for the next run."""
+    count_repeats(core.db, spec)
     try:
         done = apply_retention(core.db, spec, core.now(), core.window_spec(spec.name).bucket)
     except StorageError as error:

@@ -36,6 +36,12 @@ CREATE TABLE observed_column (
     event_time TIMESTAMP
 );
 
+CREATE TABLE label_repeats (
+    model VARCHAR NOT NULL,
+    seq BIGINT NOT NULL,
+    repeats BIGINT NOT NULL
+);
+
 CREATE TABLE archived (
     model VARCHAR NOT NULL,
     action VARCHAR NOT NULL,

@@ -65,6 +65,12 @@ CREATE TABLE observed_column ( -- what came that was not declared, or came other
     event_time TIMESTAMP -- latest of the rows that showed it
 );
 
+CREATE TABLE label_repeats ( -- entries of a long ledger that say another value of an id, up to an entry
+    model VARCHAR NOT NULL,
+    seq BIGINT NOT NULL,
+    repeats BIGINT NOT NULL
+);
+
 CREATE TABLE archived ( -- rows that have left the log: each file of them, or that they were dropped
     model VARCHAR NOT NULL,
     action VARCHAR NOT NULL, -- archive | drop
