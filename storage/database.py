@@ -78,8 +78,9 @@ class Database:
         self._readers: set[DuckDBPyConnection] = set()
         self.losses: list[str] = []  # what was found missing on opening, in words
         self._mark = Mark(path)
+        given = self._mark.read()
         self._connection: DuckDBPyConnection | None = self._connect()
-        self._seq = max(self._written(), self._mark.read())  # a number is never given twice
+        self._seq = max(self._written(), given)  # a number is never given twice
         self._queue: queue.Queue[_Write[Any] | None] = queue.Queue(limits.queue)
         self._pace = Pace()
         self._closed = False
@@ -310,6 +311,8 @@ class Database:
             con.execute("SET GLOBAL enable_external_access = false")
             con.execute("SET GLOBAL lock_configuration = true")
             migrate(con, "duckdb", self.now, before=lambda name: copy_stores(self.path.parent, name, self.now))
+            if losses:  # told once
+                self._mark.write(int(single(con, "SELECT seq FROM written")))
         except BaseException as error:
             with suppress(duckdb.Error):
                 con.close()

@@ -87,6 +87,7 @@ def connect(
             f"{quarantined(path).name}/ and the file opened without it. What was written after {moment} is missing: "
             f"{bytes_:,} bytes of log{_commits(_latest(connection), mark)}. {_AGAIN}"
         )
+        _note(path, words, now)
         return connection, [words]
     seq = _latest(connection)
     if seq is None or seq >= mark:
@@ -96,7 +97,7 @@ def connect(
     kept = f"; the log as it was found lies under {quarantined(path).name}/" if copy is not None else ""
     words = (
         f"{path.name} has lost writes that had been acknowledged{_commits(seq, mark)}: its write-ahead log of {bytes_:,} bytes "
-        f"ends early, or an older file was put in its place{kept}. {_AGAIN}"
+        f"is damaged or ends early, or an older file was put in its place{kept}. {_AGAIN}"
     )
     _note(path, words, now)
     return connection, [words]
