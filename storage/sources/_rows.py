@@ -33,6 +33,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _column(values: list[Any]) -> pa.Array:
+    if any(isinstance(value, Decimal) for value in values):
+        return _decimals(values)
     plain = [_plain(value) for value in values]
     try:
         return pa.array(plain)
@@ -40,11 +42,21 @@ def _column(values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else _text(value) for value in plain], pa.string())
 
 
+def _decimals(values: list[Any]) -> pa.Array:
+    """Return exact numbers as whole ones if they all are, as decimals if Arrow has them, else as floats."""
+    known = [None if value is None else Decimal(value) for value in values]
+    if not all(value is None or value.is_finite() for value in known):
+        return pa.array([None if value is None else float(value) for value in known], pa.float64())
+    try:
+        if all(value is None or value == value.to_integral_value() for value in known):
+            return pa.array([None if value is None else int(value) for value in known], pa.int64())
+        return pa.array(known)
+    except (pa.ArrowInvalid, OverflowError):  # more digits than Arrow keeps
+        return pa.array([None if value is None else float(value) for value in known], pa.float64())
+
+
 def _plain(value: Any) -> Any:
     """Return a value that Arrow knows."""
-    if isinstance(value, Decimal):
-        whole = value.is_finite() and value == value.to_integral_value()
-        return int(value) if whole and abs(value) < 2**63 else float(value)
     if isinstance(value, dict | list | tuple | set):
         return json.dumps(list(value) if isinstance(value, set) else value, default=str, ensure_ascii=False)
     if isinstance(value, bytes | bytearray | memoryview):
@@ -68,8 +80,12 @@ def from_driver(table: pa.Table) -> pa.Table:
     for column in table.columns:
         array = column.combine_chunks()
         array = pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+        exact = getattr(array.type, "type_name", None) == "numeric"  # which ADBC hands over as text
         array = array.storage if isinstance(array, pa.ExtensionArray) else array
-        columns.append(array if _simple(array.type) else _column(array.to_pylist()))
+        if exact:
+            columns.append(_decimals(array.to_pylist()))
+        else:
+            columns.append(array if _simple(array.type) else _column(array.to_pylist()))
     return pa.table(columns, names=_distinct(table.column_names))
 
 
