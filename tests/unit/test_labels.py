@@ -245,9 +245,9 @@ def test_a_corrected_label_restates_readings_and_the_earlier_value_stays(home: T
     assert len(history) == 3
     assert history[2]["value"] > history[1]["value"] > history[0]["value"]  # type: ignore[operator]
     (point,) = [p for p in ws.performance(MODEL) if p.get("restated")]
-    assert (point["first_value"], point["value"], point["restated"]) == (
-        first[0]["value"], pytest.approx(history[2]["value"]), 2,
-    )  # fmt: skip
+    assert point["first_value"] == first[0]["value"]
+    assert point["value"] == pytest.approx(history[2]["value"])
+    assert point["restated"] == 2
     assert ws.reading_history(MODEL, "mae", LIVE + timedelta(days=30)) == []
     entries = ws.label_history(MODEL, name)
     assert [(entry["value"], entry["current"]) for entry in entries[1:]] == [(500.0, False), (700.0, True)]
