@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from reference_data.windows import Window
 from storage.archives import archived_span
@@ -74,3 +76,13 @@ def label_lag(con: duckdb.DuckDBPyConnection, model: str, window: Window) -> flo
         {"start": start, "end": end},
     )
     return found
+
+
+def logged_slots(con: duckdb.DuckDBPyConnection, model: str, span: tuple[datetime, datetime]) -> NDArray[np.int64]:
+    """Return the quarters of an hour within a span that hold rows, as microseconds since 1970."""
+    sql = (
+        f"SELECT DISTINCT epoch_us(_event_time) // 900000000 * 900000000 AS slot FROM {log_table(model)} "
+        "WHERE _event_time BETWEEN $first AND $last"
+    )
+    bounds = {"first": naive(span[0]), "last": naive(span[1])}
+    return np.asarray(con.sql(sql, params=bounds).to_arrow_table()["slot"].to_numpy(), dtype=np.int64)

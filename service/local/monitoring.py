@@ -30,13 +30,15 @@ from service.local import care, labels, outbox
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
 from service.local.series import held_against, load_series
 from storage import profile_store
+from storage.append_common import touched_buckets
 from storage.door_counts import door_counts
 from storage.due import due_buckets, profiled_at, snapshot, touched_references
 from storage.faults import fault_point
 from storage.logs import joined_relation, log_relation
+from storage.profile_store import missing_buckets
 from storage.readings import append_readings, judged_windows
 from storage.row_source import with_label
-from storage.traffic import bucket_rows, event_span
+from storage.traffic import bucket_rows, event_span, logged_slots
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 SERVING = "serving"
 FROM_LOG = ("log", "training")  # sources of references that are part of the log itself
 NO_LABELS = ("insufficient", "no_data")  # verdicts of outcomes that could not be judged
+MANY_BUCKETS = 2000  # that were never read: then those without rows are not read either
 LONGEST_GAP = 500  # windows without rows, one after the other, that are judged: a row of 1970 must not make thousands
 RESERVED_OUTCOMES = frozenset(RESERVED) - {"prediction", "score"}
 
@@ -122,8 +125,12 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
         if span is None:
             return {}
         touched = touched_references(cursor, spec.name) - {reference.version for reference in references}
-    buckets = [window.start for window in every.between(span[0], span[1] + timedelta(microseconds=1))]
-    champion, *others = references
+        buckets = [window.start for window in every.between(span[0], span[1] + timedelta(microseconds=1))]
+        champion, *others = references
+        unread = missing_buckets(cursor, spec.name, champion.version, "inputs", buckets)
+        if len(unread) > MANY_BUCKETS:
+            held = touched_buckets(logged_slots(cursor, spec.name, span), every)
+            buckets = sorted(held.union(buckets).difference(set(unread) - held))
     wanted: list[Wanted] = [(champion, "inputs", buckets), (champion, "outcomes", buckets)]
     for other in others:
         wanted += [(other, "inputs", []), (other, "outcomes", buckets)]
