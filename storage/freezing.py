@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from storage.derived import Expressions, binned_as, compile_value, derivation
 from storage.names import quote
 
 _BLOCK = 40  # columns a pass
+_VALUES = 60_000_000  # numbers a pass: their quantiles are taken in memory; a column of more of them is sorted on disk
 _MAX_CONFUSED = 31  # classes of which all pairs are listed
 
 
@@ -47,9 +49,11 @@ def freeze_layout(
     values = {e.column.name: compile_value(e, expressions, positive=positive) for e in blank}
     bins: dict[str, Bins] = {}
     ordered = [entry.column.name for entry in blank if entry.ordered]
-    for start in range(0, len(ordered), _BLOCK):
-        block = ordered[start : start + _BLOCK]
-        bins |= _freeze_ordered(cursor, relation, {name: values[name] for name in block})
+    rows = int(_rows(cursor, f"SELECT count(*) FROM ({relation}) AS r")[0][0]) if ordered else 0
+    size = max(1, min(_BLOCK, _VALUES // max(rows, 1)))
+    for start in range(0, len(ordered), size):
+        block = ordered[start : start + size]
+        bins |= _freeze_ordered(cursor, relation, {name: values[name] for name in block}, sort=rows > _VALUES)
     for entry in blank:
         name = entry.column.name
         if entry.column.role == "score" or entry.derive in ("score_positive", "score_negative"):
@@ -71,7 +75,9 @@ def _rows(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _freeze_ordered(cursor: duckdb.DuckDBPyConnection, relation: str, values: dict[str, str]) -> dict[str, Bins]:
+def _freeze_ordered(
+    cursor: duckdb.DuckDBPyConnection, relation: str, values: dict[str, str], *, sort: bool = False
+) -> dict[str, Bins]:
     fields = [quote(f"v{index}") for index in range(len(values))]
     finite = ", ".join(
         f"CASE WHEN isfinite({value}) THEN {value} END AS {field}"
@@ -80,8 +86,11 @@ def _freeze_ordered(cursor: duckdb.DuckDBPyConnection, relation: str, values: di
     source = f"(SELECT {finite} FROM ({relation}) AS r)"
     wanted = f"[{', '.join(map(str, QUANTILES))}]"
     # quantile_disc gives values the reference holds, so ties fall wholly on one side of an edge
-    summary = ", ".join(f"min({f}), max({f}), quantile_disc({f}, {wanted}), approx_count_distinct({f})" for f in fields)
-    found = _rows(cursor, f"SELECT {summary} FROM {source}")[0]
+    quantiles = {f: "NULL" if sort else f"quantile_disc({f}, {wanted})" for f in fields}
+    summary = ", ".join(f"min({f}), max({f}), {quantiles[f]}, approx_count_distinct({f})" for f in fields)
+    found = list(_rows(cursor, f"SELECT {summary} FROM {source}")[0])
+    if sort:
+        found[2::4] = [_sorted_quantiles(cursor, source, field) for field in fields]
     parts = [found[4 * index : 4 * index + 4] for index in range(len(fields))]
     few = [field for field, part in zip(fields, parts, strict=True) if 0 < part[3] <= 2 * MAX_DISTINCT]
     distinct: dict[str, list[float]] = {}
@@ -93,6 +102,19 @@ def _freeze_ordered(cursor: duckdb.DuckDBPyConnection, relation: str, values: di
         name: ordered_bins(part[0], part[1], part[2] or (), distinct.get(field))
         for name, field, part in zip(values, fields, parts, strict=True)
     }
+
+
+def _sorted_quantiles(cursor: duckdb.DuckDBPyConnection, source: str, field: str) -> list[float]:
+    """Return what ``quantile_disc`` does, from values sorted on disk: its own way keeps all of them in memory."""
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE sorted_values AS SELECT {field} AS v FROM {source} AS s WHERE {field} IS NOT NULL ORDER BY v"
+    )
+    n = int(_rows(cursor, "SELECT count(*) FROM sorted_values")[0][0])
+    places = [max(1, n - math.floor(n - n * q)) - 1 for q in QUANTILES] if n else []
+    wanted = ", ".join(map(str, {*places})) or "NULL"
+    held = dict(_rows(cursor, f"SELECT rowid, v FROM sorted_values WHERE rowid IN ({wanted})"))
+    cursor.execute("DROP TABLE temp.sorted_values")
+    return [held[place] for place in places]
 
 
 def _freeze_score(cursor: duckdb.DuckDBPyConnection, relation: str, expressions: Expressions, own: Bins) -> Bins:
