@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import io
 import threading
+import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
 from storage.file_formats.errors import FileError, shorten
@@ -57,6 +59,19 @@ def guess_encoding(head: bytes) -> str:
     return "utf-8"
 
 
+def _gather(read: Callable[[int], bytes | None], size: int) -> bytes:
+    parts: list[bytes] = []
+    missing = size
+    try:
+        while missing and (part := read(missing)):
+            parts.append(part)
+            missing -= len(part)
+    except (OSError, EOFError, zlib.error):
+        if not parts:
+            raise
+    return b"".join(parts)
+
+
 class Utf8Stream(io.RawIOBase):
     """Reads ``raw`` as UTF-8 whatever it is written in, and counts what had to be mended.
 
@@ -86,11 +101,7 @@ class Utf8Stream(io.RawIOBase):
         self._ended = False
 
     def _head(self, size: int) -> bytes:
-        parts, missing = [], size
-        while missing and (part := self._read(missing)):
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+        return _gather(self._read, size)
 
     def _refuse_binary(self, head: bytes) -> None:
         controls = len(head) - len(head.translate(None, _CONTROLS))
@@ -127,12 +138,8 @@ class Utf8Stream(io.RawIOBase):
         return len(taken)
 
     def take(self, size: int) -> bytes:
-        """Read ``size`` bytes, fewer only at the end."""
-        parts, missing = [], size
-        while missing and (part := self.read(missing)):
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+        """Read ``size`` bytes, fewer only at the end, or before an error, which the next reading meets."""
+        return _gather(self.read, size)
 
     def put_back(self, data: bytes) -> None:
         """Make ``data`` what is read next."""

@@ -79,7 +79,7 @@ class Opened:
         """Return the plain bytes so that they can be read in any order: from the disk, if they are packed or come by a pipe."""
         if not self.packed and self.raw.seekable():
             return cast("BinaryIO", self.raw)
-        spool = self.stack.enter_context(tempfile.TemporaryFile())
+        spool = self.stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         shutil.copyfileobj(self.raw, spool, _BUFFER)
         spool.seek(0)
         return cast("BinaryIO", spool)

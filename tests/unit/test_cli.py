@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ import pytest
 
 import service
 from service.cli import main
+from service.cli.progress import words
 from service.cli.session import plain, printable
+from storage.files import Reading
 from tests.support.recording_workspace import DECLARATION, RecordingWorkspace
 
 COMMANDS = (
@@ -115,7 +119,8 @@ def test_home_comes_from_the_environment_or_is_the_default(run: Run, monkeypatch
     [(), ("nonsense",), ("models", "--nonsense"), ("readings",), ("readings", "air_time", "--since", "soon"),
      ("deploy", "air_time", "v1", "--as", "king"), ("deploy", "air_time", "v1", "--as", "shadow=0.5"),
      ("reference", "air_time"), ("reference", "air_time", "f.csv", "--since", "2013-01-01"),
-     ("retrain", "air_time", "--no-wait"), ("alerts", "--fail-on", "drift")],
+     ("retrain", "air_time", "--no-wait"), ("alerts", "--fail-on", "drift"),
+     ("log", "air_time", "f.csv", "--map", "half")],
 )  # fmt: skip
 def test_wrong_usage_is_exit_code_2(run: Run, arguments: tuple[str, ...]) -> None:
     outcome = run(*arguments)
@@ -159,18 +164,71 @@ def test_numbers_that_are_none_become_null() -> None:
 
 
 def test_rows_are_appended_from_what_the_command_names(run: Run, workspace: RecordingWorkspace, monkeypatch) -> None:
-    answer = {"accepted": 2, "duplicates": 1, "rejected": [{"row": 3, "field": "distance", "error": "no number"}]}
-    monkeypatch.setattr(workspace, "log", lambda model, data, key: answer | {"_": (model, data, key)})
-    outcome = run("log", "air_time", "rows.csv", "--key", "k")
+    refused = [{"row": 3, "line": 5, "field": "distance", "error": "no number"}]
+    answer = {"accepted": 2, "duplicates": 1, "rejected": refused, "rejected_rows": 1}
+    calls: list[dict[str, Any]] = []
+
+    def log(model: str, data: str, **how: Any) -> dict[str, Any]:
+        calls.append({"model": model, "data": data} | how)
+        how["progress"](10, 20, 3)
+        return answer
+
+    monkeypatch.setattr(workspace, "log", log)
+    options = ("--map", "theirs=ours", "--encoding", "latin-1", "--delimiter", ";", "--strict", "--option", "key=a=b")
+    outcome = run("log", "air_time", "rows.csv", "--key", "k", *options)
     assert outcome.out == "accepted 2, duplicates 1, rejected 1\n"
-    assert outcome.err == "row 3, distance: no number\n"
-    assert json.loads(run("log", "air_time", "-", "--json").out)["_"] == ["air_time", "-", None]
+    assert outcome.err == "line 5, distance: no number\nnothing was stored\n"
+    call = calls[0]
+    assert (call["model"], call["data"], call["key"], call["strict"]) == ("air_time", "rows.csv", "k", True)
+    assert call["reading"] == Reading("latin-1", ";", {"theirs": "ours"}, {"key": "a=b"})
+    assert json.loads(run("log", "air_time", "-", "--json").out) == answer
+    assert "driftdeck quarantine air_time" in run("log", "air_time", "rows.csv").err
 
 
 def test_rows_of_which_none_is_taken_are_a_failure(run: Run, workspace: RecordingWorkspace, monkeypatch) -> None:
-    answer = {"accepted": 0, "duplicates": 0, "rejected": [{"row": 0, "field": "id", "error": "missing"}]}
+    refused = [{"row": 0, "field": "id", "error": "missing"}]
+    answer = {"accepted": 0, "duplicates": 0, "rejected": refused, "rejected_rows": 1}
     monkeypatch.setattr(workspace, "label", lambda *_, **__: answer)
     assert run("label", "air_time", "rows.csv").code == 1
+
+
+def test_what_was_kept_is_told_when_a_load_is_stopped(run: Run, workspace: RecordingWorkspace, monkeypatch) -> None:
+    def log(*_: object, progress: Callable[[int, int, int], None], **__: object) -> None:
+        progress(1, 2, 1234)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workspace, "log", log)
+    outcome = run("log", "air_time", "rows.csv")
+    assert outcome.code == 130
+    assert outcome.err == "stopped: 1,234 rows are kept; the same command goes on from there\n"
+
+
+def test_the_rows_of_a_query_are_appended_in_the_names_of_the_model(
+    run: Run, workspace: RecordingWorkspace, monkeypatch, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("CREATE TABLE t AS SELECT 1 AS a, 'x' AS b")
+        shop.commit()
+    tables: list[Any] = []
+
+    def log(model: str, data: Any, **how: Any) -> dict[str, Any]:
+        tables.append((data, how))
+        return {"accepted": 1, "duplicates": 0, "rejected": [], "rejected_rows": 0}
+
+    monkeypatch.setattr(workspace, "log", log)
+    address = f"sqlite:///{tmp_path / 'shop.db'}"
+    asked = ("log", "air_time", address, "--sql", "SELECT * FROM t", "--key", "k")
+    assert run(*asked, "--map", "b=carrier").out == "accepted 1, duplicates 0, rejected 0\n"
+    table, how = tables[0]
+    assert table.to_pydict() == {"a": [1], "carrier": ["x"]}
+    assert (how["key"], how["origin"]) == ("k/0", "query")
+    assert "the query has no column 'c' to map; it has 'a', 'b'" in run(*asked, "--map", "c=d").err
+
+
+def test_progress_says_rows_bytes_rate_and_what_is_left() -> None:
+    assert words(50 << 20, 200 << 20, 1000, 10.0) == "1,000 rows, 50 of 200 MB, 100 rows/s, about 30 s left"
+    assert words(1 << 20, 0, 10, 2.0) == "10 rows, 1 MB, 5 rows/s"
+    assert words(0, 0, 10, 0.0) == "10 rows, 0 rows/s"
 
 
 def test_a_reference_is_made_from_data_or_from_a_past_window(run: Run, workspace: RecordingWorkspace) -> None:
@@ -234,7 +292,7 @@ def test_roles_are_read(
 def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
     (tmp_path / "good.toml").write_text(DECLARATION)
     (tmp_path / "bad.toml").write_text('[models.a]\ntask = "guess"\n')
-    assert run("check", "good.toml").out == "good.toml is valid: 1 model, 0 channels\n"
+    assert run("check", "good.toml").out == "good.toml is valid: 1 model, 0 channels, 0 sources\n"
     outcome = run("check", "bad.toml")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith("bad.toml: line 2: models.a.task: 'guess' is not allowed; allowed are 'binary'")

@@ -1,10 +1,13 @@
 """Whatever a stranger hands in is read, or refused in words; never a traceback."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import random
 import sys
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storage.file_formats import blocks
 from storage.file_formats.column_types import type_text
 from storage.files import FileError, FileTable, Reading, iter_batches, normalise, read_table
 
@@ -169,6 +173,160 @@ def test_several_files_at_once(tmp_path: Path) -> None:
         (tmp_path / f"part{index}.csv").write_text(f"a,b\n{rows}\n")
     assert read_table(tmp_path / "part*.csv").table.to_pydict() == {"a": ["1", "2.5", "y"], "b": ["x", "3", "4"]}
     assert read_table(tmp_path / "part[12].csv").table["b"].to_pylist() == [3, 4]
+
+
+def test_a_folder_is_read_without_its_bookkeeping(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.tsv", "_SUCCESS", ".hidden.csv", "readme.md", "deep/c.csv", "_temporary/d.csv"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"name\n{path.stem}\n")
+    assert read_table(tmp_path / "in").table["name"].to_pylist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lzma.compress, lambda data: pa.compress(data, "zstd", asbytes=True)]
+)
+def test_compressed_files_of_any_kind(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(PLAIN), sink)
+    for content in (b"a,b\n1,x\n2,y\n", sink.getvalue()):
+        (tmp_path / "data").write_bytes(pack(content))
+        assert read_table(tmp_path / "data").table.to_pydict() == PLAIN
+        assert _joined(iter_batches(tmp_path / "data")) == PLAIN
+
+
+def test_columns_are_mapped_and_names_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    reading = Reading(columns={"a": "x"})
+    assert _read(tmp_path, "a,b\n1,2\n", columns={"a": "x"}).table.to_pydict() == {"x": [1], "b": [2]}
+    assert _joined(iter_batches(tmp_path / "data.csv", reading=reading)) == {"x": [1], "b": [2]}
+    with pytest.raises(FileError, match="no column 'c' to map; it has 'a', 'b'"):
+        _read(tmp_path, "a,b\n1,2\n", columns={"c": "x"})
+    with pytest.raises(FileError, match="'b' would be there twice"):
+        list(iter_batches(tmp_path / "data.csv", reading=Reading(columns={"a": "b"})))
+
+
+def test_declared_columns_are_read_as_what_they_are_declared(tmp_path: Path) -> None:
+    kinds = {"code": "categorical", "n": "numeric", "when": "datetime", "ok": "boolean"}
+    content = "code;n;when;ok;new\n007;1,5;31.12.2024;true;007\nNA;NA;x;no idea;8\n"
+    table = _read(tmp_path, content, kinds=kinds).table
+    assert table.to_pydict() == {
+        "code": ["007", "NA"],
+        "n": [1.5, None],
+        "when": ["2024-12-31 00:00:00.000000", "x"],
+        "ok": ["true", "no idea"],
+        "new": [7, 8],
+    }
+    table = _read(tmp_path, content.replace("NA;NA", "NA;oops"), kinds=kinds).table
+    assert table["n"].to_pylist() == ["1.5", "oops"]  # what can be read is, and the rest is there to be named
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("a,b\n1,2\n3\n4,5,6\n7,8\n", [(1, 3, "3", "1 fields, not 2"), (2, 4, "4,5,6", "3 fields, not 2")]),
+        ("\n\na,b\n1,2\n\n3\n", [(1, 6, "3", "1 fields, not 2")]),
+        ('a,b\n1,"x\ny"\n3\n4,5\n', [(1, 4, "3", "1 fields, not 2")]),
+        ("a,b\r1,2\r3\r", [(1, 3, "3", "1 fields, not 2")]),
+        ('{"a": 1}\n\nbroken\n[1]\n{"a": 2}\n', [(1, 3, "broken", "not JSON"), (2, 4, "[1]", "no object")]),
+    ],
+)
+def test_lines_that_make_no_row_are_named(tmp_path: Path, text: str, refused: list) -> None:
+    (tmp_path / "data.txt").write_bytes(text.encode())
+    found = [entry for block in iter_batches(tmp_path / "data.txt") for entry in block.all_refused([])]
+    assert [(entry["row"], entry["line"], entry["content"]) for entry in found] == [case[:3] for case in refused]
+    assert all(case[3] in entry["error"] for case, entry in zip(refused, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "line"),
+    [("utf-8", b"a,b\n1,x\n2,\xff\n3,z\n", 3), ("ascii", "a,b\nü,x\n1,y\n".encode(), 2)],
+)
+def test_bytes_that_the_declared_encoding_does_not_allow_are_a_refused_line(
+    tmp_path: Path, encoding: str, content: bytes, line: int
+) -> None:
+    (tmp_path / "data.csv").write_bytes(content)
+    blocks = list(iter_batches(tmp_path / "data.csv", reading=Reading(encoding=encoding)))
+    (entry,) = blocks[0].all_refused([])
+    assert (entry["line"], entry["error"]) == (line, "the line holds bytes that the encoding does not allow")
+    assert "\N{REPLACEMENT CHARACTER}" in entry["content"]
+    assert blocks[0].records == content.count(b"\n") - 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "latin-1", "cp1252"])
+def test_encodings_are_found_or_named(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "data.csv").write_bytes("Stadt,n\nKöln,1\nÅrhus,2\n".encode(encoding))
+    for reading in (Reading(), Reading(encoding=encoding)):
+        assert _joined(iter_batches(tmp_path / "data.csv", reading=reading)) == {
+            "Stadt": ["Köln", "Århus"],
+            "n": [1, 2],
+        }
+
+
+def test_blocks_are_cut_alike_each_time_and_outside_of_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "SIZE", 64)
+    rows = [f'{i},"text {i}\nof two lines, and ""more"""' for i in range(50)]
+    (tmp_path / "data.csv").write_text("a,b\n" + "\n".join(rows))
+    found = [part for part in iter_batches(tmp_path / "data.csv") if part.records]
+    assert len(found) > 20
+    assert [part.mark for part in found] == [p.mark for p in iter_batches(tmp_path / "data.csv") if p.records]
+    table = pa.concat_tables(part.table for part in found)
+    assert table["a"].to_pylist() == list(range(50))
+    assert table["b"][7].as_py() == 'text 7\nof two lines, and "more"'
+    assert [part.first_line for part in found] == [2 + 2 * part.table["a"][0].as_py() for part in found]
+
+
+def test_quotes_inside_fields_do_not_mislead_the_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "SIZE", 100)
+    (tmp_path / "data.csv").write_text("size,n\n" + "".join(f'{i}" pipe,{i}\n' for i in range(100)))
+    assert _joined(iter_batches(tmp_path / "data.csv"))["n"] == list(range(100))
+
+
+def test_a_file_that_has_grown_is_cut_where_it_ended_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "SIZE", 100)
+    path = tmp_path / "data.csv"
+    path.write_text("n\n" + "".join(f"{i}\n" for i in range(60)))
+    before = {part.mark for part in iter_batches(path) if part.records}
+    with path.open("a") as file:
+        file.write("".join(f"{i}\n" for i in range(60, 90)))
+    again = [part for part in iter_batches(path, known=before) if part.records]
+    assert before < {part.mark for part in again}
+    fresh = [n for part in again if part.mark not in before for n in part.table["n"].to_pylist()]
+    assert fresh == list(range(60, 90))
+
+
+def test_what_was_read_before_a_cut_off_is_given_first(tmp_path: Path) -> None:
+    content = "n\n" + "".join(f"{i}\n" for i in range(300_000))
+    (tmp_path / "data.csv.gz").write_bytes(gzip.compress(content.encode(), mtime=0)[:-200_000])
+    seen: list[int] = []
+    parts = iter_batches(tmp_path / "data.csv.gz")
+    with pytest.raises(FileError, match="damaged or cut off"):
+        seen.extend(n for part in parts for n in part.table["n"].to_pylist())
+    assert seen == list(range(len(seen)))
+    assert len(seen) > 100_000
+
+
+def test_huge_row_groups_and_streams_come_in_small_batches(tmp_path: Path) -> None:
+    table = pa.table({"n": range(200_000)})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=200_000)
+    with pa.OSFile(str(tmp_path / "b.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    with pa.OSFile(str(tmp_path / "c.arrows"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    for name in ("a.parquet", "b.arrow", "c.arrows"):
+        sizes = [part.records for part in iter_batches(tmp_path / name)]
+        assert (sum(sizes), max(sizes)) == (200_000, 1 << 16), name
+
+
+def test_progress_counts_bytes_and_rows_of_all_files(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("n\n1\n2\n")
+    told: list[tuple[int, int, int]] = []
+    list(iter_batches(tmp_path / "*.csv", progress=lambda *what: told.append(what)))
+    assert told[-1] == (12, 12, 4)
+
+
+def _joined(parts: Iterable[FileTable]) -> dict[str, list]:
+    return pa.concat_tables(part.table for part in parts if part.table.num_rows).to_pydict()
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
