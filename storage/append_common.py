@@ -17,10 +17,10 @@ from reference_data.windows import WindowSpec
 from storage.buckets import naive
 from storage.database import Database
 from storage.errors import KeyReusedError
-from storage.profile_store import Part, mark_dirty
+from storage.profile_store import Part
 from storage.quarantine import keep_refused
 from storage.recent_ids import Hashes, RecentIds
-from storage.rows import first_row, registered, single
+from storage.rows import first_row, registered
 
 #: An id (or key) that comes again within this time of its first row is known to be the same one.
 HORIZON = timedelta(days=35)
@@ -96,10 +96,13 @@ def _moment(microseconds: int) -> datetime:
 
 
 def mark(con: DuckDBPyConnection, model: str, parts: Iterable[Part], starts: set[datetime]) -> None:
-    """Mark buckets dirty under the number of the group that is being written."""
-    seq = single(con, "SELECT seq + 1 FROM written")  # the number this group will be committed under
-    for part in parts:
-        mark_dirty(con, model, part, starts, seq)
+    """Mark buckets dirty under the number that the group which is being written will be committed under."""
+    if starts:
+        con.execute(
+            "INSERT INTO dirty SELECT $model, part, bucket, seq + 1 FROM written, unnest($parts) AS p (part), "
+            "unnest($starts::TIMESTAMP[]) AS b (bucket)",
+            {"model": model, "parts": list(parts), "starts": [naive(start) for start in starts]},
+        )
 
 
 # -- answers to repeated appends, rows refused -------------------------------------------------------------------------
