@@ -42,8 +42,6 @@ from storage.sources import (
 from storage.transform import TransformError
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
     from reference_data.declaration import ModelSpec, Source
     from service.data_views import SourceRunView, SourceView
     from service.local.core import Core
@@ -193,7 +191,7 @@ def _append(core: Core, source: Source, spec: ModelSpec, chunk: Chunk, rows: Any
     label = "log" if source.into == "logs" else "label"
     now = core.now()
 
-    def also(con: DuckDBPyConnection) -> None:
+    def also(con: Any) -> None:
         keep_refused(con, spec.name, label, now, refused, origin)
         source_positions.write_position(con, source, chunk.part, chunk.position, now)
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -52,7 +53,7 @@ def workspace(tmp_path: Path, monkeypatch) -> Iterator[LocalWorkspace]:
 
 
 def follow(workspace: LocalWorkspace, database: str, **changes) -> None:
-    declared = {"sql": "SELECT * FROM predictions", "connection": database, "watermark": "changed", "chunk_rows": 70}
+    declared: dict[str, Any] = {"sql": "SELECT * FROM predictions", "connection": database, "watermark": "changed", "chunk_rows": 70}
     workspace.apply(source(**(declared | changes)))
 
 
