@@ -94,7 +94,7 @@ def find(address: str, options: Options) -> list[str]:
         system, path = _connect(address, options)
         scheme = address.partition("://")[0]
         if any(sign in path for sign in "*?["):
-            found = [name for name in system.glob(path) if not name.endswith("/")]
+            found = [name for name, entry in system.glob(path, detail=True).items() if entry["type"] == "file"]
         elif not path.endswith("/") and system.isfile(path):
             return [address]
         else:
