@@ -17,12 +17,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -86,14 +88,14 @@ def encoded(table: pa.Table, kind: str) -> bytes:
 
 # -- the server, its callers -------------------------------------------------------------------------------------------
 @contextlib.contextmanager
-def server(folder: Path) -> Iterator[tuple[str, int]]:
-    """Run ``driftdeck serve`` on a home of its own."""
+def server(folder: Path) -> Iterator[tuple[tuple[str, int], psutil.Process]]:
+    """Run ``driftdeck serve`` on a home of its own; gives its address and its process."""
     driftdeck = Path(sys.executable).parent / "driftdeck"
     process = subprocess.Popen([driftdeck, "--home", folder, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True)
     try:
         for line in process.stderr or ():
             if found := re.search(r"http://([\d.]+):(\d+)", line):
-                yield found[1], int(found[2])
+                yield (found[1], int(found[2])), psutil.Process(process.pid)
                 break
         else:
             raise RuntimeError("the server did not start")
@@ -207,11 +209,20 @@ def table_bodies(first: int, kind: str) -> list[bytes]:
     return [encoded(block(first + number, BLOCK, 50), kind) for number in range(BLOCKS)]
 
 
-def own_insert(folder: Path) -> float:
-    """Return the seconds of DuckDB's own INSERT … SELECT of the same blocks, a transaction each, into the table that the server made."""
+def cpu(process: psutil.Process) -> float:
+    """Return the CPU seconds of a process and of those it started."""
+    times = [part.cpu_times() for part in (process, *process.children())]
+    return sum(part.user + part.system for part in times)
+
+
+def own_insert(folder: Path) -> tuple[float, float]:
+    """Insert the same blocks by DuckDB's own INSERT … SELECT, a transaction each, into the table that the server made.
+
+    Returns wall and CPU seconds.
+    """
+    from reference_data.declaration import ModelSpec
     from storage.database import Database
     from storage.model_tables import ensure_model_tables
-    from reference_data.declaration import ModelSpec
 
     spec = ModelSpec.model_validate({"name": "own", "task": "regression", "features": features(50)})
     with Database.open(folder / "own.duckdb", lambda: START) as db:
@@ -219,73 +230,89 @@ def own_insert(folder: Path) -> float:
     con = duckdb.connect(str(folder / "own.duckdb"))
     con.execute("SET wal_autocheckpoint = '1GB'")
     con.execute("SET TimeZone = 'UTC'")
-    took = 0.0
+    wall = used = 0.0
+    columns = ", ".join(features(50))
     for number in range(BLOCKS):
         con.register("incoming", block(100 + number, BLOCK, 50))
-        columns = ", ".join(features(50))
-        began = time.perf_counter()
+        began, before = time.perf_counter(), time.process_time()
         con.execute(
             f"INSERT INTO log_own (_id, _event_time, _arrival_time, _model_version, _role, _latency_ms, _prediction, {columns}) "
             f"SELECT prediction_id, event_time, event_time, model_version, 'serving', latency_ms, prediction, {columns} FROM incoming"
         )
         if number:  # the first warms up, as over HTTP
-            took += time.perf_counter() - began
+            wall += time.perf_counter() - began
+            used += time.process_time() - before
     con.close()
-    return took
+    return wall, used
 
 
-def line(name: str, rows: int, found: tuple[float, list[float]]) -> float:
-    """Print a figure and return its rows a second."""
-    seconds, took = found
-    p99 = statistics.quantiles(took, n=100)[98] if len(took) > 1 else took[0]
-    print(
-        f"{name:<52} {rows / seconds:10,.0f} rows/s   {len(took) / seconds:8,.1f} answers/s   p99 {1000 * p99:7,.0f} ms"
-    )
-    return rows / seconds
+@dataclass
+class Figures:
+    """Measures one thing after another against one server."""
 
+    address: tuple[str, int]
+    process: psutil.Process
 
-def counted(bodies: int) -> int:
-    """Return how many of these are measured."""
-    return bodies - (bodies // 10 + 1)
+    def post(self, name: str, model: str, rows: int, make: tuple, kind: str, clients: int) -> tuple[float, float]:
+        """Post bodies of so many rows each and print what came of it; returns wall and CPU seconds of the server for 1,000 rows."""
+        before = cpu(self.process)
+        seconds, took = apart(self.address, f"/api/v1/models/{model}/logs", make, kind, clients)
+        used = (
+            (cpu(self.process) - before) * len(took) / (len(took) + len(took) // 9 + 1)
+        )  # the first tenth is not counted
+        total = rows * len(took)
+        p99 = statistics.quantiles(took, n=100)[98] if len(took) > 1 else took[0]
+        print(
+            f"{name:<47} {total / seconds:9,.0f} rows/s  p99 {1000 * p99:6,.0f} ms  "
+            f"{total / used:9,.0f} rows per CPU second of the server"
+        )
+        return 1000 * seconds / total, 1000 * used / total
 
 
 def main() -> None:
     """Print each figure."""
-    print(f"{os.cpu_count()} cores shared by server, client and watcher")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with server(folder / "home") as address:
-            declare(address, ("wide", 50), ("narrow", 10), ("json50", 50), ("single", 10))
-            tables(folder, address)
-            batches = int(SECONDS * 20)
-            with watched(address, "narrow"):
-                found = apart(
-                    address, "/api/v1/models/narrow/logs", (json_bodies, batches, 1000, 10), "application/json", 4
-                )
-                line("JSON, 1,000 rows × 10 columns (20,000 wanted)", 1000 * counted(batches), found)
-            batches = int(SECONDS * 5)
-            with watched(address, "json50"):
-                found = apart(
-                    address, "/api/v1/models/json50/logs", (json_bodies, batches, 1000, 50), "application/json", 4
-                )
-                line("JSON, 1,000 rows × 50 columns (5,000 wanted)", 1000 * counted(batches), found)
-            singles = int(SECONDS * 500)
-            with watched(address, "single"):
-                found = apart(address, "/api/v1/models/single/logs", (single_bodies, singles), "application/json", 50)
-                line("single rows, 50 clients (500 wanted)", counted(singles), found)
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores shared by server, client and watcher; load before: {load:.1f}")
+    with tempfile.TemporaryDirectory() as name, server(Path(name) / "home") as (address, process):
+        declare(address, ("wide", 50), ("json10", 10), ("json50", 50), ("single", 10))
+        figures = Figures(address, process)
+        tables(Path(name), figures)
+        for model, what, rows, make, clients in (
+            (
+                "json10",
+                "JSON, 1,000 rows × 10 columns (20,000 wanted)",
+                1000,
+                (json_bodies, int(SECONDS * 20), 1000, 10),
+                4,
+            ),
+            (
+                "json50",
+                "JSON, 1,000 rows × 50 columns (5,000 wanted)",
+                1000,
+                (json_bodies, int(SECONDS * 5), 1000, 50),
+                4,
+            ),
+            ("single", "single rows from 50 clients (500 wanted)", 1, (single_bodies, int(SECONDS * 500)), 50),
+        ):
+            with watched(address, model):
+                figures.post(what, model, rows, make, "application/json", clients)
 
 
-def tables(folder: Path, address: tuple[str, int]) -> None:
+def tables(folder: Path, figures: Figures) -> None:
     """Measure Arrow and Parquet, and DuckDB's own turn between them."""
-    measured = BLOCK * counted(BLOCKS)
-    path = "/api/v1/models/wide/logs"
-    arrow = line("Arrow, blocks of 100,000 × 50", measured, apart(address, path, (table_bodies, 0, ARROW), ARROW, 2))
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        own = measured / pool.apply(own_insert, (folder,))
-    print(f"{'DuckDB, INSERT … SELECT of the same Arrow data':<52} {own:10,.0f} rows/s")
-    parquet = line("Parquet, the same", measured, apart(address, path, (table_bodies, 50, PARQUET), PARQUET, 2))
-    print(f"of INSERT … SELECT: Arrow {arrow / own:.2f}, Parquet {parquet / own:.2f} (0.5 wanted)")
+    arrow = figures.post("Arrow, blocks of 100,000 × 50", "wide", BLOCK, (table_bodies, 0, ARROW), ARROW, 2)
+    rows = BLOCK * (BLOCKS - 1)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        wall, used = pool.apply(own_insert, (folder,))
+    print(
+        f"{'DuckDB, INSERT … SELECT of the same':<47} {rows / wall:9,.0f} rows/s  {rows / used:30,.0f} rows per CPU second"
+    )
+    parquet = figures.post("Parquet, the same", "wide", BLOCK, (table_bodies, 50, PARQUET), PARQUET, 2)
+    for what, at in (("wall", 0), ("CPU", 1)):
+        own = 1000 * (wall, used)[at] / rows
+        print(
+            f"of INSERT … SELECT by {what} seconds: Arrow {own / arrow[at]:.2f}, Parquet {own / parquet[at]:.2f} (0.5 wanted)"
+        )
 
 
 if __name__ == "__main__":
