@@ -169,7 +169,7 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> str:
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode = os.fstat(file.fileno()).st_size, 0o600
         reader = _Hashing(file)
-        tar.addfile(entry, reader)  # type: ignore[arg-type]  # it only reads
+        tar.addfile(entry, reader)
         return reader.sha256.hexdigest()
 
 
@@ -192,19 +192,24 @@ def unpack(path: Path, staging: Path) -> dict[str, Any]:
     found: dict[str, str] = {}
     manifest: dict[str, Any] | None = None
     try:
-        with path.open("rb") as raw, pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as packed:
-            with tarfile.open(fileobj=packed, mode="r|") as tar:
-                for entry in tar:
-                    if entry.name == MANIFEST:
-                        manifest = json.loads(_content(tar, entry))
-                    else:
-                        found[entry.name] = _extract(tar, entry, staging)
+        with (
+            path.open("rb") as raw,
+            pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as packed,
+            tarfile.open(fileobj=packed, mode="r|") as tar,
+        ):
+            for entry in tar:
+                if entry.name == MANIFEST:
+                    manifest = json.loads(_content(tar, entry))
+                else:
+                    found[entry.name] = _extract(tar, entry, staging)
     except FileNotFoundError:
         raise StorageError(f"there is no file {path}") from None
     except (tarfile.TarError, pa.ArrowException, OSError, EOFError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise StorageError(f"{path} is not a backup of Driftdeck, or is damaged ({error}); nothing was changed") from error
+        raise StorageError(
+            f"{path} is not a backup of Driftdeck, or is damaged ({error}); nothing was changed"
+        ) from error
     if manifest is None:
         raise StorageError(f"{path} breaks off before its end; nothing was changed. Use another backup")
     _verify(path, manifest, found)
@@ -249,7 +254,9 @@ def _verify(path: Path, manifest: Mapping[str, Any], found: Mapping[str, str]) -
     wanted = manifest["files"]
     wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if wrong:
-        raise StorageError(f"{path} is damaged: {wrong[0]} is not what was packed; nothing was changed. Use another backup")
+        raise StorageError(
+            f"{path} is damaged: {wrong[0]} is not what was packed; nothing was changed. Use another backup"
+        )
 
 
 # -- putting it in place -----------------------------------------------------------------------------------------------

@@ -84,7 +84,9 @@ def _control_file(path: Path) -> Iterator[Found]:
     except sqlite3.Error as error:
         problems = [str(error)]
     ok = problems == ["ok"]
-    yield Found("control file", ok, "passes SQLite's check" if ok else f"is damaged: {problems[0]}", None if ok else RESTORE)
+    yield Found(
+        "control file", ok, "passes SQLite's check" if ok else f"is damaged: {problems[0]}", None if ok else RESTORE
+    )
 
 
 def _database_file(db: Database) -> Iterator[Found]:
@@ -94,9 +96,9 @@ def _database_file(db: Database) -> Iterator[Found]:
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary").fetchall()
         for (name,) in names:
             try:
-                rows += single(con, f"SELECT count(*) FROM (SELECT bit_xor(hash(COLUMNS(*))) FROM {quote(name)})") and single(
-                    con, f"SELECT count(*) FROM {quote(name)}"
-                )
+                rows += single(
+                    con, f"SELECT count(*) FROM (SELECT bit_xor(hash(COLUMNS(*))) FROM {quote(name)})"
+                ) and single(con, f"SELECT count(*) FROM {quote(name)}")
                 tables += 1
             except duckdb.Error as error:
                 words = f"table {name} cannot be read: {str(error).splitlines()[0][:200]}"
@@ -162,7 +164,9 @@ def _orphans(con: duckdb.DuckDBPyConnection, model: str) -> Found:
     waiting = single(con, "SELECT count(DISTINCT _id) FROM unmatched_label WHERE model = ? AND NOT found", [model])
     labels = single(con, f"SELECT count(*) FROM {label_table(model)}")
     ok = waiting * 2 <= labels
-    advice = None if ok else "labels carry other ids than predictions do; compare both (`driftdeck label` names the column)"
+    advice = (
+        None if ok else "labels carry other ids than predictions do; compare both (`driftdeck label` names the column)"
+    )
     return Found("orphan labels", ok, f"{waiting:,} labels of {model} wait for their prediction", advice)
 
 
@@ -179,7 +183,9 @@ def _archives(db: Database, specs: dict[str, ModelSpec]) -> Iterator[Found]:
             yield Found("archives", not problems, words, "put the file back from a backup" if problems else None)
         strays = stray_files(db, name)
         if strays:
-            yield Found("archives", True, f"{len(strays)} files of {name} are not needed any more; the next run removes them")
+            yield Found(
+                "archives", True, f"{len(strays)} files of {name} are not needed any more; the next run removes them"
+            )
 
 
 def _unreadable(database: Path, file: str, rows: int) -> str | None:
@@ -214,10 +220,14 @@ def _sha256(path: Path) -> str:
 
 
 def _samples(control: Control, home: Home, specs: dict[str, ModelSpec]) -> Iterator[Found]:
-    wanted = [home.references / f"{name}_{number}.parquet" for name in specs for number in control.reference_versions(name)]
+    wanted = [
+        home.references / f"{name}_{number}.parquet" for name in specs for number in control.reference_versions(name)
+    ]
     lost = [path.name for path in wanted if not path.exists()]
     words = f"the rows kept of {lost[0]} are missing" if lost else f"{len(wanted)} samples are there"
-    advice = "judging goes on without them, Evidently's reports do not; put the file back from a backup" if lost else None
+    advice = (
+        "judging goes on without them, Evidently's reports do not; put the file back from a backup" if lost else None
+    )
     yield Found("reference samples", not lost, words, advice)
 
 
@@ -225,7 +235,7 @@ def _disk(home: Home) -> Iterator[Found]:
     free = shutil.disk_usage(home.root).free
     size = sum(path.stat().st_size for path in home.root.glob("driftdeck.duckdb*"))
     ok = free >= max(_FREE, size // 10)
-    advice = None if ok else "free some space, or let old rows leave: retention = { keep = \"400d\" } in the declaration"
+    advice = None if ok else 'free some space, or let old rows leave: retention = { keep = "400d" } in the declaration'
     yield Found("disk", ok, f"{free / 2**30:,.1f} GiB free, the database takes {size / 2**30:,.2f} GiB", advice)
 
 
@@ -251,9 +261,17 @@ def _quarantined(home: Home) -> Iterator[Found]:
 def _leftovers(home: Home) -> Iterator[Found]:
     replaced = [path.name for path in home.root.glob("replaced-*")]
     if replaced:
-        yield Found("leftovers", True, f"{', '.join(sorted(replaced))}: what a restore replaced; delete it when it is not missed")
+        yield Found(
+            "leftovers",
+            True,
+            f"{', '.join(sorted(replaced))}: what a restore replaced; delete it when it is not missed",
+        )
     drafts = [path for pattern in (".*.draft", ".*.part", "*.part") for path in home.root.glob(f"*/{pattern}")]
-    yield Found("leftovers", True, f"{len(drafts)} drafts of files that were never finished" + (": safe to delete" if drafts else ""))
+    yield Found(
+        "leftovers",
+        True,
+        f"{len(drafts)} drafts of files that were never finished" + (": safe to delete" if drafts else ""),
+    )
 
 
 def _libraries() -> Iterator[Found]:

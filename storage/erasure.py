@@ -76,6 +76,11 @@ def erase_subject(
     return Erased(deleted | {"samples": samples, "jobs": jobs, "reports": reports}, kept)
 
 
+def without_subject(con: DuckDBPyConnection, model: str) -> int:
+    """Return how many rows of a model's log do not tell whom they are about."""
+    return int(single(con, f"SELECT count(*) FROM {log_table(model)} WHERE {SUBJECT} IS NULL"))
+
+
 # -- in the database ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Rewritten:
@@ -147,7 +152,7 @@ def _clean_answers(con: DuckDBPyConnection, model: str, stored: str) -> None:
 
 def _rewrite_archives(con: DuckDBPyConnection, db: Database, model: str, mine: str) -> list[_Rewritten]:
     """Write the files that hold the subject anew, without it; nothing reads them yet."""
-    found = []
+    found: list[_Rewritten] = []
     for file in archive_files(con, model):
         path = archive_folder(db.path) / file.path
         source = f"read_parquet({literal(str(path))}, hive_partitioning = false)"

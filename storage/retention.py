@@ -130,7 +130,7 @@ def _archive(db: Database, model: str, month: str, period: Window, now: datetime
             copied = write_file(con, db.path, name, f"SELECT * FROM {table} WHERE {where}")
         fault_point("archive.after_file")
         try:
-            db.write(lambda con: _commit_archive(con, db.path, model, name, period, where, copied, now))  # noqa: B023
+            db.write(lambda con: _commit_archive(con, model, name, period, where, copied, now))  # noqa: B023
         except _MovedOnError:
             continue
         fault_point("archive.after_commit")
@@ -172,7 +172,8 @@ def write_file(con: DuckDBPyConnection, database: Path, name: str, select: str) 
         sync(path.parent.parent)
     finally:
         draft.unlink(missing_ok=True)
-    return Copied(*row, size)
+    rows, hashes, first, last = row
+    return Copied(rows, hashes, first, last, size)
 
 
 def new_name(con: DuckDBPyConnection, model: str, month: str) -> str:
@@ -185,7 +186,6 @@ def new_name(con: DuckDBPyConnection, model: str, month: str) -> str:
 
 def _commit_archive(
     con: DuckDBPyConnection,
-    database: Path,
     model: str,
     name: str,
     period: Window,
@@ -239,7 +239,9 @@ def _merge(db: Database, model: str, month: str, now: datetime) -> None:
         select = f"SELECT * FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
         copied = write_file(con, db.path, name, select)
     if copied.rows != sum(file.rows for file in files):
-        raise StorageError(f"the archive of {model} of {month} holds other rows than were put there: see `driftdeck doctor`")
+        raise StorageError(
+            f"the archive of {model} of {month} holds other rows than were put there: see `driftdeck doctor`"
+        )
     period = Window(min(f.covers.start for f in files), max(f.covers.end for f in files))
 
     def write(con: DuckDBPyConnection) -> None:

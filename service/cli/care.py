@@ -99,7 +99,13 @@ def erasures(session: Session, model: OptionalModel = None) -> None:
     """List the receipts of deletions, latest first."""
     with session.workspace() as workspace:
         found = workspace.erasures(model)
-    columns = {"id": "id", "model": "model", "requested_at": "requested", "actor": "by", "subject_hash": "subject (hash)"}
+    columns = {
+        "id": "id",
+        "model": "model",
+        "requested_at": "requested",
+        "actor": "by",
+        "subject_hash": "subject (hash)",
+    }
     session.show(found, lambda: table(found, columns, "nobody was erased yet"))
 
 

@@ -17,14 +17,13 @@ from storage import doctor as examination
 from storage.control import Control
 from storage.control_erasure import receipts_of
 from storage.database import Database
-from storage.erasure import erase_again, erase_subject, new_receipt, subject_hash
+from storage.erasure import erase_again, erase_subject, new_receipt, subject_hash, without_subject
 from storage.errors import StorageError
 from storage.home import Home, HomeLock
 from storage.log_queries import count_repeats
 from storage.model_tables import tables_exist
 from storage.privacy import hide, load_key
 from storage.retention import apply_retention, next_cut, stored
-from storage.rows import single
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
@@ -153,7 +152,7 @@ def erase(core: Core, model: str, subject: str, actor: str) -> data_views.Erasur
         spec = core.spec(model)
         if spec.subject is None:
             raise WorkspaceError(
-                f"model {model!r} does not say whom its rows are about: declare subject = \"COLUMN\" in [models.{model}]; rows "
+                f'model {model!r} does not say whom its rows are about: declare subject = "COLUMN" in [models.{model}]; rows '
                 "that were logged before that name nobody"
             )
         if subject == "":
@@ -184,17 +183,19 @@ def _kept(core: Core, spec: ModelSpec) -> list[str]:
     kept = ["free blocks of driftdeck.duckdb, until other rows are written over them"]
     with core.db.cursor() as con:
         if tables_exist(con, spec.name):
-            nobody = single(con, f'SELECT count(*) FROM "log_{spec.name}" WHERE _subject IS NULL')
+            nobody = without_subject(con, spec.name)
             if nobody:
                 kept.append(f"{nobody:,} rows of the log do not tell whom they are about; they were not touched")
     trained = [record["version"] for record in core.control.versions(spec.name) if record.get("artefact")]
     if trained:
         kept.append(f"models that were trained before, as what they have learned: {', '.join(trained)}")
-    for entry in core.control.audit(100_000):
-        if entry["action"] == "backup":
-            kept.append(f"the backup {entry['object']} of {entry['at']}, until you delete it; restoring it erases anew")
-    for folder in sorted([*core.home.root.glob("backups/before-*"), *core.home.root.glob("replaced-*")]):
-        kept.append(f"{folder.relative_to(core.home.root)}/, until you delete it")
+    kept += [
+        f"the backup {entry['object']} of {entry['at']}, until you delete it; restoring it erases anew"
+        for entry in core.control.audit(100_000)
+        if entry["action"] == "backup"
+    ]
+    folders = sorted([*core.home.root.glob("backups/before-*"), *core.home.root.glob("replaced-*")])
+    kept += [f"{folder.relative_to(core.home.root)}/, until you delete it" for folder in folders]
     damaged = core.home.root / "quarantined"
     if damaged.is_dir() and any(damaged.iterdir()):
         kept.append("quarantined/, until you delete it")
@@ -219,7 +220,9 @@ def doctor_of_closed(folder: Path, error: Exception) -> list[data_views.Finding]
 def _last_backup(core: Core) -> examination.Found:
     made = [entry for entry in core.control.audit(100_000) if entry["action"] == "backup"]
     if not made:
-        return examination.Found("backups", True, "none was made yet; `driftdeck backup FILE` makes one while all goes on")
+        return examination.Found(
+            "backups", True, "none was made yet; `driftdeck backup FILE` makes one while all goes on"
+        )
     return examination.Found("backups", True, f"the last one was made at {made[0]['at']}: {made[0]['object']}")
 
 

@@ -23,6 +23,7 @@ from service.remote import RemoteWorkspace
 from service.security import Guard, policy
 from service.settings import Settings
 from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
+from storage.errors import StorageError
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -154,6 +155,9 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.rows("eat", START, NOW),
         lambda ws: ws.markers("eat"),
         lambda ws: ws.evidently_report("eat", START),
+        lambda ws: ws.storage("eat"),
+        lambda ws: ws.erase("eat", "c1"),
+        lambda ws: ws.erasures("eat"),
         lambda ws: ws.labels("eat"),
         lambda ws: ws.label_history("eat", "r1"),
         lambda ws: ws.feedback("eat"),
@@ -176,6 +180,25 @@ def test_rows_are_kept_once_and_bad_ones_named(declared: Workspace) -> None:
     second = declared.log("eta", [row(0), row(3)])
     assert (second["accepted"], second["duplicates"]) == (1, 1)
     assert declared.model("eta")["rows"]["logs"] == 3
+
+
+def test_what_was_refused_and_what_came_undeclared_can_be_read(declared: Workspace) -> None:
+    good = {"event_time": "2024-01-05T00:00:00Z", "distance": 1, "city name": "Ulm", "guess": 1}
+    declared.log("eta", [good | {"colour": "red"}] * 3 + [good | {"distance": "far"}, good | {"event_time": None}])
+    assert [(row["row"], row["field"]) for row in declared.quarantine("eta")] == [(4, "event_time"), (3, "distance")]
+    (latest,) = declared.quarantine("eta", limit=1)
+    assert (latest["kind"], latest["model"], latest["error"]) == ("log", "eta", "the event time is missing")
+    assert [row["field"] for row in declared.quarantine("eta", limit=5, offset=1)] == ["distance"]
+    assert {(group["field"], group["rows"]) for group in declared.quarantine_groups("eta")} == {
+        ("event_time", 1),
+        ("distance", 1),
+    }
+    events = {event["event"]: event for event in declared.schema_events("eta")}
+    assert (events["appeared"]["column"], events["appeared"]["type"]) == ("colour", "categorical")
+    assert (events["widened"]["column"], events["widened"]["rows"]) == ("distance", 1)
+    for call in (declared.quarantine, declared.quarantine_groups, declared.schema_events):
+        with pytest.raises(NotFoundError):
+            call("none")
 
 
 def test_rows_come_as_frame_table_or_file(declared: Workspace, tmp_path: Path) -> None:
@@ -305,6 +328,27 @@ def test_health_and_audit_answer(declared: Workspace) -> None:
     (entry,) = declared.audit()
     assert entry["actor"] == "cli"
     assert entry["action"] == "apply"
+
+
+def test_a_home_is_cared_for(declared: Workspace, tmp_path: Path) -> None:
+    declared.apply(DECLARATION.replace("[models.eta]", '[models.eta]\nsubject = "customer"'))
+    data = frame(days=3)
+    data["customer"] = [f"c {i % 4}/é" for i in range(len(data))]
+    declared.log("eta", data)
+    view = declared.storage("eta")
+    assert (view["rows"], view["archived_rows"], view["keep"], view["next_cut"]) == (120, 0, None, None)
+    assert view["oldest"] == "2024-01-01T01:00:00+01:00"
+    made = declared.backup(tmp_path / "b.tar.zst")
+    assert made["path"] == str(tmp_path / "b.tar.zst")
+    assert (made["bytes"], made["models"]) == ((tmp_path / "b.tar.zst").stat().st_size, ["eta"])
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["b.tar.zst"]
+    assert [finding for finding in declared.doctor() if not finding["ok"]] == []
+    receipt = declared.erase("eta", "c 1/é")
+    assert receipt["deleted"]["logs"] == 30
+    assert declared.erasures() == declared.erasures("eta") == [receipt]
+    assert declared.storage("eta")["rows"] == 90
+    with pytest.raises((WorkspaceError, StorageError), match="give the name of a file in a folder that exists"):
+        declared.backup(tmp_path / "nowhere" / "b")
 
 
 def test_the_command_line_finds_the_owner_only_with_its_secret(tmp_path: Path) -> None:

@@ -36,12 +36,20 @@ care.restore(Path(sys.argv[1]), Path(sys.argv[2]), lambda: NOW)
 
 def killed(script: str, fault: str, *arguments: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": ".", VARIABLE: fault}
-    done = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], check=False, env=environment, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)], check=False, env=environment, capture_output=True
+    )
     assert done.returncode == -9, done.stderr
 
 
 @pytest.mark.parametrize(
-    "fault", ["archive.after_file=kill@1", "archive.after_file=kill@3", "archive.after_commit=kill@2", "writer.before_commit=kill@4"]
+    "fault",
+    [
+        "archive.after_file=kill@1",
+        "archive.after_file=kill@3",
+        "archive.after_commit=kill@2",
+        "writer.before_commit=kill@4",
+    ],
 )
 def test_archiving_neither_loses_nor_doubles(tmp_path: Path, fault: str) -> None:
     home = tmp_path / "home"

@@ -18,7 +18,7 @@ from storage.errors import NewerSchemaError, StorageError
 
 NOW = datetime(2024, 7, 1, tzinfo=UTC)
 START = datetime(2024, 1, 1, tzinfo=UTC)
-HOSTILE = "O'Hare \"x\"; DROP TABLE written; --"
+HOSTILE = 'O\'Hare "x"; DROP TABLE written; --'
 
 
 def declaration(then: str = "archive", keep: str = "60d") -> str:
@@ -53,7 +53,10 @@ def rows(days: int = 182, prefix: str = "p") -> list[dict[str, Any]]:
 
 
 def labels(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"prediction_id": r["prediction_id"], "label": r["prediction"] + 1, "label_time": r["event_time"]} for r in given]
+    return [
+        {"prediction_id": r["prediction_id"], "label": r["prediction"] + 1, "label_time": r["event_time"]}
+        for r in given
+    ]
 
 
 def opened(home: Path, now: datetime = NOW) -> LocalWorkspace:
@@ -103,9 +106,13 @@ def test_archived_rows_leave_the_log_and_stay_within_reach(tmp_path: Path) -> No
         assert again["rows"] == 124
         ws.run("eta")
         assert ws.storage("eta")["archived_rows"] == view["archived_rows"]
-    files = sorted(path.relative_to(tmp_path / "home/archives") for path in (tmp_path / "home/archives").rglob("*.parquet"))
+    files = sorted(
+        path.relative_to(tmp_path / "home/archives") for path in (tmp_path / "home/archives").rglob("*.parquet")
+    )
     months = [file.parts[1] for file in files]
-    assert months == ["month=2024-01", "month=2024-02", "month=2024-03", "month=2024-04", "month=2024-05"][: len(months)]
+    assert (
+        months == ["month=2024-01", "month=2024-02", "month=2024-03", "month=2024-04", "month=2024-05"][: len(months)]
+    )
     assert all(stat.S_IMODE((tmp_path / "home/archives" / file).stat().st_mode) == 0o600 for file in files)
 
 
@@ -117,7 +124,9 @@ def test_an_archived_row_that_comes_again_is_a_duplicate_and_its_late_label_rest
         assert ws.label("eta", [late])["accepted"] == 1
         start = datetime.fromisoformat("2024-02-05T00:00+01:00")
         old = [r for r in ws.readings("eta", check="mae") if r["window_start"] == start.isoformat()]
-        corrected = [{"prediction_id": f"p{i}", "label": 9999.0, "event_time": rows()[i]["event_time"]} for i in range(141, 160)]
+        corrected = [
+            {"prediction_id": f"p{i}", "label": 9999.0, "event_time": rows()[i]["event_time"]} for i in range(141, 160)
+        ]
         ws.label("eta", corrected)
         ws.run("eta")
         new = [r for r in ws.readings("eta", check="mae") if r["window_start"] == start.isoformat()]
@@ -238,7 +247,10 @@ def test_a_backup_under_load_holds_what_was_committed_before_one_moment(tmp_path
 
 def repacked(source: Path, target: Path, change: Any) -> None:
     """Write a backup anew with its members changed by ``change(name, content)``; None leaves one out."""
-    with pa.CompressedInputStream(pa.OSFile(str(source)), "zstd") as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+    with (
+        pa.CompressedInputStream(pa.OSFile(str(source)), "zstd") as packed,
+        tarfile.open(fileobj=packed, mode="r|") as tar,
+    ):
         members = [(entry.name, tar.extractfile(entry).read()) for entry in tar]  # type: ignore[union-attr]
     with (
         pa.CompressedOutputStream(pa.OSFile(str(target), "wb"), "zstd") as out,
@@ -266,8 +278,8 @@ BAD = {
     "flipped": (lambda n, c: c and (n, c[:-1] + bytes([c[-1] ^ 1]) if n == "control.db" else c), StorageError, "damaged: control.db"),
     "escapes": (lambda n, c: (n, c) if c else ("archives/../../x", b"y"), StorageError, "which no backup of Driftdeck does"),
     "absolute": (lambda n, c: (n, c) if c else ("/tmp/driftdeck-x", b"y"), StorageError, "which no backup of Driftdeck does"),
-    "lacking": (lambda n, c: c and n != "control.db" and (n, c) or None, StorageError, "damaged: control.db"),
-    "endless": (lambda n, c: c and n != "manifest.json" and (n, c) or None, StorageError, "breaks off"),
+    "lacking": (lambda n, c: (c and n != "control.db" and (n, c)) or None, StorageError, "damaged: control.db"),
+    "endless": (lambda n, c: (c and n != "manifest.json" and (n, c)) or None, StorageError, "breaks off"),
     "newer": (newer, NewerSchemaError, "9999_future.*install the newer version"),
 }  # fmt: skip
 

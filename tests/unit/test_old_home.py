@@ -22,7 +22,7 @@ SPEC = '{"name": "eta", "task": "regression", "features": {"distance": "numeric"
 
 def old_home(home: Path) -> Path:
     """A home of the second milestone: its migrations only, and the tables of one model as they were then."""
-    home.mkdir()
+    home.mkdir(mode=0o700)
     con = duckdb.connect(str(home / "driftdeck.duckdb"))
     migrate(con, "duckdb", lambda: NOW, steps=migrations("duckdb")[:2])
     con.execute(
@@ -34,12 +34,16 @@ def old_home(home: Path) -> Path:
         "CREATE TABLE label_eta (_id VARCHAR NOT NULL, _label DOUBLE NOT NULL, _label_time TIMESTAMP NOT NULL, "
         "_arrival_time TIMESTAMP NOT NULL, _seq BIGINT NOT NULL)"
     )
-    con.execute("INSERT INTO model_column VALUES ('eta', 'prediction', '_prediction', 'numeric'), ('eta', 'distance', 'distance', 'numeric')")
+    con.execute(
+        "INSERT INTO model_column VALUES ('eta', 'prediction', '_prediction', 'numeric'), ('eta', 'distance', 'distance', 'numeric')"
+    )
     con.execute(
         "INSERT INTO log_eta SELECT 'p' || range, TIMESTAMP '2024-01-01' + INTERVAL (range) HOUR, TIMESTAMP '2024-02-01', 'v0', "
         "'serving', NULL, range, NULL, NULL, range FROM range(100)"
     )
-    con.execute("INSERT INTO label_eta SELECT 'p' || range, range, TIMESTAMP '2024-02-01', TIMESTAMP '2024-02-01', range + 1 FROM range(50)")
+    con.execute(
+        "INSERT INTO label_eta SELECT 'p' || range, range, TIMESTAMP '2024-02-01', TIMESTAMP '2024-02-01', range + 1 FROM range(50)"
+    )
     con.close()
     control = sqlite3.connect(home / "control.db", isolation_level=None)
     migrate(control, "control", lambda: NOW, steps=migrations("control")[:1])
@@ -56,7 +60,12 @@ def test_an_old_home_is_copied_migrated_and_used(tmp_path: Path) -> None:
         made = ws.reference("eta", ("2024-01-01", "2024-01-03"))
         assert made["rows"] == 48
         row = {"prediction_id": "new", "event_time": "2024-02-20", "prediction": 1.0, "features": {"distance": 2.0}}
-        assert ws.log("eta", [row, row | {"prediction_id": "p3", "model_version": "v0", "event_time": "2024-01-01T03:00"}])["accepted"] == 1
+        assert (
+            ws.log(
+                "eta", [row, row | {"prediction_id": "p3", "model_version": "v0", "event_time": "2024-01-01T03:00"}]
+            )["accepted"]
+            == 1
+        )
         ws.run("eta")
         assert ws.storage("eta")["rows"] == 101
         assert [finding for finding in ws.doctor() if not finding["ok"]] == []
@@ -70,7 +79,9 @@ def test_an_old_home_is_copied_migrated_and_used(tmp_path: Path) -> None:
     assert control.execute("SELECT name FROM model").fetchall() == [("eta",)]
     control.close()
     LocalWorkspace.open(home, now=lambda: NOW).close()
-    assert sorted(path.relative_to(home / "backups") for path in (home / "backups").rglob("*") if path.is_file()) == copies
+    assert (
+        sorted(path.relative_to(home / "backups") for path in (home / "backups").rglob("*") if path.is_file()) == copies
+    )
 
 
 def test_a_new_home_needs_no_copy(tmp_path: Path) -> None:
@@ -82,7 +93,9 @@ def test_without_room_for_a_copy_nothing_is_migrated(tmp_path: Path, monkeypatch
     home = old_home(tmp_path / "home")
     before = (home / "driftdeck.duckdb").read_bytes()
     monkeypatch.setattr(migration_backup.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
-    with pytest.raises(StorageFullError, match="a copy is made first.*free some space and start again, nothing has been changed"):
+    with pytest.raises(
+        StorageFullError, match=r"a copy is made first.*free some space and start again, nothing has been changed"
+    ):
         LocalWorkspace.open(home, now=lambda: NOW)
     monkeypatch.undo()
     assert (home / "driftdeck.duckdb").read_bytes()[12288:] == before[12288:]
