@@ -198,7 +198,8 @@ def ago(iso: str | None, now: str | None, timezone: str) -> str:
         return text.MISSING
     if now is None or datetime.fromisoformat(iso) > datetime.fromisoformat(now):
         return text.moment(iso, timezone)
-    return f"{text.length(iso, now)} ago"
+    long_since = text.length(iso, now)
+    return "just now" if long_since == "0 min" else f"{long_since} ago"
 
 
 def until(iso: str | None, now: str | None, timezone: str) -> str:

@@ -23,7 +23,7 @@ def maturity(windows: Sequence[LabelWindow], zone: str) -> str:
         return "All labels that are worth waiting for are in."
     window = waiting[-1]
     name = text.window_name(window["start"], window["end"], zone)
-    said = f"The {name} has {text.share(window['coverage'])} of its labels"
+    said = f"{'The ' if name.startswith('week') else ''}{name} has {text.share(window['coverage'])} of its labels"
     usual, now = window["expected_coverage"], window["coverage"]
     if usual is None or now is None:
         return f"{said}; more are to come."

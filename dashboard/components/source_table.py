@@ -76,9 +76,10 @@ def _state(view: SourceView) -> str:
 
 
 def _source(view: SourceView, now: str | None, zone: str) -> None:
+    condition = _state(view)  # once: drawing the button changes what it would be
     badge, who, lag, last, upcoming, act = st.columns(_WIDTHS, wrap=False)
     with badge:
-        health.badge(data_words.SOURCE, _state(view))
+        health.badge(data_words.SOURCE, condition)
     with who:
         _who(view)
     lag.markdown(data_words.lag(view["lag_seconds"]))
@@ -87,8 +88,9 @@ def _source(view: SourceView, now: str | None, zone: str) -> None:
     soon = data_words.until(view["next_run"], now, zone)
     upcoming.markdown(f"{soon}  \n{_small(text.plain(view['schedule'], 40))}")
     with act:
-        _button(view)
-    _said(view)
+        _button(view["name"], running=condition == "running")
+    if condition != "running":
+        _said(view)
     _runs(view, zone)
 
 
@@ -118,10 +120,9 @@ def _last(view: SourceView, now: str | None, zone: str) -> None:
     st.markdown(f"{ended}  \n{_small(f'{words}, in {took}')}")
 
 
-def _button(view: SourceView) -> None:
+def _button(name: str, *, running: bool) -> None:
     """Draw the button; its key carries the number of the click, so a late one lands on a button that is gone."""
-    name = view["name"]
-    number, running = source_runs.number(name), _state(view) == "running"
+    number = source_runs.number(name)
     st.button(
         "Running" if running else "Run now",
         icon=":material/hourglass_top:" if running else ":material/play_arrow:",
@@ -137,8 +138,6 @@ def _button(view: SourceView) -> None:
 
 def _said(view: SourceView) -> None:
     """Draw what came of the latest run in words: an error always, a success when it was asked for here."""
-    if _state(view) == "running":
-        return
     run = view["last_run"]
     attempt = source_runs.result(view["name"], run["run_id"] if run else None)
     if attempt is not None and attempt.error:

@@ -69,9 +69,19 @@ def test_make_targets_that_are_written_down_exist() -> None:
     assert {"demo", "test"} <= words <= targets
 
 
-@pytest.mark.parametrize("block", [*blocks("toml"), (EXAMPLES / "driftdeck.toml").read_text()])
+def completed(block: str) -> str:
+    """Return a part of a declaration as a whole one: an entry of a source, or a table of a model that stands elsewhere."""
+    if "[" not in block.partition("=")[0]:
+        block = f'[sources.example]\nmodel = "example"\nread = "example.csv"\n{block}'
+    parts = set(re.findall(r"^\[models\.([\w-]+)\.", block, re.MULTILINE))
+    missing = parts - set(re.findall(r"^\[models\.([\w-]+)\]", block, re.MULTILINE))
+    return "".join(f'[models.{name}]\ntask = "regression"\n' for name in sorted(missing)) + block
+
+
+@pytest.mark.parametrize("block", [*blocks("toml"), *(path.read_text() for path in EXAMPLES.rglob("driftdeck.toml"))])
 def test_a_declaration_that_is_written_down_parses(block: str) -> None:
-    assert parse(block, {}).models
+    found = parse(completed(block), None)
+    assert found.models or found.sources
 
 
 def test_the_channel_that_the_example_leaves_out_parses_too() -> None:

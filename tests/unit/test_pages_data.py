@@ -100,6 +100,7 @@ def test_run_now_runs_once_and_tells_the_result(serve):
     page = _open()
     page.button(key=_button(page, "nightly")).click().run()
     assert page.button(key=_button(page, "nightly")).disabled
+    assert not page.success
     page = _until_idle(page, "nightly")
     assert [call for call in workspace.calls if call.startswith("run_source")] == [
         "run_source nightly dashboard manual"
@@ -118,6 +119,7 @@ def test_clicks_while_it_runs_and_late_ones_start_nothing(serve):
     first = page.button(key=_button(page, "nightly"))
     first.click().run()
     assert page.button(key=_button(page, "nightly")).disabled
+    assert not page.success
     assert page.button(key=_button(page, "nightly")).key != first.key
     page = _until_idle(page, "nightly")
     assert len([call for call in workspace.calls if call.startswith("run_source")]) == 1
