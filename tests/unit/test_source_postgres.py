@@ -53,7 +53,12 @@ def workspace(tmp_path: Path, monkeypatch) -> Iterator[LocalWorkspace]:
 
 
 def follow(workspace: LocalWorkspace, database: str, **changes) -> None:
-    declared: dict[str, Any] = {"sql": "SELECT * FROM predictions", "connection": database, "watermark": "changed", "chunk_rows": 70}
+    declared: dict[str, Any] = {
+        "sql": "SELECT * FROM predictions",
+        "connection": database,
+        "watermark": "changed",
+        "chunk_rows": 70,
+    }
     workspace.apply(source(**(declared | changes)))
 
 
