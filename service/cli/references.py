@@ -48,6 +48,8 @@ def reference(
     version: Annotated[int | None, typer.Option("--version", min=1, help="Number it gets [default: the next].")] = None,
 ) -> None:
     """Freeze a reference: from a file, a query, a past window of the log, or in words."""
+    if sql is not None and data is None:
+        raise typer.BadParameter("--sql goes with DATA, the address of a database such as postgresql://user@host/sales")
     window = None if since is None and until is None else (since, until)
     given: dict[str, Any] = {
         "DATA": data,
@@ -59,8 +61,6 @@ def reference(
     if len(named) != 1:
         said = f", not {' with '.join(named)}" if named else ""
         raise typer.BadParameter(f"give one of {', '.join(given)}{said}")
-    if sql is not None and data is None:
-        raise typer.BadParameter("--sql goes with DATA, the address of a database such as postgresql://user@host/sales")
     if of is not None and before_deployment is None:
         raise typer.BadParameter("--of goes with --before-deployment only")
     source: object = data
