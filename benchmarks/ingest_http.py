@@ -91,14 +91,18 @@ def encoded(table: pa.Table, kind: str) -> bytes:
 def server(folder: Path) -> Iterator[tuple[tuple[str, int], psutil.Process]]:
     """Run ``driftdeck serve`` on a home of its own; gives its address and its process."""
     driftdeck = Path(sys.executable).parent / "driftdeck"
-    process = subprocess.Popen([driftdeck, "--home", folder, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True)
+    command = [driftdeck, "--home", folder, "serve", "--port", "0"]
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTDECK_")}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ours)
     try:
+        said = []
         for line in process.stderr or ():
+            said.append(line)
             if found := re.search(r"http://([\d.]+):(\d+)", line):
                 yield (found[1], int(found[2])), psutil.Process(process.pid)
                 break
         else:
-            raise RuntimeError("the server did not start")
+            raise RuntimeError(f"the server did not start: {''.join(said)}")
     finally:
         process.terminate()
         process.wait()
