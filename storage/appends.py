@@ -31,7 +31,7 @@ from storage.append_common import (
     touched_buckets,
 )
 from storage.archives import MOMENT, whole_log
-from storage.buckets import aware
+from storage.buckets import aware, naive
 from storage.database import Database
 from storage.errors import StorageError
 from storage.faults import fault_point
@@ -183,7 +183,10 @@ def _look_up(con: DuckDBPyConnection, model: str, batch: pa.Table, low: datetime
 def _recent_predictions(db: Database, con: DuckDBPyConnection, model: str) -> RecentIds:
     def load() -> RecentIds:
         table = log_table(model)
-        latest = single(con, f"SELECT max(_event_time) FROM {table}")
+        # one row from the far future would leave all of today to be looked up
+        of_today = [naive(db.now()) + SLACK]
+        sql = f"SELECT coalesce(max(_event_time) FILTER (_event_time <= ?), max(_event_time)) FROM {table}"
+        latest = single(con, sql, of_today)
         if latest is None:
             return RecentIds(np.zeros(0, dtype=np.uint64), datetime.min)  # noqa: DTZ901  (naive UTC, as stored)
         since = latest - HORIZON - SLACK

@@ -255,7 +255,9 @@ def _scores(casting: _Casting, spec: ModelSpec) -> dict[str, pa.Array]:
         return {"_score": single, "_scores": pa.nulls(casting.source.rows, SCORES)}
     arrays = {name: casting.cast(label, values, "numeric") for name, (label, values) in by_class.items()}
     if spec.task != "binary":
-        return {"_score": casting.null("numeric"), "_scores": _map(arrays, casting.source.rows)}
+        rows = casting.source.rows
+        scores = _map(arrays, rows) if arrays else pa.nulls(rows, SCORES)  # nothing but empty objects
+        return {"_score": casting.null("numeric"), "_scores": scores}
     positive = spec.positive if spec.positive in arrays else max(arrays, default=None)
     score = casting.null("numeric") if positive is None else arrays[positive]
     return {"_score": score, "_scores": pa.nulls(casting.source.rows, SCORES)}

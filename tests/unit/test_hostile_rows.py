@@ -259,3 +259,11 @@ def test_any_json_is_taken_or_refused_and_the_rows_add_up(db: Database, sent: li
     assert len(refused) + intake.table.num_rows == len(sent) + 1
     assert len(sent) not in refused
     json.dumps(intake.rejected, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_scores_of_no_class_are_none(db: Database, task: str):
+    spec = ModelSpec(name=task, task=task, features={"size": "numeric"})
+    intake = take(db, [row(score={}), row(prediction_id="q", score=None)], spec)
+    assert intake.rejected == []
+    assert intake.table["_scores"].null_count == intake.table["_score"].null_count == 2
