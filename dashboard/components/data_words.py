@@ -208,7 +208,8 @@ def until(iso: str | None, now: str | None, timezone: str) -> str:
         return text.MISSING
     if now is None:
         return text.moment(iso, timezone)
-    return "due" if datetime.fromisoformat(iso) <= datetime.fromisoformat(now) else f"in {text.length(now, iso)}"
+    left = text.length(now, iso)
+    return "now" if left == "0 min" else f"in {left}"
 
 
 def lag(seconds: float | None) -> str:
@@ -233,6 +234,17 @@ def outcome(run: SourceRunView) -> str:
     parts += [f"{run['duplicates']:,} were there"] if run["duplicates"] else []
     parts += [f"{run['rejected']:,} refused"] if run["rejected"] else []
     return f"{text.plural(run['rows'], 'row')} read: {', '.join(parts)}"
+
+
+def origin(words: str | None) -> str | None:
+    """Return where rows came from, of a long path its file only: "source nightly: …/today.csv"."""
+    if words is None:
+        return None
+    plain = text.clean(words, 400)
+    if len(plain) <= 36 or "/" not in plain:
+        return plain
+    before, colon, path = plain.rpartition(": ")
+    return f"{before}{colon}…/{path.rpartition('/')[2]}"
 
 
 def size(amount: float) -> str:

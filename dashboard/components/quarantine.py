@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import state, text
-from dashboard.components import errors, export
+from dashboard.components import data_words, errors, export
 from service.data_views import QuarantineGroup, QuarantineView
 from service.views import ModelView
 
@@ -53,7 +53,7 @@ def _groups(groups: Sequence[QuarantineGroup], zone: str) -> None:
             "Rows": group["rows"],
             "Column": text.clean(group["field"]) if group["field"] else None,
             "Why": text.clean(group["error"], 300),
-            "From": text.clean(group["origin"], 120) if group["origin"] else None,
+            "From": data_words.origin(group["origin"]),
             "First": text.moment(group["first_seen"], zone),
             "Latest": text.moment(group["last_seen"], zone),
         }
@@ -120,7 +120,7 @@ def _table(found: Sequence[QuarantineView], zone: str) -> None:
     cells = [
         {
             "When": text.moment(row["arrival_time"], zone),
-            "From": text.clean(row["origin"], 120) if row["origin"] else None,
+            "From": data_words.origin(row["origin"]),
             "Where": f"row {row['row']:,}" if row["line"] is None else f"line {row['line']:,}",
             "Column": text.clean(row["field"]) if row["field"] else None,
             "Value": text.clean(row["value"], 120) if row["value"] is not None else None,

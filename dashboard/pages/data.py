@@ -125,7 +125,7 @@ def _tiles(model: ModelView, summary: LabelSummary) -> None:
                 "label": "With label",
                 "value": text.count(summary["labelled"]),
                 "remark": f"{text.share(share)} of all",
-                "help": lag + whole or "Predictions whose truth is known",
+                "help": f"{lag}{whole} Counted by the latest run of the monitors.".strip(),
             },
             {
                 "label": "Labels corrected",

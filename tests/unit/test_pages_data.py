@@ -332,3 +332,17 @@ def test_what_was_refused_is_counted_for_today_only_when_it_is_known(hours_ago, 
 )
 def test_lag_is_told_in_words(seconds, words):
     assert data_words.lag(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "short"),
+    [
+        (None, None),
+        ("http", "http"),
+        ("warehouse/flights_2013-06-03.csv", "warehouse/flights_2013-06-03.csv"),
+        ("source nightly: /data/warehouse/2026/11/22/scored.csv", "source nightly: …/scored.csv"),
+        ("s3://bucket/predictions/2026/11/22/part-0001.jsonl.gz", "…/part-0001.jsonl.gz"),
+    ],
+)
+def test_of_a_long_path_the_file_is_named(words, short):
+    assert data_words.origin(words) == short
