@@ -36,6 +36,7 @@ def addresses(model: str, column: str, alert: str | None) -> dict[str, str]:
         "alerts": "/alerts",
         "retrain": f"/retrain?{named}",
         "data": f"/data?{named}",
+        "references": f"/references?{named}",
     }
     return pages if alert is None else {**pages, "alert": f"/alert?alert={quote(alert)}"}
 
