@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 SUFFIX = ".skops"
 
 #: What scikit-learn's estimators hold beside its own classes and what skops knows. A ``partial`` is as safe as the function
@@ -46,6 +44,8 @@ def save(estimator: Any, path: Path) -> str:
 
     Raises :class:`UntrustedArtefactError` when :func:`load` would refuse it, before anything is written.
     """
+    import skops.io  # late: it brings all of scikit-learn along
+
     data = skops.io.dumps(estimator)
     _trusted(data, path)
     write_atomically(path, data)
@@ -58,6 +58,8 @@ def load(path: Path, sha256: str) -> Any:
     Raises :class:`ArtefactError` (missing or unreadable), :class:`TamperedArtefactError`, :class:`UntrustedArtefactError`.
     """
     data = _verified(path, sha256)
+    import skops.io
+
     return skops.io.loads(data, trusted=_trusted(data, path))
 
 
@@ -111,6 +113,8 @@ def _verified(path: Path, sha256: str) -> bytes:
 
 def _trusted(data: bytes, path: Path) -> list[str]:
     """Return the types to be trusted beyond skops' own list, or refuse."""
+    import skops.io
+
     try:
         beyond: list[str] = skops.io.get_untrusted_types(data=data)
     except Exception as error:

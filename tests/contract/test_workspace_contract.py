@@ -24,6 +24,7 @@ from service.security import Guard, policy
 from service.settings import Settings
 from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
 from storage.errors import StorageError
+from storage.files import Reading
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -389,3 +390,29 @@ def test_a_reference_is_made_of_a_query(declared: Workspace, tmp_path: Path) -> 
     assert made["rows"] == 14 * 40
     with pytest.raises(WorkspaceError, match="no such table"):
         declared.reference("eta", {"connection": address, "sql": "SELECT * FROM gone"})
+
+
+def test_a_file_is_loaded_once_with_its_bad_lines_told(declared: Workspace, tmp_path: Path) -> None:
+    head = "id,at,distance,city name,guess\n"
+    good = "".join(f"f{i},2024-02-01T12:00:0{i},1.5,Łódź,3\n" for i in range(4))
+    path = tmp_path / "rows.csv"
+    path.write_text(head + good + "too,short\n" + "f9,2024-02-01,far,Berlin,3\n", encoding="utf-8")
+    told: list[tuple[int, int, int]] = []
+    reading = Reading(columns={"id": "prediction_id", "at": "event_time"})
+    first = declared.log("eta", path, reading=reading, progress=lambda *what: told.append(what))
+    assert (first["accepted"], first["duplicates"], first["rejected_rows"]) == (4, 0, 2)
+    assert [(entry["row"], entry["line"], entry["field"]) for entry in first["rejected"]] == [
+        (4, 6, "line"),
+        (5, 7, "distance"),
+    ]
+    assert told[-1][0] == told[-1][1] == path.stat().st_size
+    assert told[-1][2] == 6
+    again = declared.log("eta", path, reading=reading)
+    assert (again["accepted"], again["duplicates"], again["rejected_rows"]) == (0, 4, 2)
+    refused = declared.quarantine("eta")
+    assert sorted((entry["line"], entry["origin"], entry["content"]) for entry in refused) == [
+        (6, str(path), "too,short"),
+        (7, str(path), None),
+    ]
+    strict = declared.log("eta", path, reading=reading, strict=True, key="again")
+    assert (strict["accepted"], strict["rejected_rows"], len(declared.quarantine("eta"))) == (0, 2, 2)
