@@ -244,3 +244,26 @@ def test_reading_ahead_hands_on_errors_and_stops_when_nobody_asks() -> None:
     assert next(some) == 1
     some.close()
     assert closed == [True, True]
+
+
+def test_a_large_file_needs_little_memory(tmp_path: Path) -> None:
+    """Far less than its size: blocks come and go, and what waits in the write-ahead log is bounded."""
+    path = tmp_path / "big.csv"
+    block = lines(0, 4000).replace("\n", f",{'note ' * 80}\n")
+    with path.open("w") as file:
+        file.write(HEAD.replace("\n", ",note\n"))
+        for _ in range(100):
+            file.write(block)
+    assert path.stat().st_size > 150e6
+    code = (
+        "import resource, sys; from service import open_workspace;"
+        "ws = open_workspace(sys.argv[1], memory='100MB'); ws.apply(sys.argv[3]);"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "found = ws.log('m', sys.argv[2], key='k'); ws.close();"
+        "print(found['accepted'], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "home"), str(path), DECLARATION]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    accepted, kilobytes = map(int, done.stdout.split())
+    assert accepted == 400_000
+    assert kilobytes < 450_000
