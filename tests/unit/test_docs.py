@@ -73,9 +73,14 @@ def completed(block: str) -> str:
     """Return a part of a declaration as a whole one: an entry of a source, or a table of a model that stands elsewhere."""
     if "[" not in block.partition("=")[0]:
         block = f'[sources.example]\nmodel = "example"\nread = "example.csv"\n{block}'
-    parts = set(re.findall(r"^\[models\.([\w-]+)\.", block, re.MULTILINE))
-    missing = parts - set(re.findall(r"^\[models\.([\w-]+)\]", block, re.MULTILINE))
-    return "".join(f'[models.{name}]\ntask = "regression"\n' for name in sorted(missing)) + block
+    names = set(re.findall(r"^\[models\.([\w-]+)", block, re.MULTILINE))
+    for name in sorted(names):
+        header = f"[models.{name}]\n"
+        if header not in block:
+            block = header + block
+        if not re.search(r"^task = ", block, re.MULTILINE):
+            block = block.replace(header, f'{header}task = "regression"\n')
+    return block
 
 
 @pytest.mark.parametrize("block", [*blocks("toml"), *(path.read_text() for path in EXAMPLES.rglob("driftdeck.toml"))])
