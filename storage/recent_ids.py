@@ -46,5 +46,8 @@ class RecentIds:
 
 def repeated(hashes: Hashes) -> NDArray[Any]:
     """Return the positions of hashes that occur more than once, ascending."""
+    ordered = np.sort(hashes)
+    if not (ordered[1:] == ordered[:-1]).any():  # as nearly always, and a tenth of the work
+        return np.zeros(0, dtype=np.int64)
     _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     return np.flatnonzero(counts[inverse] > 1)
