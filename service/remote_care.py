@@ -38,14 +38,15 @@ class RemoteCare:
             )
         draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
         try:
-            with self._http.stream("POST", "/backup", params={"name": target.name}) as answer:
+            plain = {"accept-encoding": "identity"}  # it is packed already
+            with self._http.stream("POST", "/backup", params={"name": target.name}, headers=plain) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise WorkspaceError(_words(answer))
                 told = json.loads(answer.headers["x-driftdeck-backup"])
                 descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 with os.fdopen(descriptor, "wb") as file:
-                    for block in answer.iter_raw():
+                    for block in answer.iter_bytes():
                         file.write(block)
                     file.flush()
                     os.fsync(file.fileno())

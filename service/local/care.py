@@ -74,7 +74,9 @@ def backup(core: Core, path: Path, actor: str) -> data_views.BackupView:
     models = sorted(core.control.model_records())
     made = backups.write_backup(core.db, core.home, Path(path), core.now(), models)
     detail = {"bytes": made.bytes, "models": models}
-    core.control.append_audit(actor, "backup", str(made.path), detail, "workspace", core.now())
+    sent = made.path.parent.parent == core.home.root and made.path.parent.name.startswith(".backup-")
+    told = f"{made.path.name} (sent over HTTP)" if sent else str(made.path)
+    core.control.append_audit(actor, "backup", told, detail, "workspace", core.now())
     return {
         "path": str(made.path),
         "bytes": made.bytes,
@@ -124,6 +126,12 @@ def _set_aside(home: Home) -> list[Path]:
 
 def _erase_anew(db: Database, control: Control, home: Home, asides: list[Path], now: Callable[[], datetime]) -> int:
     specs = {name: record.spec for name, record in control.model_records().items()}
+    keys = [key for aside in asides if (key := aside / home.privacy_key.name).exists()]
+    if (
+        keys and not home.privacy_key.exists()
+    ):  # a backup from before there was a key: the receipts need the one they were made with
+        shutil.copyfile(keys[0], home.privacy_key)
+        home.privacy_key.chmod(0o600)
     own = control.erasures()
     rows = erase_again(db, home, specs, own, load_key(home.privacy_key), now()) if own else 0
     for aside in dict.fromkeys(asides):

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from service.api.app import api_routes
-from service.local import LocalWorkspace
+from service.local import LocalWorkspace, care
 from service.remote import RemoteWorkspace
 from service.security import Guard, policy
 from service.settings import Settings
@@ -343,6 +343,7 @@ def test_a_home_is_cared_for(declared: Workspace, tmp_path: Path) -> None:
     assert made["path"] == str(tmp_path / "b.tar.zst")
     assert (made["bytes"], made["models"]) == ((tmp_path / "b.tar.zst").stat().st_size, ["eta"])
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["b.tar.zst"]
+    assert care.restore(tmp_path / "other", tmp_path / "b.tar.zst", lambda: NOW)["models"] == ["eta"]
     assert [finding for finding in declared.doctor() if not finding["ok"]] == []
     receipt = declared.erase("eta", "c 1/é")
     assert receipt["deleted"]["logs"] == 30

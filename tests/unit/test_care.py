@@ -358,6 +358,9 @@ def test_a_subject_is_deleted_wherever_its_rows_lie(tmp_path: Path) -> None:
     assert holds(home / "archives", HOSTILE) == holds(home / "references", HOSTILE) == []
     done = care.restore(home, tmp_path / "b", lambda: NOW)
     assert done["erased_again"] > 90
+    first = (home / "privacy.key").read_bytes()
+    assert care.restore(home, tmp_path / "b", lambda: NOW + timedelta(hours=1))["erased_again"] > 90  # and once more
+    assert (home / "privacy.key").read_bytes() == first
     with opened(home) as ws:
         assert not set(ids(ws)) & mine
         assert len(ws.erasures("eta")) == 3
