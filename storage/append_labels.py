@@ -52,6 +52,7 @@ def append_labels(
     *,
     key: Key | str | None = None,
     also: Also | None = None,
+    patience: float = 30.0,
 ) -> AppendResult:
     """Append labels, and the feedback among them (:class:`storage.feedback.LabelIntake`), and return when they are committed.
 
@@ -87,7 +88,7 @@ def append_labels(
         remember(con, spec.name, "label", key, now, result, intake.rejected, intake.origin)
         return result
 
-    return db.write(write)
+    return db.write(write, patience=patience)
 
 
 def _mark_labelled(

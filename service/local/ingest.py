@@ -100,9 +100,9 @@ def append_block(
     intake = replace(intake, origin=origin)
     known = Key(key, digest) if key else None
     buckets = core.window_spec(spec.name).bucket
-    if into == "labels":
-        return _view(append_labels(core.db, spec, intake, arrival, buckets, key=known, also=also))
     patience = _PATIENCE if origin == HTTP else 30.0
+    if into == "labels":
+        return _view(append_labels(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience))
     watch = Watch(core.db, spec, intake, arrival)
     also = watch.beside(also)
     found = append_log(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience)
