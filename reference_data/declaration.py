@@ -233,10 +233,11 @@ class Channel(_Section):
 
 
 class Source(_Section):
-    """Where rows come from by themselves. One of ``read``, ``sql`` and ``topic`` says what kind of place that is.
+    """Where rows come from by themselves. One of ``read``, ``sql``, ``topic`` and ``kind`` says what kind of place that is.
 
     ``read``: a file, pattern, watched folder or object store (``s3://…``). ``sql``: a query, run against ``connection``, from the
-    latest value of column ``watermark`` on. ``topic``: a message stream at the brokers of ``connection``. ``columns`` maps their names
+    latest value of column ``watermark`` on. ``topic``: a message stream at the brokers of ``connection``. ``kind``: whatever else has a file
+    in ``storage/sources``, by its name. ``columns`` maps their names
     to the model's; ``transform`` is a SQL SELECT over the table ``rows``, or ``file.py:function`` (in the home's folder
     ``transforms``), called with an Arrow table and returning one.
     """
@@ -247,6 +248,7 @@ class Source(_Section):
     read: str | None = None
     sql: str | None = None
     topic: str | None = None
+    kind: str | None = None
     connection: str | None = None
     watermark: str | None = None
     schedule: str = "every 15m"
@@ -262,10 +264,10 @@ class Source(_Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        places = [name for name in ("read", "sql", "topic") if getattr(self, name) is not None]
+        places = [name for name in ("read", "sql", "topic", "kind") if getattr(self, name) is not None]
         if len(places) != 1:
-            raise ValueError(f"a source has exactly one of read, sql and topic; this one has {places or 'none'}")
-        if self.read is None and self.connection is None:
+            raise ValueError(f"a source has exactly one of read, sql, topic and kind; this one has {places or 'none'}")
+        if self.connection is None and places[0] in {"sql", "topic"}:
             raise ValueError(f"{places[0]} needs a connection: the address of the database or of the brokers")
         if self.watermark is not None and self.sql is None:
             raise ValueError(

@@ -65,7 +65,8 @@ class Context:
 class SourceKind:
     """One kind of place.
 
-    ``serves`` is the key of the declaration that asks for it. ``read`` yields what is new since ``positions``, in bounded memory,
+    ``serves`` is the key of the declaration that asks for it; ``"kind"`` is for every kind without a key of its own, which is asked for by
+    name. ``read`` yields what is new since ``positions``, in bounded memory,
     and ends when there is nothing more for now; the source it is given has its ``${VAR}`` filled in. ``place`` and ``words`` say in a few
     words, without secrets, what is read (of the source as declared) and how far. ``options`` are those it takes itself; others go to
     the driver.
@@ -81,9 +82,17 @@ class SourceKind:
 
 
 def source_kind(source: Source) -> SourceKind:
-    """Return the kind of place that ``source`` declares."""
+    """Return the kind of place that ``source`` declares; raises :class:`SourceError` for a kind that there is not."""
     kinds: dict[str, SourceKind] = discover("storage.sources", "SOURCE")
-    return next(kind for kind in kinds.values() if getattr(source, kind.serves) is not None)
+    if source.kind is None:
+        return next(kind for kind in kinds.values() if getattr(source, kind.serves) is not None)
+    named = {name: kind for name, kind in kinds.items() if kind.serves == "kind"}
+    if source.kind not in named:
+        known = ", ".join(sorted(named)) or "none; read, sql and topic need no kind"
+        raise SourceError(
+            f"source {source.name!r}: there is no kind {source.kind!r} in storage/sources; there are: {known}"
+        )
+    return named[source.kind]
 
 
 def driver_options(source: Source, kind: SourceKind) -> dict[str, str]:

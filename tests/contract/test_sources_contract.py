@@ -102,7 +102,8 @@ def test_two_runs_at_once_are_a_conflict(workspace: Workspace, shop: Sqlite, mon
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_of_place_says_what_it_reads_without_secrets(kind: SourceKind) -> None:
     rest = {} if kind.serves == "read" else {"connection": ADDRESS}
-    declared = Source.model_validate({"name": "x", "model": "m", kind.serves: ADDRESS if not rest else "thing"} | rest)
+    told = {"read": ADDRESS, "kind": kind.name}.get(kind.serves, "thing")
+    declared = Source.model_validate({"name": "x", "model": "m", kind.serves: told} | rest)
     assert source_kind(declared) is kind
     assert "l0velace" not in kind.place(declared)
     assert "host" in kind.place(declared)

@@ -6,7 +6,10 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from urllib.request import urlopen
 
@@ -17,11 +20,14 @@ from streamlit.testing.v1 import AppTest
 from monitors import channels
 from monitors.channels import ChannelError, Message, channel_kind
 from reference_data import plugins
+from reference_data.declaration import Source
 from service import context
 from service.cli import app
 from service.declaration_file import parse
 from service.settings import documentation
+from storage.sources import Context, SourceError
 from tests.contract import test_checks_contract as checks_contract
+from tests.contract import test_sources_contract as sources_contract
 from tests.contract import test_trainers_contract as trainers_contract
 from tests.support import served as serving
 from tests.support.fake_workspace import FakeWorkspace
@@ -131,6 +137,7 @@ def test_pictures_are_there_and_light() -> None:
 EXTENSIONS = [
     ("monitors/checks", "total_variation"),
     ("monitors/channels", "append"),
+    ("storage/sources", "feed"),
     ("retraining/trainers", "ridge"),
     ("dashboard/pages", "labels"),
 ]
@@ -182,6 +189,45 @@ def test_the_channel_of_the_example_delivers_and_says_when_it_cannot(extension: 
     assert json.loads((tmp_path / "alerts.jsonl").read_text())["key"] == "alert-1:firing"
     with pytest.raises(ChannelError, match="No such file"):
         channels.send(f"append://{tmp_path}/nowhere/alerts.jsonl", message)
+
+
+@example("storage/sources")
+def test_the_source_of_the_example_reads_on_from_where_it_was(extension: ModuleType, httpserver_pages: str) -> None:
+    sources_contract.test_every_kind_of_place_says_what_it_reads_without_secrets(extension.SOURCE)
+    source = Source(name="x", model="m", kind="feed", connection=httpserver_pages)
+    context_ = Context(now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    chunks = list(extension.SOURCE.read(source, {}, context_))
+    assert [row["prediction_id"] for chunk in chunks for row in chunk.rows] == ["a", "b", "c"]
+    rest = extension.SOURCE.read(source, {"": chunks[0].position}, context_)
+    assert [row["prediction_id"] for chunk in rest for row in chunk.rows] == ["c"]
+    with pytest.raises(SourceError, match="answered 404"):
+        list(extension.SOURCE.read(source.model_copy(update={"connection": f"{httpserver_pages}/no"}), {}, context_))
+
+
+@pytest.fixture
+def httpserver_pages() -> Iterator[str]:
+    """A feed of two pages on a free port."""
+    pages = {"": (["a", "b"], "2"), "2": (["c"], "3"), "3": ([], "3")}
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?after=")
+            ids, following = pages[query]
+            body = json.dumps({"rows": [{"prediction_id": name} for name in ids], "next": following}).encode()
+            self.send_response(404 if path.endswith("/no") else 200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/feed"
+        server.shutdown()
+        thread.join()
 
 
 @example("retraining/trainers")
@@ -248,8 +294,8 @@ def test_calls_that_are_written_down_are_in_the_api(served: dict[str, str]) -> N
 @pytest.mark.slow
 def test_json_that_is_written_down_is_accepted(served: dict[str, str]) -> None:
     body, answer = (json.loads(block) for block in blocks("json", ROOT / "docs" / "http.md"))
-    assert set(answer) == {"accepted", "duplicates", "rejected"}
+    assert set(answer) == {"accepted", "duplicates", "rejected", "rejected_rows"}
     data = json.dumps(body)
     address = served["DECK_URL"] + "/api/v1/models/churn/logs"
     said = run(["curl", "-s", address, "-H", "Content-Type: application/json", "-d", data], served)
-    assert json.loads(said) == {"accepted": 1, "duplicates": 0, "rejected": []}
+    assert json.loads(said) == {"accepted": 1, "duplicates": 0, "rejected": [], "rejected_rows": 0}

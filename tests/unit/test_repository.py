@@ -95,7 +95,7 @@ def test_constraints_hold_every_dependency(pins: dict[str, Requirement]) -> None
     extras = declared["project"]["optional-dependencies"].values()
     wanted = [
         *declared["project"]["dependencies"],
-        *(line for extra in extras for line in extra),
+        *(line for extra in extras for line in extra if not line.startswith("driftdeck[")),  # its own extras
         *declared["build-system"]["requires"],
     ]
     for requirement in map(Requirement, [*wanted, "pip", "uv", "wheel"]):
