@@ -5,9 +5,9 @@ Times are ISO 8601 text with offset. A number that cannot be said is None.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
-from typing_extensions import NotRequired, TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 Health = Literal["page", "warning", "notice", "ok", "no_data", "insufficient"]
 
