@@ -73,8 +73,8 @@ def main() -> None:
         )
         count = make(path, megabytes)
         subprocess.run([*program, *home, "apply", str(declaration)], check=True, stdout=subprocess.DEVNULL)
-        ours, peak = watched([*program, *home, "log", "m", str(path)])
-        again, _ = watched([*program, *home, "log", "m", str(path)])
+        ours, peak = watched([*program, *home, "log", "m", str(path), "--json"])
+        again, _ = watched([*program, *home, "log", "m", str(path), "--json"])
         started = time.perf_counter()
         with duckdb.connect(str(Path(folder) / "plain.duckdb"), config={"memory_limit": "1GB"}) as plain:
             plain.execute(f"CREATE TABLE plain AS SELECT * FROM read_csv('{path}', types={{'carrier': 'VARCHAR'}})")
