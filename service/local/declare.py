@@ -116,5 +116,7 @@ def health(core: Core) -> dict[str, Any]:
         "now": core.now().isoformat(),
         "home": str(core.home.root),
         "failing_sources": failing,
-        "lost": list(core.db.losses),  # writes that were acknowledged and were not there any more when the home was opened
+        "lost": list(
+            core.db.losses
+        ),  # writes that were acknowledged and were not there any more when the home was opened
     }

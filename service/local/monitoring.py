@@ -184,9 +184,7 @@ def _dropped(reference: Reference) -> dict[str, str]:
     return {column.name: f"NULL::{types.get(column.type, 'VARCHAR')}" for column in columns}
 
 
-def _rows_of(
-    cursor: Any, spec: ModelSpec, part: profile_store.Part, within: Window
-) -> tuple[str, Mapping[str, str]]:
+def _rows_of(cursor: Any, spec: ModelSpec, part: profile_store.Part, within: Window) -> tuple[str, Mapping[str, str]]:
     """Return what a part of the profiles is read from: the log, or its labelled rows of a stretch."""
     if part == "inputs":
         return log_relation(spec, within, cursor)

@@ -218,7 +218,9 @@ def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: 
     """Keep a sample of the rows, in their logical names, for what needs rows."""
     names = [column.name for column in spec.columns]
     names += [name for name in ("prediction", "score", "label") if has[name]]
-    if spec.subject is not None and SUBJECT not in names:  # so that a subject's rows can be found, and deleted, here too
+    if (
+        spec.subject is not None and SUBJECT not in names
+    ):  # so that a subject's rows can be found, and deleted, here too
         rows = replace(rows, expressions={**rows.expressions, SUBJECT: SUBJECT})
         names.append(SUBJECT)
     path = sample_path(core, spec.name, version)

@@ -110,7 +110,9 @@ class LedgerMachine(RuleBasedStateMachine):
         assert sum(part.rows for part in progress) == len(self.logged)
         assert sum(part.labelled for part in progress) == len(labelled & self.logged)
         assert sum(part.lags.sum() for part in progress) == len(labelled & self.logged)
-        changed = [n for (n, kind), known in self.entries.items() if kind is None and n in self.logged and len(known) > 1]
+        changed = [
+            n for (n, kind), known in self.entries.items() if kind is None and n in self.logged and len(known) > 1
+        ]
         assert sum(part.corrected for part in progress) == len(changed)
         self.db.write(lambda con: con.execute("DELETE FROM dirty").fetchall())  # as profiles do that were stored
         self.touched.clear()

@@ -166,9 +166,7 @@ def test_refused_rows_and_columns_raise_one_alert_that_resolves(workspace: Local
     ]
     workspace.reference("m", many)
     assert one_day(workspace, clock, rows(clock, 400, plan=1), rows(clock, 9, size="XL")) == []  # too few to warn
-    (alert,) = one_day(
-        workspace, clock, rows(clock, 400), rows(clock, 12, size="XL"), rows(clock, 300, tariff=1)
-    )
+    (alert,) = one_day(workspace, clock, rows(clock, 400), rows(clock, 12, size="XL"), rows(clock, 300, tariff=1))
     assert (alert["kind"], alert["severity"], alert["state"], alert["column"]) == (
         "data_quality",
         "warning",
