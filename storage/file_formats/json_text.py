@@ -25,7 +25,7 @@ def read_json(stream: Utf8Stream, name: str, *, kinds: Kinds | None = None) -> t
         whole = json.loads(text)
     except (ValueError, RecursionError) as error:
         rows, bad = _objects(text.splitlines())
-        if not rows:
+        if not any(rows):
             raise FileError(f"{name}: not JSON ({shorten(error, 100)}); {_SHAPES}") from None
         table, notes = rows_to_table(rows, kinds)
         return table, _bad_lines(bad, name) + notes + stream.notes()

@@ -51,10 +51,26 @@ class _Zstandard(io.RawIOBase):
         return len(data)
 
 
+class _StepByStep(io.RawIOBase):
+    """What Python unpacks, a piece at a time: what came before an error is not lost with it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._file.read1(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
 _PACKED: dict[bytes, Callable[[BinaryIO], Any]] = {
-    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ": lzma.LZMAFile,
+    b"\x1f\x8b": lambda raw: _StepByStep(gzip.GzipFile(fileobj=raw)),
+    b"BZh": lambda raw: _StepByStep(bz2.BZ2File(raw)),
+    b"\xfd7zXZ": lambda raw: _StepByStep(lzma.LZMAFile(raw)),  # noqa: SIM115 - closed with its file
     b"\x28\xb5\x2f\xfd": _Zstandard,
 }
 
