@@ -91,7 +91,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self._append(batch, False, also=fail)
 
     def _append(self, batch: list[tuple[str, str | None, int]], told: bool, also: Any = None) -> Any:
-        rows = [{"prediction_id": name, "label": value, "kind": kind} for name, kind, value in batch]
+        rows: list[dict[str, Any]] = [
+            {"prediction_id": name, "label": value, "kind": kind} for name, kind, value in batch
+        ]
         if told:
             rows = [row | {"event_time": self._event(row["prediction_id"])} for row in rows]
         intake = canonical_labels_and_feedback(SPEC, rows, arrival=self.now)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from service import views
+from service import data_views, views
 from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 from tests.support import fake_views
@@ -67,7 +67,7 @@ class FakeWorkspace(FakeData):
 
     label = log
 
-    def loading(self, model: str, into: str = "logs") -> dict[str, Any]:
+    def loading(self, model: str, into: Literal["logs", "labels"] = "logs") -> data_views.LoadingView:
         return {"kinds": {}, "ids": ["prediction_id"], "blocks": {}}
 
     def predict(self, model: str, datapoints: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -79,7 +79,9 @@ def test_the_smallest_shift_is_where_the_test_turns() -> None:
     smallest = smallest_shift(null, 400, float(base.valid), level)
     p = []
     for shift in (0.75 * smallest, 1.35 * smallest):
-        live = [{"x": rng.normal(shift, 1, 400), "k": ["a"] * 400, "prediction": np.zeros(400)} for _ in range(40)]
+        live: list[dict[str, Any]] = [
+            {"x": rng.normal(shift, 1, 400), "k": ["a"] * 400, "prediction": np.zeros(400)} for _ in range(40)
+        ]
         p.append(column_p_values(null, base, profiles_of(reference.inputs.layout, live).column("x")))
     assert np.mean(p[0] < level) < 0.35
     assert np.mean(p[1] < level) > 0.65

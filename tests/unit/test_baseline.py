@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -177,7 +178,7 @@ def test_performance_is_held_against_the_same_season() -> None:
     spec = planned("regression", kind="seasonal", season="weekday")
     assert reference.outcomes is not None
     for worse, expected in ((1.0, "ok"), (1.6, "critical")):
-        live = series(7, DAY, lambda at, worse=worse: outcome(at, worse), reference.period.end)
+        live = series(7, DAY, partial(outcome, worse=worse), reference.period.end)
         outcomes = profiles_of(reference.outcomes.layout, live)
         readings = judged(spec, reference, DAILY, windows, inputs, outcomes)
         mae = [r for r in readings if r.check == "mae"]

@@ -130,8 +130,10 @@ def test_an_archived_row_that_comes_again_is_a_duplicate_and_its_late_label_rest
         ws.label("eta", corrected)
         ws.run("eta")
         new = [r for r in ws.readings("eta", check="mae") if r["window_start"] == start.isoformat()]
-        assert old
-        assert new[0]["value"] > old[0]["value"] + 100
+        was, now = old[0]["value"], new[0]["value"]
+        assert was is not None
+        assert now is not None
+        assert now > was + 100
 
 
 def test_months_are_archived_piece_by_piece_and_then_merged(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_reading_ahead_hands_on_errors_and_stops_when_nobody_asks() -> None:
         finally:
             closed.append(True)
 
-    seen = []
+    seen: list[int] = []
     with pytest.raises(ValueError, match="three"):
         seen.extend(ahead(numbers()))
     some = ahead(numbers())

@@ -430,7 +430,8 @@ def test_a_reference_differs_from_itself_in_nothing(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         ws.workspace.reference(MODEL, rows(0, 14))
         for row in ws.workspace.reference_diff(MODEL, 1, 1):
-            assert (row["change"], row["significant"], row["distance"]) == ("same", False, pytest.approx(0, abs=1e-7))
+            assert (row["change"], row["significant"]) == ("same", False)
+            assert row["distance"] == pytest.approx(0, abs=1e-7)
 
 
 def test_columns_that_come_go_or_change_their_type_are_named(tmp_path: Path) -> None:

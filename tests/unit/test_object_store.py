@@ -133,7 +133,7 @@ def test_a_missing_library_is_named_with_its_extra(scheme: str, extra: str, monk
     def gone(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(object_store.importlib, "import_module", gone)
+    monkeypatch.setattr("importlib.import_module", gone)
     with pytest.raises(FileError, match=rf"install driftdeck\[{extra}\]"):
         read_table(f"{scheme}://bucket/a.csv")
 
@@ -156,7 +156,7 @@ def test_options_become_what_the_library_of_the_store_takes(
         made.append((name, given))
         return MemoryFileSystem()
 
-    monkeypatch.setattr(object_store.importlib, "import_module", lambda name: name)
+    monkeypatch.setattr("importlib.import_module", lambda name: name)
     monkeypatch.setattr(fsspec, "filesystem", filesystem)
     with pytest.raises(FileError, match="no object matches"):
         resolve(address, given)

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from service.cli import app
 from service.local import LocalWorkspace
-from storage import migration_backup
 from storage.errors import StorageFullError
 from storage.migrate import migrate, migrations
 
@@ -92,7 +91,7 @@ def test_a_new_home_needs_no_copy(tmp_path: Path) -> None:
 def test_without_room_for_a_copy_nothing_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = old_home(tmp_path / "home")
     before = (home / "driftdeck.duckdb").read_bytes()
-    monkeypatch.setattr(migration_backup.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10**6))
     with pytest.raises(
         StorageFullError, match=r"a copy is made first.*free some space and start again, nothing has been changed"
     ):

@@ -1,6 +1,7 @@
 """Every page on a fake workspace: it draws, says the right words, keeps its filters in the address, and runs nothing."""
 
 import re
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -337,10 +338,13 @@ def test_references_page_compares_the_two_of_the_address(serve):
 
 def test_references_page_freezes_only_when_asked_to(serve, monkeypatch):
     workspace = serve()
-    asked = []
-    monkeypatch.setattr(
-        workspace, "reference", lambda model, data, **more: asked.append((data, more)) or {"version": 3}
-    )
+    asked: list[tuple[Any, dict[str, object]]] = []
+
+    def freeze(model: str, data: Any, **more: object) -> dict[str, int]:
+        asked.append((data, more))
+        return {"version": 3}
+
+    monkeypatch.setattr(workspace, "reference", freeze)
     page = _open("references", model=MODEL)
     page.button(key="freeze").click().run()
     assert page.button(key="freeze_confirm").label == "Freeze these rows"

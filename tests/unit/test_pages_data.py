@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components import data_words
 from service import context
+from service.data_views import QuarantineGroup
 from service.workspace import ConflictError, WorkspaceError
 from tests.support.fake_workspace import HOSTILE, MODEL, FakeWorkspace
 
@@ -322,7 +323,7 @@ def test_trouble_began_with_the_first_of_the_unbroken_failures():
 def test_what_was_refused_is_counted_for_today_only_when_it_is_known(hours_ago, words):
     now = FakeWorkspace().now()
     first, last = ((now - timedelta(hours=hours)).isoformat() for hours in hours_ago)
-    group = {"field": "x", "error": "bad", "origin": None, "rows": 3, "first_seen": first, "last_seen": last}
+    group = QuarantineGroup(field="x", error="bad", origin=None, rows=3, first_seen=first, last_seen=last)
     found = data_words.refused([group], now.isoformat(), "America/New_York")
     assert data_words.refusals(found, "America/New_York") == words
 

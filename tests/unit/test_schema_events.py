@@ -9,6 +9,7 @@ import pytest
 
 from service.local import LocalWorkspace
 from service.local.monitoring import LONGEST_GAP
+from service.views import AlertView
 from storage.observed import MOST
 from storage.quarantine import MOST_CHARACTERS
 
@@ -149,7 +150,7 @@ def test_undeclared_columns_are_remembered_in_bounds(workspace: LocalWorkspace, 
 
 
 # -- alerts --------------------------------------------------------------------------------------------------------------
-def one_day(workspace: LocalWorkspace, clock: Clock, *batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def one_day(workspace: LocalWorkspace, clock: Clock, *batches: list[dict[str, Any]]) -> list[AlertView]:
     """Log batches, let the day pass, and return the alerts there are."""
     for batch in batches:
         workspace.log("m", batch)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 import pandas as pd
 import pyarrow as pa
 import pytest
