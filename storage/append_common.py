@@ -25,7 +25,7 @@ from storage.rows import first_row, registered
 #: An id (or key) that comes again within this time of its first row is known to be the same one.
 HORIZON = timedelta(days=35)
 SLACK = timedelta(days=2)  # rows somewhat late need no look-up either
-HELD = 8_000_000  # hashes held for a table: 64 MB, and twice that before the oldest are let go
+HELD = 40_000_000  # hashes held for a table: 170 MB, and twice that before the oldest are let go
 #: Something more to be written in the transaction of an append, such as how far a source has been read.
 Also = Callable[[DuckDBPyConnection], None]
 _SLOT = 15 * 60 * 1_000_000  # microseconds; every zone's offset of today is a multiple of it

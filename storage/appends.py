@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -33,7 +34,7 @@ from storage.append_common import (
 from storage.archives import MOMENT, whole_log
 from storage.buckets import aware, naive
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import QueueFullError, StorageError
 from storage.faults import fault_point
 from storage.intake import Intake
 from storage.model_tables import log_table, prepare_model
@@ -42,14 +43,16 @@ from storage.rows import insert, registered, single
 
 _BLOCK = 10_000  # rows; fewer are not worth sorting
 
+_BATCH = 1 << 20  # hashes read at a time
+
 
 @dataclass(frozen=True, slots=True)
-class _Arrival:
+class Arrival:
     """One append on its way to the writer."""
 
     intake: Intake
-    key: Key | None
-    also: Also | None
+    key: Key | None = None
+    also: Also | None = None
 
 
 def append_log(
@@ -69,14 +72,50 @@ def append_log(
     repeated append of the same key is answered as the first one was. ``bucket_spec`` says which buckets get dirty; ``also``
     is committed with the rows; ``patience`` is as in :meth:`Database.write`. Appends that wait at the same time are done together.
     """
+    arrival = Arrival(intake, Key.of(key), also)
+    (found,) = append_logs(db, spec, [arrival], now, bucket_spec, patience=patience)
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def append_logs(
+    db: Database,
+    spec: ModelSpec,
+    arrivals: Sequence[Arrival],
+    now: datetime,
+    bucket_spec: WindowSpec,
+    *,
+    patience: float = 30.0,
+) -> list[AppendResult | Exception]:
+    """Do several appends as one and return what became of each, or why it could not be done; one that fails leaves the others alone.
+
+    Else as :func:`append_log`.
+    """
     prepare_model(db, spec)
-    columns = [name for name in intake.table.column_names if name != "_label"]
+    columns = [name for name in arrivals[0].intake.table.column_names if name != "_label"]
 
-    def write(con: DuckDBPyConnection, arrivals: list[_Arrival]) -> list[AppendResult]:
-        return _write(db, con, spec.name, bucket_spec, now, arrivals)
+    def write(con: DuckDBPyConnection, groups: list[list[Arrival]]) -> list[list[AppendResult]]:
+        written = iter(_write(db, con, spec.name, bucket_spec, now, [arrival for group in groups for arrival in group]))
+        return [[next(written) for _ in group] for group in groups]
 
-    arrival = _Arrival(replace(intake, table=intake.table.select(columns)), Key.of(key), also)
-    return db.write_together(("log", spec.name, tuple(columns), bucket_spec), write, arrival, patience=patience)
+    def submit(group: list[Arrival]) -> list[AppendResult]:
+        return db.write_together(("log", spec.name, tuple(columns), bucket_spec), write, group, patience=patience)
+
+    narrow = [replace(each, intake=replace(each.intake, table=each.intake.table.select(columns))) for each in arrivals]
+    try:
+        return [*submit(narrow)]
+    except QueueFullError as error:
+        return [error] * len(narrow)
+    except Exception as error:  # told to whom it concerns
+        return [error] if len(narrow) == 1 else [_one(submit, arrival) for arrival in narrow]
+
+
+def _one(submit: Callable[[list[Arrival]], list[AppendResult]], arrival: Arrival) -> AppendResult | Exception:
+    try:
+        return submit([arrival])[0]
+    except Exception as error:  # told to whom it concerns
+        return error
 
 
 def _in_order(table: pa.Table) -> pa.Table:
@@ -93,7 +132,7 @@ def _write(
     model: str,
     bucket_spec: WindowSpec,
     now: datetime,
-    arrivals: list[_Arrival],
+    arrivals: list[Arrival],
 ) -> list[AppendResult]:
     """Write appends in one go, inside of a transaction, and return what became of each."""
     earlier = [answered(con, model, "log", arrival.key, now) for arrival in arrivals]
@@ -108,13 +147,16 @@ def _write_new(
     model: str,
     bucket_spec: WindowSpec,
     now: datetime,
-    arrivals: list[_Arrival],
+    arrivals: list[Arrival],
 ) -> list[AppendResult]:
     names = [arrival.key.name for arrival in arrivals if arrival.key is not None]
     if len(set(names)) < len(names):  # each is then written by itself, and the second finds the first one's answer
         raise StorageError("the same idempotency key came twice at the same time")
     sizes = [arrival.intake.table.num_rows for arrival in arrivals]
-    batch = numbered(pa.concat_tables([arrival.intake.table for arrival in arrivals]))
+    tables = [arrival.intake.table for arrival in arrivals]
+    # single rows are made one block, which the engine reads much faster than hundreds
+    joined = pa.concat_tables(tables)
+    batch = numbered(joined.combine_chunks() if joined.num_rows < _BLOCK and len(tables) > 1 else joined)
     hashes = hash_rows(con, batch, "hash(_id, _model_version)")
     known = _repetitions(batch, repeated(hashes)) | _known_predictions(db, con, model, batch, hashes)
     fresh = batch.filter(pa.array(~known)) if known.any() else batch
@@ -190,10 +232,14 @@ def _recent_predictions(db: Database, con: DuckDBPyConnection, model: str) -> Re
         if latest is None:
             return RecentIds(np.zeros(0, dtype=np.uint64), datetime.min)  # noqa: DTZ901  (naive UTC, as stored)
         since = latest - HORIZON - SLACK
-        newest = f"SELECT _event_time FROM {table} WHERE _event_time >= ? ORDER BY 1 DESC LIMIT {HELD}"
-        since = single(con, f"SELECT min(_event_time) FROM ({newest})", [since])
+        rows = single(con, f"SELECT count(*) FROM {table} WHERE _event_time >= ?", [since])
+        if rows > HELD:  # the newest of them
+            sql = f"SELECT approx_quantile(_event_time, ?) FROM {table} WHERE _event_time >= ?"
+            since = single(con, sql, [1 - HELD / rows, since])
+        found = RecentIds(np.zeros(0, dtype=np.uint64), since)
         sql = f"SELECT hash(_id, _model_version) AS h FROM {table} WHERE _event_time >= $since"
-        hashes = con.sql(sql, params={"since": since}).to_arrow_table()["h"].to_numpy()
-        return RecentIds(hashes, since)
+        for batch in con.sql(sql, params={"since": since}).to_arrow_reader(_BATCH):
+            found.add(batch["h"].to_numpy())
+        return found
 
     return recent_ids(db, ("predictions", model), load)

@@ -248,34 +248,41 @@ def _roles(casting: _Casting) -> pa.Array:
 
 
 def _scores(casting: _Casting, spec: ModelSpec) -> dict[str, pa.Array]:
-    """``_score``: probability of the positive class, or the one score there is. ``_scores``: one for each class (multiclass)."""
-    by_class = _scores_by_class(casting, spec)
-    if by_class is None:
-        single = casting.cast_field("numeric", spec.score if isinstance(spec.score, str) else None, "score")
-        return {"_score": single, "_scores": pa.nulls(casting.source.rows, SCORES)}
+    """``_score``: probability of the positive class, or the one score there is. ``_scores``: one for each class (multiclass).
+
+    Rows of several versions may come together, some with one score, some with one for each class.
+    """
+    rows = casting.source.rows
+    by_class, single = _scores_by_class(casting, spec)
+    score = casting.null("numeric") if single is None else casting.cast(*single, "numeric")
     arrays = {name: casting.cast(label, values, "numeric") for name, (label, values) in by_class.items()}
+    if not arrays:
+        return {"_score": score, "_scores": pa.nulls(rows, SCORES)}
     if spec.task != "binary":
-        rows = casting.source.rows
-        scores = _map(arrays, rows) if arrays else pa.nulls(rows, SCORES)  # nothing but empty objects
-        return {"_score": casting.null("numeric"), "_scores": scores}
-    positive = spec.positive if spec.positive in arrays else max(arrays, default=None)
-    score = casting.null("numeric") if positive is None else arrays[positive]
-    return {"_score": score, "_scores": pa.nulls(casting.source.rows, SCORES)}
+        return {"_score": score, "_scores": _map(arrays, rows)}
+    positive = spec.positive if spec.positive in arrays else max(arrays)
+    return {"_score": pc.coalesce(arrays[positive], score), "_scores": pa.nulls(rows, SCORES)}
 
 
-def _scores_by_class(casting: _Casting, spec: ModelSpec) -> dict[str, tuple[str, Values]] | None:
-    """The score columns by class, declared as such or sent as one object a row; None when there is one score."""
+Named = tuple[str, Values]
+
+
+def _scores_by_class(casting: _Casting, spec: ModelSpec) -> tuple[dict[str, Named], Named | None]:
+    """The score columns by class, declared as such or sent as one object a row; and the rows' one score, where they have that."""
     if isinstance(spec.score, dict):
         found = {name: casting.source.field(column) for name, column in spec.score.items()}
         if any(found.values()):
-            return {name: entry for name, entry in found.items() if entry is not None}
+            return {name: entry for name, entry in found.items() if entry is not None}, None
     sent = casting.source.field(spec.score if isinstance(spec.score, str) else None, "score")
     values = None if sent is None else _objects(sent[1])
     if sent is None or values is None or not any(isinstance(value, Mapping) for value in values):
-        return None
+        return {}, sent
     objects = [value if isinstance(value, Mapping) else {} for value in values]
     classes = dict.fromkeys(str(name) for value in objects for name in value)
-    return {shown(name): (f"{sent[0]}.{name}", [value.get(name) for value in objects]) for name in classes}
+    by_class: dict[str, Named] = {
+        shown(name): (f"{sent[0]}.{name}", [value.get(name) for value in objects]) for name in classes
+    }
+    return by_class, (sent[0], [None if isinstance(value, Mapping) else value for value in values])
 
 
 def _objects(values: Values) -> list[Any] | None:

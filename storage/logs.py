@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storage.append_common import HORIZON, AppendResult, touched_buckets
 from storage.append_labels import append_labels
-from storage.appends import append_log
+from storage.appends import Arrival, append_log, append_logs
 from storage.log_queries import (
     RowCount,
     WindowCount,
@@ -27,10 +27,12 @@ from storage.model_tables import (
 __all__ = [
     "HORIZON",
     "AppendResult",
+    "Arrival",
     "RowCount",
     "WindowCount",
     "append_labels",
     "append_log",
+    "append_logs",
     "count_rows",
     "ensure_model_tables",
     "export_parquet",

@@ -244,7 +244,7 @@ def test_a_full_queue_is_429_at_once(client: TestClient, workspace: LocalWorkspa
     db = workspace.core.db
     db._limits = Limits(queue=1)
     db._queue.maxsize = 1
-    monkeypatch.setattr("service.local.ingest._PATIENCE", 0.01)
+    monkeypatch.setattr("service.local.ingest.PATIENCE", 0.01)
 
     def hold(_con: object) -> None:
         busy.set()

@@ -46,4 +46,5 @@ def test_a_pull_that_fails_says_why_and_exits_with_1(tmp_path: Path, shop: Sqlit
     assert failed.exit_code == 1
     assert "source sales failed: " in failed.stderr
     assert "no such table: no" in failed.stderr
-    assert "no such table" in run(tmp_path, "sources").stdout
+    (listed,) = json.loads(run(tmp_path, "sources", "--json").stdout)
+    assert "no such table" in listed["last_run"]["error"]

@@ -97,7 +97,7 @@ def test_a_refused_reference_leaves_the_rows_of_the_one_there_is(ws: LocalWorksp
 def test_of_a_declaration_that_is_wrong_in_one_model_nothing_is_kept(ws: LocalWorkspace) -> None:
     new = '[models.another]\ntask = "regression"\nfeatures = { km = "numeric" }\n'
     with pytest.raises(Exception, match="give the column a new name"):
-        ws.apply(new + DECLARATION.replace('km = "numeric"', 'km = "categorical"'))
+        ws.apply(new + DECLARATION.replace('km = "numeric"', 'km = "datetime"'))
     assert [model["name"] for model in ws.models()] == ["eta"]
 
 

@@ -227,7 +227,7 @@ def test_declarations_go_there_and_back(workspace: LocalWorkspace, shop: Sqlite,
     [
         ({"model": "eat"}, "line 3: sources.sales.model: there is no model 'eat'; declare it in this file or before; there are eta"),
         ({"schedule": "evry 5m"}, "line 7: sources.sales.schedule: schedule 'evry 5m' is not understood"),
-        ({"read": "x.csv"}, "line 2: sources.sales: a source has exactly one of read, sql and topic"),
+        ({"read": "x.csv"}, "line 2: sources.sales: a source has exactly one of read, sql, topic and kind"),
         ({"chunk": 3}, "line 7: sources.sales.chunk: 'chunk' is not a key here; did you mean 'chunk_rows'?"),
         ({"connection": "${NOWHERE}"}, "line 5: sources.sales.connection: environment variable NOWHERE is not set"),
     ],
