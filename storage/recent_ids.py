@@ -51,7 +51,7 @@ class _Packed:
         """Return the leading bits of the hashes in [low, high), ascending."""
         width = _KEPT - self._bits
         first, last = low >> width, min((high >> width) + 1, 1 << self._bits)
-        counts: NDArray[np.int64] = np.diff(self._starts[first : last + 1].astype(np.int64))
+        counts = (self._starts[first + 1 : last + 1] - self._starts[first:last]).astype(np.int64)
         places = np.repeat(np.arange(first, last, dtype=np.uint64), counts)
         lows = self._lows[self._starts[first] : self._starts[last]].astype(np.uint64)
         keys: Hashes = (places << np.uint64(width)) | lows
