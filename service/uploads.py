@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
+
+from service.views import AppendView
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,19 @@ class Upload:
     rows: list[Any] | pa.Table
     digest: str | None = None
     lines: list[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One small upload of predictions in JSON, and the idempotency key that came with it."""
+
+    upload: Upload
+    key: str | None = None
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A workspace that stores several uploads at once."""
+
+    def log_together(self, model: str, sent: Sequence[Sent]) -> list[AppendView | Exception]:
+        """Append predictions as :meth:`service.workspace.Workspace.log` would one by one, in one commit; answers or errors, in order."""

@@ -17,10 +17,10 @@ from reference_data.windows import WindowSpec
 from storage.buckets import naive
 from storage.database import Database
 from storage.errors import KeyReusedError
-from storage.profile_store import Part
+from storage.profile_store import Part, mark_dirty
 from storage.quarantine import keep_refused
 from storage.recent_ids import Hashes, RecentIds
-from storage.rows import first_row, registered
+from storage.rows import first_row, registered, single
 
 #: An id (or key) that comes again within this time of its first row is known to be the same one.
 HORIZON = timedelta(days=35)
@@ -98,11 +98,7 @@ def _moment(microseconds: int) -> datetime:
 def mark(con: DuckDBPyConnection, model: str, parts: Iterable[Part], starts: set[datetime]) -> None:
     """Mark buckets dirty under the number that the group which is being written will be committed under."""
     if starts:
-        con.execute(
-            "INSERT INTO dirty SELECT $model, part, bucket, seq + 1 FROM written, unnest($parts) AS p (part), "
-            "unnest($starts::TIMESTAMP[]) AS b (bucket)",
-            {"model": model, "parts": list(parts), "starts": [naive(start) for start in starts]},
-        )
+        mark_dirty(con, model, parts, starts, single(con, "SELECT seq + 1 FROM written"))
 
 
 # -- answers to repeated appends, rows refused -------------------------------------------------------------------------

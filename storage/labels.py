@@ -160,9 +160,8 @@ def _stale(con: DuckDBPyConnection, model: str) -> dict[datetime, int]:
         "SELECT s.bucket, s.seq FROM (SELECT bucket, max(seq) AS seq FROM ("
         "SELECT bucket, seq FROM dirty WHERE model = $m AND part = 'outcomes' UNION ALL "
         "SELECT bucket, seq FROM profiled WHERE model = $m AND part = 'outcomes') GROUP BY bucket) AS s "
-        "LEFT JOIN (SELECT bucket, bucket_end, seq FROM label_progress WHERE model = $m) AS p "
-        "ON p.bucket <= s.bucket AND p.bucket_end > s.bucket "
-        "WHERE p.seq IS NULL OR p.seq < s.seq",
+        "ASOF LEFT JOIN (SELECT bucket, bucket_end, seq FROM label_progress WHERE model = $m) AS p ON p.bucket <= s.bucket "
+        "WHERE p.seq IS NULL OR p.bucket_end <= s.bucket OR p.seq < s.seq",
         {"m": model},
     ).fetchall()
     return {aware(bucket): seq for bucket, seq in rows}

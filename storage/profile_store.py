@@ -50,14 +50,15 @@ class Measured:
 
 
 # -- dirty buckets -----------------------------------------------------------------------------------------------------
-def mark_dirty(con: duckdb.DuckDBPyConnection, model: str, part: Part, buckets: Iterable[datetime], seq: int) -> None:
-    """Record that write number ``seq`` (growing) touched the buckets that start at these (aware) times."""
-    starts = [naive(bucket) for bucket in set(buckets)]
-    if starts:
-        con.execute(
-            "INSERT INTO dirty SELECT ?, ?, unnest(?::TIMESTAMP[]), ?",
-            [model, part, starts, seq],
-        )
+def mark_dirty(
+    con: duckdb.DuckDBPyConnection, model: str, parts: Iterable[Part], buckets: Iterable[datetime], seq: int
+) -> None:
+    """Record that write number ``seq`` (growing) touched these parts of the buckets that start at these (aware) times."""
+    con.execute(
+        "INSERT INTO dirty SELECT $model, part, bucket, $seq FROM unnest($parts::VARCHAR[]) AS p (part), "
+        "unnest($starts::TIMESTAMP[]) AS b (bucket)",
+        {"model": model, "parts": list(parts), "starts": [naive(bucket) for bucket in set(buckets)], "seq": seq},
+    )
 
 
 def dirty_buckets(

@@ -21,8 +21,10 @@ from service.api import (
     sources,
 )
 from service.api.admission import Admission, Bounds
+from service.api.gather import Gatherer
 from service.api.page import render
 from service.settings import Settings
+from service.uploads import Together
 from service.workspace import Workspace
 
 _DESCRIPTION = (
@@ -47,7 +49,8 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
     )
     api.state.workspace, api.state.max_body = workspace, limit
     api.state.bounds = Bounds(limit, settings.max_rows, settings.max_columns)
-    api.state.admission = Admission(settings.max_pending_mb * 2**20)
+    admission = api.state.admission = Admission(settings.max_pending_mb * 2**20)
+    api.state.gatherer = Gatherer(workspace, admission.small) if isinstance(workspace, Together) else None
     errors.install(api)
     for module in (appends, loads, labels, reads, actions, demo, door, sources, references, care):
         api.include_router(module.router, prefix="/v1")

@@ -14,6 +14,7 @@ from service.api.admission import Admission
 from service.api.bodies import ARROW, JSON, LINES, PARQUET, Body, admitted, parse_json, to_upload
 from service.api.common import Actor, InWorkspace
 from service.api.errors import ApiError
+from service.api.gather import Gatherer
 from service.api.rows import LabelRow, LogRow, as_table
 from service.views import AppendView
 from service.workspace import Workspace
@@ -56,7 +57,10 @@ async def append(
     """Read a body, store its rows and answer. Raises :class:`ApiError` and what the workspace raises."""
     workspace: Workspace = request.app.state.workspace
     admission: Admission = request.app.state.admission
+    gatherer: Gatherer | None = request.app.state.gatherer
     async with admitted(request) as body:
+        if gatherer is not None and into == "logs" and not strict and gatherer.takes(body):
+            return _answer(await gatherer.append(model, body, key), strict=False)
 
         def work() -> AppendView:
             rows = to_upload(body, keyed=key is not None)

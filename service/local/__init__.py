@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ from service.local import (
     schema,
     sources,
     story,
+    together,
 )
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from service import data_views, views
+    from service.uploads import Sent
     from storage.files import Progress, Reading
 
 
@@ -147,6 +149,9 @@ class LocalWorkspace:
         progress: Progress | None = None,
     ) -> views.AppendView:
         return load.append(self.core, model, "logs", data, How(key, strict, origin, reading, progress))
+
+    def log_together(self, model: str, sent: Sequence[Sent]) -> list[views.AppendView | Exception]:
+        return together.append_together(self.core, model, sent)
 
     def label(
         self,

@@ -168,7 +168,7 @@ def erase(core: Core, model: str, subject: str, actor: str) -> data_views.Erasur
         running = [job["id"] for job in core.control.jobs(model) if job["state"] in ("queued", "running")]
         if running:
             raise ConflictError(f"job {running[0]} is training on rows of {model!r}; wait for its end, or cancel it")
-        key = load_key(core.home.privacy_key)
+        key = core.key()
         found = hide(spec, spec.subject, subject, key)
         done = erase_subject(core.db, core.home, spec, found, core.now())
         kept = done.kept + _kept(core, spec)

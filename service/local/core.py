@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, RLock
@@ -11,7 +12,7 @@ from reference_data.windows import WindowSpec
 from retraining import rollout
 from retraining.job_runner import JobRunner
 from retraining.predictor import Predictor
-from service.workspace import NotFoundError
+from service.workspace import ConflictError, NotFoundError
 from storage.privacy import load_key, needs_key
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from storage.home import Home, HomeLock
 
 CLOCK_SETTING = "clock"
+_KEY_PRINT = "privacy_key"  # not the key itself: enough of its digest to know it again
+_PUT_BACK = "put back the one of your latest backup, or new rows and labels will not match the stored ones"
 
 
 @dataclass(slots=True)
@@ -75,7 +78,20 @@ class Core:
 
     def privacy_key(self, spec: ModelSpec) -> bytes | None:
         """Return what hidden columns of a model are hashed with, None when it hashes none."""
-        return load_key(self.home.privacy_key) if needs_key(spec) else None
+        return self.key() if needs_key(spec) else None
+
+    def key(self) -> bytes:
+        """Return the home's key; raises :class:`ConflictError` when it is gone or is not the one that hashed what is stored."""
+        path, known = self.home.privacy_key, self.control.get_setting(_KEY_PRINT)
+        if known is not None and not path.exists():
+            raise ConflictError(f"{path} is gone, and with it what hidden values were hashed with: {_PUT_BACK}")
+        key = load_key(path)
+        print_ = hashlib.sha256(key).hexdigest()[:16]
+        if known is None:
+            self.control.put_setting(_KEY_PRINT, print_)
+        elif known != print_:
+            raise ConflictError(f"{path} is not the key that hidden values were hashed with: {_PUT_BACK}")
+        return key
 
     def source(self, name: str) -> Source:
         """Return what was declared of a source; raises :class:`NotFoundError` naming the sources there are."""

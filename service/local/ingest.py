@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Into = Literal["logs", "labels"]
 HTTP = "http"  # the origin of rows that a request brought
-_PATIENCE = 1.0  # seconds: who waits at the other end of a connection had better send again
+PATIENCE = 1.0  # seconds: who waits at the other end of a connection had better send again
 
 
 def whole(data: object, spec: ModelSpec | None = None) -> pa.Table:
@@ -95,19 +95,19 @@ def append_block(
     block, sent = _received(block)
     intake = canonical(core, spec, into, block, arrival)
     if (strict and intake.rejected) or (sent is not None and sent.only_check):
-        return _view(AppendResult.of(0, 0, intake.rejected))
+        return view(AppendResult.of(0, 0, intake.rejected))
     origin = origin if sent is None else sent.origin or origin
     intake = replace(intake, origin=origin)
     known = Key(key, digest) if key else None
     buckets = core.window_spec(spec.name).bucket
-    patience = _PATIENCE if origin == HTTP else 30.0
+    patience = PATIENCE if origin == HTTP else 30.0
     if into == "labels":
-        return _view(append_labels(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience))
+        return view(append_labels(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience))
     watch = Watch(core.db, spec, intake, arrival)
     also = watch.beside(also)
     found = append_log(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience)
     watch.done()
-    return _view(found)
+    return view(found)
 
 
 def canonical(core: Core, spec: ModelSpec, into: Into, block: object, arrival: datetime) -> Intake:
@@ -135,7 +135,8 @@ def _received(block: object) -> tuple[object, Unpacked | None]:
     return (block, None) if sent is None else (sent.block, sent)
 
 
-def _view(found: AppendResult) -> views.AppendView:
+def view(found: AppendResult) -> views.AppendView:
+    """Return what the sender of an append is told."""
     return {
         "accepted": found.accepted,
         "duplicates": found.duplicates,

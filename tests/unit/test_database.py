@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from storage.archives import archive_folder
 from storage.database import Database, Limits
 from storage.errors import HomeLockedError, QueueFullError, StorageError, StorageFullError
 from storage.home import Home, HomeLock
@@ -198,6 +199,24 @@ def test_sql_reaches_neither_files_nor_python_nor_settings(db: Database, tmp_pat
                 con.execute(sql)
         con.register("named", frame)
         assert con.execute("SELECT a FROM named").fetchall() == [(1,)]
+
+
+def test_of_all_folders_sql_reaches_that_of_archives_alone(db: Database, tmp_path: Path):
+    archives = archive_folder(db.path)
+    archives.mkdir(exist_ok=True)
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    (archives / "kept.csv").write_text("a\n1\n")
+    (archives / "link.csv").symlink_to(secret)
+    beside = archives.with_name(archives.name + "-beside")
+    beside.mkdir()
+    (beside / "x.csv").write_text("a\n1\n")
+    paths = [secret, archives / ".." / secret.name, archives / "link.csv", beside / "x.csv", archives / ".." / "*.csv"]
+    with db.cursor() as con:
+        assert con.execute(f"SELECT count(*) FROM read_csv('{archives / 'kept.csv'}')").fetchall() == [(1,)]
+        for path in paths:
+            with pytest.raises(duckdb.Error):
+                con.execute(f"SELECT * FROM read_csv('{path}')").fetchall()
 
 
 def test_times_are_utc_whatever_the_machine(db: Database):

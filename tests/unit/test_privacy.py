@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from reference_data.declaration import ModelSpec
 from service.local import LocalWorkspace
+from service.workspace import ConflictError
 from storage.errors import StorageError
 from storage.privacy import hide, load_key, masked
 
@@ -191,6 +192,17 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path):
     path.write_text("not a key")
     with pytest.raises(StorageError, match="backup"):
         load_key(path)
+
+
+@pytest.mark.parametrize("loss", ["gone", "another"])
+def test_without_the_key_that_hashed_what_is_stored_nothing_is_taken(workspace: LocalWorkspace, loss: str):
+    workspace.log("m", [row()])
+    path = workspace.core.home.privacy_key
+    path.unlink() if loss == "gone" else path.write_text("ab" * 32)
+    with pytest.raises(ConflictError, match="put back the one of your latest backup"):
+        workspace.log("m", [row(pid="another")])
+    assert loss == "another" or not path.exists()
+    assert len(logged(workspace)) == 1
 
 
 def test_hashes_are_the_same_over_time_and_differ_between_homes():

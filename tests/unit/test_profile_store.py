@@ -114,9 +114,9 @@ def test_a_bucket_is_missing_until_profiled_even_if_it_is_empty(con, reference):
 def test_refreshing_replaces_and_clears_the_marks_it_saw(con, reference):
     refresh(con, reference, STARTS)
     add(con, STARTS[1], 2)
-    store.mark_dirty(con, "m", "inputs", [STARTS[1], STARTS[3]], 1)
-    store.mark_dirty(con, "m", "outcomes", [STARTS[1]], 1)
-    store.mark_dirty(con, "other", "inputs", [STARTS[1]], 1)
+    store.mark_dirty(con, "m", ["inputs"], [STARTS[1], STARTS[3]], 1)
+    store.mark_dirty(con, "m", ["outcomes"], [STARTS[1]], 1)
+    store.mark_dirty(con, "other", ["inputs"], [STARTS[1]], 1)
     assert store.dirty_buckets(con, "m", "inputs") == [STARTS[1], STARTS[3]]
     assert store.dirty_buckets(con, "m", "inputs", before=STARTS[3]) == [STARTS[1]]
     refresh(con, reference, [STARTS[1]])
@@ -129,10 +129,10 @@ def test_refreshing_replaces_and_clears_the_marks_it_saw(con, reference):
 
 
 def test_rows_that_land_while_a_bucket_is_measured_leave_it_dirty(con, reference):
-    store.mark_dirty(con, "m", "inputs", [STARTS[0]], 1)
+    store.mark_dirty(con, "m", ["inputs"], [STARTS[0]], 1)
     measured = store.measure(con, SPEC, reference, LOG, EXPRESSIONS, [STARTS[0]], "inputs")
     add(con, STARTS[0], 3)
-    store.mark_dirty(con, "m", "inputs", [STARTS[0]], 2)
+    store.mark_dirty(con, "m", ["inputs"], [STARTS[0]], 2)
     store.save(con, measured, NOW)
     assert store.dirty_buckets(con, "m", "inputs") == [STARTS[0]]
     refresh(con, reference, [STARTS[0]])
@@ -143,7 +143,7 @@ def test_rows_that_land_while_a_bucket_is_measured_leave_it_dirty(con, reference
 def test_a_slow_measurement_does_not_undo_a_later_one(con, reference):
     slow = store.measure(con, SPEC, reference, LOG, EXPRESSIONS, [STARTS[0]], "inputs")
     add(con, STARTS[0], 3)
-    store.mark_dirty(con, "m", "inputs", [STARTS[0]], 2)
+    store.mark_dirty(con, "m", ["inputs"], [STARTS[0]], 2)
     refresh(con, reference, [STARTS[0]])
     assert store.save(con, slow, NOW) == 0
     assert load(con, reference)[1].rows.tolist() == [47]
