@@ -6,26 +6,20 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import quote
+from typing import cast
 
 import httpx
 
 from service import data_views
+from service.remote_calls import RemoteCalls, part
 from service.workspace import WorkspaceError
 
 
-class RemoteCare:
+class RemoteCare(RemoteCalls):
     """What :class:`service.remote.RemoteWorkspace` answers about storage, backups, deletion and health."""
 
-    _http: httpx.Client
-    _url: str
-
-    def _call(self, method: str, path: str, *, accept: tuple[int, ...] = (), **request: Any) -> httpx.Response:
-        raise NotImplementedError
-
     def storage(self, model: str) -> data_views.StorageView:
-        return cast("data_views.StorageView", self._call("GET", f"/models/{_part(model)}/storage").json())
+        return cast("data_views.StorageView", self._call("GET", f"/models/{part(model)}/storage").json())
 
     def backup(self, path: Path, *, actor: str = "cli") -> data_views.BackupView:
         """Have the owner make a backup, and write it here: whole or not at all, readable by this user only."""
@@ -70,16 +64,12 @@ class RemoteCare:
 
     def erase(self, model: str, subject: str, *, actor: str = "cli") -> data_views.ErasureReceipt:
         del actor
-        answer = self._call("POST", f"/models/{_part(model)}/erasures", json={"subject": subject})
+        answer = self._call("POST", f"/models/{part(model)}/erasures", json={"subject": subject})
         return cast("data_views.ErasureReceipt", answer.json())
 
     def erasures(self, model: str | None = None) -> list[data_views.ErasureReceipt]:
         answer = self._call("GET", "/erasures", params={} if model is None else {"model": model})
         return cast("list[data_views.ErasureReceipt]", answer.json())
-
-
-def _part(name: str) -> str:
-    return quote(name, safe="")
 
 
 def _words(answer: httpx.Response) -> str:

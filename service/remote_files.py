@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from service import data_views, views
 from service.load_files import How, add, load_file, nothing
 from service.query_rows import query_tables
+from service.remote_calls import RemoteCalls, model_path
 from service.workspace import WorkspaceError
 from storage.files import FileTable, Progress, Reading, read_table
 
@@ -31,15 +31,12 @@ _BODY = 24 << 20  # bytes of Arrow data in one request
 Into = Literal["logs", "labels"]
 
 
-class RemoteFiles:
-    """Mixed into :class:`service.remote.RemoteWorkspace`, which says how calls are made."""
-
-    def _call(self, method: str, path: str, *, accept: tuple[int, ...] = (), **request: Any) -> httpx.Response:
-        raise NotImplementedError
+class RemoteFiles(RemoteCalls):
+    """What :class:`service.remote.RemoteWorkspace` does about data on its way in."""
 
     def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
         del actor  # the owner knows who calls
-        path, query = f"{_of(model)}/references", {} if version is None else {"version": version}
+        path, query = f"{model_path(model)}/references", {} if version is None else {"version": version}
         if isinstance(data, tuple):
             answer = self._call("POST", path, params=query, json={"window": [str(end) for end in data]})
         elif isinstance(data, Mapping) and "sql" not in data:
@@ -108,7 +105,7 @@ class _Sender:
     into: Into
 
     def loading(self) -> data_views.LoadingView:
-        answer = self.call("GET", f"{_of(self.model)}/loading", params={"into": self.into})
+        answer = self.call("GET", f"{model_path(self.model)}/loading", params={"into": self.into})
         return cast("data_views.LoadingView", answer.json())
 
     def append(self, block: FileTable, key: str | None, origin: str) -> views.AppendView:
@@ -123,15 +120,11 @@ class _Sender:
     def post(self, kind: str, content: bytes, key: str | None, *, strict: bool = False) -> views.AppendView:
         """Send one body; a refusal of all its rows is an answer too."""
         headers = {"content-type": kind} | ({} if key is None else {"idempotency-key": key})
-        path, query = f"{_of(self.model)}/{self.into}", {"strict": "1"} if strict else {}
+        path, query = f"{model_path(self.model)}/{self.into}", {"strict": "1"} if strict else {}
         answer = self.call("POST", path, content=content, headers=headers, params=query, accept=(422,)).json()
         if "rejected" not in answer:
             raise WorkspaceError(str(answer["error"]))
         return cast("views.AppendView", {name: answer[name] for name in nothing()})
-
-
-def _of(model: str) -> str:
-    return f"/models/{urllib.parse.quote(model, safe='')}"
 
 
 def _bodies(data: object, *, split: bool) -> Iterator[tuple[str, bytes]]:

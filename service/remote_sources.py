@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
-from urllib.parse import quote
-
-import httpx
+from typing import cast
 
 from service import data_views
+from service.remote_calls import RemoteCalls, part
 
 
-class RemoteSources:
+class RemoteSources(RemoteCalls):
     """What :class:`service.remote.RemoteWorkspace` answers about sources."""
-
-    def _call(self, method: str, path: str, *, accept: tuple[int, ...] = (), **request: Any) -> httpx.Response:
-        raise NotImplementedError
-
-    def _all(
-        self, path: str, query: Mapping[str, Any] | None = None, *, limit: int | None = None, offset: int = 0
-    ) -> list[Any]:
-        raise NotImplementedError
 
     def sources(self) -> list[data_views.SourceView]:
         return cast("list[data_views.SourceView]", self._all("/sources"))
@@ -35,4 +24,4 @@ class RemoteSources:
 
 
 def _of(source: str) -> str:
-    return f"/sources/{quote(source, safe='')}"
+    return f"/sources/{part(source)}"
