@@ -12,7 +12,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from service.api.app import api_routes
+from service.api.app import api_routes, build_api
+from service.api.gather import Gatherer
 from service.local import LocalWorkspace
 from service.settings import Settings
 from storage.database import Limits
@@ -49,7 +50,10 @@ def workspace(tmp_path: Path) -> Iterator[LocalWorkspace]:
 
 @pytest.fixture
 def client(workspace: LocalWorkspace) -> Iterator[TestClient]:
-    app = Starlette(routes=api_routes(workspace, Settings(max_body_mb=1, max_pending_mb=1)))
+    settings = Settings(max_body_mb=1, max_pending_mb=1)
+    api = build_api(workspace, settings)
+    app = Starlette(routes=api_routes(workspace, settings, api=api))
+    app.state.api = api
     with TestClient(app, raise_server_exceptions=False) as running:
         yield running
 
@@ -168,7 +172,8 @@ def test_requests_that_wait_together_are_told_apart(client: TestClient, workspac
     threads += [threading.Thread(target=post, args=(number,)) for number in range(8)]
     for thread in threads[1:]:
         thread.start()
-    while workspace.core.db._queue.qsize() < 8:
+    gatherer: Gatherer = client.app.state.api.state.gatherer
+    while gatherer.waiting < 8 or not workspace.core.db._queue.qsize():
         threading.Event().wait(0.001)
     release.set()
     for thread in threads:
