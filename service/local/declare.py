@@ -17,12 +17,18 @@ from storage.source_positions import reads
 if TYPE_CHECKING:
     from service.local.core import Core
 
+#: Who calls by the command line: with the secret that only those have who can read the home.
+OPERATOR = "cli"
 _BUCKETS = {"h": "hour", "d": "day"}
 
 
 def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
-    """Declare what a TOML text holds; all of it, or nothing when something in it is wrong."""
-    parse(toml_text, os.environ)  # a variable that is not set is told now, not when a message is due
+    """Declare what a TOML text holds; all of it, or nothing when something in it is wrong.
+
+    What reads files and variables of the environment is declared by the operator only (:data:`OPERATOR`).
+    """
+    if actor == OPERATOR:  # nobody else learns from an error what a variable holds
+        parse(toml_text, os.environ)  # a variable that is not set is told now, not when a message is due
     wanted = parse(toml_text, None)  # kept as written: secrets stay in the environment
     found: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": []}
     with core.mutex:
@@ -30,6 +36,8 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
         problems = unknown_models(wanted, toml_text, records)
         if problems:
             raise DeclarationError(problems)
+        if actor != OPERATOR:
+            _refuse_reach(core, wanted)
         for source in wanted.sources.values():
             transform.load(source.transform, core.home.root / "transforms")
         models = {
@@ -59,6 +67,25 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
         if found["created"] or found["changed"]:
             core.control.append_audit(actor, "apply", "declaration", found, "workspace", core.now())
     return found | {"notes": notes} if notes else found
+
+
+def _refuse_reach(core: Core, wanted: Declaration) -> None:
+    """Refuse what would let a caller read the owner's files and environment, unless it is declared like that already."""
+    sources = {name: record.spec for name, record in core.control.source_records().items()}
+    channels = core.control.channels()
+    problems = [
+        f"sources.{name}: sources read files and variables of the environment; declare sources with the command line: "
+        "driftdeck apply FILE"
+        for name, source in wanted.sources.items()
+        if sources.get(name) != source
+    ] + [
+        f"channels.{name}: an address with a variable of the environment tells it to whoever is written to; declare it with "
+        "the command line: driftdeck apply FILE"
+        for name, channel in wanted.channels.items()
+        if "${" in channel.model_dump_json() and channels.get(name) != channel
+    ]
+    if problems:
+        raise DeclarationError(problems)
 
 
 def _apply_sources(core: Core, wanted: Declaration, actor: str, found: dict[str, list[str]]) -> list[str]:
