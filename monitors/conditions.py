@@ -181,6 +181,7 @@ def _data_quality(readings: Sequence[Reading], spec: ModelSpec) -> Condition | N
 _DOOR_HEADLINES = {
     "refused_rows": "Rows were refused",
     "missing_columns": "Declared columns stay away",
+    "widened_columns": "Values of another type came",
     "new_columns": "Undeclared columns came along",
 }
 

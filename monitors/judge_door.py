@@ -4,6 +4,7 @@ They are made only for windows in which there is something to say, and count by 
 
 - ``refused_rows``: the share of refused rows among those that arrived; a warning from 1 % and 10 rows on.
 - ``missing_columns``: declared columns that whole batches lack since rows had them; a warning while one is away.
+- ``widened_columns``: declared columns that were sent a type they refuse for the first time; a notice, once for each.
 - ``new_columns``: undeclared columns that came for the first time; a notice, once for each.
 """
 
@@ -24,6 +25,7 @@ REFUSED_SHARE, REFUSED_ROWS = 0.01, 10  # from which on refused rows are a warni
 DOOR_CHECKS = {
     "refused_rows": "warning",
     "missing_columns": "warning",
+    "widened_columns": "notice",
     "new_columns": "notice",
 }
 _NAMED = 5  # columns that a sentence names
@@ -56,6 +58,9 @@ def _readings(reference: Reference, model_version: str, count: DoorCount, now: d
     if count.away:
         sentence = f"Batches came without {_listed(count.away)}, which rows had before."
         yield reading("missing_columns", float(len(count.away)), 0.0, "columns", sentence)
+    if count.widened:
+        sentence = f"Values of another type than declared came for {_listed(count.widened)}; their rows were refused."
+        yield reading("widened_columns", float(len(count.widened)), 0.0, "columns", sentence)
     if count.appeared:
         sentence = f"Undeclared columns came along: {_listed(count.appeared)}; their values are not kept."
         yield reading("new_columns", float(len(count.appeared)), 0.0, "columns", sentence)

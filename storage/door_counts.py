@@ -16,7 +16,7 @@ from storage.rows import single
 
 @dataclass(frozen=True, slots=True)
 class DoorCount:
-    """One window, by arrival time. ``problem`` is the latest of the commonest."""
+    """One window, by arrival time. ``problem`` is the commonest: a field and what it should have held, never a value of a row."""
 
     window: Window
     arrived: int  # rows, with those refused; counted only where some were
@@ -24,6 +24,7 @@ class DoorCount:
     problem: str | None
     appeared: tuple[str, ...]  # undeclared columns that came for the first time, and not with the model's first rows
     away: tuple[str, ...]  # declared columns that stayed away, and were not back by its end
+    widened: tuple[str, ...] = ()  # declared columns that were sent a type they refuse for the first time, as above
 
 
 def door_counts(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> list[DoorCount]:
@@ -40,9 +41,10 @@ def door_counts(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) 
         rows, problem = refused.get(window, (0, None))
         away = _away(o for o in seen if o.seen_at < window.end)
         appeared = tuple(o.column for o in late if o.event == "appeared")
-        if rows or appeared or away:
+        widened = tuple(o.column for o in late if o.event == "widened")
+        if rows or appeared or away or widened:
             arrived = rows + (_arrived(con, model, window) if rows else 0)
-            found.append(DoorCount(window, arrived, rows, problem, appeared, away))
+            found.append(DoorCount(window, arrived, rows, problem, appeared, away, widened))
     return found
 
 
@@ -59,9 +61,9 @@ def _arrived(con: DuckDBPyConnection, model: str, window: Window) -> int:
 def _refused(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> dict[Window, tuple[int, str | None]]:
     sql = (
         "WITH w AS (SELECT unnest($starts::TIMESTAMP[]) AS a, unnest($ends::TIMESTAMP[]) AS b), "
-        "n AS (SELECT a, b, field, expected, count(*) AS c, arg_max(error, arrival_time) AS error FROM quarantine JOIN w "
+        "n AS (SELECT a, b, field, expected, count(*) AS c FROM quarantine JOIN w "
         "ON arrival_time >= a AND arrival_time < b WHERE model = $model AND kind = 'log' GROUP BY ALL) "
-        "SELECT a, b, sum(c)::BIGINT, arg_max(error, c) FROM n GROUP BY a, b"
+        "SELECT a, b, sum(c)::BIGINT, arg_max({'field': field, 'expected': expected}, (c, field, expected)) FROM n GROUP BY a, b"
     )
     rows = con.execute(
         sql,
@@ -71,4 +73,10 @@ def _refused(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> 
             "ends": [naive(window.end) for window in windows],
         },
     ).fetchall()
-    return {Window(aware(a), aware(b)): (count, problem) for a, b, count, problem in rows}
+    return {Window(aware(a), aware(b)): (count, _problem(**commonest)) for a, b, count, commonest in rows}
+
+
+def _problem(field: str | None, expected: str | None) -> str | None:
+    """Say what was wrong without the value: readings and messages outlive the rows, and go to channels."""
+    words = f"{expected} was expected" if expected else "its value could not be taken"
+    return None if field is None else f"{field}: {words}"

@@ -135,10 +135,11 @@ def test_times_ahead_of_the_clock_are_kept_and_told(workspace: LocalWorkspace, c
 
 
 def test_a_repeated_append_shows_nothing_new(workspace: LocalWorkspace, clock: Clock):
+    sent = rows(clock, colour="red")
     for _ in range(2):
-        workspace.log("m", rows(clock, colour="red"), key="once")
+        workspace.log("m", sent, key="once")
     clock.now += timedelta(hours=3)
-    workspace.log("m", rows(clock, colour="red"), key="once")
+    workspace.log("m", sent, key="once")
     assert events(workspace) == [("colour", "appeared", "categorical", 40)]
 
 
@@ -197,6 +198,37 @@ def test_a_new_column_alone_is_a_notice_and_a_missing_one_a_warning_while_it_is_
     (alert,) = one_day(workspace, clock, rows(clock, 200), rows(clock, 30, open=...))
     assert (alert["severity"], alert["headline"]) == ("warning", "Declared columns stay away")
     assert [r["value"] for r in workspace.readings("m", check="missing_columns")] == [1.0]
+
+
+def test_what_a_refused_row_held_is_told_by_no_reading_alert_or_message(workspace: LocalWorkspace, clock: Clock):
+    clock.now += timedelta(hours=1)
+    workspace.reference("m", rows(clock, 500))
+    said = "HIV positive, call 555"
+    (alert,) = one_day(workspace, clock, rows(clock, 400), rows(clock, 40, size=said), rows(clock, 3, open="perhaps"))
+    assert "Most often: size: a number was expected." in alert["message"]
+    (refused,) = workspace.readings("m", check="refused_rows")
+    assert "Most often: size: a number was expected." in refused["sentence"]
+    kept = [workspace.readings("m"), workspace.alerts("m"), workspace.alert(alert["id"])]
+    assert said not in str(kept)
+    assert "HIV" not in str(kept)
+
+
+def test_a_type_that_widens_is_a_notice_of_its_own_once(workspace: LocalWorkspace, clock: Clock):
+    clock.now += timedelta(hours=1)
+    workspace.reference("m", rows(clock, 500))
+    assert one_day(workspace, clock, rows(clock, 400)) == []
+    (alert,) = one_day(workspace, clock, rows(clock, 1000), rows(clock, 2, size="XL"))  # less than refusals warn from
+    assert (alert["kind"], alert["severity"], alert["headline"]) == (
+        "data_quality",
+        "notice",
+        "Values of another type came",
+    )
+    assert "size" in alert["message"]
+    assert "XL" not in alert["message"]
+    for _ in range(2):
+        one_day(workspace, clock, rows(clock, 1000), rows(clock, 2, size="L"))
+    assert [r["value"] for r in workspace.readings("m", check="widened_columns")] == [1.0]
+    assert [found["state"] for found in workspace.alerts("m")] == ["resolved"]
 
 
 def test_rows_of_1970_and_2199_make_no_windows_of_their_own(workspace: LocalWorkspace, clock: Clock):
