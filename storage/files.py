@@ -45,7 +45,8 @@ _DATA = {
 class Reading:
     """How files are to be read; what is None is found out. ``columns`` maps the file's names to the model's.
 
-    ``kinds`` are declared column types, by the model's names: such columns are read as what they are declared to be.
+    ``kinds`` are declared column types, by the model's names: such columns are read as what they are declared to be. ``limit`` is how
+    many bytes of a file on a disk are read, whatever has been written behind them since.
     """
 
     encoding: str | None = None
@@ -53,6 +54,7 @@ class Reading:
     columns: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # of an object store
     kinds: Kinds = field(default_factory=dict)
+    limit: int | None = None
 
 
 #: Called now and then with bytes read, bytes there are (0: unknown), and rows taken.
@@ -183,7 +185,7 @@ def _whole_identity(path: str, options: Mapping[str, str]) -> str:
 
 
 def _iter_one(path: str, size: int, reading: Reading, known: Collection[str]) -> Iterator[FileTable]:
-    with guard(path), open_plain(path, reading.options) as opened:
+    with guard(path), open_plain(path, reading.options, reading.limit) as opened:
         if is_columnar(opened.raw.peek(64)):
             identity = _whole_identity(path, reading.options)
             for number, (block, share) in enumerate(iter_columnar(opened)):

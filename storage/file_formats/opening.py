@@ -51,6 +51,36 @@ class _Zstandard(io.RawIOBase):
         return len(data)
 
 
+class _Bounded(io.RawIOBase):
+    """The first ``size`` bytes of a file, however much it grows meanwhile."""
+
+    def __init__(self, path: str, size: int) -> None:
+        self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed with this one
+        self._size = size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            offset, whence = self._size + offset, io.SEEK_SET
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        return self._file.readinto(view[: max(0, self._size - self._file.tell())]) or 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 class _StepByStep(io.RawIOBase):
     """What Python unpacks, a piece at a time: what came before an error is not lost with it."""
 
@@ -107,9 +137,9 @@ def title(path: str) -> str:
 
 
 @contextmanager
-def open_plain(path: str, options: object_store.Options) -> Iterator[Opened]:
-    """Open a path, an object's address, or standard input."""
-    with _open(path, options) as file, ExitStack() as stack:
+def open_plain(path: str, options: object_store.Options, limit: int | None = None) -> Iterator[Opened]:
+    """Open a path (its first ``limit`` bytes), an object's address, or standard input."""
+    with _open(path, options, limit) as file, ExitStack() as stack:
         raw = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file, _BUFFER)
         head, packed = raw.peek(16), False
         for mark, unpack in _PACKED.items():
@@ -122,12 +152,12 @@ def open_plain(path: str, options: object_store.Options) -> Iterator[Opened]:
         yield Opened(raw, file, packed, stack)
 
 
-def _open(path: str, options: object_store.Options) -> Any:
+def _open(path: str, options: object_store.Options, limit: int | None) -> Any:
     if path == "-":
         return nullcontext(sys.stdin.buffer)
     if object_store.is_address(path):
         return object_store.open_object(path, options)
-    return Path(path).open("rb")
+    return Path(path).open("rb") if limit is None else _Bounded(path, limit)
 
 
 @contextmanager

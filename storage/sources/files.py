@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ from storage.sources import (
 _EDGE = 4096  # bytes at either end by which a file is known again
 _QUIET = "3s"  # a file that was written to within this time may not be whole
 _HALF_LINE = timedelta(minutes=1)  # a last line without an end is believed to be whole once it is as old as this
+_LAST_LINE = 1 << 16  # bytes of it that are looked at
 _PASSED_OVER = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".filepart")  # being written, by their own account
 _COLUMNAR = (b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff", b"\x1f\x8b")
 
@@ -48,6 +50,18 @@ class _File:
     stamp: str  # changes when the content does
     written_at: datetime | None  # None: an object, which is there whole or not at all
     read: Callable[[int, int], bytes]
+
+    def now(self) -> _File:
+        """Return the file as it has become since it was listed."""
+        return self if self.written_at is None else _local(Path(self.path))
+
+    def changed(self) -> bool:
+        """Whether it was written since; one that is gone was moved away whole."""
+        try:
+            now = self.now()
+        except FileNotFoundError:
+            return False
+        return (now.size, now.stamp) != (self.size, self.stamp)
 
     def ends(self, size: int) -> tuple[str, str]:
         """Return digests of both ends of the first ``size`` bytes."""
@@ -69,10 +83,13 @@ def read(source: Source, positions: Positions, context: Context) -> Iterator[Chu
     for file in _listed(source):
         if context.stopping():
             return
-        if file.written_at is not None and abs(context.now() - file.written_at) < quiet:
-            continue  # the next run takes it
         try:
+            file = file.now()  # noqa: PLW2901 - those before it may have taken long
+            if file.written_at is not None and abs(context.now() - file.written_at) < quiet:
+                continue  # the next run takes it
             yield from _read_file(source, file, positions.get(file.path), context)
+        except FileNotFoundError:  # gone since it was listed
+            continue
         except (FileError, OSError) as error:
             problems.append(_in_words(source, file.path, error))
     if problems:
@@ -94,11 +111,12 @@ def _read_file(source: Source, file: _File, known: Position | None, context: Con
         return
     head, tail = file.ends(file.size)
     position = {"size": file.size, "stamp": file.stamp, "head": head, "tail": tail, "edge": min(file.size, _EDGE)}
-    half = _ends_in_half_a_line(file, context.now())
+    unended, half = _unended(file), False
     start, told = 0, False
-    for block, last in _with_last(_blocks(source, file.path, context.kinds)):
+    for block, last in _with_last(_blocks(source, file, context.kinds)):
+        half = last and unended and _under_way(file, context.now())
         stop = start + block.records
-        end = stop - 1 if last and half else stop
+        end = stop - half
         for low in range(max(start, done), end, source.chunk_rows):
             high = min(low + source.chunk_rows, end)
             taken = part_of(block, low - start, high - start)
@@ -106,6 +124,7 @@ def _read_file(source: Source, file: _File, known: Position | None, context: Con
             yield Chunk(taken, file.path, {**position, "rows": high, "done": told and not half}, where=file.path)
         start = stop
     if not told:
+        half = half or (unended and _under_way(file, context.now()))  # of a file without a record
         reached = max(done, start - 1 if half and start else start)
         yield Chunk(pa.table({}), file.path, {**position, "rows": reached, "done": not half})
 
@@ -115,26 +134,43 @@ def _goes_on(file: _File, known: Position) -> bool:
     return bool(file.size >= known["size"] and file.ends(known["size"]) == (known["head"], known["tail"]))
 
 
-def _ends_in_half_a_line(file: _File, now: datetime) -> bool:
-    if file.written_at is None or abs(now - file.written_at) >= _HALF_LINE or not file.size:
+def _unended(file: _File) -> bool:
+    """Whether the file ends within a line, which may go on: without a line's end, and not as JSON that nothing can follow."""
+    if file.written_at is None or not file.size or file.read(0, 8).startswith(_COLUMNAR):
         return False
-    return not file.read(0, 8).startswith(_COLUMNAR) and file.read(file.size - 1, file.size) not in (
-        b"\n",
-        b"\r",
-        b"}",
-        b"]",
-    )
+    tail = file.read(max(0, file.size - _LAST_LINE), file.size)
+    if tail.endswith((b"\n", b"\r")):
+        return False
+    line = tail[tail.rfind(b"\n") + 1 :].strip()
+    if line.startswith(b"{"):
+        return not _is_json(line)
+    return not (line.endswith(b"]") and file.read(0, 1) == b"[")
 
 
-def _blocks(source: Source, path: str, kinds: Mapping[str, str]) -> Iterator[FileTable]:
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _under_way(file: _File, now: datetime) -> bool:
+    """Whether somebody may be writing: the file is young, or another one than when its reading began."""
+    young = file.written_at is not None and abs(now - file.written_at) < _HALF_LINE
+    return young or file.changed()
+
+
+def _blocks(source: Source, file: _File, kinds: Mapping[str, str]) -> Iterator[FileTable]:
     reading = Reading(
         encoding=source.encoding,
         delimiter=source.delimiter,
         columns=source.columns,
         options=driver_options(source, SOURCE),
         kinds=kinds,
+        limit=None if file.written_at is None else file.size,
     )
-    for block in iter_batches(path, reading=reading):
+    for block in iter_batches(file.path, reading=reading):
         if block.records:
             yield block
 

@@ -1,6 +1,7 @@
 """Files as a source: each row once, however files come, grow, move and break."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,11 @@ from moto.server import ThreadedMotoServer
 
 from service.local import LocalWorkspace
 from storage.faults import VARIABLE, reset
+from storage.file_formats import blocks, delimited, encoding
 from storage.file_formats.column_types import normalise
 from storage.file_formats.table import FileTable, refusal
+from storage.files import iter_batches
+from storage.sources import files as sources_files
 from storage.sources.files import part_of
 from tests.support.source_home import MODEL, aged, csv, ids, logged, row, source
 
@@ -121,6 +125,53 @@ def test_a_line_without_an_end_is_believed_after_a_while(workspace: LocalWorkspa
     assert workspace.run_source("sales")["rows"] == 1
     assert logged(workspace, "_prediction")[-1] == 10.0
     assert workspace.run_source("sales")["position"] == "1 file"
+
+
+@pytest.mark.parametrize("age", [10, 3600])
+def test_what_is_written_while_a_file_is_read_waits_for_the_next_run(
+    workspace: LocalWorkspace, drop: Path, monkeypatch, age: int
+) -> None:
+    """The writer is in the middle of a line when the file is listed, and ends it between two blocks, with more behind it."""
+    for module, name in ((blocks, "SIZE"), (delimited, "_SAMPLE"), (encoding, "_CHUNK")):
+        monkeypatch.setattr(module, name, 20_000)  # so that the end is not read with the beginning
+    watch(workspace, drop, chunk_rows=2000)
+    file = csv(drop / "a.csv", range(3000))
+    with file.open("a") as stream:
+        stream.write("p3000,2024-01-03 02:00:00,30.0,Łódź,12")
+    aged(file, age)
+    written: list[str] = []
+
+    def read_and_write(*args, **given):
+        for block in iter_batches(*args, **given):
+            yield block
+            if not written:
+                written.append("3.0\np3001,2024-01-03 02:01:00,31.0,Łódź,4")
+                with file.open("a") as stream:
+                    stream.write(written[0])
+
+    monkeypatch.setattr(sources_files, "iter_batches", read_and_write)
+    first = workspace.run_source("sales")
+    assert (first["state"], first["rows"], first["position"]) == ("done", 3000, "1 file, 1 of them not to the end")
+    with file.open("a") as stream:
+        stream.write("0.0\n")
+    aged(file, 10)
+    assert workspace.run_source("sales")["rows"] == 2
+    assert logged(workspace, "_prediction")[-2:] == [123.0, 40.0]
+    assert (sorted(logged(workspace)), workspace.quarantine("eta")) == (sorted(ids(range(3002))), [])
+
+
+def test_a_json_line_that_ends_inside_an_object_is_not_whole(workspace: LocalWorkspace, drop: Path) -> None:
+    lines = [json.dumps(dict(zip(("pid", "at", "distance", "city", "guess"), row(n)[:5], strict=True))) for n in (0, 1)]
+    file = drop / "a.jsonl"
+    half = '{"extra": {"a": 1}'
+    file.write_text(lines[0] + "\n" + half)
+    aged(file, 10)
+    watch(workspace, drop)
+    assert workspace.run_source("sales")["rows"] == 1
+    file.write_text(lines[0] + "\n" + half + ", " + lines[1][1:])
+    aged(file, 10)
+    assert workspace.run_source("sales")["rows"] == 1
+    assert (logged(workspace), workspace.quarantine("eta")) == (ids(range(2)), [])
 
 
 def test_a_file_with_other_content_is_read_anew(workspace: LocalWorkspace, drop: Path) -> None:
