@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from storage.ahead import ahead
-from storage.errors import StorageError
+from storage.errors import KeyReusedError, StorageError
 from storage.file_formats.column_types import Kinds
 from storage.file_formats.opening import title
 from storage.files import FileError, FileTable, Progress, Reading, iter_batches
@@ -133,6 +133,11 @@ def _load(taker: Taker, load: Load, model: data_views.LoadingView, progress: Pro
                     add(total, seen.answer(block, key) or taker.append(block, key, load.origin_of(block)))
                 if progress is not None:
                     progress(block.read, block.size, rows_of(total))
+    except KeyReusedError as error:
+        error.args = (
+            f"{title(load.source)}: {error}; {rows_of(total):,} rows before these had been stored under their keys",
+        )
+        raise
     except (FileError, StorageError) as error:
         error.args = (f"{error}; {kept_words(total, load)}",)
         raise

@@ -19,6 +19,7 @@ from service.load_files import How, add, load_file, nothing
 from service.query_rows import query_tables
 from service.remote_calls import RemoteCalls, model_path
 from service.workspace import WorkspaceError
+from storage.errors import KeyReusedError
 from storage.files import FileTable, Progress, Reading, read_table
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _Sender:
         return cast("data_views.LoadingView", answer.json())
 
     def append(self, block: FileTable, key: str | None, origin: str) -> views.AppendView:
-        return self._send(block.packed(origin), key)
+        return self._send(block.packed(origin, digest=None if key is None else block.digest()), key)
 
     def check(self, block: FileTable) -> views.AppendView:
         return self._send(block.packed(only_check=True), None)
@@ -123,7 +124,7 @@ class _Sender:
         path, query = f"{model_path(self.model)}/{self.into}", {"strict": "1"} if strict else {}
         answer = self.call("POST", path, content=content, headers=headers, params=query, accept=(422,)).json()
         if "rejected" not in answer:
-            raise WorkspaceError(str(answer["error"]))
+            raise (KeyReusedError if answer.get("key_reused") else WorkspaceError)(str(answer["error"]))
         return cast("views.AppendView", {name: answer[name] for name in nothing()})
 
 

@@ -85,7 +85,8 @@ async def _api_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _in_words(_: Request, error: Exception) -> JSONResponse:
     headers = {"retry-after": f"{error.retry_after:g}"} if isinstance(error, QueueFullError) else None
-    return JSONResponse({"error": str(error)}, status_of(error), headers)
+    more = {"key_reused": True} if isinstance(error, KeyReusedError) else {}
+    return JSONResponse({"error": str(error), **more}, status_of(error), headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

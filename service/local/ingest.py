@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from service.local.uploads import canonical_upload
 from service.uploads import Upload
 from service.workspace import ConflictError, WorkspaceError
 from storage.append_common import AppendResult, Key
+from storage.digests import rows_digest, table_digest
 from storage.feedback import canonical_labels_and_feedback
 from storage.file_formats.declared import declared_kinds
 from storage.file_formats.table import Unpacked, unpack
@@ -91,8 +92,12 @@ def append_block(
     :class:`storage.errors.KeyReusedError` when ``key`` was another block's.
     """
     arrival = core.now()
-    digest = block.digest if isinstance(block, Upload) else None
     block, sent = _received(block)
+    digest = None
+    if key is not None:
+        if isinstance(block, pa.RecordBatchReader):
+            block = block.read_all()
+        digest = _digest(block) if sent is None or sent.digest is None else sent.digest
     intake = canonical(core, spec, into, block, arrival)
     if (strict and intake.rejected) or (sent is not None and sent.only_check):
         return view(AppendResult.of(0, 0, intake.rejected))
@@ -126,6 +131,22 @@ def canonical(core: Core, spec: ModelSpec, into: Into, block: object, arrival: d
     if not keeps_content(spec):
         refused = [{**entry, "content": None} for entry in refused]
     return replace(intake, rejected=refused)
+
+
+def _digest(block: object) -> str | None:
+    """Return what tells these rows from any others that come under the same key."""
+    if isinstance(block, Upload):
+        return block.digest
+    if isinstance(block, FileTable):
+        return block.digest()
+    if isinstance(block, list):
+        return rows_digest(block)
+    frame: Any = block
+    try:
+        return table_digest(pa.table(frame))
+    except (pa.ArrowException, TypeError, ValueError):  # a pandas frame whose columns hold values of several types
+        columns = getattr(frame, "columns", ())
+        return rows_digest([[str(name), frame.iloc[:, place].tolist()] for place, name in enumerate(columns)])
 
 
 def _received(block: object) -> tuple[object, Unpacked | None]:

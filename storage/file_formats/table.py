@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from storage.digests import rows_digest, table_digest
 from storage.file_formats.encoding import UNDECODABLE
 from storage.file_formats.errors import FileError, listing
 
@@ -68,12 +69,17 @@ class FileTable:
             )
         return replace(self, table=self.table.rename_columns(names))
 
-    def packed(self, origin: str | None = None, *, only_check: bool = False) -> pa.Table:
+    def digest(self) -> str:
+        """Return what tells this block's rows and refused lines from any others."""
+        return table_digest(self.table) + rows_digest([entry["content"] for entry in self.refused])
+
+    def packed(self, origin: str | None = None, *, only_check: bool = False, digest: str | None = None) -> pa.Table:
         """Return the table with all else in its metadata, to be sent to another process."""
         lines = [self.lines.start, len(self.lines)] if isinstance(self.lines, range) else None
         rest = {
             "origin": origin,
             "only_check": only_check,
+            "digest": digest,
             "refused": self.refused,
             "span": lines,
             "lines": None if lines else self.lines,
@@ -88,6 +94,7 @@ class Unpacked:
     block: FileTable
     origin: str | None
     only_check: bool
+    digest: str | None = None  # of the block as it was read, the same whoever takes it
 
 
 def unpack(table: pa.Table) -> Unpacked | None:
@@ -109,7 +116,8 @@ def unpack(table: pa.Table) -> Unpacked | None:
             return None
         origin = None if rest["origin"] is None else str(rest["origin"])
         block = FileTable(table.replace_schema_metadata(None), refused=refused, lines=lines)
-        return Unpacked(block, origin, bool(rest["only_check"]))
+        digest = None if rest.get("digest") is None else str(rest["digest"])
+        return Unpacked(block, origin, bool(rest["only_check"]), digest)
     except (ValueError, KeyError, TypeError, IndexError):
         return None
 

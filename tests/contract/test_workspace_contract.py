@@ -23,7 +23,7 @@ from service.remote import RemoteWorkspace
 from service.security import Guard, policy
 from service.settings import Settings
 from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
-from storage.errors import StorageError
+from storage.errors import KeyReusedError, StorageError
 from storage.files import Reading
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -218,6 +218,57 @@ def test_an_append_that_is_sent_again_under_its_key_is_kept_once(declared: Works
     assert first["accepted"] == 40
     assert again["accepted"] + again["duplicates"] == 40
     assert declared.model("eta")["rows"]["labels"] == 40
+
+
+def _as_file(data: pd.DataFrame, folder: Path) -> Path:
+    path = folder / f"{data['prediction_id'].iloc[0]}.csv"
+    data.to_csv(path, index=False)
+    return path
+
+
+def _as_parquet(data: pd.DataFrame, folder: Path) -> Path:
+    path = folder / f"{data['prediction_id'].iloc[0]}.parquet"
+    data.to_parquet(path)
+    return path
+
+
+def _as_rows(data: pd.DataFrame, _: Path) -> list[dict[str, Any]]:
+    return data.to_dict("records")
+
+
+def _as_frame(data: pd.DataFrame, _: Path) -> pd.DataFrame:
+    return data
+
+
+@pytest.mark.parametrize("form", [_as_file, _as_parquet, _as_rows, _as_frame])
+def test_a_key_that_comes_again_with_other_rows_is_an_error(
+    declared: Workspace, tmp_path: Path, form: Callable[[pd.DataFrame, Path], object]
+) -> None:
+    data = frame(days=2)
+    assert declared.log("eta", form(data[:40], tmp_path), key="nightly")["accepted"] == 40
+    with pytest.raises(KeyReusedError, match=r"the key 'nightly[^']*' came with other rows before, .*not stored"):
+        declared.log("eta", form(data[40:], tmp_path), key="nightly")
+    again = declared.log("eta", form(data[:40], tmp_path), key="nightly")
+    assert again["accepted"] + again["duplicates"] == 40
+    assert declared.log("eta", form(data[40:], tmp_path), key="another")["accepted"] == 40
+    assert declared.model("eta")["rows"]["logs"] == 80
+
+
+def test_a_key_of_labels_is_bound_to_them_too(declared: Workspace) -> None:
+    labels = frame(days=2)[["prediction_id", "truth"]]
+    declared.label("eta", labels[:40], key="monday")
+    with pytest.raises(KeyReusedError, match="came with other rows before"):
+        declared.label("eta", labels[40:], key="monday")
+    assert declared.model("eta")["rows"]["labels"] == 40
+
+
+def test_a_file_that_has_grown_is_taken_up_where_it_ended(declared: Workspace, tmp_path: Path) -> None:
+    data, path = frame(days=2), tmp_path / "grows.csv"
+    data[:40].to_csv(path, index=False)
+    assert declared.log("eta", path)["accepted"] == 40
+    data.to_csv(path, index=False)
+    assert declared.log("eta", path)["accepted"] == 40
+    assert declared.model("eta")["rows"]["logs"] == 80
 
 
 def test_a_file_that_cannot_be_read_is_an_error_in_words(declared: Workspace, tmp_path: Path) -> None:

@@ -8,16 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from service.local import LocalWorkspace
+from service.uploads import Upload
 from service.workspace import ConflictError, Workspace
 from storage.ahead import ahead
+from storage.errors import KeyReusedError
 from storage.file_formats import blocks
 from storage.file_formats.table import unpack
-from storage.files import FileError, FileTable, Reading
+from storage.files import FileError, FileTable, Reading, iter_batches
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DECLARATION = """
@@ -101,6 +104,30 @@ def test_a_key_of_ones_own_names_the_blocks(ws: LocalWorkspace, tmp_path: Path) 
     ws.log("m", tmp_path / "b.csv", key="k")
     assert len(logged(ws)) == 5
     assert counts(ws.log("m", tmp_path / "*.csv", key="other")) == (10, 0, 0)
+
+
+def test_a_load_begun_by_one_process_is_resumed_by_another_under_its_key(ws: LocalWorkspace, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEAD + lines(0, 5) + "broken\n")
+    assert counts(ws.log("m", path, key="k")) == (5, 0, 1)
+    block, *_ = iter_batches(path, reading=Reading(kinds=ws.loading("m")["kinds"]))
+    sent = Upload(block.packed("a.csv", digest=block.digest()), "of the body as it was sent")
+    assert counts(ws.log("m", sent, key="k/0")) == (5, 0, 1)  # the answer of then
+    other = Upload(block.packed("a.csv", digest="of other rows"))
+    with pytest.raises(KeyReusedError, match="the key 'k/0' came with other rows before"):
+        ws.log("m", other, key="k/0")
+
+
+def test_a_key_that_comes_again_with_another_file_says_so(ws: LocalWorkspace, tmp_path: Path) -> None:
+    for name, first in (("a", 0), ("b", 5)):
+        (tmp_path / f"{name}.csv").write_text(HEAD + lines(first, first + 5))
+    ws.log("m", tmp_path / "a.csv", key="k")
+    with pytest.raises(KeyReusedError, match=r"b\.csv: the key 'k/0' came with other rows"):
+        ws.log("m", tmp_path / "b.csv", key="k")
+    mixed = pd.DataFrame({"event_time": "2024-01-01", "x": [1, "two"]})
+    assert counts(ws.log("m", mixed, key="m"))[0] == counts(ws.log("m", mixed, key="m"))[0]
+    with pytest.raises(KeyReusedError):
+        ws.log("m", mixed[::-1], key="m")
 
 
 def test_a_declaration_that_was_mended_is_tried_on_the_file_again(ws: LocalWorkspace, tmp_path: Path) -> None:
