@@ -19,6 +19,7 @@ import pyarrow as pa
 
 _WORKERS = 2
 _SECONDS = 120.0  # for one file; the largest that is allowed takes some
+_SOON = 0.5  # seconds in which a worker is likely to be done with what it reads
 
 
 class TooLargeError(Exception):
@@ -52,36 +53,50 @@ class _Worker:
 
 
 class _Pool:
-    """Workers, started when they are needed."""
+    """Workers, started when they are needed; one that is busy is waited for a moment first, since starting another takes longer than most files."""
 
     def __init__(self, size: int) -> None:
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         self._free = threading.BoundedSemaphore(size)
+        self._alive = 0  # workers
+        self._lock = threading.Lock()
 
     def ask(self, request: dict[str, int], files: list[int]) -> dict[str, str] | None:
         with self._free:
+            worker = self._take()
+            found = None
             try:
-                worker = self._idle.get_nowait()
-            except queue.Empty:
-                worker = _Worker()
-            found = worker.ask(request, files)
-            if found is None:
-                worker.end()
-            else:
-                self._idle.put(worker)
+                found = worker.ask(request, files)
+            finally:
+                if found is None:
+                    with self._lock:
+                        self._alive -= 1
+                    worker.end()
+                else:
+                    self._idle.put(worker)
             return found
+
+    def _take(self) -> _Worker:
+        try:
+            return self._idle.get(timeout=_SOON) if self._alive else self._idle.get_nowait()
+        except queue.Empty:
+            worker = _Worker()
+            with self._lock:
+                self._alive += 1
+            return worker
 
     def close(self) -> None:
         with suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().end()
+                self._alive -= 1
 
 
 _POOL = _Pool(_WORKERS)
 atexit.register(_POOL.close)
 
 
-def read_parquet(data: bytes, *, size: int, rows: int, columns: int) -> pa.Table:
+def read_parquet(data: bytes | memoryview, *, size: int, rows: int, columns: int) -> pa.Table:
     """Return the table in ``data``, not yet validated, read by another process.
 
     Raises :class:`TooLargeError` beyond ``size`` bytes unpacked, ``rows`` or ``columns``, :class:`pyarrow.ArrowInvalid` for bytes that are no
@@ -116,7 +131,7 @@ def _memory() -> Iterator[int]:
             yield temporary.fileno()
 
 
-def _write(file: int, data: bytes) -> None:
+def _write(file: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]
