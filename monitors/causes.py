@@ -41,7 +41,9 @@ def rank_causes(
     leading axes.
     """
     weights = _weights(spec, reference, importance)
-    columns = [cause for r in readings if (cause := _column_cause(spec, r, weights, inputs, reference)) is not None]
+    known = bool(importance) and max((importance or {}).values()) > 0
+    found = (_column_cause(spec, reading, weights, inputs, reference, known=known) for reading in readings)
+    columns = [cause for cause in found if cause is not None]
     best: dict[str | None, Cause] = {}
     for cause in sorted(columns, key=lambda cause: -cause.score):
         best.setdefault(cause.column, cause)
@@ -61,7 +63,13 @@ def _weights(spec: ModelSpec, reference: Reference, importance: Mapping[str, flo
 
 
 def _column_cause(
-    spec: ModelSpec, reading: Reading, weights: Mapping[str, float], inputs: Profile, reference: Reference
+    spec: ModelSpec,
+    reading: Reading,
+    weights: Mapping[str, float],
+    inputs: Profile,
+    reference: Reference,
+    *,
+    known: bool,
 ) -> Cause | None:
     name = reading.column
     if name is None or not (reading.significant and reading.material) or not math.isfinite(reading.effect):
@@ -76,6 +84,8 @@ def _column_cause(
         " The model does not use it."
         if context
         else f" It carries {explain.number(weight, 'share')} of the model's importance."
+        if known
+        else ""
     )
     if reading.check == DECIDING:
         moved = _movement(reference.inputs, inputs, name)

@@ -63,10 +63,13 @@ class RowSource:
         self._input_names = {str(name) for row in self._inner for name in row}
 
     def field(self, *names: str | None) -> tuple[str, Values] | None:
-        for name in names:
-            if name is not None and name in self._names:
-                return name, [row.get(name) for row in self._outer]
-        return None
+        """Return, for each row, the first of these fields that it has: rows of several senders may come together."""
+        there = [name for name in names if name is not None and name in self._names]
+        if not there:
+            return None
+        if len(there) == 1:
+            return there[0], [row.get(there[0]) for row in self._outer]
+        return there[0], [next((row[name] for name in there if name in row), None) for row in self._outer]
 
     def input(self, name: str) -> Values | None:
         return [row.get(name) for row in self._inner] if name in self._input_names else None

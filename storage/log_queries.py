@@ -62,6 +62,8 @@ def count_rows(con: DuckDBPyConnection, spec: ModelSpec) -> RowCount:
     if not tables_exist(con, spec.name):
         return RowCount(0, 0, refused)
     logs = single(con, f"SELECT count(*) FROM {log_table(spec.name)} WHERE _role = 'serving'")
+    archived = "SELECT coalesce(sum(rows), 0) FROM archived WHERE model = ? AND action = 'archive'"
+    logs += int(single(con, archived, [spec.name]))
     return RowCount(logs, _count_labelled(con, spec.name), refused)
 
 

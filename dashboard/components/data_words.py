@@ -51,6 +51,7 @@ class State:
     failing: list[tuple[SourceView, str | None]] = field(default_factory=list)  # with the time since when
     refused: Refused = Refused()
     silent: list[str] = field(default_factory=list)  # models whose data stopped coming
+    unheld: list[str] = field(default_factory=list)  # models with rows, and no reference to hold them against
     rows: int = 0
     known: bool = True  # False: the workspace could not be asked
 
@@ -78,9 +79,14 @@ def survey(ws: Workspace, models: Sequence[ModelView]) -> State:
         sources,
         failing,
         together(found),
-        [model["name"] for model in models if model["health"] == "no_data"],
+        [model["name"] for model in models if model["health"] == "no_data" and not _unheld(model)],
+        [model["name"] for model in models if _unheld(model)],
         sum(model["rows"]["logs"] for model in models),
     )
+
+
+def _unheld(model: ModelView) -> bool:
+    return model["reference_version"] is None and model["rows"]["logs"] > 0
 
 
 def failed(sources: Sequence[SourceView]) -> list[SourceView]:
@@ -156,6 +162,10 @@ def sentence(seen: State, timezone: str, now: str | None) -> str:
         names = ", ".join(f"**{text.plain(name, 40)}**" for name in seen.silent[:3])
         more = f" and {len(seen.silent) - 3} more" if len(seen.silent) > 3 else ""
         parts.append(f"nothing comes for {names}{more}")
+    parts += [
+        f"**{text.plain(name, 40)}** has rows and no reference yet: `driftdeck reference {text.plain(name, 40)} FILE`"
+        for name in seen.unheld[:3]
+    ]
     return "; ".join(parts) + "."
 
 

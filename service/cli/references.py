@@ -82,7 +82,8 @@ def reference(
     session.show(
         made,
         lambda: (
-            f"reference {made['version']} of {made['model']}: rows {made['rows']}, columns {_named(made['columns'])}"
+            f"reference {made['version']} of {made['model']}: rows {made['rows']}, columns {_named(made['columns'])}\n"
+            f"rows that are logged already are held against it from the next run on: driftdeck run {made['model']}"
         ),
     )
 

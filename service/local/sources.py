@@ -7,6 +7,7 @@ import os
 import random
 import re
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from storage.file_formats.declared import declared_kinds
 from storage.file_formats.errors import FileError
 from storage.file_formats.table import FileTable
 from storage.intake_source import open_source
-from storage.privacy import keeps_content
+from storage.privacy import HIDDEN, keeps_content, keeps_words, unbracketed
 from storage.quarantine import keep_refused
 from storage.sources import (
     Chunk,
@@ -39,7 +40,7 @@ from storage.sources import (
     secrets_of,
     source_kind,
 )
-from storage.transform import TransformError
+from storage.transform import TransformError, shortened
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec, Source
@@ -66,7 +67,7 @@ def run(core: Core, name: str, actor: str, trigger: str) -> SourceRunView:
     Raises :class:`NotFoundError` for a source that there is not and :class:`ConflictError` while it is running.
     """
     source = core.source(name)
-    zone = core.spec(source.model).zone
+    spec = core.spec(source.model)
     with _alone(core, source, trigger) as record:
         started = time.monotonic()
         secrets: set[str] = set()
@@ -76,7 +77,7 @@ def run(core: Core, name: str, actor: str, trigger: str) -> SourceRunView:
             secrets |= secrets_of(meant)
             _with_retries(core, source, meant, record)
         except Exception as error:
-            record["state"], record["error"] = "failed", scrubbed(_words(error), secrets)
+            record["state"], record["error"] = "failed", scrubbed(_words(error, spec), secrets)
             _log.warning("source %s failed: %s", name, record["error"])
         else:
             record["state"] = "done"
@@ -85,7 +86,7 @@ def run(core: Core, name: str, actor: str, trigger: str) -> SourceRunView:
         if trigger == "manual":
             told = {key: record[key] for key in ("state", "rows", "accepted", "duplicates", "rejected")}
             core.control.append_audit(actor, "pull", f"sources.{name}", told, "workspace", core.now())
-        return _view(record, zone)
+        return _view(record, spec.zone)
 
 
 @contextmanager
@@ -162,6 +163,7 @@ def _context(core: Core, source: Source, spec: ModelSpec) -> Context:
         stopping=core.closing.is_set,
         id_names=frozenset(cast("set[str]", ids) | theirs),
         kinds=declared_kinds(spec),
+        zone=spec.zone,
     )
 
 
@@ -179,7 +181,8 @@ def _transformed(source: Source, kind: SourceKind, transform: Transform | None, 
         return transform(table)
     except TransformError as error:
         place = chunk.where or f"chunk {number + 1}"
-        raise TransformError(f"source {source.name!r}, {place} ({table.num_rows} rows), transform: {error}") from error
+        said = f"source {source.name!r}, {place} ({table.num_rows} rows), transform: "
+        raise TransformError(f"{said}{error}", f"{said}{error.hidden}") from error
 
 
 def _append(core: Core, source: Source, spec: ModelSpec, chunk: Chunk, rows: Any, record: dict[str, Any]) -> None:
@@ -244,11 +247,18 @@ def _variables(source: Source) -> set[str]:
     return {value for name in names if len(value := os.environ.get(name, "")) >= 4}  # shorter ones would garble words
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, spec: ModelSpec) -> str:
+    """Say what went wrong; of a model of persons nothing that may be a value of a row."""
+    told = keeps_words(spec)
+    if isinstance(error, FileError) and not told:
+        return unbracketed(str(error))
+    if isinstance(error, SourceError | TransformError) and not told:
+        return error.hidden
     if isinstance(error, _EXPECTED):
         return str(error)
-    _log.error("a source failed in an unforeseen way", exc_info=error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    where = "".join(traceback.format_tb(error.__traceback__))  # without the message, which may hold secrets and rows
+    _log.error("source of model %s failed in an unforeseen way: %s\n%s", spec.name, type(error).__name__, where)
+    return f"{type(error).__name__}: {shortened(str(error)) if told else HIDDEN}"
 
 
 # -- views -------------------------------------------------------------------------------------------------------------

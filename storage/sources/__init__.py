@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,7 +21,14 @@ Positions = Mapping[str, Position]  # by part: a file, a partition, the one quer
 
 
 class SourceError(Exception):
-    """A source that cannot be read; the message says what, why and what to do next, and holds no secret."""
+    """A source that cannot be read; the message says what, why and what to do next, and holds no secret.
+
+    ``hidden`` is the message without what it quotes of rows.
+    """
+
+    def __init__(self, message: str, hidden: str | None = None) -> None:
+        super().__init__(message)
+        self.hidden = hidden or message
 
 
 class TransientSourceError(SourceError):
@@ -59,6 +66,7 @@ class Context:
     stopping: Callable[[], bool] = lambda: False
     id_names: frozenset[str] = frozenset({"prediction_id"})
     kinds: Kinds = field(default_factory=dict)
+    zone: tzinfo = UTC  # of times without an offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from storage.sources._rows import fingerprints
 
 Overlap = timedelta | int
 HELD = 100_000  # fingerprints, 2 MB of text
-_AHEAD = timedelta(days=1)  # values further in the future than that do not move the start
 
 
 def encode(value: Any) -> list[str]:
@@ -79,16 +78,14 @@ def _moment(value: Any) -> datetime | None:
         return None
 
 
-def _cap(value: Any, now: datetime) -> Any:
-    """Return ``value``, or a day from now if it lies beyond: one row dated 2099 must not hide all that come until then."""
-    limit = now + _AHEAD
+def _cap(value: Any, limit: datetime) -> Any:
+    """Return ``value``, or ``limit``, now in the model's zone, if it lies beyond: a row dated ahead must not hide those that come until then."""
     if isinstance(value, datetime):
-        latest = limit if value.tzinfo else limit.replace(tzinfo=None)
-        return min(value, latest)
+        return min(value, limit if value.tzinfo else limit.replace(tzinfo=None))
     if isinstance(value, date):
         return min(value, limit.date())
     moment = _moment(value)
-    if moment is not None and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > limit:
+    if moment is not None and (moment if moment.tzinfo else moment.replace(tzinfo=limit.tzinfo)) > limit:
         return limit.strftime("%Y-%m-%dT%H:%M:%S" if "T" in value else "%Y-%m-%d %H:%M:%S")
     return value
 

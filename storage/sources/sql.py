@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from reference_data.declaration import Source, parse_duration
+from storage.privacy import unquoted
 from storage.sources import (
     Chunk,
     Context,
@@ -100,7 +101,7 @@ def _chunk(source: Source, table: pa.Table, mark: Mark | None, context: Context)
         return
     mark.by_id = bool(carried)
     before = mark.position() if mark.start is not None else None
-    fresh = mark.take(table, context.now())
+    fresh = mark.take(table, context.now().astimezone(context.zone))
     position: Position = mark.position()
     if fresh.num_rows or position != before:
         yield Chunk(fresh, PART, position)
@@ -245,10 +246,12 @@ def _of_size(batches: pa.RecordBatchReader, rows: int) -> Iterator[pa.Table]:
 # -- in words ----------------------------------------------------------------------------------------------------------
 def _in_words(source: Source, error: Exception, secrets: set[str]) -> SourceError:
     original = getattr(error, "orig", None) or error
-    words = " ".join(scrubbed(_said(original), secrets).split())[:500]
+    said = " ".join(scrubbed(_said(original), secrets).split())
+    words = said[:500]
     kind = TransientSourceError if _may_pass(original, words) else SourceError
     advice = "it may pass" if kind is TransientSourceError else "check connection, sql and watermark"
-    return kind(f"{place(source, secrets)}: {words} ({type(original).__name__}); {advice}")
+    at, behind = place(source, secrets), f"({type(original).__name__}); {advice}"
+    return kind(f"{at}: {words} {behind}", f"{at}: {unquoted(said)[:500]} {behind}")
 
 
 def _said(error: Any) -> str:

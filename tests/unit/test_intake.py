@@ -265,6 +265,28 @@ def test_scores_of_two_classes_become_the_positive_ones():
         assert column(data, "_score", spec) == [0.75]
 
 
+def test_rows_of_several_senders_may_spell_fields_differently():
+    spec = ModelSpec(name="m", task="regression", id="ride", time="at", prediction="guess", features={"x": "numeric"})
+    ours = {"prediction_id": "a", "event_time": "2013-01-01T00:00Z", "prediction": 1.0, "x": 1}
+    theirs = {"ride": "b", "at": "2013-01-01T00:00Z", "guess": 2.0, "x": 2}
+    found = canonical_log(spec, [ours, theirs], arrival=ARRIVAL)
+    assert found.rejected == []
+    assert found.table.select(["_id", "_prediction"]).to_pylist() == [
+        {"_id": "a", "_prediction": 1.0},
+        {"_id": "b", "_prediction": 2.0},
+    ]
+
+
+def test_scores_of_one_and_of_several_classes_may_come_together():
+    spec = ModelSpec(name="m", task="binary", positive="yes", features={"x": "numeric"})
+    row = {"event_time": "2013-01-01T00:00Z", "prediction": "yes"}
+    found = canonical_log(spec, [row | {"score": {"yes": 0.75, "no": 0.25}}, row | {"score": 0.5}], arrival=ARRIVAL)
+    assert found.table["_score"].to_pylist() == [0.75, 0.5]
+    several = spec.model_copy(update={"task": "multiclass"})
+    found = canonical_log(several, [row | {"score": {"yes": 0.75}}, row | {"score": 0.5}], arrival=ARRIVAL)
+    assert found.table["_score"].to_pylist() == [None, 0.5]
+
+
 def test_scores_of_several_classes_become_a_map():
     spec = ModelSpec(name="c", task="multiclass", score={"a": "pa", "b": "pb"})
     table = pa.table({"event_time": ["2013-01-01T00:00Z"] * 2, "pa": [0.25, None], "pb": ["0.75", "1"]})

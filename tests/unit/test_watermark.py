@@ -91,7 +91,7 @@ def test_numbers_may_overlap_too() -> None:
 def test_a_row_from_the_far_future_does_not_hide_what_comes_until_then() -> None:
     rows = [(START, 0), (datetime(2099, 1, 1, tzinfo=UTC), 0)]
     first, position = read(rows, None, overlap=timedelta(minutes=5), chunk=10)
-    second, position = read([*rows, (NOW + timedelta(hours=30), 1)], position, overlap=timedelta(minutes=5), chunk=10)
+    second, position = read([*rows, (NOW + timedelta(minutes=10), 1)], position, overlap=timedelta(minutes=5), chunk=10)
     assert (len(first), [row["value"] for row in second]) == (2, [1])
 
 
