@@ -14,7 +14,7 @@ class LoadingView(TypedDict):
 
     kinds: dict[str, str]  # declared column types by name
     ids: list[str]  # names that the column of ids may have
-    blocks: dict[str, AppendView]  # by key: blocks of files that were loaded in the last 35 days
+    blocks: dict[str, AppendView]  # by key: counts of blocks of files that were loaded in the last 35 days
 
 
 class SourceRunView(TypedDict):

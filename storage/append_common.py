@@ -33,6 +33,10 @@ _SLOT = 15 * 60 * 1_000_000  # microseconds; every zone's offset of today is a m
 
 _TOLD = 1000  # refused rows that an answer names; quarantine has them all
 _ANSWER = ("row", "line", "field", "value", "expected", "error")
+_PERSON = (
+    "id",
+    "subject",
+)  # kept with an answer, so that deletion on request finds its refused rows, and told to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,18 @@ class AppendResult:
     @classmethod
     def of(cls, accepted: int, duplicates: int, rejected: Sequence[Mapping[str, Any]]) -> Self:
         """Return the answer to an append; of refused rows it has what their sender may be told."""
-        told = [{name: entry[name] for name in _ANSWER if name in entry} for entry in rejected[:_TOLD]]
+        told = [_part(entry, _ANSWER) for entry in rejected[:_TOLD]]
         return cls(accepted, duplicates, told, len({entry["row"] for entry in rejected}))
+
+    @classmethod
+    def kept(cls, kept: Mapping[str, Any]) -> Self:
+        """Return an answer from what :func:`remember` has kept of it."""
+        told = [_part(entry, _ANSWER) for entry in kept["rejected"]]
+        return cls(kept["accepted"], kept["duplicates"], told, kept["refused"])
+
+
+def _part(entry: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: entry[name] for name in names if name in entry}
 
 
 class Key(NamedTuple):
@@ -103,15 +117,37 @@ def mark(con: DuckDBPyConnection, model: str, parts: Iterable[Part], starts: set
 
 # -- answers to repeated appends, rows refused -------------------------------------------------------------------------
 def answered(
-    con: DuckDBPyConnection, model: str, kind: str, key: Key | str | None, now: datetime
-) -> AppendResult | None:
-    """Return what a repeated append was answered the first time; None for a new one.
+    db: Database, con: DuckDBPyConnection, model: str, kind: str, keys: Sequence[Key | str | None], now: datetime
+) -> list[AppendResult | None]:
+    """Return, for each key, what a repeated append was answered the first time; None for a new one.
 
     Raises :class:`KeyReusedError` when the first one brought other rows.
     """
-    key = Key.of(key)
-    if key is None:
-        return None
+    known = [Key.of(key) for key in keys]
+    maybe = _maybe_known(db, con, model, kind, [key.name for key in known if key is not None])
+    return [_answer(con, model, kind, key, now) if key is not None and key.name in maybe else None for key in known]
+
+
+def _maybe_known(db: Database, con: DuckDBPyConnection, model: str, kind: str, names: list[str]) -> set[str]:
+    """Return which keys may have come before: all but a few of them have not, and the table need not be asked."""
+    if not names:
+        return set()
+
+    def load() -> RecentIds:
+        found = RecentIds(np.zeros(0, dtype=np.uint64), datetime.min)  # noqa: DTZ901  (naive UTC, as stored)
+        for batch in con.sql("SELECT hash(model, kind, key) AS h FROM append_key").to_arrow_reader(1 << 20):
+            found.add(batch["h"].to_numpy())
+        return found
+
+    recent = recent_ids(db, ("keys", ""), load)
+    sql = "SELECT hash($model, $kind, name) AS h FROM (SELECT unnest($names::VARCHAR[]) AS name)"
+    asked = con.sql(sql, params={"model": model, "kind": kind, "names": names}).to_arrow_table()["h"].to_numpy()
+    held = recent.holds(asked)
+    recent.add(asked[~held])  # if they are not written after all, "held" only means "ask the table"
+    return {name for name, there in zip(names, held, strict=True) if there}
+
+
+def _answer(con: DuckDBPyConnection, model: str, kind: str, key: Key, now: datetime) -> AppendResult | None:
     row = first_row(
         con,
         "SELECT result FROM append_key WHERE key = ? AND model = ? AND kind = ? AND written_at >= ?",
@@ -120,13 +156,13 @@ def answered(
     if row is None:
         return None
     kept = json.loads(row[0])
-    digest = kept.pop("digest", None)
+    digest = kept.get("digest")
     if None not in (digest, key.digest) and digest != key.digest:
         raise KeyReusedError(
-            f"the Idempotency-Key {key.name!r} came with other rows before, and these were not stored: send the same rows "
+            f"the key {key.name!r} came with other rows before, and these were not stored: send the same rows "
             "again to be answered as then, or new rows with a key of their own"
         )
-    return AppendResult(**kept)
+    return AppendResult.kept(kept)
 
 
 def remember(
@@ -143,7 +179,8 @@ def remember(
     keep_refused(con, model, kind, now, rejected, origin)
     key = Key.of(key)
     if key is not None:
-        kept = json.dumps(asdict(result) | {"digest": key.digest})
+        named = [_part(entry, (*_ANSWER, *_PERSON)) for entry in rejected[:_TOLD]]
+        kept = json.dumps(asdict(result) | {"rejected": named, "digest": key.digest})
         con.execute("INSERT INTO append_key VALUES (?, ?, ?, ?, ?)", [key.name, model, kind, kept, naive(now)])
 
 

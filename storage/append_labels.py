@@ -68,7 +68,7 @@ def append_labels(
         hashes = hash_rows(con, batch, ledger.hash)
 
     def write(con: DuckDBPyConnection) -> AppendResult:
-        earlier = answered(con, spec.name, "label", key, now)
+        (earlier,) = answered(db, con, spec.name, "label", [key], now)
         if earlier is not None:
             return earlier
         held = latest(db, con, ledger)

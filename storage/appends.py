@@ -135,7 +135,7 @@ def _write(
     arrivals: list[Arrival],
 ) -> list[AppendResult]:
     """Write appends in one go, inside of a transaction, and return what became of each."""
-    earlier = [answered(con, model, "log", arrival.key, now) for arrival in arrivals]
+    earlier = answered(db, con, model, "log", [arrival.key for arrival in arrivals], now)
     new = [arrival for arrival, answer in zip(arrivals, earlier, strict=True) if answer is None]
     written = iter(_write_new(db, con, model, bucket_spec, now, new) if new else [])
     return [answer or next(written) for answer in earlier]

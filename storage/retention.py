@@ -29,6 +29,7 @@ from storage.intake import Intake
 from storage.migration_backup import sync
 from storage.model_tables import label_table, log_table, tables_exist
 from storage.names import SUBJECT, literal
+from storage.pruning import prune
 from storage.rows import first_row, single
 
 _TRIES = 5  # at copying a month while late rows for it come in
@@ -61,7 +62,11 @@ def next_cut(con: DuckDBPyConnection, spec: ModelSpec, now: datetime, bucket_spe
 
 
 def apply_retention(db: Database, spec: ModelSpec, now: datetime, bucket_spec: WindowSpec) -> Retained:
-    """Let the rows leave that are due; does nothing when none are. Call it by one thread at a time."""
+    """Let the rows leave that are due; does nothing when none are. Call it by one thread at a time.
+
+    With or without a retention, what is kept for a time only goes: see :func:`storage.pruning.prune`.
+    """
+    prune(db, spec, now)
     if spec.retention.keep is None:
         return Retained()
     with db.cursor() as con:

@@ -133,7 +133,7 @@ def _report(session: Session, model: str, result: AppendView, *, strict: bool) -
     shown = [f"{_place(item)}, {item['field']}: {item['error']}" for item in rejected[:20]]
     if count > len(shown) and shown:
         shown.append(f"and {count - len(shown):,} more")
-    if shown and not session.json:
+    if count and not session.json:
         where = "nothing was stored" if strict else f"they are kept apart: driftdeck quarantine {model}"
         session.say("\n".join([*shown, where]))
     session.show(result, lambda: f"accepted {result['accepted']}, duplicates {result['duplicates']}, rejected {count}")

@@ -169,6 +169,23 @@ def test_a_key_is_answered_as_the_first_time(db: Database):
         assert count_rows(con, SPEC).quarantined == 2
 
 
+def test_keys_are_known_after_a_restart_and_a_failure_too(tmp_path: Path):
+    path = tmp_path / "k.duckdb"
+    with Database.open(path, lambda: NOW) as db:
+        first = log(db, {"event_time": day(1), "prediction": 1}, key="a")
+        held = db.memory["keys", ""]
+        assert len(held) == 1
+        intake = canonical_log(SPEC, [{"event_time": day(2), "prediction": 1}], arrival=NOW)
+        with pytest.raises(ZeroDivisionError):
+            append_log(db, SPEC, intake, NOW, DAILY, key="b", also=lambda con: con.execute(str(1 // 0)))
+        assert counts(append_log(db, SPEC, intake, NOW, DAILY, key="b")) == (1, 0, 0)
+    with Database.open(path, lambda: NOW) as db:
+        assert log(db, {"event_time": day(1), "prediction": 1}, key="a") == first
+        assert counts(log(db, {"event_time": day(1), "prediction": 1}, key="c")) == (1, 0, 0)
+        with db.cursor() as con:
+            assert count_rows(con, SPEC).logs == 3
+
+
 def test_labels_correct_each_other_and_the_earlier_are_kept(db: Database):
     log(db, row("a", day(1)), row("b", day(1)))
     assert counts(label(db, ("a", 1), ("b", 5))) == (2, 0, 0)
