@@ -26,6 +26,7 @@ from storage.buckets import naive
 from storage.database import Database
 from storage.faults import fault_point
 from storage.home import Home
+from storage.mentions import fields, mentions, unread_rows
 from storage.migration_backup import sync
 from storage.model_tables import label_table, log_table, prepare_model
 from storage.names import SUBJECT, literal
@@ -49,11 +50,18 @@ def subject_hash(key: bytes, model: str, stored: str) -> str:
 
 
 def erase_subject(
-    db: Database, home: Home, spec: ModelSpec, stored: str, now: datetime, *, upto: datetime | None = None
+    db: Database,
+    home: Home,
+    spec: ModelSpec,
+    stored: str,
+    now: datetime,
+    *,
+    sent: str | None = None,
+    upto: datetime | None = None,
 ) -> Erased:
     """Delete every row about a subject (its id as the log holds it), only those that had arrived by ``upto`` if it is given.
 
-    Call it by one thread at a time, and not while a training job runs. Doing it again deletes what was left.
+    ``sent`` is its id as it was sent, where that is known: refused lines that could not be read may hold it. Call it by one thread at a time, and not while a training job runs. Doing it again deletes what was left.
     """
     prepare_model(db, spec)
     arrived = "" if upto is None else f" AND _arrival_time <= TIMESTAMP '{naive(upto).isoformat(sep=' ')}'"
@@ -67,7 +75,7 @@ def erase_subject(
     fault_point("erase.after_files")
 
     def write(con: DuckDBPyConnection) -> dict[str, int]:
-        return _delete_rows(con, spec.name, stored, mine, ids, rewritten, upto, now)
+        return _delete_rows(con, spec.name, _Whom(stored, sent or stored, mine, ids, upto), rewritten, now)
 
     deleted = db.write(write)
     fault_point("erase.after_rows")
@@ -89,37 +97,44 @@ class _Rewritten:
     copied: Copied
 
 
+@dataclass(frozen=True, slots=True)
+class _Whom:
+    """A subject, as stored and as sent; the SQL of its rows, their ids, and until when rows must have arrived."""
+
+    stored: str
+    sent: str
+    mine: str
+    ids: pa.Table
+    upto: datetime | None
+
+
 def _delete_rows(
-    con: DuckDBPyConnection,
-    model: str,
-    stored: str,
-    mine: str,
-    ids: pa.Table,
-    rewritten: list[_Rewritten],
-    upto: datetime | None,
-    now: datetime,
+    con: DuckDBPyConnection, model: str, whom: _Whom, rewritten: list[_Rewritten], now: datetime
 ) -> dict[str, int]:
-    deleted = {"logs": _deleted(con, f"DELETE FROM {log_table(model)} WHERE {mine}")}
+    deleted = {"logs": _deleted(con, f"DELETE FROM {log_table(model)} WHERE {whom.mine}")}
     forget(con, model, [change.before for change in rewritten])
     for change in rewritten:
         record(con, model, change.name, change.before.covers, change.copied, now)
     deleted["archives"] = sum(change.before.rows - change.copied.rows for change in rewritten)
-    with _named_ids(con, model, ids) as name:
+    with _named_ids(con, model, whom.ids) as name:
         theirs = f"_id IN (SELECT _id FROM {name})"
         deleted["labels"] = _deleted(con, f"DELETE FROM {label_table(model)} WHERE {theirs}")
         deleted["feedback"] = _deleted(con, f"DELETE FROM feedback WHERE model = ? AND {theirs}", [model])
         con.execute(f"DELETE FROM unmatched_label WHERE model = ? AND {theirs}", [model])
-        until = datetime.max if upto is None else naive(upto)  # noqa: DTZ901  (naive UTC, as stored)
+        until = datetime.max if whom.upto is None else naive(whom.upto)  # noqa: DTZ901  (naive UTC, as stored)
+        gone = con.sql(f"SELECT _id FROM {name}").to_arrow_table()
+        unread = unread_rows(con, model, {whom.stored, whom.sent}, gone, until)
         deleted["quarantine"] = _deleted(
             con,
-            f"DELETE FROM quarantine WHERE model = ? AND arrival_time <= ? AND (subject = ? OR id IN (SELECT _id FROM {name}))",
-            [model, until, stored],
+            "DELETE FROM quarantine WHERE model = $model AND arrival_time <= $until AND (subject = $stored "
+            f"OR id IN (SELECT _id FROM {name}) OR rowid IN (SELECT unnest($unread::BIGINT[])))",
+            {"model": model, "until": until, "stored": whom.stored, "unread": unread},
         )
-    _clean_answers(con, model, stored)
+    _clean_answers(con, model, whom, set(gone["_id"].to_pylist()), until)
     return deleted
 
 
-def _deleted(con: DuckDBPyConnection, sql: str, parameters: list[Any] | None = None) -> int:
+def _deleted(con: DuckDBPyConnection, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> int:
     return int(single(con, sql, parameters or []))
 
 
@@ -136,18 +151,27 @@ def _named_ids(con: DuckDBPyConnection, model: str, ids: pa.Table) -> Any:
             con.execute("DROP TABLE temp.gone")
 
 
-def _clean_answers(con: DuckDBPyConnection, model: str, stored: str) -> None:
-    """Take refused rows that name the subject out of the answers that are kept for repeated appends."""
+def _clean_answers(con: DuckDBPyConnection, model: str, whom: _Whom, ids: set[str], until: datetime) -> None:
+    """Take the subject's refused rows, and no others, out of the answers that are kept for repeated appends."""
     rows = con.execute(
-        "SELECT key, kind, result FROM append_key WHERE model = ? AND contains(result, ?)",
-        [model, json.dumps(stored)[1:-1]],
+        "SELECT rowid, result FROM append_key WHERE model = ? AND written_at <= ? AND NOT contains(result, ?)",
+        [model, until, '"rejected": []'],
     ).fetchall()
-    for key, kind, result in rows:
-        answer = json.loads(result) | {"rejected": []}
-        con.execute(
-            "UPDATE append_key SET result = ? WHERE model = ? AND key = ? AND kind = ?",
-            [json.dumps(answer), model, key, kind],
-        )
+    for row, result in rows:
+        answer = json.loads(result)
+        left = [entry for entry in answer["rejected"] if not _about(entry, whom, ids)]
+        if len(left) < len(answer["rejected"]):
+            con.execute(
+                "UPDATE append_key SET result = ? WHERE rowid = ?", [json.dumps(answer | {"rejected": left}), row]
+            )
+
+
+def _about(entry: dict[str, Any], whom: _Whom, ids: set[str]) -> bool:
+    """Whether a refused row, as an answer keeps it, is about the subject, or may be and tells of nobody else."""
+    if entry.get("subject") is not None:
+        return bool(entry["subject"] == whom.stored)
+    person, value = entry.get("id"), entry.get("value") or ""
+    return person in ids or mentions(value, [whom.stored, whom.sent]) or (person is None and value in ids)
 
 
 def _rewrite_archives(con: DuckDBPyConnection, db: Database, model: str, mine: str) -> list[_Rewritten]:
@@ -273,4 +297,4 @@ def _subjects(db: Database, spec: ModelSpec) -> list[str]:
         logged = f"SELECT DISTINCT {SUBJECT} AS s FROM {whole_log(con, spec.name)}"
         refused = f"SELECT DISTINCT subject AS s FROM quarantine WHERE model = {literal(spec.name)}"
         rows = con.execute(f"SELECT DISTINCT s FROM ({logged} UNION ALL {refused}) WHERE s IS NOT NULL").fetchall()
-    return [row[0] for row in rows]
+        return sorted({row[0] for row in rows} | fields(con, spec.name))

@@ -14,6 +14,7 @@ from service.local.convert import iso
 from service.workspace import ConflictError, WorkspaceError
 from storage import backup as backups
 from storage import doctor as examination
+from storage.append_common import HORIZON
 from storage.control import Control
 from storage.control_erasure import receipts_of
 from storage.database import Database
@@ -21,6 +22,7 @@ from storage.erasure import erase_again, erase_subject, new_receipt, subject_has
 from storage.errors import StorageError
 from storage.home import Home, HomeLock
 from storage.log_queries import count_repeats
+from storage.mentions import unsearched
 from storage.model_tables import tables_exist
 from storage.privacy import hide, load_key
 from storage.retention import apply_retention, next_cut, stored
@@ -170,7 +172,7 @@ def erase(core: Core, model: str, subject: str, actor: str) -> data_views.Erasur
             raise ConflictError(f"job {running[0]} is training on rows of {model!r}; wait for its end, or cancel it")
         key = core.key()
         found = hide(spec, spec.subject, subject, key)
-        done = erase_subject(core.db, core.home, spec, found, core.now())
+        done = erase_subject(core.db, core.home, spec, found, core.now(), sent=subject)
         kept = done.kept + _kept(core, spec)
         receipt = new_receipt(model, subject_hash(key, model, found), core.now(), actor, done.deleted, kept)
         core.control.put_erasure(receipt)
@@ -194,6 +196,12 @@ def _kept(core: Core, spec: ModelSpec) -> list[str]:
             nobody = without_subject(con, spec.name)
             if nobody:
                 kept.append(f"{nobody:,} rows of the log do not tell whom they are about; they were not touched")
+        unread = unsearched(con, spec.name)
+    if unread:
+        kept.append(
+            f"{unread:,} refused rows of which neither a subject nor the line as it came is kept (see quarantine), and the answers "
+            f"to their appends, for {HORIZON.days} days: nobody can be found in them"
+        )
     trained = [record["version"] for record in core.control.versions(spec.name) if record.get("artefact")]
     if trained:
         kept.append(f"models that were trained before, as what they have learned: {', '.join(trained)}")

@@ -1,0 +1,130 @@
+"""What a deletion finds beside rows that say whom they are about."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.local import LocalWorkspace
+from storage.mentions import mentions
+
+NOW = datetime(2024, 7, 1, tzinfo=UTC)
+DECLARED = """
+[models.eta]
+task = "regression"
+id = "ride"
+time = "at"
+subject = "customer"
+prediction = "guess"
+
+[models.eta.features]
+distance = "numeric"
+"""
+HASHED = DECLARED + '\n[models.eta.privacy]\ncustomer = "hash"\n'
+
+
+def opened(home: Path, declared: str = DECLARED, now: datetime = NOW) -> LocalWorkspace:
+    ws = LocalWorkspace.open(home, now=lambda: now)
+    ws.apply(declared)
+    return ws
+
+
+def row(ride: str, customer: str | None, distance: Any = 1.0) -> dict[str, Any]:
+    return {"ride": ride, "at": "2024-06-01", "guess": 1.0, "distance": distance, "customer": customer}
+
+
+def held(ws: LocalWorkspace, sql: str) -> list[Any]:
+    with ws.core.db.cursor() as con:
+        return [found[0] for found in con.execute(sql).fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("alice", "q9,2024-06-01,1,1,alice,extra", True),
+        ("alice", '{"customer":"alice"}', True),
+        ("alice", "malice,alice2,alice@x.com,alice-b", False),
+        ("1", "2024-1-01 12:1,10,1.5,b-1,a+1", False),
+        ("1", "a,1,b", True),
+        ("1", '{"customer":1}', True),
+        ('O\'H "x", é', 'a,"O\'H ""x"", é",b', True),
+        ('O\'H "x", é', '{"c":"O\'H \\"x\\", \\u00e9"}', True),
+        ("a.*", "abc", False),
+    ],
+)
+def test_a_name_is_found_as_a_whole_token(name: str, text: str, found: bool) -> None:
+    assert mentions(text, [name]) is found
+
+
+def test_lines_that_could_not_be_read_are_deleted_by_subject_and_by_id(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    lines = [
+        "ride,at,guess,distance,customer",
+        "q1,2024-06-01,1,1,alice",
+        *[f"r{n},2024-06-01,1,1,bob" for n in range(9)],
+    ]
+    refused = [
+        f"{ride},2024-06-01,1,1,{who},extra"
+        for ride, who in [("q9", "alice"), ("q1", "x"), ("q8", "bob"), ("q7", "malice")]
+    ]
+    file.write_text("\n".join([*lines, *refused]) + "\n")
+    with opened(tmp_path / "home") as ws:
+        assert ws.log("eta", file)["rejected_rows"] == 4
+        receipt = ws.erase("eta", "alice")
+        assert receipt["deleted"]["quarantine"] == 2
+        assert receipt["deleted"]["logs"] == 1
+        assert held(ws, "SELECT content FROM quarantine ORDER BY row") == refused[2:]
+        assert not any("refused rows" in words for words in receipt["kept"])
+
+
+def test_a_number_is_no_name_where_the_row_names_another(tmp_path: Path) -> None:
+    with opened(tmp_path / "home") as ws:
+        ws.log("eta", [row("q1", "bob", "1 mile"), row("q2", "bob", "to alice"), row("q3", "1", "far")])
+        assert ws.erase("eta", "1")["deleted"]["quarantine"] == 1
+        assert ws.erase("eta", "alice")["deleted"]["quarantine"] == 1
+        assert held(ws, "SELECT value FROM quarantine") == ["1 mile"]
+
+
+def test_what_was_refused_of_a_hashed_subject_and_cannot_be_found_is_counted(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("ride,at,guess,distance,customer\nq1,2024-06-01,1,1,alice\nq9,2024-06-01,1,1,alice,extra\n")
+    with opened(tmp_path / "home", HASHED) as ws:
+        ws.log("eta", file)
+        receipt = ws.erase("eta", "alice")
+        assert receipt["deleted"]["quarantine"] == 0
+        assert any(words.startswith("1 refused rows of which neither") for words in receipt["kept"])
+
+
+@pytest.mark.parametrize("declared", [DECLARED, HASHED])
+def test_answers_that_are_kept_lose_the_rows_of_the_subject_and_no_others(tmp_path: Path, declared: str) -> None:
+    sent = [row("q1", "1", "phone 555-1234"), row("q2", "bob", "1 mile"), row("q3", "2", "far"), row("q4", "1")]
+    with opened(tmp_path / "home", declared) as ws:
+        told = ws.log("eta", sent, key="k")
+        assert [set(entry) & {"id", "subject"} for entry in told["rejected"]] == [set()] * 3
+        assert ws.log("eta", sent, key="k") == told
+        ws.erase("eta", "1")
+        (kept,) = held(ws, "SELECT result FROM append_key")
+        assert [entry["id"] for entry in json.loads(kept)["rejected"]] == ["q2", "q3"]
+        again = ws.log("eta", sent, key="k")
+        assert again["rejected"] == told["rejected"][1:]
+        assert again["rejected_rows"] == 3
+
+
+def test_a_restore_erases_who_is_named_by_a_refused_line_only(tmp_path: Path) -> None:
+    from service.local import care
+
+    file = tmp_path / "rows.csv"
+    refused = ["q9,2024-06-01,1,1,alice,extra", "q8,2024-06-01,1,1,bob,extra"]
+    file.write_text(
+        "ride,at,guess,distance,customer\nq1,2024-06-01,1,1,bob\nq2,2024-06-01,1,1,bob\nq3,2024-06-01,1,1,bob\n"
+        + "\n".join(refused)
+    )
+    with opened(tmp_path / "home") as ws:
+        ws.log("eta", file)
+        ws.backup(tmp_path / "b")
+        assert ws.erase("eta", "alice")["deleted"]["quarantine"] == 1
+    care.restore(tmp_path / "home", tmp_path / "b", lambda: NOW + timedelta(hours=1))
+    with opened(tmp_path / "home") as ws:
+        assert held(ws, "SELECT content FROM quarantine") == refused[1:]
