@@ -34,10 +34,6 @@ _SLOT = 15 * 60 * 1_000_000  # microseconds; every zone's offset of today is a m
 _TOLD = 1000  # refused rows that an answer names; quarantine has them all
 _ANSWER = ("row", "line", "field", "value", "expected", "error")
 _PERSON = ("id", "subject")  # kept beside, so that a deletion finds the rows, and told to nobody
-_PERSON = (
-    "id",
-    "subject",
-)  # kept with an answer, so that deletion on request finds its refused rows, and told to nobody
 
 
 @dataclass(frozen=True, slots=True)
