@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 import unicodedata
 from collections.abc import Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec, PrivacyAction
 
 HIDDEN = "(hidden)"  # stands in messages for a value that must not be told
+_QUOTED = re.compile(r"[\"'`](?:.*[\"'`]|.*)", re.DOTALL)  # one mark alone: all behind it
+_IN_BRACKETS = re.compile(r"\(.*\)", re.DOTALL)
 _DIGITS = 32  # hexadecimal ones of a hash: 128 bits
 _KEY_BYTES = 32
 
@@ -66,6 +69,25 @@ def needs_key(spec: ModelSpec) -> bool:
 def keeps_content(spec: ModelSpec) -> bool:
     """Whether a refused line may be kept as it stands: only of a model that hides nothing."""
     return not spec.privacy
+
+
+def keeps_words(spec: ModelSpec) -> bool:
+    """Whether an error over the model's rows may be told as it stands, though it may quote them: not if they are of persons."""
+    return not spec.privacy and spec.subject is None
+
+
+def unquoted(text: str) -> str:
+    """Return an error's words without whatever is quoted in them: all between the first quotation mark and the last.
+
+    >>> unquoted("invalid input for type integer: 'O'Neill', line 1")
+    'invalid input for type integer: (hidden), line 1'
+    """
+    return _QUOTED.sub(HIDDEN, text)
+
+
+def unbracketed(text: str) -> str:
+    """Return an error over a file without what stands in brackets, where its reader is quoted."""
+    return _IN_BRACKETS.sub(HIDDEN, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from service.workspace import WorkspaceError
-from storage.transform import TransformError, check_select, select
+from storage.privacy import HIDDEN
+from storage.transform import TransformError, check_select, select, shortened
 
 Transform = Callable[[pa.Table], pa.Table]
 _FUNCTION = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_./-]*\.py):([A-Za-z_][A-Za-z0-9_]*)")
@@ -76,7 +78,10 @@ def _guarded(name: str, function: Callable[[pa.Table], Any]) -> Transform:
         try:
             made = function(table)
         except Exception as error:
-            raise TransformError(f"{name} raised {type(error).__name__}: {error}") from error
+            raised = f"{name} raised {type(error).__name__}"
+            raise TransformError(
+                f"{raised}: {shortened(str(error))}", f"{raised}: {HIDDEN}{_line(error, name)}"
+            ) from error
         parts = [] if made is None else list(made) if isinstance(made, list | tuple) else [made]
         wrong = next((part for part in parts if not isinstance(part, pa.Table)), None)
         if wrong is not None:
@@ -88,9 +93,17 @@ def _guarded(name: str, function: Callable[[pa.Table], Any]) -> Transform:
         try:
             return pa.concat_tables(parts, promote_options="permissive")
         except pa.ArrowException as error:
-            raise TransformError(f"{name} returned tables that do not go together: {error}") from None
+            apart = f"{name} returned tables that do not go together"
+            raise TransformError(f"{apart}: {shortened(str(error))}", f"{apart}: {HIDDEN}") from None
 
     return call
+
+
+def _line(error: Exception, name: str) -> str:
+    """Return where in the operator's file it went wrong, which tells what a hidden message would."""
+    file = Path(name.rpartition(":")[0]).name
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == file]
+    return f", line {lines[-1]}" if lines else ""
 
 
 def as_table(rows: Any) -> pa.Table:

@@ -19,6 +19,7 @@ from storage import object_store
 from storage.file_formats.errors import FileError
 from storage.file_formats.table import FileTable
 from storage.files import Reading, iter_batches, resolve
+from storage.privacy import unbracketed
 from storage.sources import (
     Chunk,
     Context,
@@ -94,7 +95,8 @@ def read(source: Source, positions: Positions, context: Context) -> Iterator[Chu
             problems.append(_in_words(source, file.path, error))
     if problems:
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        raise SourceError("; ".join(problems[:3]) + more)
+        told = problems[:3]
+        raise SourceError("; ".join(told) + more, "; ".join(map(unbracketed, told)) + more)
 
 
 def _in_words(source: Source, path: str, error: Exception) -> str:
