@@ -1,4 +1,4 @@
-"""A CSV of ``DRIFTDECK_BENCH_FILE_MB`` megabytes (default 1000) through ``driftdeck log``: peak memory, and rows/s beside DuckDB's read_csv."""
+"""A CSV of ``DRIFTDECK_BENCH_FILE_MB`` megabytes (default 200) through ``driftdeck log``: peak memory, and rows/s beside DuckDB's read_csv."""
 
 import os
 import subprocess
@@ -62,7 +62,7 @@ def watched(command: list[str]) -> tuple[float, int]:
 
 def main() -> None:
     """Print peak memory and rows/s of both."""
-    megabytes = float(os.environ.get("DRIFTDECK_BENCH_FILE_MB", "1000"))
+    megabytes = float(os.environ.get("DRIFTDECK_BENCH_FILE_MB", "200"))
     program = [sys.executable, "-c", "from service.cli import main; main()"]
     with tempfile.TemporaryDirectory(dir=os.environ.get("DRIFTDECK_BENCH_FOLDER")) as folder:
         path, home = Path(folder) / "big.csv", ["--home", str(Path(folder) / "home")]

@@ -1,13 +1,15 @@
 """Ingestion over HTTP into a real server, beside DuckDB's own INSERT … SELECT of the same Arrow data into the same table.
 
-The server, the client and DuckDB's own turn are processes of their own. While JSON is posted, another process reads what the dashboard
-reads and lets the monitors run. ``python -m benchmarks ingest_http``; sizes by DRIFTDECK_BENCH_SECONDS (5) for each.
+The server, the client and DuckDB's own turn are processes of their own. While JSON is posted, its events run on, monitors judge the hours
+that they fill against three weeks of reference, and the overview and the model's page are read by API and drawn in one tab of Chromium, again
+and again. ``python -m benchmarks ingest_http``; sizes by DRIFTDECK_BENCH_SECONDS (4) for each.
 """
 
 import contextlib
 import http.client
 import io
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -17,8 +19,9 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,9 +31,12 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SECONDS = float(os.environ.get("DRIFTDECK_BENCH_SECONDS", "5"))
+from benchmarks import _watch
+
+SECONDS = float(os.environ.get("DRIFTDECK_BENCH_SECONDS", "4"))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BLOCK, BLOCKS = 100_000, 6
+WEEKS, AN_HOUR = 3, 60  # of the reference, and its rows in each hour
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
 
 
@@ -40,13 +46,15 @@ def features(columns: int) -> dict[str, str]:
     return {f"f{i}": "categorical" if i % 5 == 4 else "numeric" for i in range(columns)}
 
 
-def block(number: int, rows: int, columns: int) -> pa.Table:
-    """Return predictions, one a second, with ids of their own."""
-    draw = np.random.default_rng(number)
+def block(number: int, rows: int, columns: int, step: float = 1.0) -> pa.Table:
+    """Return predictions with ids of their own, ``step`` seconds apart; block -1 ends where block 0 begins."""
+    draw = np.random.default_rng(number + 1)
     first = number * rows
     own = {
         "prediction_id": [f"{number}-{i}" for i in range(rows)],
-        "event_time": pa.array([START + timedelta(seconds=first + i) for i in range(rows)], pa.timestamp("us", "UTC")),
+        "event_time": pa.array(
+            [START + timedelta(seconds=step * (first + i)) for i in range(rows)], pa.timestamp("us", "UTC")
+        ),
         "model_version": ["v1"] * rows,
         "latency_ms": draw.gamma(2.0, 2.0, rows),
         "prediction": draw.normal(size=rows),
@@ -62,17 +70,16 @@ def block(number: int, rows: int, columns: int) -> pa.Table:
     )
 
 
-def json_body(number: int, rows: int, columns: int) -> bytes:
-    """Return a batch as a service would send it."""
-    table = block(number, rows, columns)
+def json_rows(number: int, rows: int, columns: int, step: float) -> list[dict]:
+    """Return rows as a service would send them."""
+    table = block(number, rows, columns, step)
     names = list(features(columns))
     inputs = table.select(names).to_pylist()
     own = table.drop_columns(names).to_pylist()
-    told = [
+    return [
         {**row, "event_time": row["event_time"].isoformat(), "features": values}
         for row, values in zip(own, inputs, strict=True)
     ]
-    return json.dumps({"rows": told}).encode()
 
 
 def encoded(table: pa.Table, kind: str) -> bytes:
@@ -115,12 +122,13 @@ def declare(address: tuple[str, int], *models: tuple[str, int]) -> None:
         text += f'[models.{name}]\ntask = "regression"\n[models.{name}.features]\n'
         text += "".join(f'{n} = "{k}"\n' for n, k in features(columns).items())
         text += f'[models.{name}.monitor]\nwindow = "1h"\ngrace = "0s"\n'
-    call(http.client.HTTPConnection(*address), "POST", "/api/v1/apply", text.encode(), "application/toml")
+    call(http.client.HTTPConnection(*address), "/api/v1/apply", text.encode(), "application/toml")
 
 
-def call(connection: http.client.HTTPConnection, method: str, path: str, body: bytes, kind: str) -> dict:
-    """Return the answer, which must be a good one."""
-    connection.request(method, path, body, {"Content-Type": kind})
+def call(connection: http.client.HTTPConnection, path: str, body: bytes, kind: str, *, keyed: bool = False) -> dict:
+    """Post a body, with an idempotency key of its own if ``keyed``; returns the answer, which must be a good one."""
+    key = {"Idempotency-Key": uuid.uuid4().hex} if keyed else {}
+    connection.request("POST", path, body, {"Content-Type": kind} | key)
     answer = connection.getresponse()
     content = answer.read()
     if answer.status not in (200, 202):
@@ -128,10 +136,25 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, body: b
     return json.loads(content)
 
 
-def post_all(
-    address: tuple[str, int], path: str, bodies: list[bytes], kind: str, clients: int
-) -> tuple[float, list[float]]:
-    """Post bodies from so many clients; returns wall seconds and those of each answer."""
+@dataclass(frozen=True)
+class Posting:
+    """Bodies of so many ``rows`` each, made by a function with arguments, for one model."""
+
+    model: str
+    rows: int
+    make: tuple
+    kind: str = "application/json"
+    clients: int = 4
+    keyed: bool = False
+
+    def bodies(self) -> list[bytes]:
+        """Return the bodies."""
+        function, *arguments = self.make
+        return function(*arguments)
+
+
+def post_all(address: tuple[str, int], how: Posting, bodies: list[bytes]) -> tuple[float, list[float]]:
+    """Post bodies from several clients; returns wall seconds and those of each answer."""
     waiting, lock, took = list(reversed(bodies)), threading.Lock(), []
 
     def client() -> None:
@@ -142,70 +165,47 @@ def post_all(
                     return
                 body = waiting.pop()
             began = time.perf_counter()
-            call(connection, "POST", path, body, kind)
+            found = call(connection, f"/api/v1/models/{how.model}/logs", body, how.kind, keyed=how.keyed)
             took.append(time.perf_counter() - began)
+            if found["accepted"] != how.rows:
+                raise RuntimeError(f"{found['accepted']} of {how.rows} rows were accepted")
 
-    threads = [threading.Thread(target=client) for _ in range(clients)]
+    threads = [threading.Thread(target=client) for _ in range(how.clients)]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return time.perf_counter() - began, took
+    seconds = time.perf_counter() - began
+    if len(took) < len(bodies):
+        raise RuntimeError("a client failed; its error stands above")
+    return seconds, took
 
 
-def _load(results: object, address: tuple[str, int], path: str, make: tuple, kind: str, clients: int) -> None:
-    function, *arguments = make
-    bodies = function(*arguments)
-    post_all(address, path, bodies[: len(bodies) // 10 + 1], kind, clients)
-    results.put(post_all(address, path, bodies[len(bodies) // 10 + 1 :], kind, clients))
+def _load(address: tuple[str, int], how: Posting, server_id: int) -> tuple[float, float, list[float]]:
+    process = psutil.Process(server_id)
+    bodies = how.bodies()
+    first = len(bodies) // 10 + 1
+    post_all(address, how, bodies[:first])
+    before = cpu(process)
+    seconds, took = post_all(address, how, bodies[first:])
+    return seconds, cpu(process) - before, took
 
 
-def apart(address: tuple[str, int], path: str, make: tuple, kind: str, clients: int) -> tuple[float, list[float]]:
-    """Post from a process of its own; the first tenth of the bodies is not counted."""
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    process = context.Process(target=_load, args=(results, address, path, make, kind, clients))
-    process.start()
-    found = results.get()
-    process.join()
-    return found
+def apart(address: tuple[str, int], how: Posting, server_id: int) -> tuple[float, float, list[float]]:
+    """Post from a process of its own; the first tenth of the bodies is not counted.
 
-
-def _watch(address: tuple[str, int], model: str, stop: object) -> None:
-    connection = http.client.HTTPConnection(*address)
-    while not stop.is_set():
-        for path in ("/api/v1/models", f"/api/v1/models/{model}", f"/api/v1/models/{model}/windows?limit=50"):
-            connection.request("GET", path)
-            connection.getresponse().read()
-        call(connection, "POST", f"/api/v1/models/{model}/run", b"{}", "application/json")
-        stop.wait(1.0)
-
-
-@contextlib.contextmanager
-def watched(address: tuple[str, int], model: str) -> Iterator[None]:
-    """Have the dashboard's questions asked and the monitors run for the length of a block."""
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    process = context.Process(target=_watch, args=(address, model, stop))
-    process.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        process.join()
+    Returns wall seconds, CPU seconds of the server in these, and the seconds of each answer.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_load, (address, how, server_id))
 
 
 # -- what is measured --------------------------------------------------------------------------------------------------
-def json_bodies(count: int, rows: int, columns: int) -> list[bytes]:
-    """Return batches with ids of their own."""
-    return [json_body(number, rows, columns) for number in range(count)]
-
-
-def single_bodies(count: int) -> list[bytes]:
-    """Return rows one by one."""
-    rows = json.loads(json_body(0, count, 10))["rows"]
-    return [json.dumps({"rows": [row]}).encode() for row in rows]
+def json_bodies(turn: int, count: int, rows: int, columns: int, step: float) -> list[bytes]:
+    """Return batches with ids of their own; those of a turn go on in time where those of the turn before ended."""
+    told = json_rows(turn, count * rows, columns, step)
+    return [json.dumps({"rows": told[first : first + rows]}).encode() for first in range(0, len(told), rows)]
 
 
 def table_bodies(first: int, kind: str) -> list[bytes]:
@@ -257,14 +257,10 @@ class Figures:
     address: tuple[str, int]
     process: psutil.Process
 
-    def post(self, name: str, model: str, rows: int, make: tuple, kind: str, clients: int) -> tuple[float, float]:
-        """Post bodies of so many rows each and print what came of it; returns wall and CPU seconds of the server for 1,000 rows."""
-        before = cpu(self.process)
-        seconds, took = apart(self.address, f"/api/v1/models/{model}/logs", make, kind, clients)
-        used = (
-            (cpu(self.process) - before) * len(took) / (len(took) + len(took) // 9 + 1)
-        )  # the first tenth is not counted
-        total = rows * len(took)
+    def post(self, name: str, how: Posting) -> tuple[float, float]:
+        """Post, and print what came of it; returns wall and CPU seconds of the server for 1,000 rows."""
+        seconds, used, took = apart(self.address, how, self.process.pid)
+        total = how.rows * len(took)
         p99 = statistics.quantiles(took, n=100)[98] if len(took) > 1 else took[0]
         print(
             f"{name:<47} {total / seconds:9,.0f} rows/s  p99 {1000 * p99:6,.0f} ms  "
@@ -272,46 +268,55 @@ class Figures:
         )
         return 1000 * seconds / total, 1000 * used / total
 
+    def watched(self, name: str, model: str, rows: int, columns: int, step: float, rate: int, clients: int) -> None:
+        """Post JSON, events ``step`` seconds apart, while the model is watched: with keys as the client does, and without.
+
+        So many bodies as SECONDS take at the ``rate`` that is wanted, in rows a second.
+        """
+        count = max(20, int(SECONDS * rate / rows))
+        earlier, keyed, plain = (
+            Posting(model, rows, (json_bodies, turn, count, rows, columns, step), clients=clients) for turn in range(3)
+        )
+        freeze(self.address, model, columns)
+        two_hours = math.ceil(2 * 3600 / (step * rows))  # so that the pages have something to show
+        post_all(self.address, earlier, earlier.bodies()[-two_hours:])
+        _watch.run(self.address, model)
+        print(f"{name} ({rate:,} wanted)")
+        with _watch.watched(self.address, model):
+            self.post("  with Idempotency-Key", replace(keyed, keyed=True))
+            self.post("  without", plain)
+
+
+def freeze(address: tuple[str, int], model: str, columns: int) -> None:
+    """Freeze a reference of the hours before the first event."""
+    hours = WEEKS * 7 * 24
+    rows = encoded(block(-1, hours * AN_HOUR, columns, 3600 / AN_HOUR), PARQUET)
+    call(http.client.HTTPConnection(*address), f"/api/v1/models/{model}/references", rows, PARQUET)
+
 
 def main() -> None:
     """Print each figure."""
     load = os.getloadavg()[0]
-    print(f"{os.cpu_count()} cores shared by server, client and watcher; load before: {load:.1f}")
+    print(f"{os.cpu_count()} cores shared by server, client and watchers; load before: {load:.1f}")
     with tempfile.TemporaryDirectory() as name, server(Path(name) / "home") as (address, process):
         declare(address, ("wide", 50), ("json10", 10), ("json50", 50), ("single", 10))
         figures = Figures(address, process)
         tables(Path(name), figures)
-        for model, what, rows, make, clients in (
-            (
-                "json10",
-                "JSON, 1,000 rows × 10 columns (20,000 wanted)",
-                1000,
-                (json_bodies, int(SECONDS * 20), 1000, 10),
-                4,
-            ),
-            (
-                "json50",
-                "JSON, 1,000 rows × 50 columns (5,000 wanted)",
-                1000,
-                (json_bodies, int(SECONDS * 5), 1000, 50),
-                4,
-            ),
-            ("single", "single rows from 50 clients (500 wanted)", 1, (single_bodies, int(SECONDS * 500)), 50),
-        ):
-            with watched(address, model):
-                figures.post(what, model, rows, make, "application/json", clients)
+        figures.watched("JSON, 1,000 rows × 10 columns", "json10", 1000, 10, 1.0, 20_000, 4)
+        figures.watched("JSON, 1,000 rows × 50 columns", "json50", 1000, 50, 3.6, 5_000, 4)
+        figures.watched("JSON, single rows × 10 columns from 50 clients", "single", 1, 10, 36.0, 500, 50)
 
 
 def tables(folder: Path, figures: Figures) -> None:
     """Measure Arrow and Parquet, and DuckDB's own turn between them."""
-    arrow = figures.post("Arrow, blocks of 100,000 × 50", "wide", BLOCK, (table_bodies, 0, ARROW), ARROW, 2)
+    arrow = figures.post("Arrow, blocks of 100,000 × 50", Posting("wide", BLOCK, (table_bodies, 0, ARROW), ARROW, 2))
     rows = BLOCK * (BLOCKS - 1)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         wall, used = pool.apply(own_insert, (folder,))
     print(
         f"{'DuckDB, INSERT … SELECT of the same':<47} {rows / wall:9,.0f} rows/s  {rows / used:30,.0f} rows per CPU second"
     )
-    parquet = figures.post("Parquet, the same", "wide", BLOCK, (table_bodies, 50, PARQUET), PARQUET, 2)
+    parquet = figures.post("Parquet, the same", Posting("wide", BLOCK, (table_bodies, 50, PARQUET), PARQUET, 2))
     for what, at in (("wall", 0), ("CPU", 1)):
         own = 1000 * (wall, used)[at] / rows
         print(
