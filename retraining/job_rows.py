@@ -19,6 +19,7 @@ from retraining.features import texts
 from retraining.job_files import ROW_COLUMNS
 from retraining.registry import sync_folder
 from retraining.types import Predictions, TrainingError, TrainRequest
+from storage.names import SUBJECT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +91,13 @@ def write_reference(
 ) -> None:
     """Write the chosen rows with the new version's honest predictions, whole or not at all.
 
-    Columns: the declared inputs, ``_id``, ``_event_time``, ``label``, ``prediction``, ``_model_version``, and ``score``
+    Columns: the declared inputs, ``_id``, ``_event_time``, ``_subject`` if the rows have it, ``label``, ``prediction``, ``_model_version``, and ``score``
     (binary: probability of ``positive``) or ``scores`` (multiclass: map of class to probability).
     """
     table = rows.table.take(chosen)
     kept = [name for name in (*spec.features, *spec.context) if name in table.column_names]
     columns: dict[str, Any] = {name: table[name] for name in kept}
-    columns |= {name: table[name] for name in ("_id", "_event_time")}
+    columns |= {name: table[name] for name in ("_id", "_event_time", SUBJECT) if name in table.column_names}
     regression = spec.task == "regression"
     kind = pa.float64() if regression else pa.string()
     columns["label"] = pa.array(list(rows.label[chosen]), type=kind)

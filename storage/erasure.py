@@ -70,7 +70,7 @@ def erase_subject(
         ids = con.sql(f"SELECT DISTINCT _id FROM {whole_log(con, spec.name)} WHERE {mine}").to_arrow_table()
         rewritten = _rewrite_archives(con, db, spec.name, mine)
     samples, kept = _erase_samples(home, spec.name, stored)
-    jobs = _erase_job_rows(home, spec.name, set(ids["_id"].to_pylist()))
+    jobs, unnamed = _erase_job_rows(home, spec.name, stored, set(ids["_id"].to_pylist()))
     reports = _erase_reports(home, spec.name)
     fault_point("erase.after_files")
 
@@ -81,7 +81,7 @@ def erase_subject(
     fault_point("erase.after_rows")
     sweep(db, spec.name)
     db.checkpoint()  # deleted rows do not stay in the write-ahead log
-    return Erased(deleted | {"samples": samples, "jobs": jobs, "reports": reports}, kept)
+    return Erased(deleted | {"samples": samples, "jobs": jobs, "reports": reports}, kept + unnamed)
 
 
 def without_subject(con: DuckDBPyConnection, model: str) -> int:
@@ -209,22 +209,35 @@ def _erase_samples(home: Home, model: str, stored: str) -> tuple[int, list[str]]
             )
             continue
         count += _filter_file(path, SUBJECT, [stored])
+        nobody = pq.read_table(path, columns=[SUBJECT], partitioning=None)[SUBJECT].null_count
+        if nobody:
+            kept.append(
+                f"{nobody:,} rows in the sample of reference {version} do not tell whom they are about; they were not touched"
+            )
     return count, kept
 
 
-def _erase_job_rows(home: Home, model: str, ids: set[str]) -> int:
-    """Delete from the rows that training jobs of the model were given, and from the references they brought."""
-    count = 0
+def _erase_job_rows(home: Home, model: str, stored: str, ids: set[str]) -> tuple[int, list[str]]:
+    """Delete from the rows that training jobs of the model were given, and from the references they brought; names what it cannot tell."""
+    count, kept = 0, []
     for folder in sorted(home.jobs.glob("*")):
         try:
             asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if asked.get("model") == model:
-            for name in ("rows.parquet", "reference.parquet"):
-                if (folder / name).exists():
-                    count += _filter_file(folder / name, "_id", ids)
-    return count
+        for name in ("rows.parquet", "reference.parquet") if asked.get("model") == model else ():
+            path = folder / name
+            if not path.exists():
+                continue
+            count += _filter_file(path, "_id", ids)  # rows of when nobody was told yet, too
+            if SUBJECT in pq.read_schema(path).names:
+                count += _filter_file(path, SUBJECT, [stored])
+            else:
+                kept.append(
+                    f"jobs/{folder.name}/{name}, as far as its rows have left the log: it was written before subjects were, and "
+                    "does not tell whom its rows are about; delete it when it is not needed"
+                )
+    return count, kept
 
 
 def _erase_reports(home: Home, model: str) -> int:

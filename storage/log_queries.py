@@ -20,6 +20,7 @@ from storage.archives import whole_log
 from storage.buckets import aware, naive
 from storage.database import Database
 from storage.model_tables import joined_relation, label_table, log_table, prepare_model, tables_exist
+from storage.names import SUBJECT
 from storage.rows import first_row, single
 
 _BATCH = 65_536  # rows held at a time while writing a file
@@ -187,12 +188,13 @@ def export_parquet(
     """Write the rows of [since, until) to a Parquet file, in order of event time, and return how many there are.
 
     Columns: the declared inputs by name, ``prediction``, ``score``, ``scores`` (several classes), ``label``, ``_id``, ``_event_time`` and
-    ``_label_time`` (naive UTC), ``_model_version``, ``_role``. Rows go through in batches; the file appears whole or not at all.
+    ``_label_time`` (naive UTC), ``_model_version``, ``_role``, and ``_subject`` of a model that says whom its rows are about. Rows go through in batches; the file appears whole or not at all.
     """
     prepare_model(db, spec)
     with db.cursor() as con:
         relation, expressions = joined_relation(spec, Window(since, until), con)
-    fields = {name: sql for name, sql in expressions.items() if name not in _EXPORTED} | _EXPORTED
+    beside = _EXPORTED if spec.subject is None else _EXPORTED | {SUBJECT: SUBJECT}
+    fields = {name: sql for name, sql in expressions.items() if name not in beside} | beside
     columns = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate(fields.values()))
     labelled = " WHERE _label IS NOT NULL" if labelled_only else ""
     sql = f"SELECT {columns} FROM ({relation}) AS r{labelled} ORDER BY _event_time, _id, _model_version"

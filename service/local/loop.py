@@ -26,6 +26,7 @@ from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from storage.errors import MissingRecordError, StorageError
 from storage.faults import fault_point
 from storage.logs import export_parquet, label_span
+from storage.names import SUBJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -282,6 +283,8 @@ def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Refe
         "_model_version": "model_version",
     }
     names |= {"prediction": spec.prediction or "prediction", "label": spec.label or "label", "scores": "score"}
+    if spec.subject is not None and spec.subject not in [*table.column_names, *spec.privacy]:
+        names[SUBJECT] = spec.subject  # so that a subject's rows are found in the sample that is kept, too
     table = table.rename_columns([names.get(name, name) for name in table.column_names])
     return references.freeze_table(core, model, table, source=source)
 

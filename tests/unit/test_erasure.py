@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from service.local import LocalWorkspace
+from storage.log_queries import export_parquet
 from storage.mentions import mentions
 
 NOW = datetime(2024, 7, 1, tzinfo=UTC)
@@ -128,3 +131,21 @@ def test_a_restore_erases_who_is_named_by_a_refused_line_only(tmp_path: Path) ->
     care.restore(tmp_path / "home", tmp_path / "b", lambda: NOW + timedelta(hours=1))
     with opened(tmp_path / "home") as ws:
         assert held(ws, "SELECT content FROM quarantine") == refused[1:]
+
+
+def test_rows_of_a_training_job_are_deleted_after_they_have_left_the_log(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "jobs" / "j1"
+    with opened(tmp_path / "home") as ws:
+        ws.log("eta", [row("q1", "alice"), row("q2", "bob"), row("q3", "alice")])
+        ws.label("eta", [{"ride": f"q{n}", "label": 1.0} for n in (1, 2, 3)])
+        folder.mkdir()
+        (folder / "request.json").write_text('{"model": "eta"}')
+        period = (datetime(2024, 5, 1, tzinfo=UTC), NOW)
+        assert export_parquet(ws.core.db, ws.core.spec("eta"), *period, folder / "rows.parquet") == 3
+        pq.write_table(pa.table({"_id": ["q1", "q2"]}), folder / "reference.parquet")  # of an earlier version
+        ws.core.db.write(lambda con: con.execute("DELETE FROM log_eta").fetchall())  # as retention does
+        receipt = ws.erase("eta", "alice")
+        assert receipt["deleted"]["logs"] == 0
+        assert receipt["deleted"]["jobs"] == 2
+        assert pq.read_table(folder / "rows.parquet")["_id"].to_pylist() == ["q2"]
+        assert any(words.startswith("jobs/j1/reference.parquet") for words in receipt["kept"])
