@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,13 +62,21 @@ class _Count:
 
 @dataclass(slots=True)
 class _State:
-    """What is known of a model's columns, so that most batches need no look into the file."""
+    """What is known of a model's columns, so that most batches need no look into the file. Appends at once share it under ``lock``."""
 
+    lock: threading.Lock = field(default_factory=threading.Lock)
     counts: dict[tuple[str, str], _Count] = field(default_factory=dict)  # (column, event), of those that grow
+    undeclared: int = 0  # of ``counts``, those of columns that appeared
     gone: set[str] = field(default_factory=set)
     back: dict[str, datetime] = field(default_factory=dict)
     had: set[str] = field(default_factory=set)
     never: set[str] = field(default_factory=set)
+
+    def count(self, column: str, event: str, at: datetime) -> None:
+        """Count on from ``at``, unless another append saw the same first."""
+        if (column, event) not in self.counts:
+            self.counts[column, event] = _Count(at)
+            self.undeclared += event == "appeared"
 
 
 def observations(con: DuckDBPyConnection, model: str) -> list[Observation]:
@@ -90,9 +99,14 @@ class Watch:
         times = intake.table["_event_time"] if intake.table.num_rows else None
         self._latest = None if times is None else pc.max(times).as_py()
         self._wrote = False
-        self.notes: list[_Note] = [*self._undeclared(intake), *self._misfits(spec, intake), *self._ahead(spec, times)]
-        if times is not None:
-            self.notes += self._stayed_away(db, spec, intake)
+        with self._state.lock:
+            self.notes: list[_Note] = [
+                *self._undeclared(intake),
+                *self._misfits(spec, intake),
+                *self._ahead(spec, times),
+            ]
+            if times is not None:
+                self.notes += self._stayed_away(db, spec, intake)
 
     def beside(self, also: Also | None) -> Also | None:
         """Return what is to be written with the rows: ``also``, and what this batch shows if that is anything."""
@@ -135,19 +149,25 @@ class Watch:
         """Remember what was written; a batch that was answered as an earlier one has shown nothing."""
         if self.notes and not self._wrote:
             return
+        with self._state.lock:
+            self._state.had |= self._present
+            for note in self.notes:
+                self._remember(note)
+
+    def _remember(self, note: _Note) -> None:
         state = self._state
-        state.had |= self._present
-        for note in self.notes:
-            if note.event == "disappeared":
-                state.gone.add(note.column)
-            elif note.event == "returned":
-                state.gone.discard(note.column)
-                state.back[note.column] = self._now
-            else:
-                state.counts[note.column, note.event] = _Count(self._now)
+        if note.event == "disappeared":
+            state.gone.add(note.column)
+        elif note.event == "returned":
+            state.gone.discard(note.column)
+            state.back[note.column] = self._now
+        elif note.new:
+            state.count(note.column, note.event, self._now)
+        else:
+            state.counts[note.column, note.event].pending -= note.rows
 
     def _undeclared(self, intake: Intake) -> Iterable[_Note]:
-        known = sum(event == "appeared" for _, event in self._state.counts)
+        known = self._state.undeclared
         for name in intake.ignored:
             column = shown(name)
             if (column, "appeared") in self._state.counts:
@@ -202,6 +222,7 @@ class Watch:
         count = self._state.counts[column, event]
         count.pending += rows
         if self._now - count.written_at >= EVERY:
+            count.written_at = self._now  # no other append writes the same; what is not written stays pending
             yield _Note(column, event, "", count.pending, new=False)
 
 
@@ -218,8 +239,8 @@ def _state(db: Database, model: str) -> _State:
                 found.gone.discard(seen.column)
                 found.back[seen.column] = seen.seen_at
             else:
-                found.counts[seen.column, seen.event] = _Count(seen.seen_at)
-        db.memory["observed", model] = found
+                found.count(seen.column, seen.event, seen.seen_at)
+        found = cast("_State", db.memory.setdefault(("observed", model), found))  # of two at once, the first
     return found
 
 

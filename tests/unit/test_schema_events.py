@@ -1,5 +1,7 @@
 """Columns that come otherwise than declared, rows that are refused: recorded in bounds, told in words, raised as alerts."""
 
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,8 @@ import pytest
 from service.local import LocalWorkspace
 from service.local.monitoring import LONGEST_GAP
 from service.views import AlertView
-from storage.observed import MOST
+from storage.intake import canonical_log
+from storage.observed import MOST, Watch
 from storage.quarantine import MOST_CHARACTERS
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -148,6 +151,51 @@ def test_undeclared_columns_are_remembered_in_bounds(workspace: LocalWorkspace, 
         more = {f"odd {part} {n} \ud800": 1 for n in range(MOST // 2)}
         assert workspace.log("m", rows(clock, 1, **more))["accepted"] == 1
     assert stored(workspace) == MOST
+
+
+def test_appends_at_once_share_what_is_known(workspace: LocalWorkspace, clock: Clock):
+    """Each thread brings columns of its own and one that all have, with the interpreter switching as often as it can."""
+    failed: list[BaseException] = []
+    start = threading.Barrier(4)
+
+    def send(part: int) -> None:
+        try:
+            start.wait()
+            for n in range(20):
+                more = {f"odd {part} {n} {k}": 1 for k in range(12)}
+                workspace.log("m", rows(clock, 2, colour="red", **more))
+        except BaseException as error:
+            failed.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=send, args=(part,)) for part in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failed == []
+    assert stored(workspace) == 4 * 20 * 12 + 1
+
+
+def test_a_count_that_is_due_is_written_by_one_of_two_appends(workspace: LocalWorkspace, clock: Clock):
+    db, spec = workspace.core.db, workspace.core.spec("m")
+    workspace.log("m", rows(clock, 10, colour="red"))
+    workspace.log("m", rows(clock, 5, colour="red"))
+    clock.now += timedelta(hours=2)
+    block = canonical_log(spec, rows(clock, 7, colour="red"), arrival=clock.now)
+    one, other = Watch(db, spec, block, clock.now), Watch(db, spec, block, clock.now)  # before either is done
+    for watch in (one, other):
+        if watch.notes:
+            db.write(watch.write)
+        watch.done()
+    assert events(workspace) == [("colour", "appeared", "categorical", 10 + 5 + 7)]
+    clock.now += timedelta(hours=2)
+    workspace.log("m", rows(clock, 1, colour="red"))
+    assert events(workspace) == [("colour", "appeared", "categorical", 10 + 5 + 7 + 7 + 1)]
 
 
 # -- alerts --------------------------------------------------------------------------------------------------------------
