@@ -12,7 +12,7 @@ import pytest
 from service.local import LocalWorkspace
 from service.local.monitoring import LONGEST_GAP
 from service.views import AlertView
-from storage.intake import canonical_log
+from storage.intake import Intake, canonical_log
 from storage.observed import MOST, Watch
 from storage.quarantine import MOST_CHARACTERS
 
@@ -154,31 +154,48 @@ def test_undeclared_columns_are_remembered_in_bounds(workspace: LocalWorkspace, 
 
 
 def test_appends_at_once_share_what_is_known(workspace: LocalWorkspace, clock: Clock):
-    """Each thread brings columns of its own and one that all have, with the interpreter switching as often as it can."""
+    """Two threads bring columns of their own, two look on, and the interpreter switches as often as it can."""
+    db, spec = workspace.core.db, workspace.core.spec("m")
+    workspace.log("m", rows(clock, 1, **{f"known {n}": 1 for n in range(700)}))
+    news = [
+        [canonical_log(spec, rows(clock, 1, **{f"odd {t} {n}": 1}), arrival=clock.now) for n in range(60)]
+        for t in (0, 1)
+    ]
     failed: list[BaseException] = []
-    start = threading.Barrier(4)
+    over = threading.Event()
 
-    def send(part: int) -> None:
+    def bring(blocks: list[Intake]) -> None:
         try:
-            start.wait()
-            for n in range(20):
-                more = {f"odd {part} {n} {k}": 1 for k in range(12)}
-                workspace.log("m", rows(clock, 2, colour="red", **more))
+            for block in blocks:
+                watch = Watch(db, spec, block, clock.now)
+                db.write(watch.write)
+                watch.done()
+        except BaseException as error:
+            failed.append(error)
+
+    def look(block: Intake) -> None:
+        try:
+            while not over.is_set():
+                Watch(db, spec, block, clock.now)
         except BaseException as error:
             failed.append(error)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        threads = [threading.Thread(target=send, args=(part,)) for part in range(4)]
-        for thread in threads:
+        lookers = [threading.Thread(target=look, args=(news[0][0],)) for _ in range(2)]
+        bringers = [threading.Thread(target=bring, args=(blocks,)) for blocks in news]
+        for thread in [*lookers, *bringers]:
             thread.start()
-        for thread in threads:
+        for thread in bringers:
+            thread.join()
+        over.set()
+        for thread in lookers:
             thread.join()
     finally:
         sys.setswitchinterval(interval)
     assert failed == []
-    assert stored(workspace) == 4 * 20 * 12 + 1
+    assert stored(workspace) == 700 + 2 * 60
 
 
 def test_a_count_that_is_due_is_written_by_one_of_two_appends(workspace: LocalWorkspace, clock: Clock):
