@@ -2,7 +2,7 @@
 
 The server, the client and DuckDB's own turn are processes of their own. While JSON is posted, its events run on, monitors judge the hours
 that they fill against three weeks of reference, and the overview and the model's page are read by API and drawn in one tab of Chromium, again
-and again. ``python -m benchmarks ingest_http``; sizes by DRIFTDECK_BENCH_SECONDS (4) for each.
+and again. ``python -m benchmarks ingest_http``; sizes by DRIFTDECK_BENCH_SECONDS (3) for each.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import _watch
 
-SECONDS = float(os.environ.get("DRIFTDECK_BENCH_SECONDS", "4"))
+SECONDS = float(os.environ.get("DRIFTDECK_BENCH_SECONDS", "3"))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BLOCK, BLOCKS = 100_000, 6
 WEEKS, AN_HOUR = 3, 60  # of the reference, and its rows in each hour
