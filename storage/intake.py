@@ -163,7 +163,7 @@ def canonical_log(
         "_arrival_time": _constant(source.rows, _naive(arrival), TIMESTAMP),
         "_model_version": casting.cast_version().fill_null(default_version or UNVERSIONED),
         "_role": _roles(casting),
-        "_latency_ms": casting.cast_field("numeric", "latency_ms"),
+        "_latency_ms": _latencies(casting, spec),
         "_prediction": casting.cast_field(kind, spec.prediction, "prediction"),
         "_subject": casting.null("categorical")
         if spec.subject is None
@@ -237,6 +237,17 @@ def _event_times(casting: _Casting, spec: ModelSpec, arrival: datetime) -> pa.Ar
     expected = "a time between 1900 and 2200"
     casting.reject_where(outside, spec.time, times.cast(pa.string()), f"the event time is not {expected}", expected)
     return times
+
+
+def _latencies(casting: _Casting, spec: ModelSpec) -> pa.Array:
+    latencies = casting.cast_field("numeric", "latency_ms")
+    if any(column.name == "latency_ms" for column in spec.columns):  # in a flat row it is the input's value
+        return latencies
+    wrong = pc.invert(pc.and_(pc.is_finite(latencies), pc.greater_equal(latencies, 0.0)))
+    if pc.any(wrong).as_py():
+        expected = "a finite number of milliseconds, 0 or more"
+        casting.reject_where(wrong, "latency_ms", latencies, f"the latency is not {expected}", expected)
+    return latencies
 
 
 def _roles(casting: _Casting) -> pa.Array:

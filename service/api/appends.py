@@ -27,9 +27,13 @@ Strict = Annotated[bool, Query(description="a row that is refused keeps all the 
 
 def _body_docs(shape: type[BaseModel] | None) -> dict[str, Any]:
     binary = {"schema": {"type": "string", "format": "binary"}}
-    row: dict[str, Any] = {"type": "object"} if shape is None else shape.model_json_schema()
-    rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row}}, "required": ["rows"]}
-    content = {JSON: {"schema": rows}, LINES: {"schema": row}, ARROW: binary, PARQUET: binary}
+    row: dict[str, Any] = {"type": "object", "description": "a flat row: values by the names that the model declares"}
+    if shape is not None:
+        row = {"anyOf": [shape.model_json_schema(), row]}
+    several = {"type": "array", "items": row}
+    rows = {"type": "object", "properties": {"rows": several}, "required": ["rows"]}
+    forms = [rows, several] if shape is None else [rows, several, row]
+    content = {JSON: {"schema": {"anyOf": forms}}, LINES: {"schema": row}, ARROW: binary, PARQUET: binary}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -117,7 +121,7 @@ def _reference_data(body: Body) -> object:
             return window[0], window[1]
         if isinstance(content, dict) and content.keys() & {"before_deployment", "training"}:
             return content
-    rows = to_upload(body).rows
+    rows = to_upload(body, single=False).rows
     return rows if isinstance(rows, pa.Table) else as_table(rows)
 
 

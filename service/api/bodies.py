@@ -109,8 +109,11 @@ def _unzip(data: bytes | memoryview, limit: int, place: Place) -> bytes:
     return b"".join(parts)
 
 
-def to_upload(body: Body, *, keyed: bool = False) -> Upload:
-    """Return the rows of a body; ``keyed`` with its digest. Raises :class:`ApiError` for a body that is none."""
+def to_upload(body: Body, *, keyed: bool = False, single: bool = True) -> Upload:
+    """Return the rows of a body; ``keyed`` with its digest, ``single`` if a JSON object may be a row by itself.
+
+    Raises :class:`ApiError` for a body that is none.
+    """
     data, bounds, lines = body.content(), body.bounds, None
     digest = f"{body.kind} {hashlib.sha256(data).hexdigest()}" if keyed else None
     if body.kind in {ARROW, PARQUET}:
@@ -118,7 +121,7 @@ def to_upload(body: Body, *, keyed: bool = False) -> Upload:
     if body.kind == LINES:
         rows, lines = _lines(data)
     else:
-        rows = _json_rows(parse_json(data))
+        rows = _json_rows(parse_json(data), single=single)
     bounds.refuse_rows(len(rows))
     bounds.refuse_columns(max(map(_width, rows), default=0))
     return Upload(rows, digest, lines)
@@ -152,10 +155,12 @@ def loads(data: bytes | memoryview) -> Any:
         )  # half a surrogate pair, 1e400, NaN: the row that has it is judged, not the batch
 
 
-def _json_rows(content: Any) -> list[Any]:
+def _json_rows(content: Any, *, single: bool) -> list[Any]:
+    if single and isinstance(content, dict) and content and "rows" not in content:
+        return [content]
     rows = content.get("rows") if isinstance(content, dict) else content
     if not isinstance(rows, list):
-        raise ApiError(422, 'the body must be {"rows": […]} or a list of rows')
+        raise ApiError(422, f'the body must be {{"rows": […]}}{", one row" if single else ""} or a list of rows')
     return rows
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 import pyarrow as pa
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,38 +18,44 @@ from pydantic import (
 )
 
 from service.api.errors import ApiError
+from storage.intake import MAX_ID_BYTES
 
-Scalar = StrictBool | StrictInt | StrictFloat | Annotated[str, Field(max_length=100_000)] | None
-Identifier = Annotated[str, Field(min_length=1, max_length=512)]
-Name = Annotated[str, Field(min_length=1, max_length=512)]
+_BYTES = f"at most {MAX_ID_BYTES:,} bytes of UTF-8"
+Number = StrictInt | StrictFloat
+Scalar = StrictBool | StrictInt | StrictFloat | str | None
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID_BYTES, description=_BYTES)] | StrictInt
+Name = Annotated[str, Field(min_length=1)]
 Scores = Annotated[dict[str, float], Field(min_length=1)]
+Time = Annotated[str, Field(description="ISO 8601; without an offset in the model's time zone")]
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class LogRow(_Row):
     """One prediction that was made. Times without offset are in the model's time zone."""
 
-    prediction_id: Identifier | None = Field(None, description="made by the server when left out")
-    event_time: AwareDatetime | datetime | None = Field(None, description="needed unless the model declares none")
-    model_version: Name | None = None
+    prediction_id: Identifier | None = Field(None, description=f"made by the server when left out; {_BYTES}")
+    event_time: Time | None = Field(None, description="needed unless the model declares none")
+    model_version: Annotated[str, Field(max_length=MAX_ID_BYTES)] | None = Field(None, description=_BYTES)
     latency_ms: float | None = Field(None, ge=0)
-    features: dict[str, Scalar]
-    context: dict[str, Scalar] | None = Field(None, description="logged and monitored, no part of the model")
-    prediction: StrictFloat | StrictInt | StrictBool | str | None = None
-    score: float | Scores | None = None
+    features: dict[str, Scalar | list[Number | None]] = Field(description="lists are for columns of type embedding")
+    context: dict[str, Scalar | list[Number | None]] | None = Field(
+        None, description="logged and monitored, no part of the model"
+    )
+    prediction: Scalar = None
+    score: float | dict[str, float | None] | None = None
 
 
 class LabelRow(_Row):
     """The truth about one prediction, as it became known."""
 
     prediction_id: Identifier
-    label: StrictFloat | StrictInt | StrictBool | str | None
-    label_time: AwareDatetime | datetime | None = Field(None, description="when it became known; default: now")
-    event_time: AwareDatetime | datetime | None = Field(None, description="the prediction's, to find it faster")
-    kind: Name | None = Field(None, description="a declared kind of feedback; default: the truth")
+    label: StrictBool | Number | str
+    label_time: Time | None = Field(None, description="when it became known; default: now")
+    event_time: Time | None = Field(None, description="the prediction's, to find it faster")
+    kind: str | None = Field(None, description="a declared kind of feedback; default: the truth")
 
 
 _FLAT = TypeAdapter(dict[Name, Scalar | Scores])

@@ -133,6 +133,45 @@ def test_strict_stores_nothing_beside_a_bad_row(
     assert client.post(f"{path}?strict=1", json=[good]).json()["accepted"] == 1
 
 
+def test_one_row_may_be_the_whole_body(client: TestClient, workspace: LocalWorkspace) -> None:
+    flat = {"loan": "b", "event_time": GOOD["event_time"], "customer age": 40, "plan": "basic", "prediction": "no"}
+    for row in (GOOD, flat, [GOOD | {"prediction_id": "c"}]):
+        answer = client.post(LOGS, json=row)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    assert client.post(LABELS, json={"prediction_id": "a", "label": "yes"}).json()["accepted"] == 1
+    assert workspace.model("loans")["rows"]["logs"] == 3
+    bad = client.post(LOGS, json=GOOD | {"event_time": "soon"})
+    assert (bad.status_code, bad.json()["rejected"][0]["field"]) == (422, "event_time")
+    for body in ({}, {"rows": GOOD}, 5):
+        answer = client.post(LOGS, json=body)
+        assert (answer.status_code, "rejected" in answer.json()) == (422, False)
+        assert "one row" in answer.json()["error"]
+    assert "must be" in client.post("/api/v1/models/loans/references", json={"windw": "x"}).json()["error"]
+
+
+def test_the_documented_limits_are_those_of_the_door(client: TestClient, workspace: LocalWorkspace) -> None:
+    paths = client.get("/api/openapi.json").json()["paths"]
+    body = next(of for path, of in paths.items() if path.endswith("/models/{model}/logs"))["post"]["requestBody"][
+        "content"
+    ]["application/x-ndjson"]
+    log = body["schema"]["anyOf"][0]["properties"]
+    longest = log["prediction_id"]["anyOf"][0]["maxLength"]
+    assert log["latency_ms"]["anyOf"][0]["minimum"] == 0
+    assert "maxLength" not in json.dumps(log["features"])
+    fits = GOOD | {"prediction_id": "x" * longest, "model_version": "v" * longest, "latency_ms": 0}
+    long_text = GOOD | {"prediction_id": 7, "features": {"customer age": "31", "plan": "p" * 200_000}}
+    assert client.post(LOGS, json=[fits, long_text]).json()["accepted"] == 2
+    beyond = [
+        GOOD | {"prediction_id": "x" * (longest + 1)},
+        GOOD | {"model_version": "v" * (longest + 1)},
+        *(GOOD | {"latency_ms": value} for value in (-1, -1e-9, "inf", "nan")),
+    ]
+    rejected = client.post(LOGS, json=beyond).json()["rejected"]
+    assert [entry["field"] for entry in rejected] == ["prediction_id", "model_version", *["latency_ms"] * 4]
+    assert rejected[2]["value"] == "-1.0"
+    assert "a finite number of milliseconds, 0 or more" in rejected[2]["error"]
+
+
 def test_a_key_that_comes_again_is_answered_as_before(client: TestClient, workspace: LocalWorkspace) -> None:
     rows = [{key: value for key, value in GOOD.items() if key != "prediction_id"}, 7]  # the server makes the id
     key = {"idempotency-key": "k1"}

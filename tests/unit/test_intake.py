@@ -192,6 +192,25 @@ def test_categories_are_spelled_alike_in_columns_and_in_rows(values):
     assert by_column == column([row(kind=value) for value in values], "kind")
 
 
+def test_a_latency_that_cannot_be_is_refused():
+    rows = [row() | {"latency_ms": value} for value in (-1, float("inf"), "nan", 0, 3.5, None, "x")]
+    for data in (rows, pa.table({"event_time": ["2013-01-01T00:00Z"] * 3, "latency_ms": [-0.5, None, 2.0]})):
+        intake = canonical_log(SPEC, data, arrival=ARRIVAL)
+        refused = [0, 1, 2, 6] if data is rows else [0]
+        assert [entry["row"] for entry in intake.rejected] == refused
+        assert {entry["field"] for entry in intake.rejected} == {"latency_ms"}
+        assert intake.table.num_rows == 3 if data is rows else 2
+    standardised = SPEC.model_copy(update={"features": {"latency_ms": "numeric"}})
+    assert not canonical_log(standardised, [{"event_time": "2013-01-01T00:00Z", "latency_ms": -1.5}], arrival=ARRIVAL).rejected
+
+
+@pytest.mark.parametrize("value", [float("nan"), "nan", "NaN", "-inf"])
+def test_a_regressions_prediction_that_is_not_finite_is_kept_for_monitoring_to_show(value: object):
+    intake = canonical_log(SPEC, [row() | {"prediction": value}], arrival=ARRIVAL)
+    assert not intake.rejected
+    assert not np.isfinite(intake.table["_prediction"][0].as_py())
+
+
 def test_numbers_keep_what_is_not_finite():
     found = column([row(size=v) for v in (float("nan"), float("inf"), "-inf", "1e3", True, None, "")], "size")
     assert np.isnan(found[0])
