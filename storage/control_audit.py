@@ -47,6 +47,14 @@ class Audit(ControlBase):
         """Return the latest entries, newest first."""
         return [_entry(row) for row in self._rows("SELECT * FROM audit ORDER BY seq DESC LIMIT ?", (limit,))]
 
+    def audit_of(self, *actions: str) -> list[Json]:
+        """Return every entry of these actions, newest first."""
+        marks = ", ".join("?" * len(actions))
+        return [
+            _entry(row)
+            for row in self._rows(f"SELECT * FROM audit WHERE action IN ({marks}) ORDER BY seq DESC", actions)
+        ]
+
     def verify_audit(self) -> None:
         """Raise :class:`AuditBrokenError`, naming the entry, if any was changed, removed or put in between."""
         previous, expected = _START, 1

@@ -47,6 +47,13 @@ def restore(session: Session, file: FileArgument) -> None:
         lines.append(f"what was there lies in {done['replaced']}")
     if done["erased_again"]:
         lines.append(f"{done['erased_again']:,} rows of erased subjects were in the backup and were deleted again")
+    if done["receipts"]:
+        lines.append(f"receipts of erasures that were applied: {', '.join(done['receipts'])}")
+    if not done["replaced"]:
+        lines.append(
+            f"there was no home here: whoever was erased elsewhere after {done['made']} is back. Compare `driftdeck erasures` of that "
+            "home, and call `driftdeck erase` here for each that is missing"
+        )
     session.show(done, lambda: "\n".join(lines))
 
 

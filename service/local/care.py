@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _STAGING = (".backup-*", ".restore-*")
+_RESTORED = "restored into this home it is cleaned by the receipts here, restored anywhere else it brings the rows back until you erase again"
+_BEGUN, _BACKUP, _FAILED = "backup begun", "backup", "backup failed"
 
 
 # -- retention ---------------------------------------------------------------------------------------------------------
@@ -71,14 +74,24 @@ def storage(core: Core, model: str) -> data_views.StorageView:
 
 # -- backup and restore ------------------------------------------------------------------------------------------------
 def backup(core: Core, path: Path, actor: str) -> data_views.BackupView:
-    """Write a backup while everything goes on."""
+    """Write a backup while everything goes on.
+
+    The audit has it from its beginning: whoever is erased meanwhile learns that it may hold their rows.
+    """
     started = time.monotonic()
     models = sorted(core.control.model_records())
-    made = backups.write_backup(core.db, core.home, Path(path), core.now(), models)
-    detail = {"bytes": made.bytes, "models": models}
-    sent = made.path.parent.parent == core.home.root and made.path.parent.name.startswith(".backup-")
-    told = f"{made.path.name} (sent over HTTP)" if sent else str(made.path)
-    core.control.append_audit(actor, "backup", told, detail, "workspace", core.now())
+    target = Path(path).expanduser().absolute()
+    sent = target.parent.parent == core.home.root and target.parent.name.startswith(".backup-")
+    told = f"{target.name} (sent over HTTP)" if sent else str(target)
+    number = {"backup": secrets.token_hex(8)}
+    core.control.append_audit(actor, _BEGUN, told, number, "workspace", core.now())
+    try:
+        made = backups.write_backup(core.db, core.home, target, core.now(), models)
+    except BaseException:
+        core.control.append_audit(actor, _FAILED, told, number, "workspace", core.now())
+        raise
+    detail = number | {"bytes": made.bytes, "models": models}
+    core.control.append_audit(actor, _BACKUP, told, detail, "workspace", core.now())
     return {
         "path": str(made.path),
         "bytes": made.bytes,
@@ -110,7 +123,8 @@ def restore(folder: Path, file: Path, now: Callable[[], datetime]) -> dict[str, 
         home = Home.create(folder)
         with Database.open(home.database, now) as db, Control(home.control, now) as control:
             erased = _erase_anew(db, control, home, [aside, *_set_aside(home)], now)
-            detail = {"made": manifest["created_at"], "erased_again": erased}
+            receipts = [receipt["id"] for receipt in control.erasures()]
+            detail = {"made": manifest["created_at"], "erased_again": erased, "receipts": len(receipts)}
             control.append_audit("cli", "restore", str(file), detail, "workspace", now())
     return {
         "home": str(home.root),
@@ -118,6 +132,7 @@ def restore(folder: Path, file: Path, now: Callable[[], datetime]) -> dict[str, 
         "models": manifest["models"],
         "replaced": str(aside) if aside.exists() else None,
         "erased_again": erased,
+        "receipts": receipts,
     }
 
 
@@ -205,16 +220,27 @@ def _kept(core: Core, spec: ModelSpec) -> list[str]:
     trained = [record["version"] for record in core.control.versions(spec.name) if record.get("artefact")]
     if trained:
         kept.append(f"models that were trained before, as what they have learned: {', '.join(trained)}")
-    kept += [
-        f"the backup {entry['object']} of {entry['at']}, until you delete it; restoring it erases anew"
-        for entry in core.control.audit(100_000)
-        if entry["action"] == "backup"
-    ]
+    kept += _backups(core)
     folders = sorted([*core.home.root.glob("backups/before-*"), *core.home.root.glob("replaced-*")])
     kept += [f"{folder.relative_to(core.home.root)}/, until you delete it" for folder in folders]
     damaged = core.home.root / "quarantined"
     if damaged.is_dir() and any(damaged.iterdir()):
         kept.append("quarantined/, until you delete it")
+    return kept
+
+
+def _backups(core: Core) -> list[str]:
+    """Name every backup that may hold rows of before now: those that were made, and those that are under way."""
+    kept, ended = [], set()
+    for entry in core.control.audit_of(_BEGUN, _BACKUP, _FAILED):  # the newest first
+        number = entry["detail"].get("backup")
+        if entry["action"] == _BACKUP:
+            kept.append(f"the backup {entry['object']} of {entry['at']}, until you delete it; {_RESTORED}")
+        elif entry["action"] == _BEGUN and number not in ended:
+            kept.append(
+                f"the backup {entry['object']} that was begun at {entry['at']}, if it comes to its end; {_RESTORED}"
+            )
+        ended.add(number)
     return kept
 
 
@@ -234,7 +260,7 @@ def doctor_of_closed(folder: Path, error: Exception) -> list[data_views.Finding]
 
 
 def _last_backup(core: Core) -> examination.Found:
-    made = [entry for entry in core.control.audit(100_000) if entry["action"] == "backup"]
+    made = core.control.audit_of(_BACKUP)
     if not made:
         return examination.Found(
             "backups", True, "none was made yet; `driftdeck backup FILE` makes one while all goes on"

@@ -1,15 +1,24 @@
 """What a deletion finds beside rows that say whom they are about."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastapi.testclient import TestClient
+from starlette.applications import Starlette
 
+from service.api.app import api_routes
 from service.local import LocalWorkspace
+from service.settings import Settings
+from storage import backup, log_queries
+from storage.errors import StorageError
 from storage.log_queries import export_parquet
 from storage.mentions import mentions
 
@@ -149,3 +158,82 @@ def test_rows_of_a_training_job_are_deleted_after_they_have_left_the_log(tmp_pat
         assert receipt["deleted"]["jobs"] == 2
         assert pq.read_table(folder / "rows.parquet")["_id"].to_pylist() == ["q2"]
         assert any(words.startswith("jobs/j1/reference.parquet") for words in receipt["kept"])
+
+
+def test_a_backup_under_way_is_named_and_one_that_failed_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = backup.write_backup
+    receipts: list[Any] = []
+
+    def slow(*given: Any) -> Any:
+        receipts.append(ws.erase("eta", "alice"))
+        return write(*given)
+
+    with opened(tmp_path / "home") as ws:
+        ws.log("eta", [row("q1", "alice")])
+        with pytest.raises(StorageError, match="in a folder that exists"):
+            ws.backup(tmp_path / "nowhere" / "failed")
+        monkeypatch.setattr(backup, "write_backup", slow)
+        ws.backup(tmp_path / "under-way")
+        monkeypatch.undo()
+        (named,) = [words for words in receipts[0]["kept"] if "the backup" in words]
+        assert f"{tmp_path / 'under-way'} that was begun at" in named
+        assert "restored anywhere else it brings the rows back" in named
+        (named,) = [words for words in ws.erase("eta", "alice")["kept"] if "the backup" in words]
+        assert f"{tmp_path / 'under-way'} of 2024-07-01" in named
+
+
+def test_a_restore_says_whom_it_knows_and_where_it_cannot_know(tmp_path: Path) -> None:
+    with opened(tmp_path / "home") as ws:
+        ws.log("eta", [row("q1", "alice"), row("q2", "bob")])
+        first = ws.erase("eta", "bob")["id"]
+        ws.backup(tmp_path / "b")
+        ws.erase("eta", "alice")
+    run = [
+        sys.executable,
+        "-c",
+        "from service.cli import main; main()",
+        "restore",
+        str(tmp_path / "b"),
+        "--home",
+        str(tmp_path / "other"),
+    ]
+    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert f"applied: {first}\n" in told
+    assert "whoever was erased elsewhere after 2024-07-01" in told
+    with opened(tmp_path / "other") as ws:
+        assert ws.erase("eta", "alice")["deleted"]["logs"] == 1
+
+
+def test_a_subject_is_deleted_over_http_by_its_path(tmp_path: Path) -> None:
+    with opened(tmp_path / "home") as ws:
+        ws.log("eta", [row("q1", "a/b ü"), row("q2", "bob")])
+        http = TestClient(Starlette(routes=api_routes(ws, Settings())))
+        answer = http.delete(f"/api/v1/models/eta/subjects/{quote('a/b ü')}")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["deleted"]["logs"] == 1
+        assert held(ws, "SELECT _id FROM log_eta") == ["q2"]
+        assert http.get("/api/v1/erasures").json() == [answer.json()]
+        assert http.delete("/api/v1/models/nobody/subjects/bob").status_code == 404
+
+
+def test_repeats_of_a_long_ledger_are_counted_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_queries, "_LONG", 4)
+    with opened(tmp_path / "home") as ws:
+        spec = ws.core.spec("eta")
+
+        def counted(values: list[tuple[int, float]]) -> int:
+            ws.label("eta", [{"ride": f"q{n}", "label": value} for n, value in values])
+            log_queries.count_repeats(ws.core.db, spec)
+            with ws.core.db.cursor() as con:
+                return log_queries.count_rows(con, spec).labels
+
+        assert counted([(n, 1.0) for n in range(4)]) == 4  # not long yet: counted as they stand
+        assert counted([(4, 1.0), (0, 2.0)]) == 5
+        assert counted([(0, 3.0), (1, 3.0)]) == 5
+        assert counted([(n, 4.0) for n in range(12)]) == 12
+        for _ in range(3):  # at most twice the threshold at a time
+            log_queries.count_repeats(ws.core.db, spec)
+        assert counted([]) == 12
+        assert held(ws, "SELECT repeats FROM label_repeats") == [held(ws, "SELECT count(*) FROM label_eta")[0] - 12]
