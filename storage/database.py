@@ -289,6 +289,7 @@ class Database:
             con, losses = opening.connect(self.path, offline, self._mark.read(), self.now)
         except duckdb.Error as error:
             raise self._typed(error) from error
+        self.path.chmod(0o600)
         for words in losses:
             _log.error("%s", words)
         self.losses += losses

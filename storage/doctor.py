@@ -240,7 +240,8 @@ def _disk(home: Home) -> Iterator[Found]:
 
 
 def _secrets(home: Home) -> Iterator[Found]:
-    names = [home.root, home.control, home.endpoint, home.privacy_key]
+    names = [home.root, home.control, home.database, home.endpoint, home.privacy_key, home.references]
+    names += [home.root / "archives", home.root / "backups"]
     open_ = [path for path in names if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     if not open_:
         yield Found("permissions", True, "secrets are readable by their owner only")

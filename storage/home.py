@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +23,7 @@ class Home:
 
     @classmethod
     def create(cls, root: Path) -> Home:
-        """Make the folder and its sub-folders, readable by their owner only; what exists is left as it is."""
+        """Make the folder and its sub-folders, readable by their owner only; of what exists, all that rows lie in is made so."""
         home = cls(root.expanduser().absolute())
         for folder in (home.root, home.artefacts, home.jobs, home.references, home.reports, home.spill):
             try:
@@ -32,7 +34,21 @@ class Home:
                 raise StorageError(
                     f"home {home.root} cannot be made: no permission to write {folder}; give another folder"
                 ) from error
+        home._close_to_others()
         return home
+
+    def _close_to_others(self) -> None:
+        """Take what rows lie in away from everybody but the owner, also where an earlier version or a copy has left it open."""
+        folders = [self.root / name for name in ("archives", "backups", "jobs", "references", "reports")]
+        files = [
+            *self.root.glob("driftdeck.duckdb*"),
+            *self.references.glob("*.parquet"),
+            *self.jobs.glob("*/*.parquet"),
+        ]
+        for path, mode in [*((folder, 0o700) for folder in folders), *((file, 0o600) for file in files)]:
+            if path.exists() and stat.S_IMODE(path.stat().st_mode) != mode:
+                with suppress(PermissionError):  # another owner's; the doctor names what matters
+                    path.chmod(mode)
 
     @property
     def database(self) -> Path:

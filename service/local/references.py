@@ -226,6 +226,7 @@ def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: 
     path = sample_path(core, spec.name, version)
     draft = path.with_suffix(".part")
     pq.write_table(rows.sample(names, SAMPLE_ROWS), draft)
+    draft.chmod(0o600)
     draft.replace(path)
 
 

@@ -1,6 +1,7 @@
 """What a deletion finds beside rows that say whom they are about."""
 
 import json
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -237,3 +238,24 @@ def test_repeats_of_a_long_ledger_are_counted_as_they_come(tmp_path: Path, monke
             log_queries.count_repeats(ws.core.db, spec)
         assert counted([]) == 12
         assert held(ws, "SELECT repeats FROM label_repeats") == [held(ws, "SELECT count(*) FROM label_eta")[0] - 12]
+
+
+def test_what_rows_lie_in_is_its_owners_only_in_an_existing_home_too(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with opened(home) as ws:
+        ws.log("eta", [row(f"q{n}", "bob", float(n)) for n in range(40)])
+        ws.label("eta", [{"ride": f"q{n}", "label": 1.0} for n in range(40)])
+        ws.reference("eta", ("2024-05-31", "2024-06-03"))
+        made = [home / "driftdeck.duckdb", home / "references" / "eta_1.parquet"]
+        assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o600, 0o600]
+        for path in made:
+            path.chmod(0o644)
+        for name in ("archives", "backups", "references"):
+            (home / name).mkdir(exist_ok=True)
+            (home / name).chmod(0o755)
+    with opened(home) as ws:
+        assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o600, 0o600]
+        assert {stat.S_IMODE((home / name).stat().st_mode) for name in ("archives", "backups", "references")} == {0o700}
+        made[0].chmod(0o640)
+        wrong = [finding["advice"] for finding in ws.doctor() if finding["check"] == "permissions"]
+        assert wrong == [f"chmod 600 {made[0]}"]
