@@ -137,7 +137,7 @@ def kill_at_random(forkserver: BaseContext, folder: Path, kills: int, seed: int)
 
 
 def test_a_server_killed_at_random_moments(forkserver: BaseContext, tmp_path: Path) -> None:
-    kill_at_random(forkserver, tmp_path / "home", 4, 20130430)
+    kill_at_random(forkserver, tmp_path / "home", 10, 20130430)
 
 
 @pytest.mark.soak
