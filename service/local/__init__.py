@@ -127,8 +127,7 @@ class LocalWorkspace:
         return overview.model(self.core, name)
 
     def reference(self, model: str, data: object, *, version: int | None = None, actor: str = "cli") -> dict[str, Any]:
-        with self.core.mutex:
-            return reference_making.make(self.core, model, data, version, actor)
+        return reference_making.make(self.core, model, data, version, actor)
 
     def references(self, model: str) -> list[data_views.ReferenceView]:
         return reference_views.references(self.core, model)

@@ -42,7 +42,8 @@ def make(core: Core, model: str, data: object, version: int | None, actor: str) 
         {} if not isinstance(data, Mapping) else {key: str(data[key]) for key in ("connection", "sql") if key in data}
     )
     if words:
-        made = references.freeze_window(core, model, _stretch(core, spec, words), version=version)
+        with core.mutex:
+            made = references.freeze_window(core, model, _stretch(core, spec, words), version=version)
     elif query:
         where = f"query of {masked(query['connection'])}"
         made, remarks = references.freeze_blocks(
@@ -57,8 +58,9 @@ def make(core: Core, model: str, data: object, version: int | None, actor: str) 
         made, remarks = references.freeze_blocks(
             core, model, lambda: [whole(data, core.spec(model))], source="rows", version=version
         )
-    spec = core.spec(model)
-    prepare_model(core.db, spec)
+    with core.mutex:
+        spec = core.spec(model)
+        prepare_model(core.db, spec)
     core.control.append_audit(
         actor,
         "reference",

@@ -54,12 +54,14 @@ def freeze_blocks(
 ) -> tuple[Reference, list[str]]:
     """Freeze a reference from blocks of rows in the declared column names, which are put aside on disk: there may be more than fit into memory.
 
-    ``blocks`` is called again when features were not declared: a first reading infers them. Returns the reference, and what is to be
-    said of rows that could not be used. Raises :class:`WorkspaceError` when nothing in the rows can be used.
+    ``blocks`` is called again when features were not declared: a first reading infers them. Both readings may take long, so the mutex
+    is held only when the declaration is filled in, and for the freezing. Returns the reference, and what is to be said of rows that
+    could not be used. Raises :class:`WorkspaceError` when nothing in the rows can be used, and :class:`ConflictError` when the model
+    was declared anew while they were read.
     """
     spec = core.spec(model)
     if not spec.features:
-        spec = _infer(core, spec, blocks())
+        spec = _fill(core, spec, _infer(spec, blocks()))
     refused, first, timed = 0, "there are no rows", False
     with spilled(core.home.spill) as store:
         for table in blocks():
@@ -78,7 +80,9 @@ def freeze_blocks(
         if not store.rows:
             raise WorkspaceError(f"no row of the reference could be used: {first}; nothing was frozen")
         rows = registered(store.connection, store.name, _expressions(spec, store.holds), timed=timed)
-        made = _freeze(core, spec, rows, source, version)
+        with core.mutex:
+            _refuse_other(core, spec)
+            made = _freeze(core, spec, rows, source, version)
     return made, [f"{refused:,} rows could not be used; the first: {first}."] if refused else []
 
 
@@ -95,8 +99,37 @@ def sample_path(core: Core, model: str, version: int) -> Path:
     return core.home.references / f"{model}_{version}.parquet"
 
 
-def _infer(core: Core, spec: ModelSpec, blocks: Iterable[pa.Table]) -> ModelSpec:
-    """Take every column that is not something else for a feature, and remember that."""
+def _refuse_other(core: Core, spec: ModelSpec) -> None:
+    """Refuse rows that were read by a declaration which does not hold any more."""
+    now = core.spec(spec.name).model_copy(
+        update={"monitor": spec.monitor}
+    )  # which windows there are is asked when freezing
+    if now != spec:
+        raise ConflictError(
+            f"model {spec.name!r} was declared anew while the rows were read; nothing was frozen: repeat"
+        )
+
+
+def _fill(core: Core, spec: ModelSpec, features: dict[str, ColumnType]) -> ModelSpec:
+    """Remember the features that rows have taught, and return the declaration with them."""
+    with core.mutex:
+        record = core.record(spec.name)
+        if record.spec.features:  # somebody else was faster
+            return record.spec
+        _refuse_other(core, spec)
+        try:
+            filled = type(spec).model_validate(record.spec.model_dump() | {"features": features})
+        except ValidationError as error:
+            found = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+            raise WorkspaceError(
+                f"the features of {spec.name!r} cannot be inferred: {found}; or declare the features"
+            ) from None
+        core.control.put_model(filled, record.declared_in, "inferred", core.now())
+    return filled
+
+
+def _infer(spec: ModelSpec, blocks: Iterable[pa.Table]) -> dict[str, ColumnType]:
+    """Take every column that is not something else for a feature."""
     scores = spec.score.values() if isinstance(spec.score, dict) else [spec.score]
     named = {spec.id, spec.time, spec.prediction, spec.label, spec.subject, *scores, *_OURS}
     declared = {"prediction": spec.prediction, "label": spec.label, "score": spec.score}
@@ -114,17 +147,7 @@ def _infer(core: Core, spec: ModelSpec, blocks: Iterable[pa.Table]) -> ModelSpec
                 features[column.name] = _joined_type(features.get(column.name, column.type), column.type)
     if not features:
         raise WorkspaceError(f"the reference has no column that could be a feature; it has {every}")
-    features |= dict.fromkeys(features.keys() & spec.privacy.keys(), "categorical")  # what is hidden is text
-    record = core.record(spec.name)
-    try:
-        filled = type(spec).model_validate(spec.model_dump() | {"features": features})
-    except ValidationError as error:
-        found = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
-        raise WorkspaceError(
-            f"the features of {spec.name!r} cannot be inferred: {found}; or declare the features"
-        ) from None
-    core.control.put_model(filled, record.declared_in, "inferred", core.now())
-    return filled
+    return features | dict.fromkeys(features.keys() & spec.privacy.keys(), "categorical")  # what is hidden is text
 
 
 def _joined_type(before: ColumnType, now: ColumnType) -> ColumnType:

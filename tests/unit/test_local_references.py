@@ -3,9 +3,11 @@
 import io
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,8 @@ import pytest
 
 from service.local import reference_making
 from service.local.references import sample_path
-from service.workspace import NotFoundError, WorkspaceError
-from storage.files import FileTable, Reading
+from service.workspace import ConflictError, NotFoundError, WorkspaceError
+from storage.files import FileTable, Reading, iter_batches
 from tests.support.tiny_workspace import A_DAY, DECLARATION, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
 
 
@@ -372,6 +374,44 @@ def test_a_file_of_many_blocks_is_frozen_from_disk_as_if_it_were_one_table(
         np.testing.assert_array_equal(one.inputs.counts, two.inputs.counts)
         np.testing.assert_allclose(one.inputs.moments, two.inputs.moments)
         assert list(ws.workspace.core.home.spill.iterdir()) == [], "nothing is left aside"
+
+
+def test_a_slow_file_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features are inferred in a first reading; during both, runs and declarations may go on."""
+    rows(0, REFERENCE_DAYS).to_csv(tmp_path / "rows.csv", index=False)
+    free: list[bool] = []
+
+    def blocks(*args: Any, **given: Any) -> Iterator[FileTable]:
+        for block in iter_batches(*args, **given):
+            with ThreadPoolExecutor(1) as other:
+                free.append(other.submit(ws.workspace.core.mutex.acquire, blocking=False).result())
+                if free[-1]:
+                    ws.workspace.core.mutex = RLock()  # the other thread's is never released
+            yield block
+
+    monkeypatch.setattr(reference_making, "iter_batches", blocks)
+    with declared(tmp_path / "home", 'task = "regression"\nprediction = "guess"\nlabel = "truth"') as ws:
+        assert ws.workspace.reference(MODEL, tmp_path / "rows.csv")["rows"] == REFERENCE_DAYS * A_DAY
+    assert len(free) >= 2
+    assert all(free)
+
+
+def test_rows_read_by_a_declaration_that_has_changed_are_not_frozen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows(0, REFERENCE_DAYS).to_csv(tmp_path / "rows.csv", index=False)
+    changes = [DECLARATION.replace('window = "1d"', 'window = "2d"'), DECLARATION.replace('"truth"', '"fact"')]
+
+    def blocks(*args: Any, **given: Any) -> Iterator[FileTable]:
+        yield from iter_batches(*args, **given)
+        assert ws.workspace.apply(changes.pop(0))["changed"]
+
+    monkeypatch.setattr(reference_making, "iter_batches", blocks)
+    with tiny(tmp_path / "home") as ws:
+        assert ws.workspace.reference(MODEL, tmp_path / "rows.csv")["version"] == 1, "other windows change no row"
+        with pytest.raises(ConflictError, match="declared anew while the rows were read; nothing was frozen"):
+            ws.workspace.reference(MODEL, tmp_path / "rows.csv")
+        assert [entry["version"] for entry in ws.workspace.references(MODEL)] == [1]
 
 
 def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
