@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 import service
+from service import query_rows
 from service.cli import main
 from service.cli.progress import words
 from service.cli.session import plain, printable
-from storage.files import Reading
+from storage.files import Reading, read_table
 from tests.support.recording_workspace import DECLARATION, RecordingWorkspace
 
 COMMANDS = (
@@ -223,6 +224,30 @@ def test_the_rows_of_a_query_are_appended_in_the_names_of_the_model(
     assert table.to_pydict() == {"a": [1], "carrier": ["x"]}
     assert (how["key"], how["origin"]) == ("k/0", "query")
     assert "the query has no column 'c' to map; it has 'a', 'b'" in run(*asked, "--map", "c=d").err
+
+
+def test_a_strict_query_may_have_columns_whose_kind_shows_late(
+    run: Run, workspace: RecordingWorkspace, monkeypatch, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("CREATE TABLE t (late, number, mixed)")
+        shop.executemany("INSERT INTO t VALUES (?, ?, ?)", [(None, 1, 1), (None, 2, 2), ("x", 2.5, "far")])
+        shop.commit()
+    tables: list[Any] = []
+
+    def log(model: str, data: Any, **how: Any) -> dict[str, Any]:
+        tables.append((read_table(data).table, how))
+        return {"accepted": 3, "duplicates": 0, "rejected": [], "rejected_rows": 0}
+
+    monkeypatch.setattr(workspace, "log", log)
+    monkeypatch.setattr(query_rows, "_CHUNK", 2)
+    monkeypatch.setenv("SHOP", str(tmp_path / "shop.db"))
+    outcome = run("log", "air_time", "sqlite:///${SHOP}", "--sql", "SELECT * FROM t", "--strict", "--key", "k")
+    assert outcome.out == "accepted 3, duplicates 0, rejected 0\n"
+    table, how = tables[0]
+    assert (how["key"], how["strict"]) == ("k", True)
+    assert table.to_pydict() == {"late": [None, None, "x"], "number": [1, 2, 2.5], "mixed": ["1", "2", "far"]}
+    assert "NOWHERE is not set" in run("log", "air_time", "sqlite:///${NOWHERE}", "--sql", "SELECT 1").err
 
 
 def test_progress_says_rows_bytes_rate_and_what_is_left() -> None:
