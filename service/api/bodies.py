@@ -156,12 +156,17 @@ def loads(data: bytes | memoryview) -> Any:
 
 
 def _json_rows(content: Any, *, single: bool) -> list[Any]:
-    if single and isinstance(content, dict) and content and "rows" not in content:
+    if single and isinstance(content, dict) and "rows" not in content and not _lists_only(content):
         return [content]
     rows = content.get("rows") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise ApiError(422, f'the body must be {{"rows": […]}}{", one row" if single else ""} or a list of rows')
     return rows
+
+
+def _lists_only(content: dict[str, Any]) -> bool:
+    """Whether an object is no row but rows under a wrong name, such as ``{"lines": […]}``, or nothing at all."""
+    return all(isinstance(value, list) for value in content.values())
 
 
 def _lines(data: bytes | memoryview) -> tuple[list[Any], list[int]]:

@@ -201,7 +201,9 @@ def test_a_latency_that_cannot_be_is_refused():
         assert {entry["field"] for entry in intake.rejected} == {"latency_ms"}
         assert intake.table.num_rows == 3 if data is rows else 2
     standardised = SPEC.model_copy(update={"features": {"latency_ms": "numeric"}})
-    assert not canonical_log(standardised, [{"event_time": "2013-01-01T00:00Z", "latency_ms": -1.5}], arrival=ARRIVAL).rejected
+    assert not canonical_log(
+        standardised, [{"event_time": "2013-01-01T00:00Z", "latency_ms": -1.5}], arrival=ARRIVAL
+    ).rejected
 
 
 @pytest.mark.parametrize("value", [float("nan"), "nan", "NaN", "-inf"])
