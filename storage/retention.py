@@ -162,6 +162,7 @@ _SUMMARY = "SELECT count(*), coalesce(bit_xor(hash(_id, _model_version, _event_t
 def write_file(con: DuckDBPyConnection, database: Path, name: str, select: str) -> Copied:
     """Write the rows of a query to a file of the archive, in order of event time: whole and on the disk, or not at all."""
     path = archive_folder(database) / name
+    archive_folder(database).mkdir(exist_ok=True, mode=0o700)  # the mode is of the last folder only, not of its parents
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.draft")
     try:
