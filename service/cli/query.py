@@ -61,7 +61,8 @@ def _write(path: Path, tables: Iterator[pa.Table]) -> bool:
     """Write tables into one file, of a schema that suits them all; returns whether there was one."""
     import pyarrow as pa
 
-    parts, schemas = [], []
+    parts: list[Path] = []
+    schemas: list[pa.Schema] = []
     for table in tables:
         parts.append(path.with_name(f"{len(parts)}.part"))
         schemas.append(table.schema)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -164,8 +163,3 @@ def view(found: AppendResult) -> views.AppendView:
         "rejected": found.rejected,
         "rejected_rows": found.refused,
     }
-
-
-def stdin_or_path(data: object) -> object:
-    """Return a path as text, so that ``-`` stays standard input."""
-    return str(data) if isinstance(data, Path) else data
