@@ -283,10 +283,10 @@ def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Refe
         "_model_version": "model_version",
     }
     names |= {"prediction": spec.prediction or "prediction", "label": spec.label or "label", "scores": "score"}
-    if spec.subject is not None and spec.subject not in [*table.column_names, *spec.privacy]:
+    if spec.subject is not None and spec.subject not in table.column_names:
         names[SUBJECT] = spec.subject  # so that a subject's rows are found in the sample that is kept, too
     table = table.rename_columns([names.get(name, name) for name in table.column_names])
-    return references.freeze_table(core, model, table, source=source)
+    return references.freeze_logged(core, model, table, source=source)
 
 
 def jobs(core: Core, model: str | None) -> list[views.JobView]:

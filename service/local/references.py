@@ -39,9 +39,9 @@ ROWS = "reference_rows"
 _OURS = ("prediction_id", "event_time", "model_version", "latency_ms")  # read by these names, whatever a model declares
 
 
-def freeze_table(core: Core, model: str, table: pa.Table, *, source: str, version: int | None = None) -> Reference:
-    """Freeze a reference from rows in the declared column names; see :func:`freeze_blocks`."""
-    return freeze_blocks(core, model, lambda: [table], source=source, version=version)[0]
+def freeze_logged(core: Core, model: str, table: pa.Table, *, source: str) -> Reference:
+    """Freeze a reference from rows that come out of the log, in the declared column names: what is to be hidden is hidden in them."""
+    return freeze_blocks(core, model, lambda: [table], source=source, hidden=True)[0]
 
 
 def freeze_blocks(
@@ -51,6 +51,7 @@ def freeze_blocks(
     *,
     source: str,
     version: int | None = None,
+    hidden: bool = False,
 ) -> tuple[Reference, list[str]]:
     """Freeze a reference from blocks of rows in the declared column names, which are put aside on disk: there may be more than fit into memory.
 
@@ -70,7 +71,9 @@ def freeze_blocks(
                     spec.time in table.column_names or "event_time" in table.column_names
                 )
             read_as = spec if timed else spec.model_copy(update={"time": None})
-            key = core.privacy_key(spec)
+            key = None if hidden else core.privacy_key(spec)
+            if hidden:
+                read_as = read_as.model_copy(update={"privacy": {}})
             intake = canonical_log(read_as, table, arrival=core.now(), with_label=True, privacy_key=key)
             if intake.rejected:
                 first = first if refused else f"{intake.rejected[0]['field']}: {intake.rejected[0]['error']}"

@@ -233,7 +233,7 @@ def _as_parquet(data: pd.DataFrame, folder: Path) -> Path:
 
 
 def _as_rows(data: pd.DataFrame, _: Path) -> list[dict[str, Any]]:
-    return data.to_dict("records")
+    return [{str(name): value for name, value in record.items()} for record in data.to_dict("records")]
 
 
 def _as_frame(data: pd.DataFrame, _: Path) -> pd.DataFrame:

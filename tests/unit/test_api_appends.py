@@ -211,7 +211,7 @@ def test_requests_that_wait_together_are_told_apart(client: TestClient, workspac
     threads += [threading.Thread(target=post, args=(number,)) for number in range(8)]
     for thread in threads[1:]:
         thread.start()
-    gatherer: Gatherer = client.app.state.api.state.gatherer
+    gatherer: Gatherer = client.app.state.api.state.gatherer  # type: ignore[attr-defined]
     while gatherer.waiting < 8 or not workspace.core.db._queue.qsize():
         threading.Event().wait(0.001)
     release.set()

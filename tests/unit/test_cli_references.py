@@ -47,8 +47,10 @@ def test_references_are_made_listed_and_compared(run: Run, tmp_path: Path) -> No
     made = run("reference", "eta", str(tmp_path / "all.parquet"))
     assert (made.code, made.out) == (
         0,
-        f"reference 1 of eta: rows {REFERENCE_DAYS * A_DAY}, columns distance (numeric), city (categorical), prediction (numeric)\n"
-        "rows that are logged already are held against it from the next run on: driftdeck run eta\n",
+        (
+            f"reference 1 of eta: rows {REFERENCE_DAYS * A_DAY}, columns distance (numeric), city (categorical), prediction (numeric)\n"
+            "rows that are logged already are held against it from the next run on: driftdeck run eta\n"
+        ),
     )
     assert made.err.startswith("note: With 1,680 rows here and 60 in a window, a number must shift by about")
     rows(28, 3, shift=4.0).to_csv(tmp_path / "few.csv", index=False)

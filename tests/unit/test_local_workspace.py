@@ -99,7 +99,7 @@ def test_a_result_that_cannot_be_registered_fails_its_job_and_nothing_else(
     def refuse(*_given, **_named):
         raise WorkspaceError("no row of the reference could be used")
 
-    monkeypatch.setattr(references, "freeze_table", refuse)
+    monkeypatch.setattr(references, "freeze_logged", refuse)
     job = train(workspace)
     assert job["state"] == "failed"
     assert "no row of the reference could be used" in (job["error"] or "")

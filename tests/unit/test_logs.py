@@ -177,7 +177,7 @@ def test_keys_are_known_after_a_restart_and_a_failure_too(tmp_path: Path):
         assert len(held) == 1
         intake = canonical_log(SPEC, [{"event_time": day(2), "prediction": 1}], arrival=NOW)
         with pytest.raises(ZeroDivisionError):
-            append_log(db, SPEC, intake, NOW, DAILY, key="b", also=lambda con: con.execute(str(1 // 0)))
+            append_log(db, SPEC, intake, NOW, DAILY, key="b", also=lambda _: 1 // 0)  # type: ignore[arg-type]
         assert counts(append_log(db, SPEC, intake, NOW, DAILY, key="b")) == (1, 0, 0)
     with Database.open(path, lambda: NOW) as db:
         assert log(db, {"event_time": day(1), "prediction": 1}, key="a") == first

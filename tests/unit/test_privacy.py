@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reference_data.declaration import ModelSpec
-from service.local import LocalWorkspace
+from service.local import LocalWorkspace, references
 from service.workspace import ConflictError
 from storage.errors import StorageError
 from storage.privacy import hide, load_key, masked
@@ -192,6 +192,16 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path):
     path.write_text("not a key")
     with pytest.raises(StorageError, match="backup"):
         load_key(path)
+
+
+def test_rows_that_come_out_of_the_log_are_not_hidden_again(workspace: LocalWorkspace):
+    workspace.log("m", [row(pid=f"p{i}") for i in range(50)])
+    hidden = {entry["plate"] for entry in logged(workspace)}
+    given = [row(pid=f"p{i}", plate=next(iter(hidden)), note="aaaaaa aaaa 0") for i in range(50)]
+    table = pa.Table.from_pylist([{k: v for k, v in entry.items() if k != "phone"} for entry in given])
+    made = references.freeze_logged(workspace.core, "m", table, source="training job 1")
+    bins = next(entry.bins for entry in made.inputs.layout.columns if entry.column.name == "plate")
+    assert hidden <= set(bins.categories)
 
 
 @pytest.mark.parametrize("loss", ["gone", "another"])
