@@ -59,7 +59,8 @@ def test_every_page_is_quiet_and_stays_at_home(browser: Browser, fake: str, them
             for plot in page.locator(".js-plotly-plot .main-svg:first-child").all():
                 assert plot.evaluate("e => e.style.background") == ground, found.name
             expect(page.locator("[data-testid=stException]")).to_have_count(0)
-            expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
+            failed = 1 if found.name == "data" else 0  # the latest run of the fake's failing source says why
+            expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(failed)
             assert visitor.errors == [], f"{found.name}: {visitor.errors}"
         assert visitor.strangers == []
 
