@@ -269,19 +269,20 @@ class Figures:
         return 1000 * seconds / total, 1000 * used / total
 
     def watched(self, name: str, model: str, rows: int, columns: int, step: float, rate: int, clients: int) -> None:
-        """Post JSON, events ``step`` seconds apart, while the model is watched: with keys as the client does, and without.
+        """Post JSON, events ``step`` seconds apart: unwatched, then while the model is watched, with keys as the client does and without.
 
         So many bodies as SECONDS take at the ``rate`` that is wanted, in rows a second.
         """
         count = max(20, int(SECONDS * rate / rows))
-        earlier, keyed, plain = (
-            Posting(model, rows, (json_bodies, turn, count, rows, columns, step), clients=clients) for turn in range(3)
+        earlier, alone, keyed, plain = (
+            Posting(model, rows, (json_bodies, turn, count, rows, columns, step), clients=clients) for turn in range(4)
         )
         freeze(self.address, model, columns)
         two_hours = math.ceil(2 * 3600 / (step * rows))  # so that the pages have something to show
         post_all(self.address, earlier, earlier.bodies()[-two_hours:])
         _watch.run(self.address, model)
         print(f"{name} ({rate:,} wanted)")
+        self.post("  unwatched, with Idempotency-Key", replace(alone, keyed=True))
         with _watch.watched(self.address, model):
             self.post("  with Idempotency-Key", replace(keyed, keyed=True))
             self.post("  without", plain)
