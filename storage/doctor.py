@@ -208,7 +208,7 @@ def _artefacts(control: Control, home: Home, specs: dict[str, ModelSpec]) -> Ite
             path = home.artefacts / artefact
             if not path.exists():
                 wrong.append(f"{artefact} of {name} {record['version']} is missing")
-            elif _sha256(path) != record.get("sha256"):
+            elif _sha256(path) != record["card"]["sha256"]:
                 wrong.append(f"{artefact} of {name} {record['version']} is not the file that was registered")
     words = wrong[0] if wrong else f"{count} artefacts are the ones that were registered"
     yield Found("artefacts", not wrong, words, "put the file back from a backup, or train anew" if wrong else None)

@@ -1,5 +1,6 @@
 """Care of a home: rows that leave the log, backups, deletion of a subject, the doctor."""
 
+import hashlib
 import json
 import shutil
 import stat
@@ -413,3 +414,21 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
         assert "is missing" in wrong["archives"]["words"]
         assert wrong["permissions"]["advice"] == f"chmod 600 {home / 'control.db'}"
         assert all(finding["advice"] for finding in wrong.values())
+
+
+def test_the_doctor_knows_an_artefact_by_its_hash(tmp_path: Path) -> None:
+    with filled(tmp_path / "home", run=False) as ws:
+        path = ws.core.home.artefacts / "eta-v1.skops"
+        path.write_bytes(b"a model")
+        card = {"sha256": hashlib.sha256(b"a model").hexdigest()}
+        ws.core.control.put_version({"model": "eta", "version": "v1", "artefact": path.name, "card": card})
+
+        def artefacts() -> tuple[bool, str]:
+            (found,) = [finding for finding in ws.doctor() if finding["check"] == "artefacts"]
+            return found["ok"], found["words"]
+
+        assert artefacts() == (True, "1 artefacts are the ones that were registered")
+        path.write_bytes(b"another")
+        assert artefacts() == (False, "eta-v1.skops of eta v1 is not the file that was registered")
+        path.unlink()
+        assert artefacts() == (False, "eta-v1.skops of eta v1 is missing")
