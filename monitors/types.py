@@ -26,6 +26,8 @@ AlertKind = Literal[
     "job",
     "watchdog",
 ]
+#: What a reading is about: a column; the labels; rows and their arrival; rows as a whole; a check of the team's own.
+Scope = Literal["column", "performance", "traffic", "multivariate", "custom"]
 Direction = Literal["higher_is_worse", "lower_is_worse", "both"]
 Values = NDArray[np.float64]
 
@@ -35,6 +37,8 @@ ColumnFunction = Callable[[ColumnProfile, ColumnProfile], Values]
 #: (outcomes profile with leading axes (windows,), positive class of a binary task or None) -> one value a window. Raises
 #: :class:`KeyError` when the layout lacks a column it needs.
 OutcomeFunction = Callable[[Profile, str | None], Values]
+#: (reference values, current values), both sorted ascending and finite -> (statistic, p-value or NaN where the check has none)
+RowFunction = Callable[[Values, Values], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class Check:
     summary: str
     citation: str
     column_function: ColumnFunction | None = None
+    row_function: RowFunction | None = None  # ordered columns: the exact value, where rows are at hand
+    p_function: ColumnFunction | None = None  # the textbook p-value of the profiles' value, where the check is a test
+    level_function: ColumnFunction | None = None  # what chance alone exceeds once in a hundred times
+    approximate: str = ""  # how far the value from profiles may be from the exact one; empty: it is exact
     outcome_function: OutcomeFunction | None = None
     headline: bool = False  # performance: the metric a task is judged by first
     title: str = ""  # what people call it; the name with spaces where left out
@@ -73,7 +81,7 @@ class Reading:
     model_version: str
     reference_version: int
     check: str
-    scope: Literal["column", "performance", "traffic"]
+    scope: Scope
     column: str | None
     segment: str | None
     window: Window
@@ -94,6 +102,7 @@ class Reading:
     sentence: str
     computed_at: datetime
     error: str | None = None
+    scale: int = 1  # latest windows that were merged for the value: small lasting changes show in several together
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,53 @@ class Budget(_Section):
     warnings_per_year: float = Field(default=1.0, gt=0, le=1000)
 
 
+class Threshold(_Section):
+    """A fixed limit of one check, for those who want it: it gives a verdict of its own beside the calibrated one.
+
+    ``relative``: the limits are times the reference's own value of the check. Checks whose lower values are worse are held from below.
+    """
+
+    check: str
+    column: str | None = Field(default=None, description="left out: every column the check applies to, and no column")
+    warning: float | None = None
+    critical: float | None = None
+    relative: bool = False
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.warning is None and self.critical is None:
+            raise ValueError(f"threshold of {self.check!r} has neither warning nor critical; give one of them")
+        return self
+
+
+class CustomCheck(_Section):
+    """A check of the team's own: a SQL aggregate over the rows of a window, one number, such as ``avg(price / area)``.
+
+    Judged by its natural variation in the reference's windows, or by limits if they are given.
+    """
+
+    sql: str
+    unit: str = ""
+    direction: Literal["higher_is_worse", "lower_is_worse", "both"] = "both"
+    warning: float | None = None
+    critical: float | None = None
+    relative: bool = False
+
+
+#: The column checks of which every window gets a reading, unless a monitor names others.
+DEFAULT_CHECKS = (
+    "jensen_shannon",
+    "psi",
+    "kolmogorov_smirnov",
+    "wasserstein",
+    "chi_square",
+    "missing_share",
+    "unseen_share",
+    "out_of_range_share",
+)
+Multivariate = Literal["pca_reconstruction", "domain_classifier", "mmd"]
+
+
 class Monitor(_Section):
     """When windows close, how often they are looked at, and what makes an alert."""
 
@@ -52,10 +99,16 @@ class Monitor(_Section):
     alert_budget: Budget = Budget()
     resolve_after: int = Field(default=2, ge=1, description="quiet windows before an alert is resolved")
     tolerance: float = Field(
-        default=0.1, ge=0, lt=1, description="Jensen-Shannon distance below which drift is immaterial"
+        default=0.05, ge=0, lt=10, description="shift, in standard deviations, below which drift is immaterial"
     )
     performance_tolerance: float = Field(
         default=0.1, ge=0, description="relative loss of performance that is immaterial"
+    )
+    checks: tuple[str, ...] = Field(default=DEFAULT_CHECKS, description="column checks read in every window")
+    custom: dict[Name, CustomCheck] = Field(default_factory=dict, description="checks of the team's own")
+    thresholds: tuple[Threshold, ...] = Field(default=(), description="fixed limits beside the calibrated verdicts")
+    multivariate: tuple[Multivariate, ...] = Field(
+        default=("pca_reconstruction", "domain_classifier"), description="checks on rows as a whole"
     )
 
     @field_validator("window")
@@ -141,7 +194,9 @@ class ModelSpec(_Section):
     subject: str | None = None
     time: str | None = "event_time"
     timezone: str = "UTC"
-    segments: list[str] = Field(default_factory=list)
+    segments: list[str] = Field(
+        default_factory=list, description="categorical columns, or pairs of them such as 'carrier × origin'"
+    )
     owner: str | None = None
     feedback: dict[Name, FeedbackType] = Field(
         default_factory=dict, description="kinds of label beside the truth, such as thumbs = 'boolean'"

@@ -103,6 +103,10 @@ class Workspace(Protocol):
     def run(
         self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
     ) -> list[views.RunView]: ...
+    def replay(self, model: str, *, warnings_per_year: float | None = None) -> views.ReplayView:
+        """Play the reference through its own monitor, under another budget if one is given; changes nothing."""
+        ...
+
     def windows(self, model: str) -> list[views.WindowView]: ...
     def readings(
         self,

@@ -45,6 +45,7 @@ SCHEMA = pa.schema(
         "sentence": pa.string(),
         "computed_at": _MOMENT,
         "error": pa.string(),
+        "scale": pa.int32(),
     }
 )
 #: What makes two readings restatements of one: all but the values, and when they were computed.

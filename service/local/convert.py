@@ -95,6 +95,7 @@ def reading_view(reading: Reading, zone: ZoneInfo) -> views.ReadingView:
         "harmful": reading.harmful,
         "unit": reading.unit,
         "sentence": reading.sentence,
+        "scale": reading.scale,
         "error": reading.error,
         "computed_at": iso(reading.computed_at, zone),
     }

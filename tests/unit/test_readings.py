@@ -45,6 +45,7 @@ def reading(week: int = 0, **more) -> dict:
         "sentence": "all is well",
         "computed_at": T0 + 9 * WEEK,
         "error": None,
+        "scale": 1,
     } | more
 
 

@@ -138,7 +138,8 @@ CREATE TABLE reading ( -- append-only; of one key the highest seq is current
     unit VARCHAR NOT NULL,
     sentence VARCHAR NOT NULL,
     computed_at TIMESTAMP NOT NULL,
-    error VARCHAR
+    error VARCHAR,
+    scale INTEGER DEFAULT 1 -- latest windows that were merged for the value
 );
 
 CREATE TABLE profile (
@@ -170,4 +171,15 @@ CREATE TABLE dirty ( -- buckets that a write has touched
     part VARCHAR NOT NULL,
     bucket TIMESTAMP NOT NULL,
     seq BIGINT NOT NULL
+);
+
+CREATE TABLE row_sample ( -- of each bucket the rows whose ids hash lowest: such samples merge
+    model VARCHAR NOT NULL,
+    bucket TIMESTAMP NOT NULL,
+    bucket_end TIMESTAMP NOT NULL,
+    model_version VARCHAR NOT NULL,
+    role VARCHAR NOT NULL, -- serving | shadow
+    n_rows BIGINT NOT NULL, -- that the bucket held
+    seq BIGINT NOT NULL, -- latest write that was seen
+    rows BLOB NOT NULL -- Arrow stream: hash, then the inputs by name
 );
