@@ -57,6 +57,10 @@ KIND = {
     "performance": "performance",
     "data_quality": "data quality",
     "no_data": "no data",
+    "latency": "latency",
+    "business": "business metric",
+    "job": "job",
+    "watchdog": "watchdog",
 }
 
 

@@ -68,6 +68,7 @@ def _title(model: ModelView) -> None:
         with st.container(horizontal=True, width="content", gap="small", key="model_links"):
             registry.link(_data(model), "data", icon=":material/database:", model=model["name"])
             registry.link("Performance", "performance", icon=":material/show_chart:", model=model["name"])
+            registry.link("Monitor", "monitor", icon=":material/tune:", model=model["name"])
             if registry.exists("references"):
                 registry.link("References", "references", icon=":material/ac_unit:", model=model["name"])
             if registry.exists("retrain"):
