@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reference_data.schema import Task
-from storage.names import SUBJECT
+from storage.names import EVENT_TIME, SUBJECT
 
 _MAX_CATEGORIES = 50  # beside "other": Evidently's cost grows faster than their number
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "&": "＆", "\u2028": " ", "\u2029": " ", "\0": ""})
@@ -129,7 +129,7 @@ def _prepare(job: ReportJob) -> _Frames:
     one_sided = [
         name
         for name in [*left.column_names, *right.column_names]
-        if (name in left.column_names) != (name in right.column_names) and name != SUBJECT
+        if (name in left.column_names) != (name in right.column_names) and name not in (SUBJECT, EVENT_TIME)
     ]
     if one_sided:
         notes.append(f"left out, being on one side only: {', '.join(map(repr, one_sided))}")

@@ -31,6 +31,7 @@ from storage.migration_backup import sync
 from storage.model_tables import label_table, log_table, prepare_model
 from storage.names import SUBJECT, literal
 from storage.retention import Copied, forget, new_name, record, sweep, write_file
+from storage.row_samples import forget_rows
 from storage.rows import registered, single
 
 _HASH_DIGITS = 32
@@ -111,6 +112,7 @@ class _Whom:
 def _delete_rows(
     con: DuckDBPyConnection, model: str, whom: _Whom, rewritten: list[_Rewritten], now: datetime
 ) -> dict[str, int]:
+    forget_rows(con, model, whole_log(con, model), whom.mine)
     deleted = {"logs": _deleted(con, f"DELETE FROM {log_table(model)} WHERE {whom.mine}")}
     forget(con, model, [change.before for change in rewritten])
     for change in rewritten:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 
+EVENT_TIME = "_event_time"  # when a row happened, in logs and in samples
 SUBJECT = "_subject"  # the column that says whom a row is about, in logs and in samples of references
 
 

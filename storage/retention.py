@@ -30,6 +30,7 @@ from storage.migration_backup import sync
 from storage.model_tables import label_table, log_table, tables_exist
 from storage.names import SUBJECT, literal
 from storage.pruning import prune
+from storage.row_samples import forget_before
 from storage.rows import first_row, single
 
 _TRIES = 5  # at copying a month while late rows for it come in
@@ -311,6 +312,7 @@ def _drop(db: Database, model: str, first: datetime, cut: datetime, now: datetim
         con.execute("DELETE FROM unmatched_label WHERE model = ? AND _id IN (SELECT _id FROM leaving)", [model])
         con.execute("DELETE FROM label_repeats WHERE model = ?", [model])  # counted anew by the next run
         con.execute("DELETE FROM dirty WHERE model = ? AND bucket < ?", [model, naive(cut)])
+        forget_before(con, model, cut)
         con.execute(
             "INSERT INTO archived (model, action, since, until, rows, bytes, written_at) VALUES (?, 'drop', ?, ?, ?, 0, ?)",
             [model, naive(first), naive(cut), rows, naive(now)],

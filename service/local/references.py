@@ -25,7 +25,7 @@ from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
 from storage.memory import in_memory
-from storage.names import SUBJECT, physical_names, quote
+from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
 from storage.row_source import RowSource, logged_window, registered
 from storage.spilled import spilled
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitors.types import Check
     from service.local.core import Core
 
-SAMPLE_ROWS = 100_000  # rows of a reference that are kept as rows, for Evidently's report and for segments
+SAMPLE_ROWS = 100_000  # rows of a reference that are kept as rows, for Evidently's report, for segments and for checks on rows as a whole
 ROWS = "reference_rows"
 _OURS = ("prediction_id", "event_time", "model_version", "latency_ms")  # read by these names, whatever a model declares
 
@@ -173,7 +173,7 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
     number = _number(core, spec.name, version)
     unit = spec.units.get(spec.label or "", None)
     kind = prediction_type(spec)
-    inputs = list(spec.columns)
+    inputs = [column for column in spec.columns if column.type != "embedding"]  # judged on samples of rows
     has = {name: rows.has_values(name) for name in ("prediction", "score", "scores", "label")}
     if has["prediction"]:
         inputs.append(Column("prediction", "numeric" if kind == "numeric" else "categorical", "prediction", unit))
@@ -249,6 +249,9 @@ def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: 
     ):  # so that a subject's rows can be found, and deleted, here too
         rows = replace(rows, expressions={**rows.expressions, SUBJECT: SUBJECT})
         names.append(SUBJECT)
+    if rows.timed and EVENT_TIME not in names:  # so that the reference's own windows can be held against the rest
+        rows = replace(rows, expressions={**rows.expressions, EVENT_TIME: EVENT_TIME})
+        names.append(EVENT_TIME)
     path = sample_path(core, spec.name, version)
     draft = path.with_suffix(".part")
     pq.write_table(rows.sample(names, SAMPLE_ROWS), draft)

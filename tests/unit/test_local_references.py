@@ -185,7 +185,7 @@ def test_columns_may_have_any_names(tmp_path: Path) -> None:
         page = ws.workspace.rows(MODEL, LIVE, LIVE + timedelta(days=1), limit=3)
         assert set(page["columns"]) >= set(HOSTILE)
         kept = pq.read_table(sample_path(ws.workspace.core, MODEL, 1))
-        assert kept.column_names == [*HOSTILE, "prediction", "label"]
+        assert kept.column_names == [*HOSTILE, "prediction", "label", "_event_time"]
         assert ws.workspace.log(MODEL, later)["duplicates"] == len(later)
 
 
