@@ -225,7 +225,7 @@ def _freeze(feature: Feature, values: NDArray[np.object_] | Values) -> Bins:
     ordered = ordered[np.isfinite(ordered)]
     n = len(ordered)
     distinct = np.unique(ordered)
-    picked = [float(ordered[max(1, n - int(np.floor(n - n * q))) - 1]) for q in QUANTILES]
+    picked = [float(ordered[max(1, n - int(np.floor(n - n * q + 1e-6))) - 1]) for q in QUANTILES]
     few = [float(v) for v in distinct] if len(distinct) <= MAX_DISTINCT else None
     return ordered_bins(float(ordered[0]), float(ordered[-1]), picked, few)
 
