@@ -1,0 +1,102 @@
+"""One virtual environment per peer, under ``.venv-peers``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1] / ".venv-peers"
+PEERS = ("evidently", "nannyml", "alibi-detect", "river", "frouros", "whylogs")
+#: alibi-detect's MMD needs it; far larger than all of the rest, so it is asked for by ``--torch``
+TORCH = "torch>=2.6"
+
+
+class PeerError(RuntimeError):
+    """A peer is not installed, unknown, or failed; says so in words."""
+
+
+def known(name: str) -> str:
+    """Return the name of a peer, or raise :class:`PeerError` with those there are."""
+    if name not in PEERS:
+        raise PeerError(f"no peer {name!r}; there are {', '.join(PEERS)}")
+    return name
+
+
+def requirements(name: str) -> Path:
+    """Return the file of a peer's pinned requirements."""
+    return HERE / f"requirements-{known(name)}.txt"
+
+
+def python(name: str) -> Path:
+    """Return the interpreter of a peer's environment."""
+    return ROOT / known(name) / "bin" / "python"
+
+
+def _stamp(name: str) -> Path:
+    return ROOT / name / ".installed"
+
+
+def installed(name: str) -> bool:
+    """Return whether a peer's environment holds what its requirements say now."""
+    stamp = _stamp(known(name))
+    return stamp.exists() and stamp.read_text().startswith(requirements(name).read_text())
+
+
+def install(names: list[str] | None = None, *, torch: bool = False) -> dict[str, str]:
+    """Build the environments of the peers named (all by default); returns what failed, by name."""
+    failed = {}
+    for name in [known(name) for name in names] if names else PEERS:
+        if installed(name) and not torch:
+            print(f"{name}: there already", file=sys.stderr)
+            continue
+        print(f"{name}: installing …", file=sys.stderr, flush=True)
+        try:
+            _build(name, torch=torch and name == "alibi-detect")
+        except subprocess.CalledProcessError as error:
+            failed[name] = (
+                f"{' '.join(map(str, error.cmd[:4]))} …: exit code {error.returncode}\n{error.stderr or ''}".strip()
+            )
+            print(f"{name}: failed\n{failed[name]}", file=sys.stderr)
+    return failed
+
+
+def _build(name: str, *, torch: bool) -> None:
+    environment, wanted = ROOT / name, requirements(name)
+    uv = Path(sys.executable).parent / "uv"
+    tool = str(uv) if uv.exists() else shutil.which("uv")
+    if tool is None:
+        _do([sys.executable, "-m", "venv", "--clear", environment])
+        pip = [python(name), "-m", "pip", "install", "--quiet"]
+    else:
+        _do([tool, "venv", "--quiet", "--clear", "--python", sys.executable, environment])
+        pip = [tool, "pip", "install", "--quiet", "--python", python(name)]
+    _do([*pip, "-r", wanted])
+    if torch:
+        _do([*pip, "-r", wanted, TORCH])
+    _stamp(name).write_text(wanted.read_text() + (f"{TORCH}\n" if torch else ""))
+
+
+def _do(command: list[str | Path]) -> None:
+    """Run a step. uv is told of the index and the folder of wheels that pip has been told of."""
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    for ours, theirs in (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_FIND_LINKS", "UV_FIND_LINKS")):
+        if os.environ.get(ours):
+            environment.setdefault(theirs, os.environ[ours])
+    subprocess.run(list(map(str, command)), check=True, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def pinned(name: str) -> str:
+    """Return the version of a peer that its requirements name."""
+    lines = requirements(name).read_text().splitlines()
+    return next(line.split("==")[1] for line in lines if line.startswith(f"{name}=="))
+
+
+def show() -> None:
+    """Print the peers, their versions, and whether they are installed."""
+    for name in PEERS:
+        state = "installed" if installed(name) else f"not installed: python -m benchmarks.peers install {name}"
+        print(f"  {name:14}{pinned(name):10}{state}")

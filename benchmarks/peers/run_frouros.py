@@ -1,0 +1,99 @@
+"""frouros: K-S and chi-square at the level of its first example (0.001), a distance with a permutation test, or a streaming detector."""
+
+import _protocol as protocol
+import frouros.detectors.concept_drift as concept
+import frouros.detectors.data_drift as batch
+import numpy as np
+from frouros.callbacks import PermutationTestDistanceBased
+
+LEVEL = 0.001
+DISTANCES = {
+    "psi": batch.PSI,
+    "js": batch.JS,
+    "kl": batch.KL,
+    "hellinger": batch.HellingerDistance,
+    "emd": batch.EMD,
+    "energy": batch.EnergyDistance,
+    "bhattacharyya": batch.BhattacharyyaDistance,
+    "mmd": batch.MMD,
+}
+STREAMS = {
+    "adwin": (concept.ADWIN, concept.ADWINConfig, "delta"),
+    "kswin": (concept.KSWIN, concept.KSWINConfig, "alpha"),
+    "page_hinkley": (concept.PageHinkley, concept.PageHinkleyConfig, None),
+    "ddm": (concept.DDM, concept.DDMConfig, None),
+    "eddm": (concept.EDDM, concept.EDDMConfig, None),
+    "hddm": (concept.HDDMA, concept.HDDMAConfig, None),
+    "stepd": (concept.STEPD, concept.STEPDConfig, None),
+    "cusum": (concept.CUSUM, concept.CUSUMConfig, None),
+}
+
+
+def judge(asked, model, reference, days):
+    """Yield the verdicts of all columns."""
+    for column in reference.columns:
+        kind = protocol.kind(reference[column])
+        if asked.detector == "tests" and kind == "categorical":
+            rows = _chi_square(asked, model, column, reference, days)
+        elif kind != "numeric":
+            rows = (protocol.unjudged(model, day, column, f"{asked.detector} takes numbers") for day, _ in days)
+        elif asked.detector in STREAMS:
+            rows = _stream(asked, model, column, reference, days)
+        else:
+            rows = _numeric(asked, model, column, reference, days)
+        yield from rows
+
+
+def _numeric(asked, model, column, reference, days):
+    level = asked.alpha or LEVEL
+    if asked.detector == "tests":
+        detector = batch.KSTest()
+    else:
+        test = PermutationTestDistanceBased(num_permutations=asked.permutations or 1000, random_state=31)
+        detector = DISTANCES[asked.detector](callbacks=test)
+    detector.fit(X=protocol.finite(reference[column]))
+    for day, current in days:
+        found, log = detector.compare(X=protocol.finite(current[column]))
+        more = {}
+        if asked.detector == "tests":
+            p = float(found.p_value)
+        else:
+            p = float(log["PermutationTestDistanceBased"]["p_value"])
+            more = {"distance": float(found.distance)}
+        yield protocol.verdict(model, day, column, f"{asked.detector} p_value", p, level, "below", p <= level, **more)
+
+
+def _chi_square(asked, model, column, reference, days):
+    level = asked.alpha or LEVEL
+    detector = batch.ChiSquareTest()
+    detector.fit(X=reference[column].dropna().astype(str).to_numpy(dtype=object))
+    for day, current in days:
+        found, _ = detector.compare(X=current[column].dropna().astype(str).to_numpy(dtype=object))
+        p = float(found.p_value)
+        yield protocol.verdict(model, day, column, "chi-square p_value", p, level, "below", p <= level)
+
+
+def _stream(asked, model, column, reference, days):
+    of, config, name = STREAMS[asked.detector]
+    chosen = {name: asked.alpha} if name and asked.alpha else {}
+    if asked.threshold is not None and asked.detector in ("page_hinkley", "cusum"):
+        chosen["lambda_"] = asked.threshold
+    np.random.seed(31)  # KSWIN draws from numpy's own state
+    detector = of(config=config(**chosen))
+    _fed(detector, reference[column])
+    for day, current in days:
+        fired = _fed(detector, current[column])
+        yield protocol.verdict(model, day, column, asked.detector, None, None, None, fired > 0, fired=fired)
+
+
+def _fed(detector, series):
+    fired = 0
+    for value in protocol.finite(series).tolist():
+        detector.update(value=value)
+        if detector.drift:
+            fired += 1
+            detector.reset()
+    return fired
+
+
+protocol.run("frouros", ["tests", *DISTANCES, *(name for name in STREAMS if name not in DISTANCES)], judge)
