@@ -69,7 +69,7 @@ def test_a_drift_leaves_the_reference_the_days_before_and_the_other_columns_as_t
 
 
 def large(drift: Drift) -> tuple[Profile, Profile]:
-    model = make(Cell("large", 20_000), 1, 20, drift)
+    model = make(Cell("large", 5_000), 1, 20, drift)
     return model.current[: drift.start].total(), model.current[drift.start :].total()
 
 
@@ -82,13 +82,13 @@ def test_a_location_drift_has_the_stated_size(column: str) -> None:
         centres = (edges[np.maximum(places - 1, 0)] + edges[np.minimum(places, len(edges) - 1)]) / 2
         means.append((part.cells[places] * centres).sum() / part.valid)
     sd = next(f.sd for f in make(CELL, 0, 1).features if f.name == column)
-    assert (means[1] - means[0]) / sd == pytest.approx(0.3, abs=0.04)
+    assert (means[1] - means[0]) / sd == pytest.approx(0.3, abs=0.05)
 
 
 def test_counts_and_flags_move_by_their_own_standard_deviation() -> None:
     before, after = (part.column("flag") for part in large(Drift("flag", "location", 0.2, start=10)))
     share = [part.cells[1] / part.valid for part in (before, after)]
-    assert share[1] - share[0] == pytest.approx(0.1, abs=0.005)
+    assert share[1] - share[0] == pytest.approx(0.1, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_shares_move_by_the_stated_points(drift: Drift, expected: float) -> None
             "missing": column.missing / column.rows,
         }
         found.append(float(concerned[drift.change]))
-    assert found[1] - found[0] == pytest.approx(expected, abs=0.004)
+    assert found[1] - found[0] == pytest.approx(expected, abs=0.006)
 
 
 def test_a_correlation_flip_shows_in_the_rows_alone() -> None:
