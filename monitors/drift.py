@@ -1,0 +1,235 @@
+"""The verdict on columns' distributions: what moved, at which scale, and whether that is more than chance and nature do.
+
+Pure, from profiles alone, and vectorised over windows and columns. The null comes from :mod:`monitors.drift_null`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from monitors.checks._cells import Values
+from monitors.drift_null import DriftNull, correlated, deviations
+from monitors.drift_scores import KINDS, Integers, Kind
+from reference_data.profile import Profile
+from reference_data.windows import Window
+
+Flags = NDArray[np.bool_]
+
+_EXTRA_SCALE = 0.38  # episodes of false alarm that each further scale adds to those of one, by simulation
+_FIRST = 1e6  # what is material goes first
+_LEAST_EXPECTED = 5.0  # rows of a category, or of a group of cells, for a normal approximation
+_LOOK = 2.0  # z from which on corrections for skew are worth their time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drift:
+    """What :func:`find_drift` found: arrays (windows, columns) in the order of ``names``.
+
+    ``p`` is the p-value at the best scale, corrected for the column's series and scales, so it is held against ``level`` (columns,).
+    ``shift`` is in standard deviations of the reference's rows, over the latest ``scale`` windows. ``series`` is the place of what moved
+    in the null's series; see :meth:`moved`. A window without enough values has p NaN.
+    """
+
+    null: DriftNull
+    names: tuple[str, ...]
+    p: Values
+    level: Values
+    shift: Values
+    scale: Integers
+    series: Integers
+    significant: Flags
+    material: Flags
+
+    @property
+    def drifted(self) -> Flags:
+        """Whether a column moved by more than chance and nature do, and by enough to matter."""
+        return self.significant & self.material
+
+    def moved(self, window: int, column: int) -> tuple[Kind, int]:
+        """Return what moved: the location, the dispersion, or a group of cells or a category by its number."""
+        place = int(self.series[window, column])
+        scores = self.null.scores
+        return KINDS[int(scores.kind[place])], int(scores.cells[place])
+
+
+def episodes(scales: int) -> float:
+    """Return how many false episodes a window has, in units of the p-value of one series at one scale."""
+    return 1 + _EXTRA_SCALE * (scales - 1)
+
+
+def find_drift(
+    null: DriftNull,
+    windows: Sequence[Window],
+    series: Profile,
+    level: float | Values,
+    tolerance: float,
+    least: int = 1,
+) -> Drift:
+    """Hold a series of consecutive windows against what the reference does by itself.
+
+    Args:
+        null: What :func:`monitors.drift_null.measure` learned from the reference.
+        windows: The windows, ascending and adjacent; also those before the ones that matter, so that long scales can be seen.
+        series: Their profiles, with a leading axis (windows,).
+        level: False episodes allowed a window, for each column: one number or (columns,).
+        tolerance: Shift in standard deviations that is immaterial.
+        least: Values a column needs in a window; windows with fewer are left out of means, and get no verdict.
+    """
+    names = null.scores.names
+    levels = np.broadcast_to(np.asarray(level, dtype=np.float64), (len(names),))
+    shift, valid = deviations(null, windows, series)
+    held = valid >= max(least, 1)
+    seen = _Seen.nothing(held.shape)
+    if shift.size:
+        scales = null.scales_of(len(windows))
+        seen = _best(null, windows, shift, valid, held, scales, _critical(null, levels, scales), tolerance)
+    p = _p_values(null, seen, len(null.scales_of(len(windows))))
+    found = held & np.isfinite(p)
+    return Drift(
+        null=null,
+        names=names,
+        p=np.where(found, p, np.nan),
+        level=levels,
+        shift=np.where(found, seen.shift, np.nan),
+        scale=seen.scale,
+        series=seen.series,
+        significant=found & (seen.ratio > 1),
+        material=found & (np.abs(seen.shift) > tolerance),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What stands out most in each window and column: arrays (windows, columns). ``ratio`` is z over its critical value."""
+
+    ratio: Values
+    z: Values
+    shift: Values
+    scale: Integers
+    series: Integers
+
+    @classmethod
+    def nothing(cls, shape: tuple[int, ...]) -> _Seen:
+        nan = np.full(shape, np.nan)
+        return cls(nan, nan, nan, np.ones(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64))
+
+
+def _best(
+    null: DriftNull,
+    windows: Sequence[Window],
+    shift: Values,
+    valid: Integers,
+    held: Flags,
+    scales: Sequence[int],
+    critical: Values,
+    tolerance: float,
+) -> _Seen:
+    """Choose, for each window and column, the series and scale that says most; what is material goes before what is not."""
+    design = null.season.design(windows)
+    shape = shift.shape
+    key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
+    mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
+    for place, scale in enumerate(scales):
+        d, now = _at_scale(null, shift, valid, held, design, scale)
+        against = np.abs(now) / critical[place]
+        better = np.nan_to_num(against + _FIRST * ((against > 1) & (np.abs(d) > tolerance)), nan=-np.inf)
+        take = better > key
+        for kept, new in ((key, better), (ratio, against), (z, now), (mean, d)):
+            kept[take] = new[take]
+        at[take] = scale
+    column = null.scores.column
+    series = np.zeros(held.shape, dtype=np.int64)
+    for place in range(held.shape[1]):
+        first, last = np.searchsorted(column, (place, place + 1))
+        if last > first:
+            series[:, place] = first + key[:, first:last].argmax(axis=1)
+    rows = np.arange(len(series))[:, None]
+    return _Seen(ratio[rows, series], z[rows, series], mean[rows, series], at[rows, series], series)
+
+
+def _at_scale(
+    null: DriftNull, shift: Values, valid: Integers, held: Flags, design: Values, scale: int
+) -> tuple[Values, Values]:
+    """Return the mean deviation and its z over the latest ``scale`` windows: (windows, series), NaN where there are too few.
+
+    The variance of a mean of L windows against the reference's K: sampling of both, and day effects whose autocorrelation is
+    that of an AR(1); the reference's part follows from its linear model of the season.
+    """
+    column = null.scores.column
+    count = _latest(held.astype(np.float64), scale)
+    usable = held & (count >= max(scale / 2, 1))
+    usable[: scale - 1] = False
+    count = np.maximum(count, 1.0)
+    inverse = np.where(held, 1 / np.maximum(valid, 1), 0.0)
+    d = _latest(np.where(held[:, column], shift, 0.0), scale) / count[:, column]
+    if null.population.slack.any():
+        d = np.sign(d) * np.maximum(np.abs(d) - null.population.slack, 0.0)
+    at = design if scale == 1 else _latest(design, scale) / np.minimum(np.arange(len(design)) + 1, scale)[:, None]
+    leverage = np.einsum("wp,pq,wq->w", at, null.gram, at)[:, None]
+    sampling = _latest(inverse, scale) / count**2 + null.inverse_rows * leverage
+    natural = correlated(null.phi, scale) * scale / count + leverage * null.windows * correlated(null.phi, null.windows)
+    variance = sampling[:, column] + null.tau2 * natural[:, column]
+    z = d / np.sqrt(variance)
+    look = np.abs(z) > _LOOK
+    if look.any():
+        third = (_latest(inverse**2, scale) / count**3)[:, column][look]
+        skew = np.broadcast_to(null.population.skew, z.shape)[look] * third / variance[look] ** 1.5
+        z[look] = _without_skew(z[look], skew)
+        z[_rare(null, valid, held, scale, look)] = 0.0
+    unusable = ~usable[:, column]
+    d[unusable] = z[unusable] = np.nan
+    return d, z
+
+
+def _latest(values: Values, scale: int) -> Values:
+    """Return the sum over the latest ``scale`` rows at every row (fewer at the start)."""
+    if scale == 1:
+        return values
+    sums = np.cumsum(values, axis=0)
+    sums[scale:] = sums[scale:] - sums[:-scale]
+    return sums
+
+
+def _rare(null: DriftNull, valid: Integers, held: Flags, scale: int, look: Flags) -> Flags:
+    """Return where a category or group of cells is too rare for a normal approximation: fewer than 5 rows expected."""
+    rows = _latest(np.where(held, valid, 0).astype(np.float64), scale)
+    return np.asarray(look & (rows[:, null.scores.column] * null.population.share < _LEAST_EXPECTED))
+
+
+def _without_skew(z: Values, skew: Values) -> Values:
+    """Return z as it would be without the skew of its null, where that makes it smaller (Wilson and Hilferty 1931)."""
+    usable = np.abs(skew) > 1e-6
+    gamma = np.where(usable, skew, 1.0)
+    straight = 6 / gamma * (np.cbrt(np.maximum(1 + gamma * z / 2, 0.0)) - 1) + gamma / 6
+    return np.where(usable & (skew * z > 0) & (np.abs(straight) < np.abs(z)), straight, z)
+
+
+def _critical(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
+    """Return the z that each series must exceed at each scale: (scales, series)."""
+    p = levels[null.scores.column] * null.scores.weight / episodes(len(scales))
+    found = np.empty((len(scales), len(p)))
+    for place, scale in enumerate(scales):
+        tail = null.tail_freedom(scale)
+        pairs, where = np.unique(np.stack([p, null.freedom]), axis=1, return_inverse=True)
+        own = -special.stdtrit(pairs[1], pairs[0] / 2)
+        if np.isfinite(tail):
+            own = np.maximum(own, -special.stdtrit(tail, pairs[0] / 2) * np.sqrt((tail - 2) / tail))
+        found[place] = own[where]
+    return found
+
+
+def _p_values(null: DriftNull, seen: _Seen, scales: int) -> Values:
+    """Return the p-value of what stands out most, corrected for its column's series and for the scales."""
+    p = np.asarray(2 * special.stdtr(null.freedom[seen.series], -np.abs(seen.z))) if null.freedom.size else seen.z
+    for scale in np.unique(seen.scale):
+        tail = null.tail_freedom(int(scale))
+        if np.isfinite(tail):
+            heavy = 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail))
+            p = np.where(seen.scale == scale, np.fmax(p, heavy), p)
+    weight = null.scores.weight[seen.series] if null.freedom.size else 1.0
+    return np.asarray(np.minimum(p * episodes(scales) / weight, 1.0))

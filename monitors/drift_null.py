@@ -1,0 +1,330 @@
+"""What columns do when nothing is wrong: how much their statistics vary between the reference's own windows.
+
+The variance of a window's mean is that of sampling times a design effect (Rao and Scott 1981), which is measured per series and
+moderated over the columns as limma does it (Smyth 2004; Phipson et al. 2016); the rest is a season, an autocorrelation and a tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from monitors.checks._cells import Values
+from monitors.drift_scores import (
+    CELL,
+    DISPERSION,
+    LEVEL,
+    LOCATION,
+    Integers,
+    Population,
+    Scores,
+    make_scores,
+    population,
+)
+from monitors.season import Season, choose_season, least_squares
+from reference_data.profile import Profile
+from reference_data.windows import Window, WindowSpec
+
+ENOUGH = 3  # reference windows from which natural variation is measured rather than assumed
+PRIOR_SHIFT = 0.05  # assumed standard deviation between windows, in standard deviations of the column
+PRIOR_FREEDOM = 30.0
+#: Prior degrees of freedom borrowed from the other series of a kind, at most: kinds differ in how alike their series are.
+CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 10.0}
+
+_DAYS = (1, 2, 4, 7, 14, 28)  # how long the scales are
+_HOURS = (1, 2, 4, 8)
+_SMALLEST = 0.2  # of the median window's values: reference windows with fewer are no measure of how windows vary
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class DriftNull:
+    """What :func:`monitors.drift.find_drift` needs of a reference; arrays have one entry a series unless said otherwise.
+
+    ``fit`` (parameters of the season, series) and ``gram``, the inverse of its normal equations, are the reference's linear model;
+    ``inverse_rows`` (columns,) is the mean of 1/n over its windows; ``tau2`` the variance of day effects in units of the variance
+    between rows, ``freedom`` the degrees of freedom of the whole variance, ``phi`` the autocorrelation of day effects, ``kurtosis`` the
+    excess of their tails, 0 for normal ones.
+    """
+
+    scores: Scores
+    population: Population
+    season: Season
+    fit: Values
+    gram: Values
+    windows: int
+    inverse_rows: Values
+    tau2: Values
+    freedom: Values
+    phi: float
+    kurtosis: float
+    scales: tuple[int, ...]
+
+    def tail_freedom(self, scale: int) -> float:
+        """Return the degrees of freedom of a t distribution with the tails of a mean over ``scale`` windows."""
+        return 4 + 6 * scale / self.kurtosis if self.kurtosis > 0 else np.inf
+
+    def scales_of(self, windows: int) -> tuple[int, ...]:
+        """Return the scales that a series of so many windows has; always the first."""
+        return tuple(scale for scale in self.scales if scale <= max(windows, 1))
+
+
+def scales_for(window_spec: WindowSpec, windows: int) -> tuple[int, ...]:
+    """Return the scales in windows, up to 28 days or four windows, and to half of the reference's ``windows``."""
+    hours = window_spec.length * {"h": 1, "d": 24, "w": 168}[window_spec.unit]
+    lengths = {24 * days / hours for days in _DAYS} | {float(few) for few in _HOURS if few * hours < 24}
+    lengths |= {1.0, 2.0, 4.0} if hours > 7 * 24 / 2 else {1.0}
+    most = max(windows // 2, 1)
+    return tuple(
+        sorted({int(length) for length in lengths if length >= 1 and length == int(length) and length <= most})
+    )
+
+
+def correlated(phi: float, scale: int) -> float:
+    """Return the variance of a mean of ``scale`` steps of an AR(1) of unit variance."""
+    if phi == 0 or scale == 1:
+        return 1 / scale
+    lag = np.arange(1, scale)
+    return float(1 / scale + 2 / scale**2 * ((scale - lag) * phi**lag).sum())
+
+
+def deviations(null: DriftNull, windows: Sequence[Window], series: Profile) -> tuple[Values, Integers]:
+    """Return by how much each window's statistics differ from the reference's, (windows, series), and the values, (windows, columns)."""
+    valid = null.scores.valid(series)
+    raw = standardised(null.scores, null.population, series, valid)
+    return _less_location(null.scores, null.population, raw - null.season.design(windows) @ null.fit, valid), valid
+
+
+def standardised(scores: Scores, rows: Population, series: Profile, valid: Integers) -> Values:
+    """Return the mean scores in standard deviations of a row, from the reference's mean."""
+    return np.asarray((scores.means(series, valid) - rows.mean) / rows.sd)
+
+
+def _less_location(scores: Scores, rows: Population, left: Values, valid: Integers) -> Values:
+    """Take out of a dispersion what a moved location adds to it: its square, beyond that of sampling."""
+    spread = np.flatnonzero(scores.kind == DISPERSION)
+    if len(spread):
+        first = np.searchsorted(scores.column, scores.column[spread])  # the location is the first series of its column
+        square = left[..., first] ** 2 - 1 / np.maximum(valid, 1)[..., scores.column[spread]]
+        left = left.copy()
+        left[..., spread] -= square * rows.sd[first] ** 2 / rows.sd[spread]
+    return left
+
+
+def measure(
+    parts: Sequence[tuple[Sequence[Window], Profile]], names: Sequence[str], window_spec: WindowSpec
+) -> list[DriftNull]:
+    """Learn from the windows of a reference what its columns called ``names`` do by themselves.
+
+    ``parts``: the windows and their profiles (with a leading axis), usually one; several, such as its Mondays and its Tuesdays, have
+    means of their own and natural variation in common. Returns one null a part.
+    """
+    totals = [profile.total() for _, profile in parts]
+    whole = totals[0] if len(totals) == 1 else _merged(totals)
+    scores = make_scores(whole, names)
+    rows = [population(scores, total) for total in totals]
+    single = len(parts) == 1
+    fits = [
+        _fit(scores, own, windows, profile, window_spec, seasonal=single)
+        for own, (windows, profile) in zip(rows, parts, strict=True)
+    ]
+    return _nulls(scores, rows, fits, window_spec)
+
+
+def _merged(totals: Sequence[Profile]) -> Profile:
+    first = totals[0]
+    return Profile(first.layout, np.sum([t.counts for t in totals], axis=0), first.moments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """One part's linear model, and what it leaves: residuals (windows, series) with 0 where ``held`` (windows, columns) is not."""
+
+    season: Season
+    beta: Values
+    gram: Values
+    hat: Values
+    left: Values
+    held: Flags
+    valid: Integers
+    rank: int
+
+    @property
+    def freedom(self) -> Values:
+        """Degrees of freedom by column."""
+        return np.maximum(self.held.sum(axis=0) - self.rank, 0).astype(np.float64)
+
+    @property
+    def inverse_rows(self) -> Values:
+        """Mean of 1/n by column."""
+        inverse = np.where(self.held, 1 / np.maximum(self.valid, 1), 0.0)
+        return np.asarray(inverse.sum(axis=0) / np.maximum(self.held.sum(axis=0), 1))
+
+
+def _fit(
+    scores: Scores,
+    rows: Population,
+    windows: Sequence[Window],
+    profile: Profile,
+    window_spec: WindowSpec,
+    *,
+    seasonal: bool,
+) -> _Fit:
+    valid = scores.valid(profile)
+    usual = np.median(valid, axis=0) if len(valid) else np.zeros(len(scores.names))
+    held = valid >= np.maximum(_SMALLEST * usual, 1)
+    x = standardised(scores, rows, profile, valid)
+    judged = np.isin(scores.kind, (LOCATION, LEVEL))
+    season = Season.none(window_spec)
+    if seasonal:
+        season = choose_season(window_spec, windows, x[:, judged], held[:, scores.column[judged]])
+    design = season.design(windows)
+    beta = least_squares(design, x, held[:, scores.column])
+    left = np.where(held[:, scores.column], _less_location(scores, rows, x - design @ beta, valid), 0.0)
+    spread = scores.kind == DISPERSION
+    if spread.any():  # without the square of location, its mean is another; the first parameter is the constant
+        there = held[:, scores.column]
+        mean = np.where(spread, left.sum(axis=0) / np.maximum(there.sum(axis=0), 1), 0.0)
+        beta[0] += mean
+        left = np.where(there, left - mean, 0.0)
+    gram = np.linalg.pinv(design.T @ design)
+    return _Fit(season, beta, gram, design @ gram @ design.T, left, held, valid, int(np.linalg.matrix_rank(design)))
+
+
+def _nulls(
+    scores: Scores, rows: Sequence[Population], fits: Sequence[_Fit], window_spec: WindowSpec
+) -> list[DriftNull]:
+    column = scores.column
+    freedom = np.sum([fit.freedom for fit in fits], axis=0)
+    windows = int(np.sum([len(fit.left) for fit in fits]))
+    inverse = np.sum([fit.inverse_rows * fit.freedom for fit in fits], axis=0) / np.maximum(freedom, 1)
+    square = np.sum([(fit.left**2).sum(axis=0) for fit in fits], axis=0)
+    known = freedom[column] >= ENOUGH - 1
+    effect = np.where(known, square / np.maximum(freedom[column] * inverse[column], 1e-300), np.nan)
+    phi = _autocorrelation(scores, fits, effect) if known.any() else 0.0
+    less = (1 - phi**2) / (1 + phi**2)
+    shrunk, total_freedom = moderated(scores, effect, freedom[column] * less)
+    nulls = []
+    for own, fit in zip(rows, fits, strict=True):
+        k = len(fit.left)
+        between = inverse[column] / max(1 - correlated(phi, k) + 1 / k, 0.3)
+        tau2 = np.where(known, (shrunk - 1) * between, PRIOR_SHIFT**2)
+        nulls.append(
+            DriftNull(
+                scores=scores,
+                population=own,
+                season=fit.season,
+                fit=fit.beta,
+                gram=fit.gram,
+                windows=k,
+                inverse_rows=fit.inverse_rows,
+                tau2=tau2,
+                freedom=np.where(known, total_freedom, PRIOR_FREEDOM),
+                phi=phi,
+                kurtosis=0.0,
+                scales=scales_for(window_spec, windows),
+            )
+        )
+    kurtosis = _excess(nulls, fits)
+    return [replace(null, kurtosis=kurtosis) for null in nulls]
+
+
+def _autocorrelation(scores: Scores, fits: Sequence[_Fit], effect: Values) -> float:
+    """Return the autocorrelation of day effects from one window to the next, one for all columns; 0 where it is not beyond its noise.
+
+    That of the residuals is smaller by the share of sampling in their variance, and biased by what the fit took out: its expectation
+    without autocorrelation is known from the hat matrix, and 4/K of itself is lost beside (Marriott and Pope 1954).
+    """
+    if len(fits) > 1:  # windows of a season are not neighbours
+        return 0.0
+    fit = fits[0]
+    k = len(fit.left)
+    ours = np.isin(scores.kind, (LOCATION, LEVEL)) & np.isfinite(effect) & _timeless(scores)
+    if k < 10 or not ours.any():
+        return 0.0
+    x = fit.left[:, ours]
+    square = (x**2).sum(axis=0)
+    lag = np.divide((x[1:] * x[:-1]).sum(axis=0), square, out=np.zeros_like(square), where=square > 0)
+    bias = -float(np.diagonal(fit.hat, 1).sum()) / max(k - fit.rank, 1)
+    lag = (lag - bias) / max(1 - 4 / k, 0.5)
+    natural = np.clip(1 - 1 / np.maximum(effect[ours], 1e-9), 0.0, 1.0)
+    weight = natural / np.bincount(scores.column[ours], minlength=len(scores.names))[scores.column[ours]]
+    if weight.sum() <= 0:
+        return 0.0
+    noise = float(np.sqrt((weight**2).sum() / k) / (weight * natural).sum())
+    phi = float((weight * lag).sum() / (weight * natural).sum())
+    return float(np.clip(phi, 0.0, 0.9)) if phi > 2 * noise else 0.0
+
+
+def _timeless(scores: Scores) -> Flags:
+    """Return which series are not of a column of times, which goes on by itself."""
+    entries = [scores.layout.entry(name) for name in scores.names]
+    return np.asarray([entry.derive != "epoch" for entry in entries], dtype=bool)[scores.column]
+
+
+def moderated(scores: Scores, effect: Values, freedom: Values) -> tuple[Values, Values]:
+    """Shrink design effects towards those of the same kind, as limma does with variances; never below 1.
+
+    Smyth (2004), section 6.2, with median and median absolute deviation in place of mean and variance; a series beyond the 99 %
+    quantile of the fitted F keeps its own (after Phipson et al. 2016). Returns effects and their degrees of freedom.
+    """
+    shrunk, total = np.ones_like(effect), np.maximum(freedom, 1.0)
+    for kind, cap in CAPS.items():
+        ours = scores.kind == kind
+        known = ours & np.isfinite(effect) & (effect > 1e-6)
+        prior, borrowed = _prior(effect[known], freedom[known], cap)
+        own, d = np.where(known, effect, prior)[ours], np.where(known, freedom, 0.0)[ours]
+        far = own > (special.fdtri(np.maximum(d, 1.0), borrowed, 0.99) * prior if borrowed > 0 else -np.inf)
+        mixed = np.where(far, own, (borrowed * prior + d * own) / np.maximum(borrowed + d, 1e-9))
+        shrunk[ours] = np.maximum(mixed, 1.0)
+        total[ours] = np.maximum(np.where(far, d, borrowed + d), 1.0)
+    return shrunk, total
+
+
+def _prior(effect: Values, freedom: Values, cap: float) -> tuple[float, float]:
+    """Return the design effect that series of a kind have in common, and how many degrees of freedom it is worth."""
+    if len(effect) < 3:
+        return 1.0, 0.0
+    half = freedom / 2
+    z = np.log(effect) - special.digamma(half) + np.log(half)
+    centre = float(np.median(z))
+    excess = (1.4826 * float(np.median(np.abs(z - centre)))) ** 2 - float(special.polygamma(1, np.median(half)))
+    borrowed = min(2 * trigamma_inverse(excess), cap) if excess > 0 else cap
+    return float(np.exp(centre + special.digamma(borrowed / 2) - np.log(borrowed / 2))), borrowed
+
+
+def trigamma_inverse(y: float) -> float:
+    """Solve trigamma(x) = y by Newton's method on 1 / trigamma (Smyth 2004, appendix)."""
+    if y > 1e7:
+        return float(1 / np.sqrt(y))
+    if y < 1e-6:
+        return 1 / y
+    x = 0.5 + 1 / y
+    for _ in range(50):
+        tri = float(special.polygamma(1, x))
+        step = tri * (1 - tri / y) / float(special.polygamma(2, x))
+        x += step
+        if -step / x < 1e-8:
+            break
+    return x
+
+
+def _excess(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> float:
+    """Return the excess kurtosis of the standardised residuals of all locations together; 0 where it is not beyond its noise."""
+    found = []
+    for null, fit in zip(nulls, fits, strict=True):
+        ours = (null.scores.kind == LOCATION) & _timeless(null.scores)
+        there = fit.held[:, null.scores.column[ours]]
+        sampling = 1 / np.maximum(fit.valid, 1)[:, null.scores.column[ours]]
+        spread = (sampling + null.tau2[ours]) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
+        found.append((fit.left[:, ours] / np.sqrt(spread))[there])
+    every = np.concatenate(found) if found else np.zeros(0)
+    if len(every) < 30 or float((every**2).mean()) <= 0:
+        return 0.0
+    excess = float((every**4).mean() / (every**2).mean() ** 2 - 3)
+    return excess if excess > 2 * np.sqrt(24 / len(every)) else 0.0
