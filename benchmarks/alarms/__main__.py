@@ -1,0 +1,117 @@
+"""The command line of the benchmark of alarms; see the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.alarms import report
+from benchmarks.alarms.protocol import FIRST_SEED, FULL, SMALL, Size, delays, null_cells, wide_delays
+from benchmarks.alarms.simulate import Workers, delay_row, null_row
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every part is told."""
+
+    size: Size
+    first: int
+    workers: Workers
+    cell: str | None
+    notes: list[str] = field(default_factory=list)
+
+    def seeds(self, count: int) -> range:
+        return range(self.first, self.first + count)
+
+    def wanted(self, name: str) -> bool:
+        return self.cell is None or self.cell in name
+
+    def say(self, row: Row) -> Row:
+        """Show a row as soon as it is known."""
+        shown = {key: value for key, value in row.items() if not isinstance(value, dict | list)}
+        print("  " + ", ".join(f"{key} {value}" for key, value in shown.items()), file=sys.stderr, flush=True)
+        return row
+
+
+def null(setting: Setting) -> list[Row]:
+    size = setting.size
+    return [
+        setting.say(null_row(cell, setting.seeds(size.models), size.weeks, setting.workers))
+        for cell in null_cells()
+        if setting.wanted(cell.name)
+    ]
+
+
+def delay(columns: int, setting: Setting) -> list[Row]:
+    cases = delays() if columns == 20 else wide_delays()
+    models = setting.size.drifts if columns == 20 else max(setting.size.drifts // 3, 5)
+    return [
+        setting.say(delay_row(case, columns, setting.seeds(models), setting.workers))
+        for case in cases
+        if setting.wanted(case.words)
+    ]
+
+
+PARTS: dict[str, Callable[[Setting], list[Row]]] = {
+    "null": null,
+    "delay": partial(delay, 20),
+    "wide": partial(delay, 200),
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run what is asked for, show it, and write it down; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.alarms", description="False alarms and delays of alerts."
+    )
+    parser.add_argument("--full", action="store_true", help="the whole protocol: hours")
+    parser.add_argument(
+        "--seeds", choices=sorted(FIRST_SEED), default="dev", help="seeds to develop on, or to judge by"
+    )
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="this part only; may be repeated")
+    parser.add_argument("--cell", help="only cells and drifts whose name holds this text")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--models", type=int, help="models a cell of the null, instead of the size's own")
+    parser.add_argument("--weeks", type=int, help="weeks of each of them")
+    parser.add_argument("--json", type=Path, help="write the findings to this file")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file, instead of showing them")
+    asked = parser.parse_args(arguments)
+    size = FULL if asked.full else SMALL
+    size = Size(asked.models or size.models, asked.weeks or size.weeks, asked.models or size.drifts)
+    setting = Setting(size, FIRST_SEED[asked.seeds], Workers(asked.jobs), asked.cell)
+    found: dict[str, Any] = {
+        "command": " ".join(["python -m benchmarks.alarms", *arguments]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "seeds": asked.seeds,
+        "parts": {},
+        "seconds": {},
+        "notes": setting.notes,
+    }
+    for name in asked.part or PARTS:
+        print(f"{name}:", file=sys.stderr, flush=True)
+        started = time.perf_counter()
+        rows = PARTS[name](setting)
+        found["seconds"][name] = round(time.perf_counter() - started, 1)
+        if rows:
+            found["parts"][name] = rows
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+    if asked.markdown:
+        asked.markdown.write_text(report.markdown(found))
+    else:
+        print(report.markdown(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(sys.argv[1:]))
