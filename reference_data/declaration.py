@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from reference_data.profile import RESERVED
 from reference_data.schema import Column, ColumnType, Task
+from reference_data.segments import declared_segment, segment_columns
 from reference_data.windows import WindowSpec
 
 Severity = Literal["notice", "warning", "page"]
@@ -195,7 +196,7 @@ class ModelSpec(_Section):
     time: str | None = "event_time"
     timezone: str = "UTC"
     segments: list[str] = Field(
-        default_factory=list, description="categorical columns, or pairs of them such as 'carrier × origin'"
+        default_factory=list, description="columns, or pairs of columns such as ['carrier', 'origin']"
     )
     owner: str | None = None
     feedback: dict[Name, FeedbackType] = Field(
@@ -208,6 +209,11 @@ class ModelSpec(_Section):
     reference: ReferencePlan = ReferencePlan()
     monitor: Monitor = Monitor()
     retrain: Retrain = Retrain()
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _segments(cls, value: object) -> object:
+        return list(dict.fromkeys(map(declared_segment, value))) if isinstance(value, list | tuple) else value
 
     @field_validator("timezone")
     @classmethod
@@ -229,7 +235,7 @@ class ModelSpec(_Section):
         if reserved:
             raise ValueError(f"columns {sorted(reserved)} have names Driftdeck uses itself; rename them")
         self._private_consistent(known)
-        lost = [name for name in self.segments if known and name not in known]
+        lost = [name for name in self.segments if known and not _is_segment(name, known)]
         if lost:
             raise ValueError(f"segments {lost} are not columns of the model; it has {sorted(known)}")
         return self
@@ -277,6 +283,13 @@ class ModelSpec(_Section):
             for columns, role in entries
             for name, kind in columns.items()
         )
+
+
+def _is_segment(name: str, known: dict[str, ColumnType]) -> bool:
+    try:
+        return bool(segment_columns(name, known))
+    except ValueError:
+        return False
 
 
 class Channel(_Section):

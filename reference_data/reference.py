@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from reference_data.profile import Layout, Profile
+from reference_data.segments import Segments
 from reference_data.windows import Window, WindowSpec
 
 
@@ -31,6 +32,9 @@ class Reference:
     buckets: tuple[datetime, ...]
     inputs: Profile
     outcomes: Profile | None
+    segments: Segments | None = (
+        None  # the inputs again, by segment; None in references older than that, or without segments
+    )
 
     @property
     def rows(self) -> int:
@@ -70,6 +74,8 @@ class Reference:
         arrays = {"inputs_counts": self.inputs.counts, "inputs_moments": self.inputs.moments}
         if self.outcomes is not None:
             arrays |= {"outcomes_counts": self.outcomes.counts, "outcomes_moments": self.outcomes.moments}
+        if self.segments is not None:
+            arrays |= {"segments": np.frombuffer(self.segments.to_bytes(), dtype=np.uint8)}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)  # type: ignore[arg-type]
         return buffer.getvalue()
@@ -84,6 +90,7 @@ class Reference:
             if header["outcomes"] is not None:
                 layout = Layout.from_dict(header["outcomes"])
                 outcomes = Profile(layout, arrays["outcomes_counts"], arrays["outcomes_moments"])
+            segments = Segments.from_bytes(arrays["segments"].tobytes()) if "segments" in arrays else None
         start, end = (datetime.fromisoformat(moment) for moment in header["period"])
         return cls(
             model=header["model"],
@@ -94,4 +101,5 @@ class Reference:
             buckets=tuple(datetime.fromisoformat(moment) for moment in header["buckets"]),
             inputs=inputs,
             outcomes=outcomes,
+            segments=segments,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -13,15 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from reference_data.declaration import ModelSpec
-from reference_data.profile import BinnedColumn, Layout, Profile
+from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
+from reference_data.segments import Segments, Space, spaces_of
 from reference_data.windows import Window, WindowSpec
 from storage.buckets import aware, bucket_sql, bucket_start, naive
-from storage.derived import Expressions, compile_value
-from storage.names import literal, number, quote
+from storage.derived import Expressions
+from storage.names import quote
 from storage.profiler import profile_rows
+from storage.segments import code_sql
 
-Part = Literal["inputs", "outcomes"]
+#: ``segments``: the inputs once more, by segment and on coarser cells. A write that touches inputs touches these.
+Part = Literal["inputs", "outcomes", "segments"]
 
 _TIME, _VERSION, _ROLE = "_event_time", "coalesce(_model_version, '')", "coalesce(_role, 'serving')"
 _MAX_RUNS = 64  # stretches of buckets that are named one by one; beyond, the gaps are profiled too and dropped
@@ -107,13 +110,16 @@ def measure(
     buckets: Iterable[datetime],
     part: Part,
     positive: str | None = None,
+    segments: Segments | None = None,
 ) -> Measured:
     """Profile the rows of ``buckets`` (aware starts) by model version and role; of outcomes, each segment's too.
 
+    ``segments``: as frozen, where that is not simply in the reference; part ``segments`` is all of these, whatever is declared.
     ``relation`` is a sub-select of the log with ``_event_time``, ``_model_version`` and ``_role`` (for outcomes joined with its labels);
     ``expressions`` name the inputs and outcomes in it. Raises :class:`ValueError` for outcomes of a reference without labels.
     """
-    layout = _layout(reference, part)
+    frozen = segments or reference.segments
+    layout = _layout(reference, part, frozen)
     every = WindowSpec.parse(spec.monitor.window, spec.timezone).bucket
     wanted = tuple(sorted({every.containing(bucket) for bucket in buckets}))
     seen = _seen(cursor, spec.name, reference.version, part)
@@ -121,20 +127,25 @@ def measure(
     bucket, inside = bucket_sql(_covering(wanted, every), _TIME)
     ends = {window.start: window.end for window in wanted}
     source = _Rows(relation, expressions, (bucket, _VERSION, _ROLE), inside)
-    found: list[tuple[str | None, list[tuple[Any, ...]], Profile]] = []
+    found: list[tuple[Space | None, list[tuple[Any, ...]], Profile]] = []
     if part == "inputs":
         found.append((None, *source.profile(cursor, layout, positive)))
+    elif part == "segments":
+        for space in () if frozen is None else frozen.spaces:
+            code = code_sql(space, reference.inputs.layout, expressions)
+            found.append((space, *replace(source, group=(*source.group, code)).profile(cursor, layout, None)))
     elif wanted:
-        segments = [_segment(reference.inputs.layout.entry(name), expressions) for name in spec.segments]
-        found = _outcomes(cursor, source, layout, positive, [s for s in segments if s is not None])
+        spaces = spaces_of(spec.segments, reference.inputs.total(), frozen)
+        codes = [(space, code_sql(space, reference.inputs.layout, expressions)) for space in spaces]
+        found = _outcomes(cursor, source, layout, positive, codes)
     keys: list[tuple[str | None, BucketKey]] = []
     counts, moments = [np.zeros((0, layout.n_counts), np.int64)], [np.zeros((0, layout.n_moments))]
-    for name, groups, profile in found:
+    for space, groups, profile in found:
         starts = [bucket_start(group[0]) for group in groups]
         kept = [index for index, start in enumerate(starts) if start in ends]
         for index in kept:
             _, version, role, *value = groups[index]
-            segment = None if name is None else segment_text(name, value[0])
+            segment = None if space is None else space.text(value[0])
             keys.append((segment, BucketKey(starts[index], ends[starts[index]], version, role)))
         counts.append(profile.counts[kept])
         moments.append(profile.moments[kept])
@@ -209,6 +220,14 @@ def load(
     return keys, Profile(layout, counts, moments)
 
 
+class SegmentKey(NamedTuple):
+    """Whose rows a segment's stored profile sums up."""
+
+    segment: str
+    start: datetime
+    model_version: str
+
+
 def load_segments(
     con: duckdb.DuckDBPyConnection,
     layout: Layout,
@@ -218,31 +237,28 @@ def load_segments(
     until: datetime,
     *,
     role: str,
-) -> tuple[list[str], Profile]:
-    """Return the stored outcome profiles of every segment in the buckets that begin in [since, until): names, and one profile each.
+    part: Part = "outcomes",
+) -> tuple[list[SegmentKey], Profile]:
+    """Return the stored profiles of every segment in the buckets that begin in [since, until), ordered by segment, bucket and version.
 
-    A segment comes once for each bucket and version that answered in ``role``. Raises as :func:`load`.
+    Of what answered in ``role``, on ``layout``: of the outcomes, or for part ``segments`` the coarser one of the inputs. Raises as :func:`load`.
     """
     table = con.sql(
-        "SELECT segment, counts, moments FROM profile WHERE model = $m AND reference_version = $r AND part = 'outcomes' "
+        "SELECT segment, bucket, model_version, counts, moments FROM profile WHERE model = $m AND reference_version = $r AND part = $p "
         "AND segment IS NOT NULL AND role = $o AND bucket >= $a AND bucket < $b ORDER BY segment, bucket, model_version",
-        params={"m": model, "r": reference_version, "o": role, "a": naive(since), "b": naive(until)},
+        params={"m": model, "r": reference_version, "p": part, "o": role, "a": naive(since), "b": naive(until)},
     ).to_arrow_table()
-    names = table["segment"].to_pylist()
-    counts = _matrix(table["counts"], len(names), layout.n_counts, np.int64)
-    moments = _matrix(table["moments"], len(names), layout.n_moments, np.float64)
-    return names, Profile(layout, counts, moments)
+    columns = [table[name].to_pylist() for name in ("segment", "bucket", "model_version")]
+    keys = [SegmentKey(name, aware(start), version) for name, start, version in zip(*columns, strict=True)]
+    counts = _matrix(table["counts"], len(keys), layout.n_counts, np.int64)
+    moments = _matrix(table["moments"], len(keys), layout.n_moments, np.float64)
+    return keys, Profile(layout, counts, moments)
 
 
 def segments(con: duckdb.DuckDBPyConnection, model: str, reference_version: int) -> list[str]:
     """Return the segments that profiles are stored for, in order."""
     sql = "SELECT DISTINCT segment FROM profile WHERE model = ? AND reference_version = ? AND segment IS NOT NULL ORDER BY 1"
     return [row[0] for row in con.execute(sql, [model, reference_version]).fetchall()]
-
-
-def segment_text(column: str, value: str) -> str:
-    """Return the name of a segment: ``carrier=UA``."""
-    return f"{column}={value}"
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------
@@ -263,7 +279,10 @@ class _Rows:
         )
 
 
-def _layout(reference: Reference, part: Part) -> Layout:
+def _layout(reference: Reference, part: Part, frozen: Segments | None) -> Layout:
+    if part == "segments":
+        inputs = reference.inputs.layout
+        return inputs if frozen is None else frozen.coarsening.layout(inputs)
     profile = reference.inputs if part == "inputs" else reference.outcomes
     if profile is None:
         raise ValueError(
@@ -285,21 +304,10 @@ def _stored(con: duckdb.DuckDBPyConnection, model: str, version: int, part: Part
 
 def _seen(con: duckdb.DuckDBPyConnection, model: str, version: int, part: Part) -> dict[datetime, int]:
     sql = "SELECT bucket, max(seq) FROM dirty WHERE model = ? AND part = ? GROUP BY bucket"
-    marks = {aware(bucket): seq for bucket, seq in con.execute(sql, [model, part]).fetchall()}
+    written = "inputs" if part == "segments" else part
+    marks = {aware(bucket): seq for bucket, seq in con.execute(sql, [model, written]).fetchall()}
     stored = _stored(con, model, version, part)
     return {bucket: max(marks.get(bucket, 0), stored.get(bucket, 0)) for bucket in marks.keys() | stored.keys()}
-
-
-def _segment(entry: BinnedColumn, expressions: Expressions) -> tuple[str, str] | None:
-    """Return a segment column's name and the SQL of its value, NULL beyond the listed values; None if it has too many to list."""
-    value, bins = compile_value(entry, expressions), entry.bins
-    if entry.ordered:
-        if not bins.discrete:
-            return None
-        cases = " ".join(f"WHEN {value} = {number(edge)} THEN {literal(f'{edge:g}')}" for edge in bins.edges[1:])
-        return entry.column.name, f"CASE {cases} END"
-    listed = ", ".join(map(literal, bins.categories)) or "NULL"
-    return entry.column.name, f"CASE WHEN {value} IN ({listed}) THEN {value} END"
 
 
 def _outcomes(
@@ -307,9 +315,9 @@ def _outcomes(
     source: _Rows,
     layout: Layout,
     positive: str | None,
-    segments: Sequence[tuple[str, str]],
-) -> list[tuple[str | None, list[tuple[Any, ...]], Profile]]:
-    """Profile all rows, and by each segment column, in one statement on one reading of the join of log and labels."""
+    segments: Sequence[tuple[Space, str]],
+) -> list[tuple[Space | None, list[tuple[Any, ...]], Profile]]:
+    """Profile all rows, and by each segment's code, in one statement on one reading of the join of log and labels."""
     kept = [name for name in ("prediction", "label", "score", "scores") if name in source.expressions]
     fields = [f"{sql} AS g{i}" for i, sql in enumerate(source.group)]
     fields += [f"{source.expressions[name]} AS e{i}" for i, name in enumerate(kept)]
@@ -317,17 +325,17 @@ def _outcomes(
     cursor.execute(
         f"CREATE OR REPLACE TEMP TABLE outcome_rows AS SELECT {', '.join(fields)} FROM ({source.relation}) AS r WHERE {source.where}"
     )
-    parts = ["SELECT *, -1 AS part, '' AS segment FROM outcome_rows"]
-    parts += [f"SELECT *, {i}, s{i} FROM outcome_rows WHERE s{i} IS NOT NULL" for i in range(len(segments))]
+    parts = ["SELECT *, -1 AS part, 0 AS segment FROM outcome_rows"]
+    parts += [f"SELECT *, {i}, s{i} FROM outcome_rows" for i in range(len(segments))]
     expressions = {name: quote(f"e{i}") for i, name in enumerate(kept)}
     group = (*(f"g{i}" for i in range(len(source.group))), "part", "segment")
     keys, profile = _Rows(" UNION ALL ".join(parts), expressions, group, None).profile(cursor, layout, positive)
     cursor.execute("DROP TABLE temp.outcome_rows")
-    found: list[tuple[str | None, list[tuple[Any, ...]], Profile]] = []
-    for part, name in enumerate([None, *(name for name, _ in segments)], start=-1):
+    found: list[tuple[Space | None, list[tuple[Any, ...]], Profile]] = []
+    for part, space in enumerate([None, *(space for space, _ in segments)], start=-1):
         rows = [index for index, key in enumerate(keys) if key[-2] == part]
         own = [(*keys[index][:-2], keys[index][-1]) for index in rows]
-        found.append((name, own, profile[np.array(rows, dtype=np.intp)]))
+        found.append((space, own, profile[np.array(rows, dtype=np.intp)]))
     return found
 
 

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from monitors.registry import headline_check, metric_values, performance_checks
 from reference_data.windows import Window, WindowSpec
 from service.local.convert import iso, number
-from service.local.references import sample_segment_values
+from service.local.segment_sample import metric_by_segment
 from service.local.series import load_segments, load_series
 from service.workspace import NotFoundError, WorkspaceError
-from storage.profile_store import segment_text
 from storage.readings import Restated, current_readings, restated
 from storage.traffic import bucket_rows, event_span
 
@@ -191,17 +190,23 @@ def segment_errors(core: Core, model: str, since: datetime, until: datetime, lim
     reference = core.reference_for(model, version) or active
     if reference.outcomes is None:
         return []
-    before = sample_segment_values(core, reference, check)
+    before = metric_by_segment(core, reference, check)
     now = load_segments(core, reference, Window(since, until))
     worse = 1.0 if check.direction == "higher_is_worse" else -1.0
     found_rows: list[views.SegmentError] = []
-    for (column, value), reference_value in before.items():
-        profile = now.get(segment_text(column, value))
+    for part, reference_value in before.items():
+        profile = now.get(part.name)
         n = 0 if profile is None else int(profile.rows)
         current = math.nan if profile is None else float(metric_values(spec, check, profile))
         if n >= spec.monitor.min_rows and not math.isnan(current):
             found_rows.append(
-                {"segment": column, "value": value, "reference": number(reference_value), "current": current, "n": n}
+                {
+                    "segment": part.space,
+                    "value": part.value,
+                    "reference": number(reference_value),
+                    "current": current,
+                    "n": n,
+                }
             )
     return sorted(found_rows, key=lambda row: worse * ((row["reference"] or 0.0) - (row["current"] or 0.0)))[:limit]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from monitors.registry import metric_values, positive_class
 from reference_data.declaration import ModelSpec
 from reference_data.inference import infer_columns
 from reference_data.profile import Layout, Profile
@@ -24,14 +21,13 @@ from reference_data.windows import Window
 from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
-from storage.memory import in_memory
 from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
 from storage.row_source import RowSource, logged_window, registered
+from storage.segments import freeze_segments
 from storage.spilled import spilled
 
 if TYPE_CHECKING:
-    from monitors.types import Check
     from service.local.core import Core
 
 SAMPLE_ROWS = 100_000  # rows of a reference that are kept as rows, for Evidently's report, for segments and for checks on rows as a whole
@@ -188,7 +184,15 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
         columns = [column for column, _ in outcome_columns(spec.task, has["score"] or has["scores"], unit)]
         frozen = freeze_layout(rows.cursor, labelled.relation, rows.expressions, columns, positive=positive)
         outcomes = _by_bucket(core, spec, labelled, frozen, positive, buckets)[2]
-    reference = Reference(spec.name, number, core.now(), source, period, tuple(buckets), profile, outcomes)
+    segments = freeze_segments(
+        rows.cursor,
+        rows.relation,
+        rows.expressions,
+        spec.segments,
+        profile,
+        [core.window_spec(spec.name).bucket.containing(bucket) for bucket in buckets] if rows.timed else None,
+    )
+    reference = Reference(spec.name, number, core.now(), source, period, tuple(buckets), profile, outcomes, segments)
     _keep_rows(core, spec, rows, number, has)
     core.control.put_reference(reference)
     if core.record(spec.name).anchor is None and rows.timed:
@@ -257,37 +261,3 @@ def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: 
     pq.write_table(rows.sample(names, SAMPLE_ROWS), draft)
     draft.chmod(0o600)
     draft.replace(path)
-
-
-def sample_segment_values(core: Core, reference: Reference, check: Check) -> dict[tuple[str, str], float]:
-    """Return a metric by (segment column, value) in the rows kept of a reference."""
-    spec = core.spec(reference.model)
-    return _segment_values(
-        sample_path(core, reference.model, reference.version), spec.model_dump_json(), reference, check
-    )
-
-
-@lru_cache(maxsize=32)
-def _segment_values(path: Path, declared: str, reference: Reference, check: Check) -> dict[tuple[str, str], float]:
-    """References never change, so their rows are read once."""
-    spec = ModelSpec.model_validate_json(declared)
-    if reference.outcomes is None or not path.exists():
-        return {}
-    table = pq.read_table(path)
-    positive = positive_class(spec, reference.outcomes.layout)
-    found: dict[tuple[str, str], float] = {}
-    renamed = table.rename_columns([f"c{index}" for index in range(table.num_columns)])
-    expressions = {name: f"c{index}" for index, name in enumerate(table.column_names)}
-    with in_memory({ROWS: renamed}) as cursor:
-        relation = registered(cursor, ROWS, expressions, timed=False).labelled().relation
-        for column in spec.segments:
-            if column not in expressions:
-                continue
-            keys, profile = profile_rows(
-                cursor, relation, expressions, reference.outcomes.layout, group=[expressions[column]], positive=positive
-            )
-            values = metric_values(spec, check, profile)
-            for key, value in zip(keys, values, strict=True):
-                if key[0] is not None and not math.isnan(value):
-                    found[column, str(key[0])] = float(value)
-    return found

@@ -108,12 +108,12 @@ def load_segments(core: Core, reference: Reference, window: Window) -> dict[str,
     assert reference.outcomes is not None
     layout = reference.outcomes.layout
     with core.db.cursor() as cursor:
-        names, buckets = profile_store.load_segments(
+        keys, buckets = profile_store.load_segments(
             cursor, layout, reference.model, reference.version, window.start, window.end, role="serving"
         )
     groups: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        groups.setdefault(name, []).append(index)
+    for index, key in enumerate(keys):
+        groups.setdefault(key.segment, []).append(index)
     summed = sum_groups(layout, buckets, list(groups.values()))
     return {name: summed[place] for place, name in enumerate(groups)}
 

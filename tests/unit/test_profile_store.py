@@ -10,6 +10,7 @@ from reference_data.declaration import ModelSpec
 from reference_data.profile import Layout
 from reference_data.reference import Reference
 from reference_data.schema import Column
+from reference_data.segments import segment_text
 from reference_data.windows import Window, WindowSpec
 from storage import profile_store as store
 from storage.buckets import align, naive, profile_buckets
@@ -174,12 +175,13 @@ def test_outcomes_come_with_their_segments(con, reference):
     _, profile = load(con, reference, "outcomes")
     assert profile.rows.tolist() == [51, 24, 23, 24, 5]
     assert profile.column("absolute error").mean == pytest.approx([2.0] * 5)
-    assert store.segments(con, "m", 1) == ["carrier=UA", "carrier=it's", "dow=0", "dow=1", "dow=2"]
-    _, quoted = load(con, reference, "outcomes", store.segment_text("carrier", "it's"))
+    assert store.segments(con, "m", 1) == ["carrier=UA", "carrier=it's", "carrier=other", "dow=0", "dow=1", "dow=2"]
+    _, quoted = load(con, reference, "outcomes", segment_text("carrier", "it's"))
     assert quoted.rows.tolist() == [20]
     by_day = [load(con, reference, "outcomes", f"dow={value}")[1].total().rows for value in range(3)]
     assert sum(by_day) == 127
     assert load(con, reference, "outcomes", "carrier=never seen")[0] == []
+    assert load(con, reference, "outcomes", "carrier=other")[1].rows.tolist() == [7]
 
 
 def test_scattered_hours_are_profiled_exactly(con, reference):

@@ -1,0 +1,79 @@
+"""What the rows kept of a reference say of its segments: how good the model was in each, and of segments declared later their profiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow.parquet as pq
+
+from monitors.registry import metric_values, positive_class
+from reference_data.declaration import ModelSpec
+from reference_data.reference import Reference
+from reference_data.segments import Segments, spaces_of
+from service.local.references import sample_path
+from storage.memory import in_memory
+from storage.profiler import profile_rows
+from storage.row_source import RowSource, registered
+from storage.segments import code_sql
+
+if TYPE_CHECKING:
+    from monitors.types import Check
+    from service.local.core import Core
+
+_ROWS = "reference_rows"
+
+
+class Part(NamedTuple):
+    """A segment: its name, the declared segment it belongs to, and its value there."""
+
+    name: str
+    space: str
+    value: str
+
+
+def metric_by_segment(core: Core, reference: Reference, check: Check) -> dict[Part, float]:
+    """Return a metric by segment in the rows kept of a reference."""
+    spec = core.spec(reference.model)
+    path = sample_path(core, reference.model, reference.version)
+    return _metrics(path, spec.model_dump_json(), reference, reference.segments, check)
+
+
+@contextmanager
+def sample_rows(path: Path) -> Iterator[RowSource]:
+    """Give the rows kept of a reference, by their logical names, without times."""
+    table = pq.read_table(path)
+    renamed = table.rename_columns([f"c{index}" for index in range(table.num_columns)])
+    expressions = {name: f"c{index}" for index, name in enumerate(table.column_names)}
+    with in_memory({_ROWS: renamed}) as cursor:
+        yield registered(cursor, _ROWS, expressions, timed=False)
+
+
+@lru_cache(maxsize=32)
+def _metrics(
+    path: Path, declared: str, reference: Reference, frozen: Segments | None, check: Check
+) -> dict[Part, float]:
+    """References never change, so their rows are read once."""
+    spec = ModelSpec.model_validate_json(declared)
+    if reference.outcomes is None or not path.exists():
+        return {}
+    layout = reference.outcomes.layout
+    positive = positive_class(spec, layout)
+    found: dict[Part, float] = {}
+    with sample_rows(path) as rows:
+        relation = rows.labelled().relation
+        for space in spaces_of(spec.segments, reference.inputs.total(), frozen):
+            if any(cut.column not in rows.expressions for cut in space.cuts):
+                continue
+            code = code_sql(space, reference.inputs.layout, rows.expressions)
+            keys, profile = profile_rows(
+                rows.cursor, relation, rows.expressions, layout, group=[code], positive=positive
+            )
+            for (member,), value in zip(keys, metric_values(spec, check, profile), strict=True):
+                if not math.isnan(value):
+                    found[Part(space.text(member), space.name, space.value(member))] = float(value)
+    return found
