@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from reference_data.inference import infer_columns
 from reference_data.schema import Column, ColumnType
+from storage.column_profile import Counted, count_values
+from storage.column_values import Columns, Held, HeldColumns, Values, parquet_columns
 from storage.file_formats.column_types import from_values, type_text
 from storage.files import normalise, read_table
 
@@ -25,14 +27,29 @@ class CompareError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One column of both sides in one type, or the reason why there is no such thing."""
+    """One column of both sides in one type, or the reason why there is no such thing.
+
+    Rows come from ``reference.pieces()`` (in bounded memory) or ``reference.whole()`` (as one Arrow column), and are read no sooner.
+    ``counted``: how often each value of the reference occurs, where that had to be known to tell the type.
+    """
 
     name: str
     column: Column
-    reference: pa.ChunkedArray | None
-    current: pa.ChunkedArray | None
+    reference: Values | None
+    current: Values | None
     notes: tuple[str, ...] = field(default=())
     error: str | None = None
+    counted: Counted | None = field(default=None, repr=False, compare=False)
+
+
+def open_columns(data: Any, side: str) -> tuple[Columns, list[str]]:
+    """Return the columns of anything :func:`to_table` reads, and notes; those of Parquet files are read one at a time, when asked for."""
+    if isinstance(data, str | os.PathLike):
+        stored = parquet_columns(data)
+        if stored is not None:
+            return stored, []
+    table, notes = to_table(data, side)
+    return HeldColumns(table), notes
 
 
 def to_table(data: Any, side: str) -> tuple[pa.Table, list[str]]:
@@ -90,18 +107,30 @@ def _missing(value: Any) -> bool:
     return value is None or (value != value) is True  # noqa: PLR0124 - true of NaN and NaT only
 
 
-def pair_columns(reference: pa.Table, current: pa.Table, names: list[str]) -> list[Pair]:
-    """Return every column of ``names``, in order, in the one type that both sides can be read in."""
-    return [_pair(name, _get(reference, name), _get(current, name)) for name in names]
+def pair_column(reference: Columns, current: Columns, name: str) -> Pair:
+    """Return a column in the one type that both sides can be read in."""
+    left, right = _get(reference, name), _get(current, name)
+    if left is None or right is None:
+        present = right if left is None else left
+        held = "the reference" if right is None else "the current data"
+        error = f"only {held} has this column, so there is nothing to compare"
+        return Pair(name, Column(name, _type(present)[0]), left, right, error=error)
+    if left.type == right.type:
+        kind, counted = _type(left)
+        return Pair(name, Column(name, kind), left, right, counted=counted)
+    made = _reconcile(name, left.whole(), right.whole())
+    return Pair(name, made.column, Held(made.reference), Held(made.current), made.notes, made.error)
 
 
-def _get(table: pa.Table, name: str) -> pa.ChunkedArray | None:
-    if name not in table.column_names:
+def _get(columns: Columns, name: str) -> Values | None:
+    if name not in columns.names:
         return None
-    values = table.column(name)
+    values = columns.column(name)
     if values.null_count == len(values):  # nothing says what its type would be
-        return pa.chunked_array([pa.nulls(len(values))])
-    return _naive(values)
+        return Held(pa.chunked_array([pa.nulls(len(values))]))
+    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+        return Held(_naive(values.whole()))
+    return values
 
 
 def _naive(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -111,45 +140,53 @@ def _naive(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values
 
 
-def _pair(name: str, left: pa.ChunkedArray | None, right: pa.ChunkedArray | None) -> Pair:
-    if left is None or right is None:
-        present = right if left is None else left
-        held = "the reference" if right is None else "the current data"
-        kind = _type(present)
-        return Pair(
-            name, Column(name, kind), left, right, error=f"only {held} has this column, so there is nothing to compare"
-        )
-    if left.type == right.type:
-        return Pair(name, Column(name, _type(left)), left, right)
-    return _reconcile(name, left, right)
+def _type(values: Values | None) -> tuple[ColumnType, Counted | None]:
+    """Return a column's type, and the counts of its values where these decide."""
+    if values is None:
+        return "numeric", None
+    if pa.types.is_string(values.type):
+        counted = count_values(values)
+        return counted.kind(), counted
+    return infer_columns(pa.table({"x": pa.array([], values.type)}))[0].type, None
 
 
-def _type(values: pa.ChunkedArray | None) -> ColumnType:
-    return "numeric" if values is None else infer_columns(pa.table({"x": values}))[0].type
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Two columns brought to one type."""
+
+    column: Column
+    reference: pa.ChunkedArray
+    current: pa.ChunkedArray
+    notes: tuple[str, ...] = ()
+    error: str | None = None
 
 
-def _reconcile(name: str, left: pa.ChunkedArray, right: pa.ChunkedArray) -> Pair:
+def _reconcile(name: str, left: pa.ChunkedArray, right: pa.ChunkedArray) -> _Made:
     """Bring two types together, if that says something sensible."""
     kinds = {_family(left.type), _family(right.type)}
     if "null" in kinds:
         wanted = right.type if _family(left.type) == "null" else left.type
         left, right = pc.cast(left, wanted), pc.cast(right, wanted)
-        return Pair(name, Column(name, _type(right if left.null_count == len(left) else left)), left, right)
+        return _Made(Column(name, _kind(right if left.null_count == len(left) else left)), left, right)
     if kinds in ({"number"}, {"number", "truth"}):
         notes = () if kinds == {"number"} else ("true and false are read as 1 and 0",)
         left, right = (_number(values) for values in (left, right))
-        return Pair(name, Column(name, "numeric"), left, right, notes)
+        return _Made(Column(name, "numeric"), left, right, notes)
     if "text" in kinds:
         return _with_text(name, left, right)
     error = f"the reference holds {_WORDS[_family(left.type)]}, the current data {_WORDS[_family(right.type)]}; they cannot be compared"
-    return Pair(name, Column(name, _type(left)), left, right, error=error)
+    return _Made(Column(name, _kind(left)), left, right, error=error)
+
+
+def _kind(values: pa.ChunkedArray) -> ColumnType:
+    return infer_columns(pa.table({"x": values}))[0].type
 
 
 def _number(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values, pa.float64(), safe=False)
 
 
-def _with_text(name: str, left: pa.ChunkedArray, right: pa.ChunkedArray) -> Pair:
+def _with_text(name: str, left: pa.ChunkedArray, right: pa.ChunkedArray) -> _Made:
     text_is_left = _family(left.type) == "text"
     text, other = (left, right) if text_is_left else (right, left)
     side = "the reference" if text_is_left else "the current data"
@@ -163,15 +200,15 @@ def _with_text(name: str, left: pa.ChunkedArray, right: pa.ChunkedArray) -> Pair
         if parsed is not None:
             note = f"{bad:,} values of {side} are not {_WORDS[family]} and count as missing" if bad else ""
             other = _number(other) if family == "number" else other
-            return Pair(name, Column(name, _type(other)), *ordered(parsed), (note,) if note else ())
+            return _Made(Column(name, _kind(other)), *ordered(parsed), (note,) if note else ())
     if family != "time" and len(pc.unique(other)) <= _FEW:
         left, right = (pc.cast(values, pa.string()) for values in (left, right))
         note = f"{side} holds text, the other side {_WORDS[family]}: compared as categories"
-        return Pair(name, Column(name, "categorical"), left, right, (note,))
+        return _Made(Column(name, "categorical"), left, right, (note,))
     example = text.drop_null()
     shown = f" (such as {str(example[0].as_py())[:40]!r})" if len(example) else ""
     error = f"{side} holds text{shown} where the other side holds {_WORDS[family]}; clean the column, or read both sides alike"
-    return Pair(name, Column(name, _type(left)), left, right, error=error)
+    return _Made(Column(name, _kind(left)), left, right, error=error)
 
 
 def _parse(text: pa.ChunkedArray, family: str) -> tuple[pa.ChunkedArray | None, int]:

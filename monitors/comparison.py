@@ -7,27 +7,25 @@ days.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from monitors.calibration import ENOUGH, calibrate
-from monitors.compare_inputs import CompareError, Pair, pair_columns, to_table
+from monitors.compare_inputs import CompareError, Pair, open_columns, pair_column
 from monitors.compare_judge import Result, failed, judge_column
+from monitors.compare_profile import Days, Profiled, by_day, find_days, profile_pair
 from monitors.compare_result import ColumnComparison, Comparison
 from monitors.evidence import ColumnNull
 from monitors.registry import column_checks
 from reference_data.declaration import ModelSpec
-from reference_data.profile import ColumnProfile, Layout, Profile
+from reference_data.profile import Profile
 from reference_data.reference import Reference
 from reference_data.schema import Column
 from reference_data.windows import Window, WindowSpec
-from storage.memory import distinct_days, in_memory, singletons
-from storage.names import quote
-from storage.profiler import freeze_layout, profile_rows
+from storage.column_values import Columns
+from storage.file_formats.errors import listing
 
 __all__ = ["CompareError", "Comparison", "compare"]
 
@@ -59,17 +57,17 @@ def compare(
     cannot be read.
     """
     _validate(checks, alpha, engine)
-    left, left_notes = to_table(reference, "the reference")
-    right, right_notes = to_table(current, "the current data")
-    names = _chosen(left, right, columns, timestamp)
-    pairs = pair_columns(left, right, [name for name in names if name != timestamp])
-    days = None if timestamp is None else _time(pair_columns(left, right, [timestamp])[0])
-    found = _Comparing(pairs, days, len(left), len(right), checks).results()
+    left, left_notes = open_columns(reference, "the reference")
+    right, right_notes = open_columns(current, "the current data")
     notes = [*left_notes, *(note for note in right_notes if note not in left_notes)]
+    names = _chosen(left, right, columns, timestamp)
+    days = None
     if timestamp is not None:
+        days = find_days(_time(pair_column(left, right, timestamp)))
         notes.append(f"column {timestamp!r} is taken as the time of the rows and not compared")
-    results = [found[pair.name] for pair in pairs]
-    return Comparison(len(left), len(right), tuple(_decide(results, alpha)), alpha, tuple(notes))
+    pairs = [_pair(left, right, name) for name in names if name != timestamp]
+    results = _compare_columns(pairs, days, {"the reference": left, "the current data": right}, checks)
+    return Comparison(left.rows, right.rows, tuple(_decide(results, alpha)), alpha, tuple(notes))
 
 
 def _validate(checks: Sequence[str] | None, alpha: float, engine: str) -> None:
@@ -84,15 +82,28 @@ def _validate(checks: Sequence[str] | None, alpha: float, engine: str) -> None:
         raise CompareError(f"checks {unknown} are not known; there are {', '.join(column_checks())}")
 
 
-def _chosen(left: pa.Table, right: pa.Table, columns: Sequence[str] | None, timestamp: str | None) -> list[str]:
-    names = list(dict.fromkeys([*left.column_names, *right.column_names]))
+def _chosen(left: Columns, right: Columns, columns: Sequence[str] | None, timestamp: str | None) -> list[str]:
+    names = list(dict.fromkeys([*left.names, *right.names]))
     if not names:
         raise CompareError("neither side has any columns; give tables with named columns")
     asked = [*(columns or ()), *([timestamp] if timestamp is not None else [])]
     unknown = [name for name in asked if name not in names]
     if unknown:
         raise CompareError(f"columns {unknown} are on neither side; there are {', '.join(map(repr, names))}")
-    return names if columns is None else [name for name in names if name in columns]
+    chosen = names if columns is None else [name for name in names if name in columns]
+    if not {*chosen} & {*left.names} & {*right.names}:
+        raise CompareError(
+            f"the two sides have no column in common: the reference has {listing(left.names)}, the current data "
+            f"{listing(right.names)}; give two tables of the same columns, or rename those of one"
+        )
+    return chosen
+
+
+def _pair(left: Columns, right: Columns, name: str) -> Pair:
+    try:
+        return pair_column(left, right, name)
+    except Exception as problem:  # such as a damaged column of a file
+        return Pair(name, Column(name, "numeric"), None, None, error=_unforeseen(problem))
 
 
 def _time(pair: Pair) -> Pair:
@@ -105,89 +116,43 @@ def _time(pair: Pair) -> Pair:
     return pair
 
 
-class _Comparing:
-    """The comparable columns of both sides, under harmless names, in a database in memory."""
-
-    def __init__(
-        self, pairs: list[Pair], days: Pair | None, n_left: int, n_right: int, checks: Sequence[str] | None
-    ) -> None:
-        self._pairs, self._days, self._checks = pairs, days, checks
-        self._empty = [side for side, n in (("the reference", n_left), ("the current data", n_right)) if n == 0]
-
-    def results(self) -> dict[str, Result]:
-        """Return the result of every column; if they cannot be profiled together, one by one."""
-        found = {p.name: failed(p, p.error) for p in self._pairs if p.error is not None}
-        rest = [pair for pair in self._pairs if pair.error is None]
-        if self._empty:
-            why = f"{' and '.join(self._empty)} {'has' if len(self._empty) == 1 else 'have'} no rows"
-            return found | {pair.name: failed(pair, why) for pair in rest}
-        for group in (rest[i : i + 200] for i in range(0, len(rest), 200)):
+def _compare_columns(
+    pairs: list[Pair], days: Days | None, sides: Mapping[str, Columns], checks: Sequence[str] | None
+) -> list[Result]:
+    """Return the result of every column, in order."""
+    empty = [side for side, columns in sides.items() if not columns.rows]
+    why = f"{' and '.join(empty)} {'has' if len(empty) == 1 else 'have'} no rows" if empty else None
+    found: dict[str, Result] = {}
+    profiled: dict[str, Profiled] = {}
+    for pair in pairs:
+        error = pair.error or why
+        if error is None:
             try:
-                found |= self._profiled(group)
-            except Exception:
-                for pair in group:
-                    try:
-                        found |= self._profiled([pair])
-                    except Exception as problem:
-                        found[pair.name] = failed(pair, f"cannot be compared: {' '.join(str(problem).split())[:300]}")
-        return found
-
-    def _profiled(self, pairs: list[Pair]) -> dict[str, Result]:
-        columns = [pair.column for pair in pairs]
-        expressions = {pair.name: quote(f"c{index}") for index, pair in enumerate(pairs)}
-        sides = {
-            "reference": {f"c{index}": pair.reference for index, pair in enumerate(pairs)},
-            "current": {f"c{index}": pair.current for index, pair in enumerate(pairs)},
-        }
-        if self._days is not None:
-            sides["reference"]["day"], sides["current"]["day"] = self._days.reference, self._days.current
-        with in_memory({name: pa.table(side) for name, side in sides.items()}) as cursor:
-            left, right = "SELECT * FROM reference", "SELECT * FROM current"
-            frozen = freeze_layout(cursor, left, expressions, columns)
-            pooled = _pooled(
-                frozen, lambda names: freeze_layout(cursor, f"{left} UNION ALL {right}", expressions, names)
+                profiled[pair.name] = profile_pair(pair, days)
+            except Exception as problem:
+                error = _unforeseen(problem)
+        if error is not None:
+            found[pair.name] = failed(pair, error)
+    nulls, notes = _nulls(profiled, days)
+    for name, column in profiled.items():
+        try:
+            found[name] = judge_column(
+                column.pair, column.shown, column.evidence, nulls.get(name), column.once, checks, notes
             )
-            once = singletons(cursor, left, expressions, frozen)
-
-            def profile(layout: Layout) -> tuple[Profile, Profile]:
-                sides = [profile_rows(cursor, side, expressions, layout)[1] for side in (left, right)]
-                return sides[0].total(), sides[1]
-
-            shown = profile(frozen)
-            evidence = profile(pooled) if pooled.columns else shown
-            nulls: Mapping[str, ColumnNull] = {}
-            notes: tuple[str, ...] = ()
-            if self._days is not None:
-                judged = Layout(tuple(e for e in frozen.columns if e.ordered) + pooled.columns)
-                group = ["date_trunc('day', day)"]
-                keys, daily = profile_rows(cursor, left, expressions, judged, group=group, where="day IS NOT NULL")
-                nulls, notes = _natural([key[0] for key in keys], daily, distinct_days(cursor, "current", "day"))
-        return {
-            pair.name: judge_column(
-                pair,
-                _both(shown, pair.name),
-                _both(evidence if pair.name in pooled.names else shown, pair.name),
-                nulls.get(pair.name),
-                once.get(pair.name, 0),
-                self._checks,
-                notes,
-            )
-            for pair in pairs
-        }
+        except Exception as problem:
+            found[name] = failed(column.pair, _unforeseen(problem))
+    return [found[pair.name] for pair in pairs]
 
 
-def _both(profiles: tuple[Profile, Profile], name: str) -> tuple[ColumnProfile, ColumnProfile]:
-    return profiles[0].column(name), profiles[1].column(name)
+def _unforeseen(problem: Exception) -> str:
+    return f"cannot be compared: {' '.join(str(problem).split())[:300]}"
 
 
-def _pooled(frozen: Layout, freeze: Callable[[list[Column]], Layout]) -> Layout:
-    """Return the nominal columns with the most frequent categories of both sides together.
-
-    Listed by the reference alone, a category is listed because chance favoured it there: with many categories that alone
-    looks like drift. Chosen from both, the cells treat both sides alike.
-    """
-    nominal = [entry.column for entry in frozen.columns if not entry.ordered]
-    return freeze(nominal) if nominal else Layout(())
+def _nulls(profiled: Mapping[str, Profiled], days: Days | None) -> tuple[Mapping[str, ColumnNull], tuple[str, ...]]:
+    daily = by_day(profiled)
+    if days is None or daily is None:
+        return {}, ()
+    return _natural(list(days.days), daily, days.current)
 
 
 def _natural(
@@ -197,7 +162,7 @@ def _natural(
     if len(days) < ENOUGH:
         held = "1 day" if len(days) == 1 else f"{len(days)} days"
         return {}, (f"the reference spans {held}, too few to measure variation between days",)
-    buckets = tuple(day.replace(tzinfo=UTC) for day in days)
+    buckets = tuple(days)
     spec = WindowSpec.parse("1d")
     period = Window(buckets[0], spec.containing(buckets[-1]).end)
     reference = Reference("comparison", 1, buckets[0], "comparison", period, buckets, daily, None)

@@ -54,8 +54,10 @@ def _by_type(kind: pa.DataType) -> ColumnType:
 
 
 def _text_or_categorical(values: pa.ChunkedArray) -> ColumnType:
-    held = len(values) - values.null_count
-    if pc.mean(pc.utf8_length(values)).as_py() > _LONG:
-        return "text"
     distinct = pc.count_distinct(values, mode="only_valid").as_py()
-    return "text" if distinct > _MANY and distinct > held / 2 else "categorical"
+    return kind_of_text(len(values) - values.null_count, distinct, pc.mean(pc.utf8_length(values)).as_py())
+
+
+def kind_of_text(held: int, distinct: int, characters: float) -> ColumnType:
+    """Return ``text`` or ``categorical`` for a column of ``held`` texts, so many of them distinct, of so many characters on average."""
+    return "text" if characters > _LONG or (distinct > _MANY and distinct > held / 2) else "categorical"
