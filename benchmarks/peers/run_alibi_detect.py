@@ -42,7 +42,7 @@ def _detector(name, base, level, columns, codes):
         return MMDDrift(base, backend="pytorch", p_val=level)
     if name == "ks":
         return KSDrift(base, p_val=level)
-    levels = {index: len(codes[column]) + 1 for index, column in enumerate(columns) if column in codes}
+    levels = {index: None for index, column in enumerate(columns) if column in codes}  # those of the reference
     return TabularDrift(base, p_val=level, categories_per_feature=levels)
 
 
