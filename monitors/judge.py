@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors import explain
 from monitors.calibration import Calibration, windows_per_year
 from monitors.checks._cells import Values, ratio
 from monitors.evidence import levels
 from monitors.judge_columns import judge_column
 from monitors.judge_performance import judge_performance
-from monitors.judge_run import LEAST_COVERAGE, Run
+from monitors.judge_run import Run
+from monitors.judge_traffic import traffic_readings
 from monitors.registry import concept_column
-from monitors.types import Check, Reading, Verdict
+from monitors.types import Reading
 from reference_data.declaration import ModelSpec
 from reference_data.profile import Profile
 from reference_data.reference import Reference
@@ -53,7 +53,7 @@ def judge(
         outcomes = reference.outcomes.layout.empty(len(windows))
     coverage = ratio(np.zeros(len(windows)) if outcomes is None else outcomes.rows, expected)
     run = _run(spec, reference, calibration, windows, coverage, model_version, importance, now)
-    found = list(_traffic(run, inputs, labelled=labelled))
+    found = list(traffic_readings(run, inputs, labelled=labelled))
     total = reference.inputs.total()
     for name in reference.inputs.layout.names:
         found += judge_column(run, name, total, inputs, np.zeros(len(windows), dtype=bool))
@@ -110,29 +110,3 @@ def _run(
         blank=blank,
         importance={} if total <= 0 or importance is None else {k: v / total for k, v in importance.items()},
     )
-
-
-_ROWS = Check("row_count", "column", frozenset(), "rows", "both", "Rows in the window.", "", title="Rows")
-_COVERAGE = Check("label_coverage", "column", frozenset(), "share", "lower_is_worse", "Share of rows with a label.", "")
-
-
-def _traffic(run: Run, inputs: Profile, *, labelled: bool) -> Iterator[Reading]:
-    """Yield how many rows each window has, and how many of them have a label."""
-    least, usual = run.spec.monitor.min_rows, run.calibration.median_rows
-    for window, rows, coverage in zip(run.windows, inputs.rows.tolist(), run.coverage.tolist(), strict=True):
-        verdict: Verdict = "no_data" if rows == 0 else "insufficient" if rows < least else "ok"
-        sentence = f"{rows:,} rows, where a window of the reference has {usual:,.0f}."
-        if rows == 0:
-            sentence = f"No rows arrived in this window; a window of the reference has {usual:,.0f}."
-        yield replace(
-            run.blank, check=_ROWS.name, scope="traffic", window=window, value=float(rows), reference_value=usual,
-            threshold=float(least), n=rows, verdict=verdict, unit=_ROWS.unit, sentence=sentence,
-        )  # fmt: skip
-        if labelled and rows > 0:
-            low = coverage < LEAST_COVERAGE
-            yield replace(
-                run.blank, check=_COVERAGE.name, scope="traffic", window=window, value=coverage, reference_value=1.0,
-                threshold=LEAST_COVERAGE, n=rows, unit=_COVERAGE.unit,
-                verdict="no_data" if coverage == 0 else "insufficient" if low else "ok",
-                sentence=f"Labels have arrived for {explain.number(coverage, 'share')} of rows.",
-            )  # fmt: skip

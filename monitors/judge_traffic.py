@@ -1,0 +1,213 @@
+"""Readings of rows and their arrival: how many there are, how many have a label, whether they came as they usually do, and once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from monitors import explain
+from monitors.evidence import SPEND
+from monitors.judge_run import LEAST_COVERAGE, Run
+from monitors.types import Check, Reading, Verdict
+from monitors.volume import HARMFUL_DROP, HARMFUL_SURGE, Expected, Season, expectations, season_of, with_reference
+from reference_data.declaration import ModelSpec
+from reference_data.profile import Profile
+from reference_data.windows import Window, WindowSpec
+
+_ROWS = Check("row_count", "column", frozenset(), "rows", "both", "Rows in the window.", "", title="Rows")
+_COVERAGE = Check("label_coverage", "column", frozenset(), "share", "lower_is_worse", "Share of rows with a label.", "")
+
+TABLE_SHARE = 0.1  # of the warnings' budget is for what is not one column's drift
+#: How that part is split between the questions asked of every window.
+VOLUME, FRESHNESS, COLUMNS, CUSTOM = 0.5, 0.1, 0.2, 0.2
+STALE_TIMES, STALE_SHARE = 3.0, 0.1  # of the longest silence before, and of the window, from which on silence matters
+REPEATED_SHARE, REPEATED_ROWS, REPEATED_TIMES = (
+    0.05,
+    10,
+    3.0,
+)  # from which on repeats are a warning; times what is usual
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def table_level(spec: ModelSpec, windows_per_year: float) -> float:
+    """Return the largest p-value that is significant in one window, for all of :data:`VOLUME` … :data:`CUSTOM` together."""
+    return TABLE_SHARE * SPEND * spec.monitor.alert_budget.warnings_per_year / windows_per_year
+
+
+def traffic_readings(run: Run, inputs: Profile, *, labelled: bool) -> Iterator[Reading]:
+    """Yield how many rows each window has, and how many of them have a label."""
+    least, usual = run.spec.monitor.min_rows, run.calibration.median_rows
+    for window, rows, coverage in zip(run.windows, inputs.rows.tolist(), run.coverage.tolist(), strict=True):
+        verdict: Verdict = "no_data" if rows == 0 else "insufficient" if rows < least else "ok"
+        sentence = f"{rows:,} rows, where a window of the reference has {usual:,.0f}."
+        if rows == 0:
+            sentence = f"No rows arrived in this window; a window of the reference has {usual:,.0f}."
+        yield replace(
+            run.blank, check=_ROWS.name, scope="traffic", window=window, value=float(rows), reference_value=usual,
+            threshold=float(least), n=rows, verdict=verdict, unit=_ROWS.unit, sentence=sentence,
+        )  # fmt: skip
+        if labelled and rows > 0:
+            low = coverage < LEAST_COVERAGE
+            yield replace(
+                run.blank, check=_COVERAGE.name, scope="traffic", window=window, value=coverage, reference_value=1.0,
+                threshold=LEAST_COVERAGE, n=rows, unit=_COVERAGE.unit,
+                verdict="no_data" if coverage == 0 else "insufficient" if low else "ok",
+                sentence=f"Labels have arrived for {explain.number(coverage, 'share')} of rows.",
+            )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traffic:
+    """What arrived in consecutive windows, whatever version served it: those to be judged last, those before them first.
+
+    ``reference`` holds the rows of the reference's own consecutive windows, where it has any beside the log, and ``gap`` the windows between
+    its end and the first of ``windows``. ``latest`` is the latest event time up to a window's end, by the start of the window; ``repeats``
+    the rows that came again.
+    """
+
+    windows: Sequence[Window]
+    rows: NDArray[np.int64]
+    reference: NDArray[np.int64]
+    gap: int
+    latest: Mapping[datetime, datetime]
+    repeats: Mapping[datetime, int]
+
+
+def arrival_readings(
+    spec: ModelSpec, window_spec: WindowSpec, blank: Reading, traffic: Traffic, first: int, level: float
+) -> list[Reading]:
+    """Return row volume, freshness and repeated rows of the windows from place ``first`` of ``traffic`` on.
+
+    ``level``: the largest significant p-value of a table-level question, of which each takes its part. ``blank`` has the fields that are
+    the same in every reading.
+    """
+    season = season_of(window_spec)
+    before = with_reference(traffic.rows, traffic.reference, traffic.gap, season)
+    every = np.concatenate([before, traffic.rows])
+    expected = expectations(every, season, len(before) + first)
+    found = []
+    for place, window in enumerate(traffic.windows[first:], first):
+        rows = int(traffic.rows[place])
+        blank_here = replace(blank, scope="traffic", window=window, n=rows, unit="rows", effect=np.nan)
+        source = _source(season, place, len(before))
+        found.append(_volume(spec, window_spec, blank_here, expected[place - first], rows, VOLUME * level, source))
+        fresh = _freshness(blank_here, traffic, place, season, FRESHNESS * level)
+        found += [fresh] if fresh is not None else []
+        repeated = _repeated(blank_here, traffic, place)
+        found += [repeated] if repeated is not None else []
+    return found
+
+
+def _source(season: Season, own: int, reference: int) -> str:
+    """Say by which windows a window is judged."""
+    beside = f" and {reference:,} windows of the reference" if reference and own < season.reach else ""
+    return f"the log's own {own:,} windows before it{beside}"
+
+
+def _volume(
+    spec: ModelSpec, window_spec: WindowSpec, blank: Reading, expected: Expected, rows: int, level: float, source: str
+) -> Reading:
+    blank = replace(blank, check="row_volume", value=float(rows))
+    name = _name(blank.window, window_spec)
+    if not expected.known:
+        words = f"{rows:,} rows. How many are usual cannot be said yet: only {source} are known."
+        return replace(blank, verdict="no_data" if rows == 0 else "insufficient", sentence=words)
+    gone = expected.rows - rows
+    ratio = rows / expected.rows if expected.rows > 0 else np.inf if rows else 1.0
+    significant = expected.p_value < level
+    material = (ratio <= HARMFUL_DROP or ratio >= HARMFUL_SURGE) and abs(gone) >= spec.monitor.min_rows
+    broken = significant and material and rows > 0
+    verdict: Verdict = "no_data" if rows == 0 else "warning" if broken else "ok"
+    usual = f"about {expected.rows:,.0f} were to be expected{name}"
+    if rows == 0 and expected.rows < 0.5:
+        words = f"No rows arrived, as is usual{name}."
+    elif rows == 0:
+        words = f"No rows arrived, where {usual}."
+    elif broken:
+        change = explain.number(abs(gone) / expected.rows, "share") if expected.rows > 0 else ""
+        words = f"{rows:,} rows, where {usual}: {change} {'fewer' if gone > 0 else 'more'}, beyond what chance and habit explain."
+    else:
+        words = f"{rows:,} rows, where {usual}; {expected.lower:,.0f} to {expected.upper:,.0f} is usual."
+    return replace(
+        blank, reference_value=expected.rows, threshold=expected.lower if gone > 0 else expected.upper,
+        lower=expected.lower, upper=expected.upper, p_value=expected.p_value,
+        effect=abs(gone) / max(expected.rows, 1.0), verdict=verdict, significant=significant, material=material,
+        sentence=f"{words} Judged by {source}.",
+    )  # fmt: skip
+
+
+def _name(window: Window, window_spec: WindowSpec) -> str:
+    """Name the kind of window, where weekdays or hours have habits: " on a Tuesday"."""
+    local = window.start.astimezone(ZoneInfo(window_spec.timezone))
+    if window_spec.unit == "d" and window_spec.length == 1:
+        return f" on a {_DAYS[local.weekday()]}"
+    return f" on a {_DAYS[local.weekday()]} at {local:%H:%M}" if window_spec.unit == "h" else ""
+
+
+def _freshness(blank: Reading, traffic: Traffic, place: int, season: Season, level: float) -> Reading | None:
+    """Judge how long it was silent at a window's end. Silences between rows of a steady stream are exponential: F with 2 and 2k."""
+    silence = _silence(traffic, place)
+    if silence is None:
+        return None
+    blank = replace(blank, check="freshness", unit="hours", value=silence / timedelta(hours=1))
+    if not traffic.rows[place]:
+        words = f"The latest row is {_ago(silence)} older than the window's end; none arrived in it."
+        return replace(blank, verdict="no_data", sentence=words)
+    since = max(place - season.reach, 0)
+    known = [s for i in range(since, place) if traffic.rows[i] and (s := _silence(traffic, i)) is not None]
+    if len(known) < max(season.least, 6):
+        words = f"The latest row came {_ago(silence)} before the window's end; {len(known)} windows before it are too few to say what is usual."
+        return replace(blank, verdict="insufficient", sentence=words)
+    hours = np.asarray([s / timedelta(hours=1) for s in known])
+    mean, longest = float(hours.mean()), float(hours.max())
+    window = (blank.window.end - blank.window.start) / timedelta(hours=1)
+    p = float(special.fdtrc(2, 2 * len(hours), blank.value / mean)) if mean > 0 else float(blank.value <= 0)
+    limit = max(STALE_TIMES * longest, STALE_SHARE * window)
+    significant, material = p < level, blank.value > limit
+    stale = significant and material
+    usual = f"up to {explain.number(longest)} hours was usual in the {len(known)} windows before"
+    tail = f"; {usual}." if not stale else f", where {usual}: rows seem to have stopped coming."
+    return replace(
+        blank, reference_value=mean, threshold=limit, lower=0.0, upper=longest, p_value=p, effect=blank.value / window,
+        verdict="warning" if stale else "ok", significant=significant, material=material,
+        sentence=f"The latest row came {_ago(silence)} before the window's end{tail}",
+    )  # fmt: skip
+
+
+def _silence(traffic: Traffic, place: int) -> timedelta | None:
+    window = traffic.windows[place]
+    latest = traffic.latest.get(window.start)
+    return None if latest is None else max(window.end - latest, timedelta(0))
+
+
+def _ago(silence: timedelta) -> str:
+    return f"{explain.number(silence / timedelta(hours=1))} hours"
+
+
+def _repeated(blank: Reading, traffic: Traffic, place: int) -> Reading | None:
+    """Judge the share of rows that came again under an id that was known; nothing where none did."""
+    again = traffic.repeats.get(blank.window.start, 0)
+    if not again:
+        return None
+    arrived = again + blank.n
+    share = again / arrived
+    earlier = [
+        traffic.repeats.get(traffic.windows[i].start, 0)
+        / max(int(traffic.rows[i]) + traffic.repeats.get(traffic.windows[i].start, 0), 1)
+        for i in range(max(place - 28, 0), place)
+    ]
+    usual = float(np.median(earlier)) if earlier else 0.0
+    warns = share >= max(REPEATED_SHARE, REPEATED_TIMES * usual) and again >= REPEATED_ROWS
+    before = f"; {explain.number(usual, 'share')} is usual" if usual else ""
+    return replace(
+        blank, check="repeated_rows", unit="share", value=share, reference_value=usual,
+        threshold=max(REPEATED_SHARE, REPEATED_TIMES * usual), effect=share, n=arrived, significant=warns, material=warns,
+        verdict="warning" if warns else "ok",
+        sentence=f"{again:,} of {arrived:,} rows had an id that was known already ({explain.number(share, 'share')}){before}. They were left out.",
+    )  # fmt: skip

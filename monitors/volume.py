@@ -1,0 +1,148 @@
+"""How many rows a window should have, going by those before it: the same season of earlier weeks, at the level of late.
+
+Everything is one step ahead: what a window is held against follows from earlier windows alone, and so does how far such
+expectations have been off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from monitors.checks._cells import Values
+from reference_data.windows import WindowSpec
+
+BLOCKS = 8  # weeks, at most, that the shape of a week is taken from
+LEAST_BLOCKS = 2  # weeks that it takes at least
+PRIOR_MISS, PRIOR_WEIGHT = 0.2, 3.0  # assumed miss of an expectation (in logarithms), worth so many windows
+MOST_FREEDOM = 12.0  # days are not normal: never so sure as more degrees of freedom would make it
+HARMFUL_DROP, HARMFUL_SURGE = 0.7, 1.5  # times the expected rows, from which on it matters
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """Windows of a ``cycle`` have habits of their own; the level follows the latest ``span`` of them."""
+
+    cycle: int
+    span: int
+
+    @property
+    def least(self) -> int:
+        """Windows that must have been before one can be judged."""
+        return LEAST_BLOCKS * self.cycle if self.cycle > 1 else self.span
+
+    @property
+    def reach(self) -> int:
+        """Windows before one that have a say in it: what it is expected by, and by how much that was off."""
+        return (BLOCKS if self.cycle <= 7 else 4) * self.cycle + max(self.cycle, 28) if self.cycle > 1 else 52
+
+
+def season_of(window_spec: WindowSpec) -> Season:
+    """Return the season of windows: the week, for windows of which whole numbers make one."""
+    if window_spec.unit == "d" and window_spec.length == 1:
+        return Season(7, 7)
+    if window_spec.unit == "h" and 168 % window_spec.length == 0:
+        return Season(168 // window_spec.length, max(24 // window_spec.length, 4))
+    return Season(1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What one window is held against. NaN where too little is known."""
+
+    rows: float
+    p_value: float
+    lower: float  # 95 % of windows are between these
+    upper: float
+    before: int  # windows that it was expected by
+
+    @property
+    def known(self) -> bool:
+        """Whether there was enough to expect anything by."""
+        return bool(np.isfinite(self.rows))
+
+
+def expectations(rows: Sequence[int] | NDArray[np.int64], season: Season, first: int) -> list[Expected]:
+    """Return what windows from place ``first`` on are held against; ``rows`` are counts of consecutive windows, all in order.
+
+    The p-value is the larger of two, so that neither small counts nor unsteady traffic is taken for a change: Student's t of the miss in
+    logarithms, against the misses before it; and the tail of a negative binomial with the same variation between windows.
+    """
+    y = np.asarray(rows, dtype=np.float64)
+    predicted = np.asarray([_predict(y, t, season) for t in range(len(y))])
+    miss = np.log((y + 0.5) / (predicted + 0.5))
+    return [_held(y, predicted, miss, t, season) for t in range(first, len(y))]
+
+
+def _predict(y: Values, t: int, season: Season) -> float:
+    """Return the rows that window ``t`` should have: the level of the latest windows, times the habit of its place in the cycle."""
+    if t < season.least:
+        return np.nan
+    cycle, span = season.cycle, season.span
+    if cycle == 1:
+        return float(np.median(y[t - span : t]))
+    blocks = min(t // cycle, BLOCKS if cycle <= 7 else 4)
+    weeks = y[t - blocks * cycle : t].reshape(blocks, cycle)
+    mean = weeks.mean(axis=1, keepdims=True)
+    filled = mean[:, 0] > 0
+    if not filled.any():
+        return 0.0
+    habit = np.median(weeks[filled] / mean[filled], axis=0)
+    latest, habits = weeks[-1, -span:], habit[-span:]
+    some = habits > 0
+    return float(np.median(latest[some] / habits[some]) * habit[0]) if some.any() else 0.0
+
+
+def _held(y: Values, predicted: Values, miss: Values, t: int, season: Season) -> Expected:
+    rows = predicted[t]
+    if not np.isfinite(rows):
+        return Expected(np.nan, np.nan, np.nan, np.nan, t)
+    since = max(t - season.reach, 0)
+    past, were = miss[since:t], predicted[since:t]
+    held = np.isfinite(past) & (y[since:t] > 0) & (were > 0)
+    past, were = past[held], were[held]
+    noise = float((1 / np.maximum(were, 0.5)).mean()) if len(were) else 1 / max(rows, 0.5)
+    if len(past):
+        most = 3 * max(1.4826 * float(np.median(np.abs(past))), float(np.sqrt(noise)), 0.1)
+        past = np.clip(past, -most, most)  # an outage must not hide the next one
+    variance = (float((past**2).sum()) + PRIOR_WEIGHT * (PRIOR_MISS**2 + noise)) / (len(past) + PRIOR_WEIGHT)
+    variance += max(1 / max(rows, 0.5) - noise, 0.0)  # smaller windows are noisier
+    freedom = min(len(past) + PRIOR_WEIGHT, MOST_FREEDOM)
+    t_value = abs(miss[t]) / np.sqrt(variance)
+    chance = 2 * float(special.stdtr(freedom, -t_value))
+    between = max(variance - 1 / max(rows, 0.5), 1e-6)
+    p = max(chance, _tail(y[t], max(rows, 0.5), between))
+    reach = float(special.stdtrit(freedom, 0.975)) * np.sqrt(variance)
+    lower, upper = (max((rows + 0.5) * np.exp(sign * reach) - 0.5, 0.0) for sign in (-1, 1))
+    return Expected(float(rows), min(p, 1.0), float(lower), float(upper), t)
+
+
+def _tail(count: float, mean: float, between: float) -> float:
+    """Return twice the smaller tail of a negative binomial of this mean, with a relative variance ``between`` windows."""
+    size = 1 / between
+    share = size / (size + mean)
+    below = float(special.betainc(size, count + 1, share))
+    above = 1.0 if count == 0 else float(1 - special.betainc(size, count, share))
+    return 2 * min(below, above)
+
+
+def with_reference(own: NDArray[np.int64], reference: NDArray[np.int64], gap: int, season: Season) -> NDArray[np.int64]:
+    """Return the reference's windows that the log's own may be preceded by, none if they say nothing of its volume.
+
+    ``gap``: windows between the end of the one and the start of the other. They count if the log's first three windows have as many rows
+    as the reference leads to expect, within a quarter: a sample, or rows of another time, does not pass for traffic. They are cut so that
+    the week goes on where it stopped.
+    """
+    none = np.zeros(0, dtype=np.int64)
+    kept = len(reference) - (-gap) % season.cycle
+    if len(own) < 3 or kept < season.least:
+        return none
+    before = reference[:kept].astype(np.float64)
+    rows = np.concatenate([before, own[:3].astype(np.float64)])
+    predicted = np.asarray([_predict(rows, kept + place, season) for place in range(3)])
+    off = np.abs(np.log((own[:3] + 0.5) / (predicted + 0.5)))
+    return np.asarray(reference[:kept], dtype=np.int64) if float(np.median(off)) < np.log(4 / 3) else none
