@@ -5,7 +5,7 @@ From that come the design effect of every column, the natural-variation band of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +94,7 @@ def calibrate_together(spec: ModelSpec, parts: Sequence[Reference], window_spec:
     a one-way layout, with as many degrees of freedom as there are windows less parts). Returns one calibration a part.
     """
     groups = [_Group.of(part, window_spec) for part in parts]
-    columns, metrics = _column_nulls(groups), _metric_nulls(spec, groups)
+    columns, metrics = _column_nulls(groups, {DECIDING, *spec.monitor.checks}), _metric_nulls(spec, groups)
     windows = sum(group.k for group in groups)
     return [
         Calibration(window_spec, windows, group.median_rows, columns[place], metrics[place])
@@ -145,7 +145,7 @@ def _without_each(profile: Profile) -> Profile:
     return Profile(profile.layout, total.counts - profile.counts, moments)
 
 
-def _column_nulls(groups: Sequence[_Group]) -> list[dict[str, ColumnNull]]:
+def _column_nulls(groups: Sequence[_Group], checks: Collection[str]) -> list[dict[str, ColumnNull]]:
     names = list(groups[0].columns)
     parts = {name: [group.columns[name] for group in groups] for name in names}
     ordered = [name for name in names if parts[name][0].window.entry.ordered]
@@ -161,7 +161,8 @@ def _column_nulls(groups: Sequence[_Group]) -> list[dict[str, ColumnNull]]:
     nulls: list[dict[str, ColumnNull]] = [{} for _ in groups]
     for name in names:
         pooled_rows, pooled_rest = _sizes(parts[name], freedom)
-        bands = {c.name: _bands(c, parts[name], freedom) for c in column_checks(parts[name][0].window.entry).values()}
+        applicable = column_checks(parts[name][0].window.entry, checks).values()
+        bands = {c.name: _bands(c, parts[name], freedom) for c in applicable}
         shares = {check: _share_nulls(check, parts[name], freedom) for check in SHARE_CHECKS if check in bands}
         excess = _divergence_excess(parts[name]) if freedom else 0.0
         for place, (group, part) in enumerate(zip(groups, parts[name], strict=True)):

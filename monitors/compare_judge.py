@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from scipy import special, stats
+from scipy import stats
 
-from monitors.checks._cells import shares, two_sample_chi_square
+from monitors.checks._cells import shares
+from monitors.compare_checks import check_values
 from monitors.compare_inputs import Pair
-from monitors.compare_result import CheckValue, ColumnComparison
+from monitors.compare_result import ColumnComparison
 from monitors.evidence import (
     DRIFT_SHARE,
-    FINEST,
     ColumnNull,
     column_p_values,
     divergence_beyond,
@@ -84,12 +84,14 @@ def judge_column(
     once: int,
     checks: Sequence[str] | None,
     notes: tuple[str, ...],
+    exact: Mapping[str, tuple[float, float]] | None = None,
 ) -> Result:
     """Judge one column by its distribution, its missing values and its new categories, each by a test of its own.
 
     ``shown`` and ``evidence`` are (reference, current) on cells frozen in the reference, and on those that the test takes;
     the reference without leading axis, the current side (1,). ``natural``: what the reference's own days say, if known.
     ``once``: values that occur once in the reference. ``notes`` are added to the column's own.
+    ``exact``: values and p-values of checks that were computed from rows.
     """
     base, now = evidence
     null = natural or _sampling_null(base)
@@ -107,7 +109,7 @@ def judge_column(
         type=pair.column.type,
         p_value=min((test.p for test in counted), default=np.nan),
         effect=best.effect,
-        checks=_check_values(null, shown, once, checks),
+        checks=check_values(shown, checks, _thresholds(null, *shown, once), exact),
         missing_reference=_absent(shown[0]),
         missing_current=_absent(shown[1]),
         unseen=0.0 if base.entry.ordered else _unseen_share(shown[1]),
@@ -221,43 +223,13 @@ def _type_notes(column: Column, base: ColumnProfile, now: ColumnProfile) -> list
     return []
 
 
-def _check_values(
-    null: ColumnNull, shown: tuple[ColumnProfile, ColumnProfile], once: int, wanted: Sequence[str] | None
-) -> tuple[CheckValue, ...]:
-    base, now = shown
-    found = []
-    for check in column_checks(base.entry).values():
-        if wanted is None or check.name in wanted:
-            assert check.column_function is not None
-            value = float(check.column_function(base, now)[0])
-            found.append(CheckValue(check.name, value, _threshold(check.name, null, base, now, once), check.unit))
-    return tuple(found)
-
-
-def _threshold(check: str, null: ColumnNull, base: ColumnProfile, now: ColumnProfile, once: int) -> float:
-    """Return what a check's value must exceed to matter; for mere statistics, what chance exceeds once in a hundred times.
-
-    PSI after Yurdakul (2018): (1/n + 1/m) chi-square; Kolmogorov-Smirnov by its limit distribution. NaN where there is no such
-    number.
-    """
-    n, m = int(base.valid), int(now.valid[0])
-    if check in SHARE_LIMITS:
-        usual = {"missing_share": _absent(base), "unseen_share": once / n if n else 0.0}.get(check, 0.0)
-        return float(usual + SHARE_LIMITS[check][0])
-    if not n or not m:
-        return np.nan
-    if check == DECIDING:
-        return float(divergence_threshold(null, base, now, TOLERANCE)[0])
-    if check == "kolmogorov_smirnov":
-        return float(special.kolmogi(0.01) * np.sqrt(1 / n + 1 / m))
-    if check == "psi":
-        cells = max(int((base.cells > 0).sum()) - 1, 1)
-        return float((1 / n + 1 / m) * special.chdtri(cells, 0.01))
-    if check == "chi_square":
-        nominal = not base.entry.ordered
-        _, freedom = two_sample_chi_square(base.cells, now.cells, nominal=nominal, finest=None if nominal else FINEST)
-        return float(special.chdtri(freedom[0], 0.01)) if freedom[0] > 0 else np.nan
-    return np.nan
+def _thresholds(null: ColumnNull, base: ColumnProfile, now: ColumnProfile, once: int) -> dict[str, float]:
+    """Return what the verdict holds the deciding distance and the shares against: what a value must exceed to matter."""
+    n = int(base.valid)
+    usual = {"missing_share": _absent(base), "unseen_share": once / n if n else 0.0}
+    found = {name: float(usual.get(name, 0.0) + limit) for name, (limit, _) in SHARE_LIMITS.items()}
+    held = bool(n and int(now.valid[0]))
+    return found | {DECIDING: float(divergence_threshold(null, base, now, TOLERANCE)[0]) if held else np.nan}
 
 
 def _bars(base: ColumnProfile, now: ColumnProfile) -> tuple[tuple[float, ...], tuple[float, ...]]:

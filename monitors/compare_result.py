@@ -27,6 +27,7 @@ class CheckValue:
     value: float
     threshold: float
     unit: str
+    p_value: float = math.nan  # of a test, for this one check of this one column; NaN for mere distances
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -34,6 +35,7 @@ class CheckValue:
             "value": _number(self.value),
             "threshold": _number(self.threshold),
             "unit": self.unit,
+            "p_value": _number(self.p_value),
         }
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from monitors.calibration import ENOUGH, calibrate
+from monitors.compare_exact import exact_values
 from monitors.compare_inputs import CompareError, Pair, open_columns, pair_column
 from monitors.compare_judge import Result, failed, judge_column
 from monitors.compare_profile import Days, Profiled, by_day, find_days, profile_pair
@@ -39,18 +40,21 @@ def compare(
     timestamp: str | None = None,
     alpha: float = 0.01,
     engine: Literal["duckdb", "spark"] = "duckdb",
+    exact: bool = False,
 ) -> Comparison:
     """Compare ``current`` with ``reference``, column by column.
 
     Args:
         reference: What normal is: pandas, Polars or Arrow data, a DuckDB relation, or the path of a file.
         current: What is held against it, in any of these forms.
-        checks: Names of the checks to report; all by default. They do not change the verdict.
+        checks: Names of the checks to report; :data:`reference_data.declaration.DEFAULT_CHECKS` by default. They do not change the
+            verdict.
         columns: Names of the columns to compare; all by default.
         timestamp: A column of dates or times. It is not compared, but splits both sides into days, so that the variation between
             the reference's own days is not taken for drift.
         alpha: Probability that anything at all is flagged when nothing has changed (Holm 1979 over the columns).
         engine: ``duckdb``.
+        exact: Compute the reported checks from the rows where profiles only come near them; the verdict stays the same.
 
     A column drifts if the change is significant *and* material. A column that cannot be compared carries an ``error`` in
     words. Raises :class:`CompareError` for arguments that make no sense and :class:`storage.files.FileError` for files that
@@ -66,7 +70,7 @@ def compare(
         days = find_days(_time(pair_column(left, right, timestamp)))
         notes.append(f"column {timestamp!r} is taken as the time of the rows and not compared")
     pairs = [_pair(left, right, name) for name in names if name != timestamp]
-    results = _compare_columns(pairs, days, {"the reference": left, "the current data": right}, checks)
+    results = _compare_columns(pairs, days, {"the reference": left, "the current data": right}, checks, exact=exact)
     return Comparison(left.rows, right.rows, tuple(_decide(results, alpha)), alpha, tuple(notes))
 
 
@@ -117,7 +121,12 @@ def _time(pair: Pair) -> Pair:
 
 
 def _compare_columns(
-    pairs: list[Pair], days: Days | None, sides: Mapping[str, Columns], checks: Sequence[str] | None
+    pairs: list[Pair],
+    days: Days | None,
+    sides: Mapping[str, Columns],
+    checks: Sequence[str] | None,
+    *,
+    exact: bool,
 ) -> list[Result]:
     """Return the result of every column, in order."""
     empty = [side for side, columns in sides.items() if not columns.rows]
@@ -136,12 +145,19 @@ def _compare_columns(
     nulls, notes = _nulls(profiled, days)
     for name, column in profiled.items():
         try:
+            rows = _exact(column.pair, checks) if exact else None
             found[name] = judge_column(
-                column.pair, column.shown, column.evidence, nulls.get(name), column.once, checks, notes
+                column.pair, column.shown, column.evidence, nulls.get(name), column.once, checks, notes, rows
             )
         except Exception as problem:
             found[name] = failed(column.pair, _unforeseen(problem))
     return [found[pair.name] for pair in pairs]
+
+
+def _exact(pair: Pair, checks: Sequence[str] | None) -> dict[str, tuple[float, float]]:
+    assert pair.reference is not None
+    assert pair.current is not None
+    return exact_values(pair.column, pair.reference, pair.current, checks)
 
 
 def _unforeseen(problem: Exception) -> str:

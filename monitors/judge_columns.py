@@ -31,7 +31,7 @@ def judge_column(
         null = run.calibration.columns[name]
         states = States(run, base, now, late=late)
         p = column_p_values(null, base, now)
-        checks = column_checks(base.entry)
+        checks = column_checks(base.entry, {DECIDING, *run.spec.monitor.checks})
         readings, drifted = _deciding(run, checks[DECIDING], null, base, now, states, p, harmful)
         for check in checks.values():
             if check.name in SHARE_LIMITS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 
@@ -19,10 +20,14 @@ CONCEPT_COLUMNS = (
 )  # outcome columns that drift when the rule from inputs to label does
 
 
-def column_checks(entry: BinnedColumn | None = None) -> dict[str, Check]:
-    """Return the column checks by name, all of them or those that apply to a column's cells."""
+def column_checks(entry: BinnedColumn | None = None, names: Collection[str] | None = None) -> dict[str, Check]:
+    """Return the column checks by name: all of them, or those of ``names`` that apply to a column's cells."""
     found: dict[str, Check] = discover("monitors.checks", "CHECK")
-    return {name: check for name, check in found.items() if entry is None or entry.bins.kind in check.kinds}
+    return {
+        name: check
+        for name, check in found.items()
+        if (entry is None or entry.bins.kind in check.kinds) and (names is None or name in names)
+    }
 
 
 def performance_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:

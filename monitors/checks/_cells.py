@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reference_data.profile import ColumnProfile
+
 Values = NDArray[np.float64]
 
 
@@ -19,12 +21,6 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Values:
 def shares(cells: NDArray[Any]) -> Values:
     """Return each cell's share of the rows that fell into a cell: (..., cells), NaN for a profile of no such rows."""
     return ratio(cells, cells.sum(axis=-1, keepdims=True))
-
-
-def entropy(share: Values) -> Values:
-    """Return the Shannon entropy in bits over the last axis, with 0 log 0 = 0."""
-    logs = np.log2(share, out=np.zeros_like(share), where=share > 0)
-    return np.asarray(-(share * logs).sum(axis=-1))
 
 
 def merge_groups(expected: Values, least: NDArray[Any]) -> NDArray[np.int64]:
@@ -46,18 +42,17 @@ def merge_groups(expected: Values, least: NDArray[Any]) -> NDArray[np.int64]:
     return np.minimum(groups, last_full[:, None])
 
 
-def two_sample_chi_square(
+def merged_counts(
     reference: NDArray[Any], current: NDArray[Any], *, nominal: bool, finest: int | None = None
 ) -> tuple[Values, Values]:
-    """Return the two-sample chi-square statistic and its degrees of freedom over merged cells.
+    """Return both sides' counts (windows, groups) over merged cells; groups that a window does not need are zero on both.
 
-    ``reference`` and ``current`` are counts (..., cells) that broadcast. Cells are merged, neighbours with neighbours
-    (``nominal``: from the most to the least frequent), until each expects at least 5 rows in the smaller of both
-    samples (Cochran 1954), and into at most ``finest`` groups if given. NaN where a sample is empty; 0 with 0 degrees of freedom where
-    one group is left.
+    ``reference`` and ``current`` are counts (..., cells) that broadcast; their leading axes are flattened to one. Cells are
+    merged, neighbours with neighbours (``nominal``: from the most to the least frequent), until each expects at least 5 rows
+    in the smaller of both samples (Cochran 1954), and into at most ``finest`` groups if given.
     """
     left, right = np.broadcast_arrays(np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64))
-    lead, n_cells = left.shape[:-1], left.shape[-1]
+    n_cells = left.shape[-1]
     left, right = left.reshape(-1, n_cells), right.reshape(-1, n_cells)
     n_left, n_right = left.sum(axis=1), right.sum(axis=1)
     pooled = ratio(left + right, (n_left + n_right)[:, None])
@@ -73,15 +68,41 @@ def two_sample_chi_square(
         sums = np.bincount(flat, part.ravel(), minlength=len(left) * n_cells).reshape(-1, n_cells)
         return np.asarray(sums, dtype=np.float64)
 
-    sums = grouped(left), grouped(right)
-    total = sums[0] + sums[1]
+    return grouped(left), grouped(right)
+
+
+def expected_counts(left: Values, right: Values) -> tuple[Values, Values]:
+    """Return the counts (windows, groups) that both sides would have if they were of one source."""
+    n_left, n_right = left.sum(axis=1, keepdims=True), right.sum(axis=1, keepdims=True)
+    total = left + right
+    return total * ratio(n_left, n_left + n_right), total * ratio(n_right, n_left + n_right)
+
+
+def two_sample_chi_square(
+    reference: NDArray[Any], current: NDArray[Any], *, nominal: bool, finest: int | None = None
+) -> tuple[Values, Values]:
+    """Return the two-sample chi-square statistic and its degrees of freedom over :func:`merged_counts`.
+
+    NaN where a sample is empty; 0 with 0 degrees of freedom where one group is left.
+    """
+    lead = np.broadcast_shapes(np.shape(reference), np.shape(current))[:-1]
+    left, right = merged_counts(reference, current, nominal=nominal, finest=finest)
     statistic = np.zeros(len(left))
-    for observed, n in zip(sums, (n_left, n_right), strict=True):
-        expected = total * ratio(n, n_left + n_right)[:, None]
-        statistic += np.divide((observed - expected) ** 2, expected, out=np.zeros_like(total), where=expected > 0).sum(
-            1
-        )
-    freedom = np.maximum((total > 0).sum(axis=1) - 1.0, 0.0)
-    empty = smaller == 0
+    for observed, expected in zip((left, right), expected_counts(left, right), strict=True):
+        gaps = (observed - expected) ** 2
+        statistic += np.divide(gaps, expected, out=np.zeros_like(gaps), where=expected > 0).sum(axis=1)
+    freedom = np.maximum(((left + right) > 0).sum(axis=1) - 1.0, 0.0)
+    empty = (left.sum(axis=1) == 0) | (right.sum(axis=1) == 0)
     statistic[empty] = freedom[empty] = np.nan
     return statistic.reshape(lead), freedom.reshape(lead)
+
+
+def sides(reference: ColumnProfile, current: ColumnProfile) -> tuple[Values, Values]:
+    """Return both sides' cell counts as floats of one shape (..., cells)."""
+    left, right = np.broadcast_arrays(reference.cells.astype(np.float64), current.cells.astype(np.float64))
+    return left, right
+
+
+def finite(values: Values) -> Values:
+    """Return the values with NaN for what overflowed: numbers near 1e308 have no finite moments."""
+    return np.asarray(np.where(np.isfinite(values), values, np.nan), dtype=np.float64)

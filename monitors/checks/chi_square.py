@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from monitors.checks._cells import two_sample_chi_square
+from monitors.checks._chance import ONCE_IN
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
+
+
+def _statistic(reference: ColumnProfile, current: ColumnProfile) -> tuple[Values, Values]:
+    nominal = reference.entry.bins.kind == "nominal"
+    return two_sample_chi_square(reference.cells, current.cells, nominal=nominal)
 
 
 def chi_square(reference: ColumnProfile, current: ColumnProfile) -> Values:
@@ -12,8 +20,23 @@ def chi_square(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
     It grows with the number of rows: read it beside its p-value. NaN where either side has no value in a cell.
     """
-    nominal = reference.entry.bins.kind == "nominal"
-    return two_sample_chi_square(reference.cells, current.cells, nominal=nominal)[0]
+    return _statistic(reference, current)[0]
+
+
+def p_value(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return the upper tail of the chi-square distribution; 1 where one group of cells is left."""
+    from scipy import special
+
+    statistic, freedom = _statistic(reference, current)
+    return np.asarray(np.where(freedom == 0, 1.0, special.chdtrc(freedom, statistic)))
+
+
+def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return the 99 % quantile of the chi-square distribution; NaN where one group of cells is left."""
+    from scipy import special
+
+    freedom = _statistic(reference, current)[1]
+    return np.asarray(np.where(freedom > 0, special.chdtri(np.maximum(freedom, 1.0), ONCE_IN), np.nan))
 
 
 CHECK = Check(
@@ -25,5 +48,7 @@ CHECK = Check(
     summary="Pearson's chi-square for two samples: how unlikely their difference is if both came from one source.",
     citation="Cochran (1954), Some methods for strengthening the common chi-square tests, Biometrics 10(4).",
     column_function=chi_square,
+    p_function=p_value,
+    level_function=level,
     title="Chi-square statistic",
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import entropy, shares
+from monitors.checks._cells import shares
+from monitors.checks._chance import divergence_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -15,8 +16,18 @@ def jensen_shannon(reference: ColumnProfile, current: ColumnProfile) -> Values:
     Missing values take no part. NaN where either side has no value in a cell.
     """
     p, q = np.broadcast_arrays(shares(reference.cells), shares(current.cells))
-    divergence = entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2
-    return np.asarray(np.sqrt(np.clip(divergence, 0.0, 1.0)))
+    middle = (p + q) / 2
+
+    def beyond(side: Values) -> Values:  # of equal shares exactly 0, which a difference of entropies is not
+        log = np.log2(np.divide(side, middle, out=np.ones_like(side), where=side > 0))
+        return np.asarray((side * log).sum(axis=-1))
+
+    return np.asarray(np.sqrt(np.clip((beyond(p) + beyond(q)) / 2, 0.0, 1.0)))
+
+
+def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return the level of chance: the divergence in bits is an eighth of the chi-square distance, over ln 2."""
+    return np.asarray(np.sqrt(divergence_level(reference, current) / (8 * np.log(2))))
 
 
 CHECK = Check(
@@ -28,5 +39,6 @@ CHECK = Check(
     summary="How far apart two distributions are, from 0 (the same) to 1 (nothing in common).",
     citation="Endres and Schindelin (2003), A new metric for probability distributions, IEEE Trans. Inf. Theory 49(7).",
     column_function=jensen_shannon,
+    level_function=level,
     title="Jensen-Shannon distance",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitors.checks._cells import ratio
+from monitors.checks._chance import divergence_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -34,5 +35,6 @@ CHECK = Check(
     summary="Population stability index: the symmetric information difference between two distributions.",
     citation="Yurdakul (2018), Statistical properties of the population stability index, Western Michigan University.",
     column_function=psi,
+    level_function=divergence_level,
     title="Population stability index",
 )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import ratio, shares
+from monitors.checks._areas import areas, gap_noise
+from monitors.checks._cells import finite, ratio
+from monitors.checks._chance import folded_sum_level, noise
+from monitors.checks._ties import tie_table
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -12,24 +15,37 @@ from reference_data.profile import ColumnProfile
 def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> Values:
     """Return the area between the two cumulative distributions, divided by the reference's standard deviation.
 
-    Exact where every value has a cell of its own (the display edges are then all the edges); otherwise rows are taken to
-    spread evenly over their cell, which is off by at most the width of the cells they lie in. Rows outside the reference's range
-    are spread evenly up to the window's own minimum and maximum. NaN where a side is empty or the reference is constant.
+    Exact where every value has a cell of its own; otherwise rows are taken to spread evenly over their cell, which is off by
+    at most half the cells' widths, each weighted with both sides' shares in it. Rows outside the reference's range are spread
+    evenly up to the window's own minimum and maximum. NaN where a side is empty or the reference is constant.
     """
-    edges = np.asarray(reference.entry.bins.edges)
-    if not len(edges):  # the reference held no value at all
+    if not reference.entry.bins.edges:  # the reference held no value at all
         return np.full(np.broadcast_shapes(reference.rows.shape, current.rows.shape), np.nan)
-    p, q = np.broadcast_arrays(shares(reference.cells), shares(current.cells))
-    gaps = np.abs(np.cumsum(q - p, axis=-1))
-    bins = reference.entry.bins
-    own_cells = bins.display == bins.edges
-    heights = gaps[..., :-2] if own_cells else (gaps[..., :-2] + gaps[..., 1:-1]) / 2
-    area = (heights * np.diff(edges)).sum(axis=-1)
-    if current.minimum is not None and current.maximum is not None:
-        below = np.where(q[..., 0] > 0, edges[0] - current.minimum, 0.0)
-        above = np.where(q[..., -1] > 0, current.maximum - edges[-1], 0.0)
-        area = area + (q[..., 0] * below + q[..., -1] * above) / 2
-    return ratio(area, np.nan_to_num(reference.std))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return finite(ratio(areas(reference, current).absolute, np.nan_to_num(reference.std)))
+
+
+def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return the level of the area under the absolute value of a Brownian bridge over the column's edges."""
+    if not reference.entry.bins.edges:
+        return np.full(np.broadcast_shapes(reference.rows.shape, current.rows.shape), np.nan)
+    widths, deviations, correlation = gap_noise(reference, current)
+    with np.errstate(over="ignore", invalid="ignore"):
+        area = folded_sum_level(ratio(deviations * widths, np.nan_to_num(reference.std)[..., None]), correlation)
+        return finite(area * np.sqrt(noise(reference, current)))
+
+
+def exact(reference: Values, current: Values) -> tuple[float, float]:
+    """Return the distance of the rows; there is no p-value."""
+    if len(reference) < 2 or not len(current) or reference[0] == reference[-1]:
+        return np.nan, np.nan
+    if len(reference) == len(current):
+        area = np.abs(reference - current).mean()
+    else:
+        values, a, b = tie_table(reference, current)
+        gaps = np.cumsum(a)[:-1] / len(reference) - np.cumsum(b)[:-1] / len(current)
+        area = np.abs(gaps) @ np.diff(values)
+    return float(area / reference.std(ddof=1)), np.nan
 
 
 CHECK = Check(
@@ -41,5 +57,8 @@ CHECK = Check(
     summary="How far values must move, on average, to turn one distribution into the other.",
     citation="Ramdas, Garcia Trillos and Cuturi (2017), On Wasserstein two-sample testing, Entropy 19(2).",
     column_function=wasserstein,
+    row_function=exact,
+    level_function=level,
+    approximate="off by at most half the sum, over cells, of the cell's width times both sides' shares in it",
     title="Wasserstein distance",
 )

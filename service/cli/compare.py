@@ -38,7 +38,12 @@ def compare(
     current: Annotated[
         str, typer.Argument(metavar="CURRENT", help="The same, to be held against it; - is standard input.")
     ],
-    check: Annotated[list[str] | None, typer.Option("--check", metavar="NAME,…", help="These checks only.")] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--check", metavar="NAME,…", help="These checks instead of the usual ones; driftdeck checks lists them."
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None, typer.Option("--column", metavar="NAME", help="These columns only; repeatable.")
     ] = None,
@@ -47,6 +52,9 @@ def compare(
     ] = None,
     alpha: Annotated[float, typer.Option("--alpha", min=0, max=1, help="Error rate of the whole comparison.")] = 0.01,
     engine: Annotated[Engine, typer.Option("--engine", help="What counts the rows.")] = Engine.duckdb,
+    exact: Annotated[  # noqa: FBT002 - typer reads the default
+        bool, typer.Option("--exact", help="Compute the checks from the rows where profiles only come near them.")
+    ] = False,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
     """Compare two files column by column: what drifted, and how far."""
@@ -62,6 +70,7 @@ def compare(
             timestamp=timestamp,
             alpha=alpha,
             engine=engine.value,
+            exact=exact,
         )
     except CompareError as error:
         raise typer.BadParameter(str(error)) from None

@@ -23,7 +23,7 @@ import monitors
 from monitors import compare
 from monitors.compare_result import Comparison
 from monitors.comparison import CompareError
-from monitors.registry import column_checks
+from reference_data.declaration import DEFAULT_CHECKS
 from storage.files import FileError, read_table
 
 KEYS = {"column", "type", "drift", "p_value", "effect", "checks", "missing_reference", "missing_current", "unseen"} | {
@@ -334,7 +334,7 @@ def test_checks_and_columns_can_be_chosen() -> None:
     assert [column.column for column in result.columns] == ["normal1", "kind0"]
     assert [[check.check for check in column.checks] for column in result.columns] == [["jensen_shannon", "psi"]] * 2
     all_of_them = {check.check for column in compare(left, right).columns for check in column.checks}
-    assert all_of_them == set(column_checks())
+    assert all_of_them == set(DEFAULT_CHECKS)
 
 
 @pytest.mark.parametrize(

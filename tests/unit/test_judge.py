@@ -11,6 +11,7 @@ from monitors.judge import judge
 from monitors.judge_performance import performance_limit
 from monitors.registry import column_checks, performance_checks
 from monitors.types import Reading
+from reference_data.declaration import DEFAULT_CHECKS
 from reference_data.profile import Profile, stack
 from tests.support.profiles import (
     DAILY,
@@ -136,7 +137,7 @@ def test_every_check_of_every_column_reads_every_window(world: World) -> None:
         (name, check)
         for layout, names in zip(layouts, [layouts[0].names, ("label", "error given inputs")], strict=True)
         for name in names
-        for check in column_checks(layout.entry(name))
+        for check in column_checks(layout.entry(name), DEFAULT_CHECKS)
     }
     expected |= {(None, name) for name in ("mae", "rmse", "bias", "row_count", "label_coverage")}
     assert {(r.column, r.check) for r in readings} == expected
