@@ -1,0 +1,214 @@
+"""Verdicts inside segments: each column of each declared segment against the same segment of the reference.
+
+They raise notices only, and share one level between them (Bonferroni over segments and columns): so many segments may be declared
+without more false notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors import explain
+from monitors.calibration import windows_per_year
+from monitors.checks._cells import Values
+from monitors.checks.jensen_shannon import jensen_shannon
+from monitors.drift import find_drift
+from monitors.evidence import share_p_values
+from monitors.registry import DECIDING
+from monitors.segment_null import SegmentNull, missing_share
+from monitors.types import Reading, Verdict
+from reference_data.declaration import ModelSpec
+from reference_data.profile import ColumnProfile, Profile
+from reference_data.windows import Window
+
+NOTICES_PER_YEAR = 2.0  # false ones that all segments of a model together may raise
+LARGEST_LEVEL = 0.02  # however few windows a year has
+DRIFT_SHARE = 0.8  # of the level goes to distributions, the rest to missing values
+MISSING_LIMIT = 0.05  # by which a missing share may change before it matters
+MISSING = "missing_share"
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentDrift:
+    """What was found in some windows: arrays (windows, pairs) in the order of the null's pairs.
+
+    ``shift`` is in standard deviations of the segment's rows in the reference, over the latest ``scale`` windows. ``p`` is held against
+    ``level``, ``missing_p`` against ``missing_level``. ``n`` counts values, ``rows`` rows of the segment in the window.
+    """
+
+    spec: ModelSpec
+    null: SegmentNull
+    windows: Sequence[Window]
+    series: Profile
+    places: NDArray[np.int64]  # of the windows in the series
+    slots: NDArray[np.int64]  # of the season, for each window of the series
+    p: Values
+    level: float
+    shift: Values
+    scale: NDArray[np.int64]
+    drifted: NDArray[np.bool_]
+    n: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    missing: Values
+    missing_p: Values
+    missing_level: float
+    lost: NDArray[np.bool_]
+
+
+def judge_segments(
+    spec: ModelSpec,
+    null: SegmentNull,
+    windows: Sequence[Window],
+    series: Profile,
+    judged: Sequence[int] | None = None,
+) -> SegmentDrift:
+    """Judge every column of every segment, in all windows at once.
+
+    ``windows``: consecutive ones, with those before the ones that matter, so that small lasting changes show; ``series``: their profiles
+    by segment, shape (segments, windows), the segments as the null has them. ``judged``: places of the windows to be returned (all of
+    them by default).
+    """
+    places = np.arange(len(windows)) if judged is None else np.asarray(judged, dtype=np.int64)
+    family = min(NOTICES_PER_YEAR / windows_per_year(null.window_spec), LARGEST_LEVEL)
+    level = DRIFT_SHARE * family / len(null.pairs)
+    shape = (len(windows), len(null.pairs))
+    p, shift, scale = np.full(shape, np.nan), np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
+    drifted = np.zeros(shape, dtype=bool)
+    wide = null.wide(series)
+    slots = np.asarray([null.slot(window) for window in windows], dtype=np.int64)
+    for slot in np.unique(slots):
+        own = np.flatnonzero(slots == slot)
+        found = find_drift(
+            null.nulls[int(slot)],
+            [windows[place] for place in own],
+            wide[own],
+            level,
+            spec.monitor.tolerance,
+            spec.monitor.min_rows,
+        )
+        p[own], shift[own], scale[own], drifted[own] = found.p, found.shift, found.scale, found.drifted
+    missing_level = (1 - DRIFT_SHARE) * family / len(null.pairs)
+    shares, missing_p, lost, n, rows = _missing(null, spec, series, places, missing_level)
+    return SegmentDrift(
+        spec, null, [windows[place] for place in places], series, places, slots, p[places], level,
+        shift[places], scale[places], drifted[places], n, rows, shares, missing_p, missing_level, lost,
+    )  # fmt: skip
+
+
+def _missing(
+    null: SegmentNull, spec: ModelSpec, series: Profile, places: NDArray[np.int64], level: float
+) -> tuple[Values, Values, NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """Judge the share of missing values of each pair, by a test of its own; also returns values and rows."""
+    shape = (len(places), len(null.pairs))
+    shares, p = np.full(shape, np.nan), np.full(shape, np.nan)
+    lost = np.zeros(shape, dtype=bool)
+    n, rows = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    latest = series[:, places]
+    columns = {name: latest.column(name) for name in {pair.column for pair in null.pairs}}
+    share = {name: missing_share(column) for name, column in columns.items()}
+    valid = {name: column.valid for name, column in columns.items()}
+    for place, (pair, usual) in enumerate(zip(null.pairs, null.shares, strict=True)):
+        shares[:, place], n[:, place] = share[pair.column][pair.place], valid[pair.column][pair.place]
+        rows[:, place] = latest.rows[pair.place]
+        enough = rows[:, place] >= spec.monitor.min_rows
+        if not enough.any():
+            continue
+        reference = float(null.total.rows[pair.place])
+        own = share_p_values(usual, shares[:, place], rows[:, place], reference, max(len(null.total.rows), 1))
+        p[:, place] = np.where(enough, own, np.nan)
+        lost[:, place] = enough & (own < level) & (np.abs(shares[:, place] - usual.mean) > MISSING_LIMIT)
+    return shares, p, lost, n, rows
+
+
+# -- what is said of it ------------------------------------------------------------------------------------------------
+def found_readings(drift: SegmentDrift, blank: Reading, *, every: bool = False) -> Iterator[Reading]:
+    """Yield the readings of what is not as in the reference, or of everything: the deciding check, and the missing share.
+
+    ``blank`` has what all readings share.
+    """
+    for i in range(len(drift.windows)):
+        wanted = np.arange(len(drift.null.pairs)) if every else np.flatnonzero(drift.drifted[i] | drift.lost[i])
+        for j in wanted.tolist():
+            if every or drift.drifted[i, j]:
+                yield drift_reading(drift, i, j, blank)
+            if every or drift.lost[i, j]:
+                yield missing_reading(drift, i, j, blank)
+
+
+def drift_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Reading:
+    """Return the reading that carries the verdict on column and segment ``j`` in window ``i``."""
+    pair = drift.null.pairs[j]
+    reference, current = _sides(drift, i, j)
+    value = float(jensen_shannon(reference, current)) if int(current.valid) else np.nan
+    over = _over(drift, i, j)
+    least, n = drift.spec.monitor.min_rows, int(drift.n[i, j])
+    verdict: Verdict = "drift" if drift.drifted[i, j] else "ok"
+    if np.isnan(drift.p[i, j]):
+        verdict = "no_data" if drift.rows[i, j] == 0 else "insufficient"
+    return replace(
+        blank, check=DECIDING, scope="column", column=pair.column, segment=pair.segment, window=drift.windows[i],
+        value=value, threshold=value / over if over > 0 else np.nan, p_value=float(drift.p[i, j]),
+        effect=abs(float(drift.shift[i, j])), n=n, n_reference=int(reference.valid), verdict=verdict,
+        significant=bool(drift.p[i, j] < drift.level), material=bool(abs(drift.shift[i, j]) > drift.spec.monitor.tolerance),
+        unit="distance", scale=int(drift.scale[i, j]),
+        sentence=_sentence(drift, i, j, reference, current) if verdict in ("ok", "drift")
+        else f"In {pair.segment}: {explain.too_few(n, least, pair.column)}",
+    )  # fmt: skip
+
+
+def missing_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Reading:
+    """Return the reading of the missing share of column and segment ``j`` in window ``i``."""
+    pair, usual = drift.null.pairs[j], drift.null.shares[j].mean
+    value, n = float(drift.missing[i, j]), int(drift.rows[i, j])
+    verdict: Verdict = "warning" if drift.lost[i, j] else "ok"
+    if np.isnan(drift.missing_p[i, j]):
+        verdict = "no_data" if n == 0 else "insufficient"
+    words = explain.share(MISSING, pair.column, value, usual, broken=bool(drift.lost[i, j]))
+    return replace(
+        blank, check=MISSING, scope="column", column=pair.column, segment=pair.segment, window=drift.windows[i],
+        value=value, reference_value=usual, threshold=usual + MISSING_LIMIT, p_value=float(drift.missing_p[i, j]),
+        effect=abs(value - usual), n=n, n_reference=int(drift.null.total.rows[pair.place]), verdict=verdict,
+        significant=bool(drift.missing_p[i, j] < drift.missing_level), material=abs(value - usual) > MISSING_LIMIT,
+        unit="share", sentence=f"In {pair.segment}: {words}",
+    )  # fmt: skip
+
+
+def _over(drift: SegmentDrift, i: int, j: int) -> float:
+    """Return how far beyond the limits a finding is: above 1 exactly where it drifted; the distance grows about as the shift does."""
+    p, shift = drift.p[i, j], abs(drift.shift[i, j])
+    if np.isnan(p):
+        return 0.0
+    tolerance = drift.spec.monitor.tolerance
+    surprise = np.sqrt(np.log(max(p, 1e-300)) / np.log(drift.level)) if p < 1 else 0.0
+    material = shift / tolerance if tolerance > 0 else np.inf
+    over = float(min(surprise, material, 1e6))
+    return max(over, 1.0 + 1e-9) if drift.drifted[i, j] else min(over, 1.0)
+
+
+def _sides(drift: SegmentDrift, i: int, j: int) -> tuple[ColumnProfile, ColumnProfile]:
+    """Return the segment's column in the reference, and in the latest windows that the finding is about."""
+    pair = drift.null.pairs[j]
+    last = int(drift.places[i])
+    alike = np.flatnonzero(drift.slots[: last + 1] == drift.slots[last])
+    current = drift.series[pair.place][alike[-int(drift.scale[i, j]) :]].total()
+    return drift.null.total[pair.place].column(pair.column), current.column(pair.column)
+
+
+def _sentence(drift: SegmentDrift, i: int, j: int, reference: ColumnProfile, current: ColumnProfile) -> str:
+    pair, shift, scale = drift.null.pairs[j], float(drift.shift[i, j]), int(drift.scale[i, j])
+    stretch = "in this window" if scale == 1 else f"over the last {scale} windows"
+    if not drift.drifted[i, j]:
+        return f"In {pair.segment}, {pair.column} is as in the reference {stretch}."
+    moved = explain.Movement(reference, _one(current)).text(0)
+    size = f"a shift of {explain.number(abs(shift))} standard deviations, where {explain.number(drift.spec.monitor.tolerance)} matter"
+    return f"In {pair.segment}, {moved} {stretch}: {size} ({int(current.valid):,} values)."
+
+
+def _one(column: ColumnProfile) -> ColumnProfile:
+    """Return a column with a leading axis of one window."""
+    fields = ("rows", "missing", "nan", "inf", "cells", "mean", "m2", "minimum", "maximum")
+    values = {name: getattr(column, name) for name in fields}
+    return replace(column, **{name: None if v is None else np.asarray(v)[None] for name, v in values.items()})
