@@ -20,7 +20,8 @@ class Cell:
 
     ``jitter`` and ``weekday``: standard deviations of day effects and of a weekly cycle. ``memory``: autocorrelation from day to day.
     ``weekend``: traffic of Saturday and Sunday, times that of other days. ``traffic``: sigma of its logarithm from day to day.
-    ``tails``: of the day effects. ``uneven``: whether their size differs between days or columns (lognormal).
+    ``tails``: of the day effects. ``uneven``: whether their size differs between days or columns (lognormal). ``additive`` and ``bursty``:
+    see :class:`benchmarks.alarms.features.Feature`.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Cell:
     tails: Literal["normal", "t4"] = "normal"
     uneven: Literal["", "days", "columns"] = ""
     columns: int = 20
+    additive: bool = False
+    bursty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

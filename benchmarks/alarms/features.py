@@ -1,6 +1,8 @@
 """Twenty features of mixed type: what they are distributed as, and how a shift of a day moves them.
 
-Shifts are in standard deviations. Numbers move additively, Poisson counts by their rate, shares by their own standard deviation.
+Shifts are in standard deviations. Normal and heavy-tailed numbers move additively; skewed and bounded ones through the normal variable
+they are made of, so that prices stay positive and shares below one (or, as a stress, additively all the same: then values leave the
+range they had). Poisson counts move by their rate, categories by the logarithm of their share.
 """
 
 from __future__ import annotations
@@ -16,18 +18,29 @@ Values = NDArray[np.float64]
 Family = Literal["normal", "lognormal", "student", "uniform", "exponential", "poisson", "boolean", "levels"]
 
 DEGREES = 3.0  # of freedom of the heavy-tailed family
-MOST_RELATIVE = 0.5  # a level's share moves by at most this part of itself for one standard deviation of day effect
+RELATIVE = 2.0  # a category's share moves by this part of itself times the day effect: 10 % for a jitter of 0.05
+MOST_RELATIVE = 10.0  # bursty categories move by the standard deviation of their share, rare ones by this part at most
 NEW = "new"  # the category that new_category drift brings
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature. ``size``: sigma of the lognormal, rate of the Poisson, share of true, number of levels."""
+    """One feature. ``size``: sigma of the lognormal, rate of the Poisson, share of true, number of levels.
+
+    ``additive``: shifts are added to the values of a skewed or bounded feature too. ``bursty``: rare categories come and go.
+    """
 
     name: str
     family: Family
     size: float = 1.0
     missing: float = 0.0
+    additive: bool = False
+    bursty: bool = False
+
+    @property
+    def latent(self) -> bool:
+        """Whether shifts move the normal variable behind the values."""
+        return self.family in ("lognormal", "uniform", "exponential") and not self.additive
 
     @property
     def type(self) -> Literal["numeric", "categorical", "boolean"]:
@@ -101,12 +114,12 @@ _MIX: tuple[Feature, ...] = (
 PAIR = ("normal_a", "normal_b")  # correlated within a day; a correlation flip turns the sign
 
 
-def features(columns: int = 20) -> tuple[Feature, ...]:
+def features(columns: int = 20, *, additive: bool = False, bursty: bool = False) -> tuple[Feature, ...]:
     """Return ``columns`` features: the twenty, repeated under numbered names."""
     found = []
     for index in range(columns):
         again, place = divmod(index, len(_MIX))
-        feature = _MIX[place]
+        feature = replace(_MIX[place], additive=additive, bursty=bursty)
         found.append(feature if again == 0 else replace(feature, name=f"{feature.name}_{again + 1}"))
     return tuple(found)
 
@@ -118,8 +131,9 @@ def below(feature: Feature, x: Values, shift: Values, spread: Values) -> Values:
         whole = np.floor(x)[None, :]
         return np.asarray(np.where(whole < 0, 0.0, special.pdtr(np.maximum(whole, 0), rate)))
     centre = feature.middle
-    base = (x[None, :] - centre - (shift * feature.sd)[:, None]) / spread[:, None] + centre
-    return _cdf(feature, base)
+    moved = 0.0 if feature.latent else (shift * feature.sd)[:, None]
+    upto = _cdf(feature, (x[None, :] - centre - moved) / spread[:, None] + centre)
+    return np.asarray(special.ndtr(special.ndtri(upto) - shift[:, None])) if feature.latent else upto
 
 
 def poisson_rate(feature: Feature, shift: Values) -> Values:
@@ -147,6 +161,8 @@ def _cdf(feature: Feature, x: Values) -> Values:
 def quantile(feature: Feature, u: Values, shift: float, spread: float) -> Values:
     """Return the values at probabilities ``u`` on one day: the inverse of :func:`below`."""
     u = np.clip(u, 1e-15, 1 - 1e-15)
+    if feature.latent:
+        u, shift = np.clip(special.ndtr(special.ndtri(u) + shift), 1e-15, 1 - 1e-15), 0.0
     if feature.family == "poisson":
         rate = float(poisson_rate(feature, np.array([shift]))[0])
         table = special.pdtr(np.arange(int(rate + 12 * np.sqrt(rate) + 20)), rate)
@@ -169,6 +185,8 @@ def quantile(feature: Feature, u: Values, shift: float, spread: float) -> Values
 
 def draw(feature: Feature, rng: np.random.Generator, n: int, shift: float, spread: float = 1.0) -> Values:
     """Draw ``n`` numbers of one day."""
+    if feature.latent:
+        return quantile(feature, special.ndtr(rng.standard_normal(n)), shift, spread)
     match feature.family:
         case "normal":
             base = rng.standard_normal(n)
@@ -188,12 +206,13 @@ def draw(feature: Feature, rng: np.random.Generator, n: int, shift: float, sprea
 def level_shares(feature: Feature, effects: Values) -> Values:
     """Return the share of each category a day, shape (days, levels), for day effects of shape (days, feature.effects).
 
-    A level of share p moves by sqrt(p (1 - p)) a unit, at most by half of itself, and the whole is scaled to one again.
+    Effects move the logarithms of the shares, alike for all categories, or for a bursty feature by sqrt((1 - p) / p), which makes the
+    standard deviation of a share that of a row times the effect. The share of a flag moves by its own standard deviation.
     """
     p = feature.shares()
     if feature.family == "boolean":
         true = np.clip(p[1] + effects[:, 0] * feature.sd, 0.0, 1.0)
         return np.column_stack([1 - true, true])
-    relative = np.minimum(np.sqrt((1 - p) / p), MOST_RELATIVE / 0.05)
+    relative = np.minimum(np.sqrt((1 - p) / p), MOST_RELATIVE) if feature.bursty else RELATIVE
     weights = p * np.exp(np.clip(effects * relative, -3, 3))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -117,7 +117,7 @@ def make(
     The reference and the days before a drift are the same with and without it. Raises :class:`KeyError` for a drift of a column
     that the cell does not have.
     """
-    mix = features(cell.columns)
+    mix = features(cell.columns, additive=cell.additive, bursty=cell.bursty)
     if drift is not None and drift.column not in {f.name for f in mix}:
         raise KeyError(f"no column {drift.column!r} to drift; there are {', '.join(f.name for f in mix)}")
     rng = _rng(cell, seed, "days")

@@ -43,6 +43,8 @@ def null_cells() -> Iterator[Cell]:
         yield Cell(f"{at}lognormal variances of columns", rows, JITTER, uneven="columns")
         yield Cell(f"{at}t4 day effects", rows, JITTER, tails="t4")
         yield Cell(f"{at}uneven traffic", rows, JITTER, traffic=0.3)
+        yield Cell(f"{at}additive jitter of bounded values", rows, JITTER, additive=True)
+        yield Cell(f"{at}rare categories in bursts", rows, JITTER, bursty=True)
     yield Cell("30 rows, weekday cycle 0.1", 30, JITTER, weekday=0.1)
     yield Cell("5000 rows, AR(1) 0.5", 5000, JITTER, memory=0.5)
     yield Cell("5000 rows, t4 day effects", 5000, JITTER, tails="t4")

@@ -4,6 +4,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import special
 
 from benchmarks.alarms.days import Cell, Drift
 from benchmarks.alarms.generator import DAY, REFERENCE_DAYS, START, Model, make
@@ -52,6 +53,12 @@ def test_the_rows_of_a_day_fall_into_its_counts(model: Model) -> None:
     assert np.array_equal(profile.counts, model.current.counts)
 
 
+def test_the_rows_of_wilder_days_fall_into_their_counts_too() -> None:
+    model = make(Cell("wild", 150, jitter=0.1, additive=True, bursty=True), 4, 2, Drift("city", "new_category", 0.1, 1))
+    profile = counted(model, pa.concat_tables([model.table(day) for day in range(2)]))
+    assert np.array_equal(profile.counts, model.current.counts)
+
+
 def test_times_of_a_day_stay_inside_its_window(model: Model) -> None:
     at = model.table(1)["event_time"].to_pylist()
     assert model.windows[1].start == START + (REFERENCE_DAYS + 1) * DAY
@@ -68,14 +75,14 @@ def test_a_drift_leaves_the_reference_the_days_before_and_the_other_columns_as_t
     assert np.array_equal(plain.current.column("city").cells, drifted.current.column("city").cells)
 
 
-def large(drift: Drift) -> tuple[Profile, Profile]:
-    model = make(Cell("large", 5_000), 1, 20, drift)
+def large(drift: Drift, *, additive: bool = False) -> tuple[Profile, Profile]:
+    model = make(Cell("large", 5_000, additive=additive), 1, 20, drift)
     return model.current[: drift.start].total(), model.current[drift.start :].total()
 
 
 @pytest.mark.parametrize("column", ["normal_a", "price", "return_a", "uniform_a", "waiting"])
 def test_a_location_drift_has_the_stated_size(column: str) -> None:
-    before, after = (part.column(column) for part in large(Drift(column, "location", 0.3, start=10)))
+    before, after = (part.column(column) for part in large(Drift(column, "location", 0.3, start=10), additive=True))
     means, places = [], np.flatnonzero(before.cells + after.cells)
     edges = np.array(before.entry.bins.edges)
     for part in (before, after):
@@ -83,6 +90,16 @@ def test_a_location_drift_has_the_stated_size(column: str) -> None:
         means.append((part.cells[places] * centres).sum() / part.valid)
     sd = next(f.sd for f in make(CELL, 0, 1).features if f.name == column)
     assert (means[1] - means[0]) / sd == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("column", ["price", "uniform_a", "waiting"])
+def test_skewed_and_bounded_values_move_through_the_normal_variable_behind_them(column: str) -> None:
+    before, after = (part.column(column) for part in large(Drift(column, "location", 0.3, start=10)))
+    below = [np.cumsum(part.cells)[len(part.cells) // 2] / part.valid for part in (before, after)]
+    moved = special.ndtri(below[0]) - special.ndtri(below[1])
+    assert moved == pytest.approx(0.3, abs=0.03)
+    if column == "uniform_a":
+        assert after.cells[-1] / after.valid < 0.001
 
 
 def test_counts_and_flags_move_by_their_own_standard_deviation() -> None:
