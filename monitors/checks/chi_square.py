@@ -50,5 +50,6 @@ CHECK = Check(
     column_function=chi_square,
     p_function=p_value,
     level_function=level,
+    approximate="exact on the reference's cells, merged until each expects 5 rows",
     title="Chi-square statistic",
 )

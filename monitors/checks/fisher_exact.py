@@ -51,5 +51,6 @@ CHECK = Check(
     column_function=fisher_exact,
     p_function=fisher_exact,
     level_function=level,
+    approximate="exact on the reference's cells",
     title="Fisher's exact test (p-value)",
 )

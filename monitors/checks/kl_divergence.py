@@ -42,5 +42,6 @@ CHECK = Check(
     citation="Kullback and Leibler (1951), On information and sufficiency, Ann. Math. Stat. 22(1).",
     column_function=kl_divergence,
     level_function=level,
+    approximate="exact on the reference's cells",
     title="Kullback-Leibler divergence",
 )

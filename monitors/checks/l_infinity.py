@@ -41,5 +41,6 @@ CHECK = Check(
     citation="Breck et al. (2019), Data validation for machine learning, MLSys.",
     column_function=l_infinity,
     level_function=level,
+    approximate="exact on the reference's cells",
     title="L-infinity distance",
 )

@@ -36,5 +36,6 @@ CHECK = Check(
     citation="Yurdakul (2018), Statistical properties of the population stability index, Western Michigan University.",
     column_function=psi,
     level_function=divergence_level,
+    approximate="exact on the reference's cells",
     title="Population stability index",
 )

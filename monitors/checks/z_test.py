@@ -47,5 +47,6 @@ CHECK = Check(
     column_function=z_test,
     p_function=p_value,
     level_function=level,
+    approximate="exact on the reference's cells",
     title="Two-proportion z",
 )
