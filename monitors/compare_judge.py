@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from scipy import stats
 
 from monitors.checks._cells import shares
 from monitors.compare_checks import check_values
@@ -22,6 +21,7 @@ from monitors.evidence import (
     normal_scores,
     share_p_values,
 )
+from monitors.fisher import fisher_p
 from monitors.judge_columns import SHARE_LIMITS
 from monitors.registry import DECIDING, column_checks
 from reference_data.profile import ColumnProfile
@@ -154,7 +154,7 @@ def _movement(base: ColumnProfile, now: ColumnProfile) -> str:
 def _missing(natural: ColumnNull | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
     before, after = _absent(base), _absent(now)
     n, m = int(base.rows), int(now.rows[0])
-    p = _fisher(round(before * n), n, round(after * m), m)
+    p = fisher_p(round(before * n), n, round(after * m), m)
     if natural is not None and "missing_share" in natural.shares:
         share = natural.shares["missing_share"]
         widened = share_p_values(share, np.array([after]), now.rows, float(n), natural.windows)
@@ -177,15 +177,10 @@ def _unseen(once: int, base: ColumnProfile, now: ColumnProfile) -> _Test:
         return _Test("unseen", np.nan, np.nan, False, "")
     share = _unseen_share(now)
     clump = 1 + m / n
-    p = _fisher(once, n, round(share * m / clump), max(round(m / clump), 1))
+    p = fisher_p(once, n, round(share * m / clump), max(round(m / clump), 1))
     limit, _ = SHARE_LIMITS["unseen_share"]
     rise = share - once / n
     return _Test("unseen", min(1.0, 2 * p / (1 - DRIFT_SHARE)), max(rise, 0.0), rise > limit, f"new values {share:.1%}")
-
-
-def _fisher(a: int, n: int, b: int, m: int) -> float:
-    """Return the p-value of ``a`` of ``n`` against ``b`` of ``m`` (Fisher's exact test)."""
-    return float(stats.fisher_exact(np.array([[a, n - a], [b, m - b]])).pvalue)
 
 
 def _absent(column: ColumnProfile) -> float:

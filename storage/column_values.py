@@ -14,7 +14,7 @@ from storage import object_store
 from storage.files import FileError, normalise, resolve
 from storage.tally import BLOCK
 
-_BATCH = BLOCK * 2  # rows that are decoded at once
+_BATCH = BLOCK  # rows that are decoded at once
 
 
 class Values(Protocol):

@@ -6,6 +6,7 @@ they held against the edge itself, so counts are exact. Grouped numbers are coun
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,17 @@ def runs(codes: Places, groups: int) -> Runs:
     return Runs(groups, order, codes[order])
 
 
+_local = threading.local()
+
+
+def _scratch(size: int) -> tuple[Floats, Places]:
+    """Return room for a block of floats and of places, the same in every call of a thread: fresh memory costs more than the sums."""
+    held: tuple[Floats, Places] | None = getattr(_local, "held", None)
+    if held is None or len(held[0]) < size:
+        held = _local.held = np.empty(max(size, BLOCK)), np.empty(max(size, BLOCK), np.intp)
+    return held[0][:size], held[1][:size]
+
+
 class Grid:
     """The cells between ascending, upper-inclusive edges, made ready for counting."""
 
@@ -86,19 +98,25 @@ class Grid:
             span = float(np.subtract(inner[-1], inner[0]))
         self._scale = (_PLACES - 1) / span if 0 < span < _WIDE and span > 1 / _WIDE else 0.0
 
-    def _key(self, values: Floats) -> Floats:
+    def _key(self, values: Floats, out: Floats | None = None) -> Floats:
         if not self._by_bits:
             return values
-        bits = (values + 0.0).view(np.int64)  # a negative zero becomes a positive one
-        return np.where(bits < 0, bits ^ _ALL_BITS, bits).astype(np.float64)
+        bits = np.add(values, 0.0, out=out).view(np.int64)  # a negative zero becomes a positive one
+        bits ^= (bits >> 63) & _ALL_BITS
+        if out is None:
+            return bits.astype(np.float64)
+        np.copyto(out, bits)
+        return out
 
     def _place(self, values: Floats) -> Places:
         """Return where on the grid finite values lie: in ascending order, whatever the rounding."""
+        key, place = _scratch(len(values))
         with np.errstate(over="ignore"):
-            key = np.subtract(self._key(values), self._low)
+            np.subtract(self._key(values, key), self._low, out=key)
             key *= self._scale
         np.clip(key, 0, _PLACES - 1, out=key)
-        return key.astype(np.intp)
+        np.copyto(place, key, casting="unsafe")
+        return place
 
     def cells(self, values: Floats) -> Places:
         """Return the cell of each finite value."""
@@ -186,7 +204,7 @@ def _moments(values: Floats) -> Moments:
         return np.array([0.0, 0.0, np.inf, -np.inf])
     with np.errstate(over="ignore", invalid="ignore"):
         mean = values.mean()
-        apart = values - mean
+        apart = np.subtract(values, mean, out=_scratch(len(values))[0])
         apart *= apart
         return np.array([mean, apart.sum(), values.min(), values.max()])
 
