@@ -19,6 +19,7 @@ from monitors.compare_judge import Result, failed, judge_column
 from monitors.compare_profile import Days, Profiled, by_day, find_days, profile_pair
 from monitors.compare_result import ColumnComparison, Comparison
 from monitors.evidence import ColumnNull
+from monitors.presets import judge_as
 from monitors.registry import column_checks
 from reference_data.declaration import ModelSpec
 from reference_data.profile import Profile
@@ -41,6 +42,8 @@ def compare(
     alpha: float = 0.01,
     engine: Literal["duckdb", "spark"] = "duckdb",
     exact: bool = False,
+    preset: str | None = None,
+    chunk: str | None = None,
 ) -> Comparison:
     """Compare ``current`` with ``reference``, column by column.
 
@@ -55,6 +58,8 @@ def compare(
         alpha: Probability that anything at all is flagged when nothing has changed (Holm 1979 over the columns).
         engine: ``duckdb``.
         exact: Compute the reported checks from the rows where profiles only come near them; the verdict stays the same.
+        preset: Decide as another tool does on its defaults instead: ``evidently`` or ``nannyml``, a file each in ``monitors/presets``.
+        chunk: How ``nannyml`` cuts rows: ``1h``, ``1d``, ``1w``, ``1mo`` of ``timestamp``, or ``500 rows``; ten parts by default.
 
     A column drifts if the change is significant *and* material. A column that cannot be compared carries an ``error`` in
     words. Raises :class:`CompareError` for arguments that make no sense and :class:`storage.files.FileError` for files that
@@ -65,6 +70,9 @@ def compare(
     right, right_notes = open_columns(current, "the current data")
     notes = [*left_notes, *(note for note in right_notes if note not in left_notes)]
     names = _chosen(left, right, columns, timestamp)
+    if preset is not None or chunk is not None:
+        refused = [name for name, given in (("checks", checks), ("alpha", alpha != 0.01), ("exact", exact)) if given]
+        return judge_as(preset, left, right, names, timestamp=timestamp, chunk=chunk, refused=refused, notes=notes)
     days = None
     if timestamp is not None:
         days = find_days(_time(pair_column(left, right, timestamp)))

@@ -55,6 +55,13 @@ def compare(
     exact: Annotated[  # noqa: FBT002 - typer reads the default
         bool, typer.Option("--exact", help="Compute the checks from the rows where profiles only come near them.")
     ] = False,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", metavar="NAME", help="Decide as evidently or nannyml does on its defaults."),
+    ] = None,
+    chunk: Annotated[
+        str | None, typer.Option("--chunk", metavar="LENGTH", help="With nannyml: 1h, 1d, 1w, 1mo or '500 rows'.")
+    ] = None,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
     """Compare two files column by column: what drifted, and how far."""
@@ -71,6 +78,8 @@ def compare(
             alpha=alpha,
             engine=engine.value,
             exact=exact,
+            preset=preset,
+            chunk=chunk,
         )
     except CompareError as error:
         raise typer.BadParameter(str(error)) from None
