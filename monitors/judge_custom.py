@@ -1,0 +1,155 @@
+"""Verdicts on a team's own checks: by what the value does in windows in which nothing was wrong, or by limits that were declared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from monitors import explain
+from monitors.checks._cells import Values
+from monitors.types import Direction, Reading, Verdict
+from reference_data.windows import Window, WindowSpec
+from storage.custom_checks import CustomValue
+
+ENOUGH = 5  # windows from which on natural variation is measured
+FIRST = 14  # windows of the log that stand in for a reference whose rows are not known
+CHANGED = 0.05  # part of the usual value by which it must change to matter
+_SEASON_P = 0.01  # from which on weekdays are taken to have habits of their own
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCheck:
+    """What is known of a check: ``limited``: it has limits, which then are all it is judged by."""
+
+    name: str
+    unit: str
+    direction: Direction
+    column: str | None = None
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variation:
+    """A check's values in the windows that say what is usual, in order; ``source`` names them."""
+
+    starts: tuple[datetime, ...]
+    values: Values
+    rows: NDArray[np.int64]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    mean: float
+    sd: float  # of one more window
+    freedom: float
+    rows: float
+
+
+def custom_readings(
+    check: OwnCheck,
+    windows: Sequence[Window],
+    values: Sequence[CustomValue],
+    variation: Variation | None,
+    window_spec: WindowSpec,
+    blank: Reading,
+    *,
+    level: float,
+    least: int,
+) -> list[Reading]:
+    """Return one reading a window. ``level``: the largest significant p-value; ``least``: rows a window needs."""
+    base = replace(blank, check=check.name, scope="custom", column=check.column, unit=check.unit)
+    zone = ZoneInfo(window_spec.timezone)
+    known = _known(variation)
+    daily = window_spec.unit == "d" and window_spec.length == 1
+    return [
+        _reading(check, replace(base, window=window, value=value.value, n=value.rows), value, _usual(known, window, zone, daily=daily), known, level, least)
+        for window, value in zip(windows, values, strict=True)
+    ]  # fmt: skip
+
+
+def _known(variation: Variation | None) -> Variation | None:
+    if variation is None:
+        return None
+    held = np.isfinite(variation.values)
+    if int(held.sum()) < ENOUGH:
+        return None
+    starts = tuple(start for start, keep in zip(variation.starts, held.tolist(), strict=True) if keep)
+    return Variation(starts, variation.values[held], variation.rows[held], variation.source)
+
+
+def _usual(known: Variation | None, window: Window, zone: ZoneInfo, *, daily: bool) -> _Usual | None:
+    """Return what is usual for a window: of its weekday, if weekdays explain what windows differ by (one-way analysis of variance)."""
+    if known is None:
+        return None
+    x, k = known.values, len(known.values)
+    rows = float(np.median(known.rows)) if len(known.rows) else math.nan
+    if daily and k >= FIRST:
+        days = np.asarray([start.astimezone(zone).weekday() for start in known.starts])
+        groups = [x[days == day] for day in range(7)]
+        if all(len(group) > 1 for group in groups):
+            within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
+            between = float(((x - x.mean()) ** 2).sum()) - within
+            ratio = (between / 6) / (within / (k - 7)) if within > 0 else math.inf if between > 0 else 0.0
+            if float(special.fdtrc(6, k - 7, ratio)) < _SEASON_P:
+                own = groups[window.start.astimezone(zone).weekday()]
+                sd = math.sqrt(within / (k - 7) * (1 + 1 / len(own)))
+                return _Usual(float(own.mean()), sd, float(k - 7), rows)
+    sd = math.sqrt(float(x.var(ddof=1)) * (1 + 1 / k))
+    return _Usual(float(x.mean()), sd, float(k - 1), rows)
+
+
+def _reading(
+    check: OwnCheck,
+    blank: Reading,
+    value: CustomValue,
+    usual: _Usual | None,
+    known: Variation | None,
+    level: float,
+    least: int,
+) -> Reading:
+    name = check.name if check.column is None else f"{check.name} of {check.column}"
+    shown = explain.number(value.value, check.unit)
+    if value.error is not None:
+        return replace(blank, verdict="error", error=value.error, sentence=f"{name} {value.error}.")
+    if value.rows < least or math.isnan(value.value):
+        state: Verdict = "no_data" if value.rows == 0 else "insufficient"
+        words = f"No rows arrived in this window, so {name} cannot be said."
+        if value.rows:
+            words = explain.too_few(value.rows, least, name) if value.rows < least else f"{name} gave no number."
+        return replace(blank, verdict=state, sentence=words)
+    if usual is None or known is None:
+        if check.limited:
+            return replace(blank, sentence=f"{name} is {shown}.")
+        held = "no reference windows are known by their rows, and the log's own first ones are too few yet"
+        return replace(
+            blank, verdict="insufficient", sentence=f"{name} is {shown}; what is usual cannot be said: {held}."
+        )
+    sd = max(usual.sd * math.sqrt(max(usual.rows / max(value.rows, 1), 1.0)), 1e-12 * abs(usual.mean))
+    gap = value.value - usual.mean
+    t = abs(gap) / sd if sd > 0 else math.inf if gap else 0.0
+    p = 2 * float(special.stdtr(usual.freedom, -t))
+    reach = float(special.stdtrit(usual.freedom, 0.975)) * sd
+    limit = max(-float(special.stdtrit(usual.freedom, level / 2)) * sd, CHANGED * abs(usual.mean))
+    worse = {"higher_is_worse": gap > 0, "lower_is_worse": gap < 0, "both": True}[check.direction]
+    significant, material = p < level, worse and abs(gap) > CHANGED * abs(usual.mean)
+    broken = significant and material and not check.limited
+    lower, upper = usual.mean - reach, usual.mean + reach
+    band = f"{explain.number(lower)} to {explain.number(upper, check.unit)} is usual, by {known.source}"
+    words = (
+        f"{name} is {shown}, where {explain.number(usual.mean, check.unit)} is to be expected: {band}."
+        if broken
+        else f"{name} is {shown}; {band}."
+    )
+    return replace(
+        blank, reference_value=usual.mean, threshold=usual.mean + math.copysign(limit, gap), lower=lower, upper=upper, p_value=p,
+        effect=abs(gap), n_reference=len(known.values), significant=significant, material=material,
+        verdict="warning" if broken else "ok", sentence=words,
+    )  # fmt: skip

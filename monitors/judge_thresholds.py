@@ -1,0 +1,181 @@
+"""Fixed limits, for those who want them: a verdict of their own in the reading of the check that they name.
+
+They hold beside the calibrated verdict: the graver of the two stands. A window of too few rows passes no limit, save those of checks
+that are about rows themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from monitors import explain
+from monitors.judge_door import DOOR_CHECKS
+from monitors.judge_quality import QUALITY_CHECKS, reference_windows
+from monitors.registry import column_checks, column_values
+from monitors.types import Check, Direction, Reading, Verdict
+from reference_data.declaration import ModelSpec, Threshold
+from reference_data.plugins import discover
+from reference_data.profile import Profile
+from reference_data.reference import Reference
+from reference_data.windows import Window, WindowSpec
+
+#: Checks of rows and their arrival, and which way is worse.
+TRAFFIC: dict[str, Direction] = {
+    "row_count": "lower_is_worse",
+    "row_volume": "lower_is_worse",
+    "label_coverage": "lower_is_worse",
+    "freshness": "higher_is_worse",
+    "repeated_rows": "higher_is_worse",
+    **dict.fromkeys(DOOR_CHECKS, "higher_is_worse"),
+}
+_RANK: dict[str, int] = {"ok": 0, "warning": 1, "drift": 2, "critical": 3}
+_EITHER_WAY = frozenset({"row_count", "row_volume"})  # a relative limit above 1 holds them from above
+_LIMITED = ("warning", "critical")
+
+
+def known_checks() -> frozenset[str]:
+    """Return the names of all checks that come with Driftdeck and give readings."""
+    return frozenset({*column_checks(), *discover("monitors.metrics", "CHECK"), *TRAFFIC})
+
+
+def limits_of(spec: ModelSpec) -> list[Threshold]:
+    """Return the fixed limits of a model, those of its own checks among them."""
+    own = [
+        Threshold(check=name, warning=check.warning, critical=check.critical, relative=check.relative)
+        for name, check in spec.monitor.custom.items()
+        if check.warning is not None or check.critical is not None
+    ]
+    return [*spec.monitor.thresholds, *own]
+
+
+def fixed_verdict(
+    spec: ModelSpec, reading: Reading, ways: Mapping[str, Direction] | None = None
+) -> tuple[Verdict, float] | None:
+    """Return the gravest verdict that a reading's fixed limits give, with the limit that it passed; None if it passed none.
+
+    ``ways``: which way is worse, of checks that are a team's own files.
+    """
+    found: tuple[Verdict, float] | None = None
+    if reading.segment is not None or not _holds(reading):
+        return None
+    for limit in limits_of(spec):
+        if limit.check != reading.check or limit.column not in (None, reading.column):
+            continue
+        for verdict, value in (("warning", limit.warning), ("critical", limit.critical)):
+            bound = None if value is None else _bound(limit, value, reading)
+            if bound is None or value is None or not _passes(spec, limit, value, bound, reading, ways or {}):
+                continue
+            if found is None or _RANK[verdict] > _RANK[found[0]]:
+                found = ("critical" if verdict == "critical" else "warning"), bound
+    return found
+
+
+def _holds(reading: Reading) -> bool:
+    """Whether there is enough in a window to hold it to a limit."""
+    if not math.isfinite(reading.value) or reading.verdict == "error":
+        return False
+    if reading.scope == "traffic":
+        return reading.n > 0
+    return reading.verdict not in ("insufficient", "no_data")
+
+
+def _bound(limit: Threshold, value: float, reading: Reading) -> float | None:
+    if not limit.relative:
+        return value
+    own = reading.reference_value
+    if not math.isfinite(own):
+        own = (reading.lower + reading.upper) / 2
+    return value * own if math.isfinite(own) else None
+
+
+def _passes(
+    spec: ModelSpec, limit: Threshold, value: float, bound: float, reading: Reading, ways: Mapping[str, Direction]
+) -> bool:
+    way = direction(spec, limit.check, ways)
+    if limit.check in _EITHER_WAY and limit.relative and value > 1:
+        way = "higher_is_worse"
+    if way == "lower_is_worse":
+        return reading.value < bound
+    found = abs(reading.value) if way == "both" else reading.value
+    return found >= bound if bound else found > bound
+
+
+def direction(spec: ModelSpec, check: str, ways: Mapping[str, Direction]) -> Direction:
+    """Return which way is worse for a check; both ways mean that its size counts, whatever its sign."""
+    if check in spec.monitor.custom:
+        way = spec.monitor.custom[check].direction
+        return "higher_is_worse" if way == "both" else way
+    metrics: dict[str, Check] = discover("monitors.metrics", "CHECK")
+    known: Check | None = column_checks().get(check) or metrics.get(check)
+    return ways.get(check) or TRAFFIC.get(check) or ("both" if known is None else known.direction)
+
+
+def with_limits(
+    spec: ModelSpec, readings: Sequence[Reading], ways: Mapping[str, Direction] | None = None
+) -> list[Reading]:
+    """Return the readings with the verdicts of their fixed limits, where these are the graver ones."""
+    if not limits_of(spec):
+        return list(readings)
+    return [_limited(reading, fixed_verdict(spec, reading, ways)) for reading in readings]
+
+
+def _limited(reading: Reading, found: tuple[Verdict, float] | None) -> Reading:
+    if found is None:
+        return reading
+    verdict, bound = found
+    way = "below" if reading.value < bound else "at or above"
+    words = f"{reading.sentence} {explain.number(reading.value, reading.unit)} is {way} the fixed limit of {explain.number(bound, reading.unit)} ({verdict})."
+    if _RANK.get(reading.verdict, 0) >= _RANK[verdict]:
+        return replace(reading, sentence=words)
+    return replace(reading, verdict=verdict, threshold=bound, material=True, sentence=words)
+
+
+# -- checks that are read for the sake of their limits ------------------------------------------------------------------
+def limited_checks(spec: ModelSpec) -> frozenset[str]:
+    """Return the checks that have a fixed limit, or that the monitor names."""
+    return frozenset({limit.check for limit in spec.monitor.thresholds} | set(spec.monitor.checks))
+
+
+def unread(
+    spec: ModelSpec,
+    readings: Sequence[Reading],
+    reference: Reference,
+    window_spec: WindowSpec,
+    windows: Sequence[Window],
+    inputs: Profile,
+    blank: Reading,
+) -> Iterator[Reading]:
+    """Yield readings of column checks that have a limit and none among ``readings``, for inputs of shape (windows,)."""
+    wanted = {limit.check for limit in spec.monitor.thresholds} & column_checks().keys() - set(QUALITY_CHECKS)
+    if not wanted:
+        return
+    there = {(reading.check, reading.column) for reading in readings if reading.segment is None}
+    total, before = reference.inputs.total(), reference_windows(reference, window_spec)
+    for name in total.layout.names:
+        base, now = total.column(name), inputs.column(name)
+        for check in column_checks(base.entry, wanted).values():
+            limits = [limit for limit in spec.monitor.thresholds if limit.check == check.name]
+            if (check.name, name) in there or not any(limit.column in (None, name) for limit in limits):
+                continue
+            value = column_values(check, base, now)
+            usual = column_values(check, base, before.column(name))
+            own = float(np.nanmean(usual)) if np.isfinite(usual).any() else math.nan
+            for i, window in enumerate(windows):
+                rows, n = int(now.rows[i]), int(now.valid[i])
+                of = rows if check.name == "missing_share" else n
+                few: Verdict = "no_data" if rows == 0 else "insufficient"
+                verdict: Verdict = few if of < spec.monitor.min_rows else "ok"
+                sentence = (
+                    explain.measured(check, name, float(value[i]), math.nan, math.nan)
+                    if verdict == "ok"
+                    else explain.too_few(of, spec.monitor.min_rows, name)
+                )
+                yield replace(
+                    blank, check=check.name, scope="column", column=name, window=window, value=float(value[i]), reference_value=own,
+                    n=of, n_reference=int(base.valid), unit=check.unit, verdict=verdict, sentence=sentence,
+                    effect=float(value[i]),
+                )  # fmt: skip
