@@ -102,6 +102,7 @@ class Reading:
     sentence: str
     computed_at: datetime
     error: str | None = None
+    drivers: tuple[tuple[str, float], ...] = ()  # rows as a whole: the columns (or words) behind it, with their shares
     scale: int = 1  # latest windows that were merged for the value: small lasting changes show in several together
 
 

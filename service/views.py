@@ -418,6 +418,35 @@ class RunView(TypedDict):
     seconds: float
 
 
+class RowsDriver(TypedDict):
+    """A column (of texts: a word) behind a finding, with its share in it."""
+
+    column: str
+    share: float
+
+
+class RowsReading(TypedDict):
+    """A reading of rows as a whole (column None), or of a text or embedding column, with what drives it."""
+
+    check: str
+    label: str
+    column: str | None
+    window_start: str
+    window_end: str
+    model_version: str
+    reference_version: int
+    value: float | None
+    usual: float | None
+    threshold: float | None
+    p_value: float | None
+    n: int
+    verdict: str
+    unit: str
+    drivers: list[RowsDriver]
+    sentence: str
+    error: str | None
+
+
 class DemoView(TypedDict):
     """The state of the demo's player."""
 

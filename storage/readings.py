@@ -46,10 +46,12 @@ SCHEMA = pa.schema(
         "computed_at": _MOMENT,
         "error": pa.string(),
         "scale": pa.int32(),
+        "drivers": pa.string(),  # JSON: pairs of column and share; NULL without any
     }
 )
 #: What makes two readings restatements of one: all but the values, and when they were computed.
 KEY = ("model_version", "reference_version", "check", "column", "segment", "window_start", "window_end")
+ANY_SEGMENT = "*"
 _TIMES = ("window_start", "window_end", "computed_at")
 
 
@@ -60,7 +62,10 @@ def append_readings(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     if not rows:
         return
-    columns = {name: [_stored(name, row[name]) for row in rows] for name in SCHEMA.names}
+    columns = {
+        name: [_stored(name, row[name] if name != "drivers" else row.get(name)) for row in rows]
+        for name in SCHEMA.names
+    }
     table = pa.table(columns, schema=SCHEMA)
     db.write(lambda con: insert(con, "reading", table))
 
@@ -77,10 +82,13 @@ def current_readings(
     scope: str | None = None,
     column: str | None = None,
     verdict: str | None = None,
+    segment: str | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[dict[str, Any]]:
     """Return the current reading of each key, ordered by window, check, column and segment; times are aware.
+
+    ``segment``: the readings inside one, or with ``*`` inside any; left out: those of all rows.
 
     ``since`` and ``until`` bound the start of the window; ``verdict`` is that of the current reading, whatever earlier ones said.
     """
@@ -95,16 +103,18 @@ def current_readings(
     conditions: dict[str, Any] = {f"{quote(name)} = ?": value for name, value in equal.items() if value is not None}
     bounds = {"window_start >= ?": since, "window_start < ?": until}
     conditions |= {sql: naive(moment) for sql, moment in bounds.items() if moment is not None}
+    inside = {None: "segment IS NULL", ANY_SEGMENT: "segment IS NOT NULL"}.get(segment, "segment = ?")
     names = ", ".join(map(quote, SCHEMA.names))
     key = ", ".join(map(quote, KEY))
     sql = (
-        f"SELECT {names} FROM (SELECT * FROM reading WHERE {' AND '.join(conditions)} "
+        f"SELECT {names} FROM (SELECT * FROM reading WHERE {' AND '.join([*conditions, inside])} "
         f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY seq DESC) = 1) "
         "WHERE coalesce(verdict = ?, true) "
         'ORDER BY window_start, window_end, model_version, reference_version, "check", "column" NULLS FIRST, segment NULLS FIRST '
         "LIMIT ? OFFSET ?"
     )
-    rows = con.execute(sql, [*conditions.values(), verdict, limit, offset]).fetchall()
+    named = [segment] if inside.endswith("?") else []
+    rows = con.execute(sql, [*conditions.values(), *named, verdict, limit, offset]).fetchall()
     found = [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
     for row in found:
         row.update({name: aware(row[name]) for name in _TIMES})

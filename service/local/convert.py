@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -54,6 +55,7 @@ _READING_FIELDS = [f.name for f in fields(Reading) if f.name != "window"]
 def reading_to_row(reading: Reading) -> dict[str, Any]:
     """Return a reading as a row of the ``reading`` table."""
     row = {name: getattr(reading, name) for name in _READING_FIELDS}
+    row["drivers"] = json.dumps(reading.drivers, ensure_ascii=False) if reading.drivers else None
     return row | {"window_start": reading.window.start, "window_end": reading.window.end}
 
 
@@ -63,6 +65,7 @@ def row_to_reading(row: dict[str, Any]) -> Reading:
     for name, value in values.items():
         if value is None and name in _FLOATS:
             values[name] = math.nan
+    values["drivers"] = tuple((name, share) for name, share in json.loads(row["drivers"] or "[]"))
     return Reading(window=Window(row["window_start"], row["window_end"]), **values)
 
 

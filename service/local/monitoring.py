@@ -26,8 +26,9 @@ from reference_data.declaration import parse_duration
 from reference_data.profile import RESERVED
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
-from service.local import care, labels, outbox
+from service.local import care, labels, outbox, segment_profiles, segments
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
+from service.local.row_checks import row_readings
 from service.local.series import held_against, load_series
 from storage import profile_store
 from storage.append_common import touched_buckets
@@ -119,6 +120,8 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
     references = references_in_use(core, spec.name)
     if not references:
         return {}
+    for reference in references:
+        segment_profiles.bring_up(core, spec, reference)
     every = core.window_spec(spec.name).bucket
     with core.db.cursor() as cursor:
         span = event_span(cursor, spec.name, core.now())
@@ -171,10 +174,13 @@ def _profile(
                 measured.append(
                     profile_store.measure(cursor, spec, reference, rows, expressions, found, part, positive)
                 )
+            if part == "inputs":
+                measured += segment_profiles.measured(core, cursor, spec, reference, found, _dropped(reference))
     if measured:
         now = core.now()
         core.db.write(lambda con: [profile_store.save(con, part, now, clear=all_references) for part in measured])
-    return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in measured}
+    whole = [m for m in measured if m.part != "segments"]
+    return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in whole}
 
 
 def _dropped(reference: Reference) -> dict[str, str]:
@@ -315,6 +321,8 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading
     with core.db.cursor() as cursor:
         counts = door_counts(cursor, spec.name, stretch.windows)
     readings += door_readings(reference, stretch.version, counts, core.now())
+    readings += row_readings(core, spec, stretch)
+    readings += segments.stretch_readings(core, spec, reference, stretch.version, stretch.windows)
     known = {None, *RESERVED, *spec.features, *spec.context}
     return [reading for reading in readings if reading.column in known]
 
@@ -347,7 +355,8 @@ def move_alerts(
         if news is None:
             continue
         only, mark = news
-        causes = stretch_causes(core, spec, stretch, place, by_window[window], importance)
+        whole = [reading for reading in by_window[window] if reading.segment is None]
+        causes = stretch_causes(core, spec, stretch, place, whole, importance)
         with core.alerting:  # nobody acknowledges in between
             alerts = {row["id"]: row_to_alert(row) for row in core.control.open_alerts(spec.name)}
             events = advance(

@@ -1,6 +1,7 @@
 -- Small lasting changes show in several windows together; rows as a whole are judged on samples.
 
 ALTER TABLE reading ADD COLUMN scale INTEGER DEFAULT 1; -- latest windows that were merged for the value
+ALTER TABLE reading ADD COLUMN drivers VARCHAR; -- JSON: columns (or words) behind a reading of rows as a whole, with their shares
 
 CREATE TABLE row_sample ( -- of each bucket the rows whose ids hash lowest: such samples merge
     model VARCHAR NOT NULL,

@@ -139,7 +139,8 @@ CREATE TABLE reading ( -- append-only; of one key the highest seq is current
     sentence VARCHAR NOT NULL,
     computed_at TIMESTAMP NOT NULL,
     error VARCHAR,
-    scale INTEGER DEFAULT 1 -- latest windows that were merged for the value
+    scale INTEGER DEFAULT 1, -- latest windows that were merged for the value
+    drivers VARCHAR -- JSON: columns (or words) behind a reading of rows as a whole, with their shares
 );
 
 CREATE TABLE profile (
