@@ -177,9 +177,8 @@ def _at_scale(
     z = d / np.sqrt(variance)
     look = np.abs(z) > _LOOK
     if look.any():
-        third = (_latest(inverse**2, scale) / count**3)[:, column][look]
-        skew = np.broadcast_to(null.population.skew, z.shape)[look] * third / variance[look] ** 1.5
-        z[look] = _without_skew(z[look], skew)
+        third = (_latest(inverse**2, scale) / count**3)[:, column] * null.population.skew + null.natural_skew / scale**2
+        z[look] = _without_skew(z[look], third[look] / variance[look] ** 1.5)
         z[_rare(null, valid, held, scale, look)] = 0.0
     unusable = ~usable[:, column]
     d[unusable] = z[unusable] = np.nan
@@ -215,21 +214,21 @@ def _critical(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
     found = np.empty((len(scales), len(p)))
     for place, scale in enumerate(scales):
         tail = null.tail_freedom(scale)
-        pairs, where = np.unique(np.stack([p, null.freedom]), axis=1, return_inverse=True)
-        own = -special.stdtrit(pairs[1], pairs[0] / 2)
-        if np.isfinite(tail):
-            own = np.maximum(own, -special.stdtrit(tail, pairs[0] / 2) * np.sqrt((tail - 2) / tail))
-        found[place] = own[where]
+        distinct, where = np.unique(np.stack([p, null.freedom, tail]), axis=1, return_inverse=True)
+        level, freedom, heavy = distinct
+        own = -special.stdtrit(freedom, level / 2)
+        bounded = np.where(np.isfinite(heavy), heavy, 1e6)
+        heavier = -special.stdtrit(bounded, level / 2) * np.sqrt((bounded - 2) / bounded)
+        found[place] = np.maximum(own, heavier)[np.ravel(where)]
     return found
 
 
 def _p_values(null: DriftNull, seen: _Seen, scales: int) -> Values:
     """Return the p-value of what stands out most, corrected for its column's series and for the scales."""
-    p = np.asarray(2 * special.stdtr(null.freedom[seen.series], -np.abs(seen.z))) if null.freedom.size else seen.z
-    for scale in np.unique(seen.scale):
-        tail = null.tail_freedom(int(scale))
-        if np.isfinite(tail):
-            heavy = 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail))
-            p = np.where(seen.scale == scale, np.fmax(p, heavy), p)
-    weight = null.scores.weight[seen.series] if null.freedom.size else 1.0
-    return np.asarray(np.minimum(p * episodes(scales) / weight, 1.0))
+    if not null.freedom.size:
+        return seen.z
+    p = 2 * special.stdtr(null.freedom[seen.series], -np.abs(seen.z))
+    tail = null.tail_freedom(seen.scale, seen.series)
+    tail = np.where(np.isfinite(tail), tail, 1e6)
+    p = np.fmax(p, 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail)))
+    return np.asarray(np.minimum(p * episodes(scales) / null.scores.weight[seen.series], 1.0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,8 @@ CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 10.0}
 
 _DAYS = (1, 2, 4, 7, 14, 28)  # how long the scales are
 _HOURS = (1, 2, 4, 8)
+_LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
+ENOUGH_FOR_TAILS = 60
 _SMALLEST = 0.2  # of the median window's values: reference windows with fewer are no measure of how windows vary
 
 Flags = NDArray[np.bool_]
@@ -62,12 +65,15 @@ class DriftNull:
     tau2: Values
     freedom: Values
     phi: float
-    kurtosis: float
+    kurtosis: Values
+    natural_skew: Values
     scales: tuple[int, ...]
 
-    def tail_freedom(self, scale: int) -> float:
-        """Return the degrees of freedom of a t distribution with the tails of a mean over ``scale`` windows."""
-        return 4 + 6 * scale / self.kurtosis if self.kurtosis > 0 else np.inf
+    def tail_freedom(self, scale: int | Integers, series: Any = slice(None)) -> Values:
+        """Return the degrees of freedom of t distributions with the tails of a mean over ``scale`` windows; infinite if normal."""
+        excess = self.kurtosis[series]
+        heavy = excess > 0
+        return np.asarray(np.where(heavy, 4 + 6 * scale / np.where(heavy, excess, 1.0), np.inf))
 
     def scales_of(self, windows: int) -> tuple[int, ...]:
         """Return the scales that a series of so many windows has; always the first."""
@@ -226,7 +232,8 @@ def _nulls(
                 tau2=tau2,
                 freedom=np.where(known, total_freedom, PRIOR_FREEDOM),
                 phi=phi,
-                kurtosis=0.0,
+                kurtosis=np.zeros(len(column)),
+                natural_skew=natural_skew(scores, own, tau2),
                 scales=scales_for(window_spec, windows),
             )
         )
@@ -314,17 +321,47 @@ def trigamma_inverse(y: float) -> float:
     return x
 
 
-def _excess(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> float:
-    """Return the excess kurtosis of the standardised residuals of all locations together; 0 where it is not beyond its noise."""
-    found = []
+def natural_skew(scores: Scores, rows: Population, tau2: Values) -> Values:
+    """Return the third cumulant of a share's day effects, in standard deviations of a row; 0 for what is no share.
+
+    A share cannot fall below nothing, so the larger its day effects are against itself, the more skew they must be: that of a
+    lognormal with their coefficient of variation, 3 cv + cv^3, less the same of the share of all others.
+    """
+    own = np.where(np.isin(scores.kind, (CELL, LEVEL)), rows.usual, 1.0)
+    tau = np.sqrt(tau2)
+    up, down = tau * rows.sd / np.maximum(own, 1e-9), tau * rows.sd / np.maximum(1 - own, 1e-9)
+    skew = (3 * up + up**3) - (3 * down + down**3)
+    return np.asarray(np.where(np.isin(scores.kind, (CELL, LEVEL)), tau**3 * skew, 0.0))
+
+
+def _excess(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> Values:
+    """Return the excess kurtosis of standardised residuals, pooled over a kind and over a column; 0 where not beyond its noise."""
+    scores = nulls[0].scores
+    found, held = [], []
     for null, fit in zip(nulls, fits, strict=True):
-        ours = (null.scores.kind == LOCATION) & _timeless(null.scores)
-        there = fit.held[:, null.scores.column[ours]]
-        sampling = 1 / np.maximum(fit.valid, 1)[:, null.scores.column[ours]]
-        spread = (sampling + null.tau2[ours]) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
-        found.append((fit.left[:, ours] / np.sqrt(spread))[there])
-    every = np.concatenate(found) if found else np.zeros(0)
-    if len(every) < 30 or float((every**2).mean()) <= 0:
+        there = fit.held[:, scores.column]
+        usable = there & _timeless(scores)
+        usable &= fit.valid[:, scores.column] * null.population.share >= _LEAST_EXPECTED
+        sampling = 1 / np.maximum(fit.valid, 1)[:, scores.column]
+        spread = (sampling + null.tau2) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
+        found.append(np.where(usable, fit.left / np.sqrt(spread), 0.0))
+        held.append(usable)
+    square, fourth = (np.sum([(x**power).sum(axis=0) for x in found], axis=0) for power in (2, 4))
+    count = np.sum([h.sum(axis=0) for h in held], axis=0).astype(np.float64)
+    excess = np.zeros(len(count))
+    for kind in (LOCATION, DISPERSION, CELL, LEVEL):
+        ours = scores.kind == kind
+        excess[ours] = _kurtosis(square[ours], fourth[ours], count[ours])
+        if kind in (CELL, LEVEL):
+            for place in np.unique(scores.column[ours]):
+                own = ours & (scores.column == place)
+                excess[own] = np.maximum(excess[own], _kurtosis(square[own], fourth[own], count[own]))
+    return excess
+
+
+def _kurtosis(square: Values, fourth: Values, count: Values) -> float:
+    n = float(count.sum())
+    if n < ENOUGH_FOR_TAILS or square.sum() <= 0:
         return 0.0
-    excess = float((every**4).mean() / (every**2).mean() ** 2 - 3)
-    return excess if excess > 2 * np.sqrt(24 / len(every)) else 0.0
+    excess = float(fourth.sum() / n / (square.sum() / n) ** 2 - 3)
+    return excess if excess > 2.5 * np.sqrt(24 / n) else 0.0

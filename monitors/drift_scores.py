@@ -73,15 +73,20 @@ class Scores:
 class Population:
     """What one row's scores are like: one entry a series.
 
-    ``share`` is that of the smaller side of a category or group of cells, 1 for a location or dispersion. ``slack`` is by how much
+    ``usual`` is the share of a category or group of cells, 1 for a location or dispersion. ``slack`` is by how much
     the listing of the most frequent categories may have favoured one of them, in standard deviations.
     """
 
     mean: Values
     sd: Values
     skew: Values
-    share: Values
+    usual: Values
     slack: Values
+
+    @property
+    def share(self) -> Values:
+        """That of the smaller side of a category or group of cells, 1 for a location or dispersion."""
+        return np.asarray(np.minimum(self.usual, 1 - self.usual) + (self.usual == 1))
 
 
 def make_scores(total: Profile, names: Sequence[str]) -> Scores:
@@ -124,20 +129,25 @@ Block = tuple[Values, Integers, Integers, Integers]
 
 
 def _ordered(counts: Integers) -> Block:
-    """Return normal scores, Klotz scores without what location explains, and groups of cells without what both explain."""
+    """Return normal scores, Klotz scores without what location explains, and groups of cells without what both explain.
+
+    Scores are those of the groups, not of the cells: the finer tails of the reference are where its own days happened to end, and a day
+    that goes a little further would weigh in as if it had gone very far.
+    """
     n = max(float(counts.sum()), 1.0)
     p = counts / n
-    location = normal_scores(counts)
+    groups = merge_groups(np.asarray(counts, dtype=np.float64)[None], np.asarray([n / FINEST]))[0]
+    grouped = np.bincount(groups, counts)
+    location = normal_scores(grouped)[groups]
     basis = [np.ones(len(p))]
     series, kinds, cells = [location], [LOCATION], [0]
     basis.append(location)
-    klotz = _without(klotz_scores(counts), basis, p)
+    klotz = _without(klotz_scores(grouped)[groups], basis, p)
     if (p * klotz**2).sum() > 0.05:  # two values have no dispersion beside their location
         series.append(klotz)
         kinds.append(DISPERSION)
         cells.append(0)
         basis.append(klotz)
-    groups = merge_groups(np.asarray(counts, dtype=np.float64)[None], np.asarray([n / FINEST]))[0]
     for group in range(int(groups.max(initial=0)) + 1):
         inside = (groups == group).astype(np.float64)
         own = float((p * inside).sum())
@@ -163,6 +173,8 @@ def _nominal(counts: Integers) -> Block:
     """Return one indicator a listed category, and one for all that are not (``other`` and ``unseen``, the last two cells)."""
     listed = len(counts) - 2
     held = [cell for cell in range(listed) if counts[cell] > 0]
+    if len(held) == 2 and not counts[listed:].any():
+        held = held[1:]  # the other one says the same
     series = [np.eye(len(counts))[:, cell] for cell in held]
     if counts[listed:].sum() > 0:
         rest = np.zeros(len(counts))
@@ -187,11 +199,11 @@ def population(scores: Scores, total: Profile) -> Population:
         sd = np.sqrt(np.maximum(variance, 1 / (n + 2)))
         parts.append((mean, sd, third / sd**3))
     mean, sd, skew = (np.concatenate([part[i] for part in parts]) if parts else np.zeros(0) for i in range(3))
-    return Population(mean, sd, skew, _smaller_side(scores, total, mean), _slack(scores, total) / sd)
+    return Population(mean, sd, skew, _usual(scores, total, mean), _slack(scores, total) / sd)
 
 
-def _smaller_side(scores: Scores, total: Profile, mean: Values) -> Values:
-    share = np.where(scores.kind == LEVEL, mean, 0.5)
+def _usual(scores: Scores, total: Profile, mean: Values) -> Values:
+    share = np.where(scores.kind == LEVEL, mean, 1.0)
     for place, where in enumerate(scores.slices):
         ours = np.flatnonzero((scores.column == place) & (scores.kind == CELL))
         if len(ours):
@@ -199,7 +211,7 @@ def _smaller_side(scores: Scores, total: Profile, mean: Values) -> Values:
             share[ours] = (np.bincount(scores.groups[place], counts) / max(float(counts.sum()), 1.0))[
                 scores.cells[ours]
             ]
-    return np.asarray(np.where(np.isin(scores.kind, (CELL, LEVEL)), np.minimum(share, 1 - share), 1.0))
+    return share
 
 
 def _slack(scores: Scores, total: Profile) -> Values:
