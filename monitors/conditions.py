@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from monitors import explain
+from monitors import explain, row_conditions, segment_conditions
 from monitors.judge_door import DOOR_CHECKS
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
 from monitors.types import AlertKind, Reading
@@ -19,7 +19,7 @@ Severity = Literal["notice", "warning", "page"]
 _RANK: dict[str, int] = {"notice": 0, "warning": 1, "page": 2}
 
 LEANED_ON = 0.05  # share of the total importance from which a model leans on a column
-_INPUT_GROUPS = frozenset({"data_drift", "prediction_drift", "data_quality"})
+_INPUT_GROUPS = frozenset({segment_conditions.GROUP, "data_drift", "prediction_drift", "data_quality"})
 _PREDICTIONS = frozenset({"prediction", "score"})
 _OUTCOMES = frozenset({"label", *CONCEPT_COLUMNS})
 _QUALITY = {
@@ -43,6 +43,7 @@ class Condition:
     headline: str
     message: str
     wait: bool = False
+    segment: str | None = None  # the worst one, where it is about drift inside segments
 
 
 def severity_rank(severity: str) -> int:
@@ -50,8 +51,10 @@ def severity_rank(severity: str) -> int:
     return _RANK[severity]
 
 
-def group_of(kind: str) -> str:
+def group_of(kind: str, segment: str | None = None) -> str:
     """Return the cause-group of an alert's kind: at most one alert of a group is open at a time."""
+    if segment is not None:
+        return segment_conditions.GROUP
     return "outcome" if kind in {"performance", "concept_drift"} else kind
 
 
@@ -67,14 +70,48 @@ def conditions(
     readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None
 ) -> dict[str, Condition]:
     """Return the conditions of one window by group."""
+    inside = _in_segments(segment_conditions.inside_segments(readings))
+    readings = [reading for reading in readings if reading.segment is None]
     found = {
         "no_data": _no_data(readings),
         "outcome": _outcome(readings, spec, importance),
-        "data_drift": _data_drift(readings, spec, importance),
+        "data_drift": _both(_as_a_whole(row_conditions.moved(readings)), _data_drift(readings, spec, importance)),
         "prediction_drift": _prediction_drift(readings),
         "data_quality": _both(_data_quality(readings, spec), _at_the_door(readings)),
+        segment_conditions.GROUP: inside,
     }
     return {group: condition for group, condition in found.items() if condition is not None}
+
+
+def _in_segments(ours: Sequence[Reading]) -> Condition | None:
+    """Tell of drift that only shows inside segments; it never is more than a notice."""
+    if not ours:
+        return None
+    found = _of_columns("data_drift", "notice", ours, "drifted")
+    return replace(
+        found,
+        segment=ours[0].segment,
+        headline=segment_conditions.headline(ours),
+        message=segment_conditions.message(ours),
+    )
+
+
+def _as_a_whole(ours: Sequence[Reading]) -> Condition | None:
+    """Tell of rows that changed as a whole, of texts and of embeddings; it never is more than a notice."""
+    if not ours:
+        return None
+    members = row_conditions.members(ours)
+    return Condition(
+        kind="data_drift",
+        severity="notice",
+        column=members[0] if members else None,
+        members=members,
+        significant=True,
+        material=True,
+        harmful=False,
+        headline=row_conditions.headline(ours),
+        message=row_conditions.message(ours),
+    )
 
 
 def unjudged(readings: Sequence[Reading]) -> frozenset[str]:

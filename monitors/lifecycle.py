@@ -46,7 +46,7 @@ def advance(
         if only is None or group in only
     }
     silent = unjudged(readings)
-    current = {group_of(alert.kind): alert for alert in open_alerts if alert.state != "resolved"}
+    current = {group_of(alert.kind, alert.segment): alert for alert in open_alerts if alert.state != "resolved"}
     changes: list[Change] = []
     for group, alert in current.items():
         if readings[0].window.end <= alert.window.start or (only is not None and group not in only):
@@ -82,7 +82,7 @@ def _open(
         severity=condition.severity,
         state=state,
         column=condition.column,
-        segment=reading.segment,
+        segment=condition.segment,
         window=reading.window,
         opened_at=now,
         changed_at=now,

@@ -182,6 +182,13 @@ def save(con: duckdb.DuckDBPyConnection, measured: Measured, now: datetime, *, c
     return _insert(con, measured, [i for i, (_, key) in enumerate(measured.keys) if key.start in begins], now)
 
 
+def forget(con: duckdb.DuckDBPyConnection, model: str, reference_version: int, part: Part) -> None:
+    """Forget that buckets were profiled, so that all of them are due again."""
+    con.execute(
+        "DELETE FROM profiled WHERE model = ? AND reference_version = ? AND part = ?", [model, reference_version, part]
+    )
+
+
 def _clear(con: duckdb.DuckDBPyConnection, measured: Measured, starts: list[datetime], seqs: list[int]) -> None:
     con.execute(
         "DELETE FROM dirty WHERE model = ? AND part = ? AND EXISTS (SELECT 1 FROM "

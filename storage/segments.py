@@ -64,14 +64,15 @@ def freeze_segments(
     declared: Sequence[str],
     inputs: Profile,
     windows: Sequence[Window] | None,
+    coarsening: Coarsening | None = None,
 ) -> Segments | None:
     """Profile the rows of a reference by declared segment and bucket; None when no segment can be cut.
 
-    ``inputs``: the profile of all of its rows, shape (buckets,), which the cells are merged from. ``windows``: the buckets; None for
-    rows without times, which make a single one.
+    ``inputs``: the profile of all of its rows, shape (buckets,), which the cells are merged from (or as ``coarsening`` has
+    it). ``windows``: the buckets; None for rows without times, which make a single one.
     """
     total = inputs.total()
-    coarsening = Coarsening.of(total)
+    coarsening = coarsening or Coarsening.of(total)
     layout = coarsening.layout(inputs.layout)
     buckets = 1 if windows is None else len(windows)
     room = MOST_NUMBERS // max(buckets * layout.n_counts * max(len(declared), 1), 1)

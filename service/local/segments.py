@@ -1,0 +1,105 @@
+"""Drift inside segments: judged in every run, and on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitors.judge_segments import (
+    SegmentDrift,
+    drift_reading,
+    found_readings,
+    judge_segments,
+    missing_reading,
+)
+from monitors.registry import DECIDING
+from monitors.segment_null import SegmentNull, learn
+from monitors.types import Reading
+from reference_data.declaration import ModelSpec
+from reference_data.reference import Reference
+from reference_data.segments import Segments
+from reference_data.windows import Window, WindowSpec
+from service.local import segment_profiles
+from service.workspace import NotFoundError
+from storage.readings import ANY_SEGMENT, current_readings
+
+if TYPE_CHECKING:
+    from service import views
+    from service.local.core import Core
+
+LONGEST_SCALE = 28  # windows
+_AT_ONCE = 100  # windows that are judged in one step: more would only take memory
+_NAN = float("nan")
+
+
+def stretch_readings(
+    core: Core, spec: ModelSpec, reference: Reference, version: str, windows: Sequence[Window]
+) -> list[Reading]:
+    """Judge the segments in ``windows``, which ``version`` served; returns what is not as in the reference.
+
+    A reading that says otherwise of one of these windows, from an earlier run, is restated.
+    """
+    found: list[Reading] = []
+    blank = _blank(core, reference, version)
+    for drift in _judged(core, spec, reference, version, windows):
+        fresh = list(found_readings(drift, blank))
+        found += [*fresh, *_restated(core, drift, blank, {(r.window, r.segment, r.column, r.check) for r in fresh})]
+    return found
+
+
+def _judged(
+    core: Core, spec: ModelSpec, reference: Reference, version: str, windows: Sequence[Window]
+) -> Iterator[SegmentDrift]:
+    frozen = segment_profiles.frozen_segments(core, reference)
+    if frozen is None or spec.reference.kind == "rolling" or not windows:
+        return
+    null = _null(spec.model_dump_json(), reference, frozen, core.window_spec(spec.name))
+    if null is None:
+        return
+    for first in range(0, len(windows), _AT_ONCE):
+        wanted = windows[first : first + _AT_ONCE]
+        every = segment_profiles.adjacent(core, spec.name, wanted[0], wanted[-1], LONGEST_SCALE - 1)
+        series = segment_profiles.segment_series(core, reference, frozen, every, version)
+        places = {window: place for place, window in enumerate(every)}
+        yield judge_segments(spec, null, every, series, [places[window] for window in wanted])
+
+
+@lru_cache(maxsize=16)
+def _null(spec: str, reference: Reference, frozen: Segments, window_spec: WindowSpec) -> SegmentNull | None:
+    """Natural variation follows from these, so it is measured once."""
+    return learn(ModelSpec.model_validate_json(spec), reference, frozen, window_spec)
+
+
+def _blank(core: Core, reference: Reference, version: str) -> Reading:
+    return Reading(
+        model=reference.model, model_version=version, reference_version=reference.version, check="", scope="column",
+        column=None, segment=None, window=reference.period, value=_NAN, reference_value=_NAN, threshold=_NAN, lower=_NAN,
+        upper=_NAN, p_value=_NAN, effect=_NAN, n=0, n_reference=0, verdict="ok", significant=False, material=False,
+        harmful=False, unit="", sentence="", computed_at=core.now(),
+    )  # fmt: skip
+
+
+def _restated(core: Core, drift: SegmentDrift, blank: Reading, fresh: set[tuple[object, ...]]) -> Iterator[Reading]:
+    """Yield anew the readings of these windows that were not as in the reference when they were judged before, and are now."""
+    windows = {window.start: place for place, window in enumerate(drift.windows)}
+    pairs = {(pair.segment, pair.column): place for place, pair in enumerate(drift.null.pairs)}
+    with core.db.cursor() as cursor:
+        rows = current_readings(
+            cursor,
+            blank.model,
+            model_version=blank.model_version,
+            reference_version=blank.reference_version,
+            since=drift.windows[0].start,
+            until=drift.windows[-1].end,
+            segment=ANY_SEGMENT,
+        )
+    for row in rows:
+        i, j = windows.get(row["window_start"]), pairs.get((row["segment"], row["column"]))
+        if row["verdict"] == "ok" or i is None or j is None:
+            continue
+        if (drift.windows[i], row["segment"], row["column"], row["check"]) not in fresh:
+            yield (drift_reading if row["check"] == DECIDING else missing_reading)(drift, i, j, blank)
