@@ -27,7 +27,7 @@ def fisher_p(a: int, n: int, b: int, m: int) -> float:
         return 0.0
     x = np.arange(low, high + 1, dtype=np.float64)
     # of the hypergeometric distribution, up to a factor that is divided out
-    log = -sum(special.gammaln(part + 1) for part in (x, n - x, hits - x, m - hits + x))
+    log = -special.gammaln(np.stack([x, n - x, hits - x, m - hits + x]) + 1).sum(axis=0)
     probability = np.exp(log - log.max())
     as_unlikely = probability <= probability[a - low] * _SAME
     return float(min(1.0, probability[as_unlikely].sum() / probability.sum()))

@@ -65,6 +65,9 @@ def compare(
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
     """Compare two files column by column: what drifted, and how far."""
+    from service.cli.lean import start_lean
+
+    start_lean()
     from monitors.compare_inputs import CompareError
     from monitors.comparison import compare as compare_files
 
