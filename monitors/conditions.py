@@ -11,6 +11,7 @@ from typing import Literal
 
 from monitors import explain, row_conditions, segment_conditions
 from monitors.judge_door import DOOR_CHECKS
+from monitors.quality_conditions import Found, business_judged, quality_conditions, rows_judged, usually_empty
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
 from monitors.types import AlertKind, Reading
 from reference_data.declaration import ModelSpec
@@ -80,7 +81,25 @@ def conditions(
         "data_quality": _both(_data_quality(readings, spec), _at_the_door(readings)),
         segment_conditions.GROUP: inside,
     }
+    for each in quality_conditions(readings, spec):
+        group = group_of(each.kind)
+        found[group] = _both(found.get(group), _of_quality(each))
     return {group: condition for group, condition in found.items() if condition is not None}
+
+
+def _of_quality(found: Found) -> Condition:
+    """Make a condition of what was found of the table as a whole, by checks of the team's own, or by fixed limits."""
+    return Condition(
+        kind=found.kind,
+        severity=found.severity,
+        column=next(iter(found.members), None),
+        members=found.members,
+        significant=True,
+        material=True,
+        harmful=found.kind == "performance",
+        headline=found.headline,
+        message=found.message,
+    )
 
 
 def _in_segments(ours: Sequence[Reading]) -> Condition | None:
@@ -117,8 +136,9 @@ def _as_a_whole(ours: Sequence[Reading]) -> Condition | None:
 def unjudged(readings: Sequence[Reading]) -> frozenset[str]:
     """Return the groups about which these readings say nothing: too few rows or labels, or no readings of that part at all."""
     rows = {reading.verdict for reading in readings if reading.check == "row_count"}
-    silent: frozenset[str] = frozenset() if "ok" in rows else _INPUT_GROUPS
+    silent: frozenset[str] = frozenset() if rows_judged(readings) else _INPUT_GROUPS
     silent |= frozenset() if rows else {"no_data"}
+    silent |= frozenset() if business_judged(readings) else {"business"}
     return silent if _outcomes_judged(readings) else silent | {"outcome"}
 
 
@@ -253,7 +273,7 @@ def _both(one: Condition | None, other: Condition | None) -> Condition | None:
 
 def _no_data(readings: Sequence[Reading]) -> Condition | None:
     rows = next((r for r in readings if r.check == "row_count" and r.verdict == "no_data"), None)
-    if rows is None:
+    if rows is None or usually_empty(readings):
         return None
     return Condition(
         kind="no_data",

@@ -1,0 +1,163 @@
+"""Alerts of what is judged beside drift and performance: the table as a whole, what columns hold at all, own checks, fixed limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from monitors import explain
+from monitors.judge_quality import QUALITY_CHECKS
+from monitors.judge_thresholds import fixed_verdict, limits_of
+from monitors.registry import CONCEPT_COLUMNS, column_checks
+from monitors.types import AlertKind, Reading
+from reference_data.declaration import ModelSpec
+
+_PREDICTIONS = frozenset({"prediction", "score"})
+_OUTCOMES = frozenset({"label", *CONCEPT_COLUMNS})
+_SHARES = frozenset({"missing_share", "unseen_share", "out_of_range_share", *QUALITY_CHECKS})
+_ARRIVAL = ("row_volume", "freshness", "repeated_rows")
+_HEADLINES = {
+    "constant": "is stuck at one value",
+    "vanished_share": "has lost categories",
+    "cardinality": "has another number of categories than usual",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What readings of one kind amount to; ``members`` are the columns concerned, the foremost first."""
+
+    kind: AlertKind
+    severity: Literal["notice", "warning", "page"]
+    members: tuple[str, ...]
+    headline: str
+    message: str
+
+
+def quality_conditions(readings: Sequence[Reading], spec: ModelSpec) -> list[Found]:
+    """Return what is wrong in one window, at most one of a kind and place: arrival, columns, own checks, and each kind of fixed limit."""
+    whole = [reading for reading in readings if reading.segment is None]
+    found = [_arrival(whole), _columns(whole, spec), _own(whole), *_limits(whole, spec)]
+    return [each for each in found if each is not None]
+
+
+def business_judged(readings: Sequence[Reading]) -> bool:
+    """Whether a window says anything of a team's own checks: one of them could be judged, or there are none any more."""
+    own = [reading for reading in readings if reading.scope == "custom"]
+    return not own or any(reading.verdict in ("ok", "warning", "critical") for reading in own)
+
+
+def usually_empty(readings: Sequence[Reading]) -> bool:
+    """Whether a window without rows is nothing to tell, for windows of its kind have none: a shop that is closed on Sundays."""
+    return any(
+        reading.check == "row_volume" and reading.verdict == "no_data" and reading.reference_value < 0.5
+        for reading in readings
+    )
+
+
+def _arrival(readings: Sequence[Reading]) -> Found | None:
+    by_check = {reading.check: reading for reading in readings if reading.scope == "traffic" and _wrong(reading)}
+    ours = [by_check[check] for check in _ARRIVAL if check in by_check]
+    if not ours:
+        return None
+    fewer = ours[0].value < ours[0].reference_value
+    words = {
+        "row_volume": f"{'Fewer' if fewer else 'More'} rows arrived than usual",
+        "freshness": "Rows stopped coming",
+        "repeated_rows": "Rows came more than once",
+    }
+    return Found("data_quality", _severity(ours), (), words[ours[0].check], _message(ours))
+
+
+def _columns(readings: Sequence[Reading], spec: ModelSpec) -> Found | None:
+    ours = [reading for reading in readings if reading.check in QUALITY_CHECKS and _wrong(reading)]
+    if not ours:
+        return None
+    ours.sort(key=lambda r: (r.verdict != "critical", r.column in spec.context, list(_HEADLINES).index(r.check)))
+    only_context = all(reading.column in spec.context for reading in ours)
+    severity = "notice" if only_context and _severity(ours) == "warning" else _severity(ours)
+    members = tuple(dict.fromkeys(reading.column for reading in ours if reading.column is not None))
+    return Found(
+        "data_quality",
+        severity,
+        members,
+        f"{ours[0].column} {_HEADLINES[ours[0].check]}{_more(members)}",
+        _message(ours),
+    )
+
+
+def _own(readings: Sequence[Reading]) -> Found | None:
+    ours = [reading for reading in readings if reading.scope == "custom" and _wrong(reading)]
+    if not ours:
+        return None
+    ours.sort(key=lambda reading: reading.verdict != "critical")
+    members = tuple(dict.fromkeys(reading.column for reading in ours if reading.column is not None))
+    first, more = ours[0], len(ours) - 1
+    name = first.check if first.column is None else f"{first.check} of {first.column}"
+    what = "passed its limit" if first.verdict == "critical" else "is not as usual"
+    beside = "" if not more else f" (and {more} more {'check' if more == 1 else 'checks'})"
+    return Found("business", _severity(ours), members, f"{name} {what}{beside}", _message(ours))
+
+
+def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
+    """Yield one finding for each kind of alert that fixed limits of columns, metrics and counts make."""
+    if not limits_of(spec):
+        return
+    ours: dict[AlertKind, list[Reading]] = {}
+    for reading in readings:
+        told = reading.scope == "custom" or reading.check in QUALITY_CHECKS or reading.check in _ARRIVAL
+        if (
+            not told
+            and reading.verdict in ("warning", "drift", "critical")
+            and fixed_verdict(spec, reading) is not None
+        ):
+            ours.setdefault(_kind(reading), []).append(reading)
+    for kind, group in ours.items():
+        group.sort(key=lambda reading: reading.verdict != "critical")
+        members = tuple(dict.fromkeys(reading.column for reading in group if reading.column is not None))
+        of = f" of {group[0].column}" if group[0].column else ""
+        headline = f"{_label(group[0].check)}{of} passed its fixed limit{_more(members)}"
+        yield Found(kind, _severity(group), members, headline, _message(group))
+
+
+def _kind(reading: Reading) -> AlertKind:
+    if reading.scope == "performance" or reading.column in _OUTCOMES:
+        return "performance"
+    if reading.scope == "traffic" or reading.check in _SHARES:
+        return "data_quality"
+    return "prediction_drift" if reading.column in _PREDICTIONS else "data_drift"
+
+
+def _label(check: str) -> str:
+    known = column_checks().get(check)
+    return known.label if known is not None else explain.metric_label(check)
+
+
+def _wrong(reading: Reading) -> bool:
+    return reading.verdict in ("warning", "critical")
+
+
+def _severity(readings: Sequence[Reading]) -> Literal["warning", "page"]:
+    return "page" if any(reading.verdict == "critical" for reading in readings) else "warning"
+
+
+def _message(readings: Sequence[Reading]) -> str:
+    return " ".join(reading.sentence for reading in readings[:3])
+
+
+def _more(members: Sequence[str]) -> str:
+    more = len(members) - 1
+    return "" if more < 1 else f" (and {more} more {'column' if more == 1 else 'columns'})"
+
+
+def rows_judged(readings: Sequence[Reading]) -> bool:
+    """Whether a window has rows enough for its columns; one that passed a fixed limit of rows may have."""
+    counts = [reading for reading in readings if reading.check == "row_count" and reading.segment is None]
+    if any(reading.verdict == "ok" for reading in counts):
+        return True
+    judged = any(
+        reading.scope == "column" and reading.verdict not in ("insufficient", "no_data", "error")
+        for reading in readings
+    )
+    return judged and any(_wrong(reading) for reading in counts)
