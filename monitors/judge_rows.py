@@ -25,6 +25,7 @@ from reference_data.schema import Column
 from reference_data.windows import Window
 
 _NAMED = 3  # drivers that a sentence names
+WEIGHTY = 0.1  # share from which a driver is named
 _SEED = 20_250_101
 
 
@@ -235,7 +236,7 @@ def sentence(asked: Asked, value: float, judged: Judgement, drivers: Sequence[Dr
     if asked.check.name == "pca_reconstruction":
         return f"Columns do not belong together as they did in the reference{by}. {stated}."
     if asked.check.unit == "AUC":
-        pairs = f"{value:.0%} of pairs, where 50 % is guessing"
+        pairs = f"{100 * value:.0f} % of pairs, where 50 % is guessing"
         thing = {"rows": "rows", "text": f"texts of {what}", "embedding": f"vectors of {what}"}[asked.check.target]
         return f"A classifier tells this window's {thing} from the reference's in {pairs}{by}. {stated}."
     if asked.check.name == "out_of_vocabulary_share":
@@ -246,6 +247,7 @@ def sentence(asked: Asked, value: float, judged: Judgement, drivers: Sequence[Dr
 def _by(asked: Asked, drivers: Sequence[Driver]) -> str:
     if not drivers:
         return ""
-    named = [f"{driver.column} ({driver.share:.0%})" for driver in drivers[:_NAMED]]
+    foremost = [driver for driver in drivers if driver.share >= WEIGHTY] or drivers[:1]
+    named = [f"{driver.column} ({100 * driver.share:.0f} %)" for driver in foremost[:_NAMED]]
     most = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
     return f", most by {'the words ' if asked.check.target == 'text' else ''}{most}"

@@ -77,6 +77,9 @@ class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, Remo
         found = self._all(f"/models/{part(model)}/readings", query, limit=limit, offset=offset)
         return cast("list[views.ReadingView]", found)
 
+    def multivariate(self, model: str) -> list[views.RowsReading]:
+        return cast("list[views.RowsReading]", self._all(f"/models/{part(model)}/multivariate"))
+
     def performance(
         self, model: str, *, metric: str | None = None, grain: str | None = None
     ) -> list[views.PerformancePoint]:

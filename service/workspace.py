@@ -121,6 +121,10 @@ class Workspace(Protocol):
         offset: int = 0,
     ) -> list[views.ReadingView]: ...
 
+    def multivariate(self, model: str) -> list[views.RowsReading]:
+        """Return the readings of rows as a whole, of text and of embedding columns, by window, with the columns that drive each."""
+        ...
+
     # -- what the pages show ---------------------------------------------------------------------------------------
     def performance(
         self, model: str, *, metric: str | None = None, grain: str | None = None

@@ -81,6 +81,12 @@ def readings(
     return model_readings(model, workspace, page, response, since, until, check, column, verdict)
 
 
+@router.get("/models/{model}/multivariate")
+def multivariate(model: str, workspace: InWorkspace, page: Paged) -> Sequence[views.RowsReading]:
+    """List the readings of rows as a whole, of texts and of embeddings, by window, with the columns that drive each."""
+    return page.of(workspace.multivariate(model))
+
+
 @router.get("/models/{model}/performance")
 def performance(
     model: str, workspace: InWorkspace, page: Paged, metric: str | None = None, grain: Grain = None

@@ -1,14 +1,17 @@
-"""``run``, ``readings``, ``alerts``, ``ack``: what was found."""
+"""``run``, ``readings``, ``multivariate``, ``alerts``, ``ack``: what was found."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.data import ModelArgument
 from service.cli.session import FOUND, Session, SinceOption, UntilOption, command, table
+
+if TYPE_CHECKING:
+    from service import views
 
 OptionalModel = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="One model [default: all].")]
 
@@ -36,6 +39,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     command(app, "run")(run)
     command(app, "readings")(readings)
+    command(app, "multivariate")(multivariate)
     command(app, "alerts")(alerts)
     command(app, "ack")(ack)
 
@@ -79,6 +83,23 @@ def readings(
     asked = any((since, until, check, column, verdict))
     empty = "no reading is like that" if asked else f"no readings; compute them with `driftdeck run {model}`"
     session.show(found, lambda: table(found, columns, empty))
+
+
+def multivariate(session: Session, model: ModelArgument) -> None:
+    """List what was found in rows as a whole, in texts and in embeddings, and the columns behind it."""
+    with session.workspace() as workspace:
+        found = workspace.multivariate(model)
+    columns = {
+        "window_start": "window", "check": "check", "column": "column", "value": "value", "threshold": "threshold",
+        "verdict": "verdict", "drivers": "most by",
+    }  # fmt: skip
+
+    def row(reading: views.RowsReading) -> dict[str, object]:
+        by = ", ".join(f"{driver['column']} {100 * driver['share']:.0f} %" for driver in reading["drivers"][:3])
+        return {**reading, "drivers": by}
+
+    empty = f"nothing was read of rows as a whole; compute it with `driftdeck run {model}`"
+    session.show(found, lambda: table([row(reading) for reading in found], columns, empty))
 
 
 def alerts(

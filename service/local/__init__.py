@@ -28,6 +28,7 @@ from service.local import (
     reference_making,
     reference_views,
     report,
+    row_checks,
     rows,
     schema,
     sources,
@@ -248,6 +249,9 @@ class LocalWorkspace:
         self, model: str, check: str, window_start: datetime, *, column: str | None = None
     ) -> list[views.ReadingView]:
         return labels.reading_history(self.core, model, check, window_start, column)
+
+    def multivariate(self, model: str) -> list[views.RowsReading]:
+        return row_checks.multivariate(self.core, model)
 
     # -- what the pages show ---------------------------------------------------------------------------------------
     def performance(

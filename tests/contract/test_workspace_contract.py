@@ -134,6 +134,7 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.model("eat"),
         lambda ws: ws.windows("eat"),
         lambda ws: ws.readings("eat"),
+        lambda ws: ws.multivariate("eat"),
         lambda ws: ws.versions("eat"),
         lambda ws: ws.retrain("eat"),
         lambda ws: ws.log("eat", [row(1)]),
@@ -295,6 +296,11 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     assert start.utcoffset() == timedelta(hours=1)  # the model's own zone
     assert declared.readings("eta", limit=1, offset=1) == declared.readings("eta")[1:2]
     assert declared.readings("eta", since=start + timedelta(days=70)) == []
+    together = declared.multivariate("eta")
+    assert {row["check"] for row in together} == {"pca_reconstruction", "domain_classifier"}
+    moved = [row for row in together if row["verdict"] == "drift"]
+    assert moved
+    assert all(row["drivers"][0]["column"] == "distance" for row in moved if row["check"] == "domain_classifier")
     (again,) = declared.run("eta")
     assert (again["windows"], again["alerts_opened"]) == (0, [])
 
