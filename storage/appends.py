@@ -39,6 +39,7 @@ from storage.faults import fault_point
 from storage.intake import Intake
 from storage.model_tables import log_table, prepare_model
 from storage.recent_ids import Hashes, RecentIds, repeated
+from storage.repeats import keep_repeats
 from storage.rows import insert, registered, single
 
 _BLOCK = 10_000  # rows; fewer are not worth sorting
@@ -167,6 +168,8 @@ def _write_new(
     fault_point("append.after_rows")
     starts = touched_buckets(microseconds(fresh["_event_time"]), bucket_spec)
     mark(con, model, ("inputs", "outcomes"), starts)
+    if known.any():
+        keep_repeats(con, model, microseconds(batch["_event_time"])[known], bucket_spec, now)
     results, first = [], 0
     for arrival, size in zip(arrivals, sizes, strict=True):
         duplicates = int(known[first : first + size].sum())

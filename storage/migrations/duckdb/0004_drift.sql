@@ -13,3 +13,10 @@ CREATE TABLE row_sample ( -- of each bucket the rows whose ids hash lowest: such
     seq BIGINT NOT NULL, -- latest write that was seen
     rows BLOB NOT NULL -- Arrow stream: hash, then the inputs by name
 );
+
+CREATE TABLE repeated ( -- rows that came again under an id that was known, and were left out
+    model VARCHAR NOT NULL,
+    bucket TIMESTAMP NOT NULL, -- in which they happened
+    rows BIGINT NOT NULL,
+    seen_at TIMESTAMP NOT NULL
+);
