@@ -24,6 +24,8 @@ nothing of Driftdeck, only ``_protocol.py`` beside it, and takes
 ``--alpha A`` / ``--threshold T``
     instead of the tool's default: level of its tests / limit of its distances (NannyML: the multiple of the standard deviation;
     river: ``alpha`` is ADWIN's delta and KSWIN's alpha, ``threshold`` is Page-Hinkley's).
+``--timestamp COLUMN``, ``--chunk-period D``, ``--chunk-size N``
+    NannyML, one shot: how it cuts rows, instead of into ten.
 
 The document::
 

@@ -22,6 +22,9 @@ def options(detectors):
     parser.add_argument("--alpha", type=float)
     parser.add_argument("--threshold", type=float)
     parser.add_argument("--permutations", type=int)
+    parser.add_argument("--timestamp")
+    parser.add_argument("--chunk-period")
+    parser.add_argument("--chunk-size", type=int)
     asked = parser.parse_args()
     if bool(asked.days) == bool(asked.reference and asked.current):
         parser.error("give either --days FILE or --reference FILE --current FILE")

@@ -11,15 +11,21 @@ START = pd.Timestamp("2024-01-01")
 
 def judge(asked, model, reference, days):
     """Yield the verdicts of all chunks."""
-    columns = [name for name in reference.columns if protocol.kind(reference[name]) != "datetime"]
+    columns = [
+        name for name in reference.columns if protocol.kind(reference[name]) != "datetime" and name != asked.timestamp
+    ]
     chosen = {}
     if asked.threshold is not None:
         chosen["thresholds"] = {
             METHOD: StandardDeviationThreshold(std_lower_multiplier=None, std_upper_multiplier=asked.threshold)
         }
     if days[0][0] is None:
-        calculator = UnivariateDriftCalculator(column_names=columns, **chosen).fit(reference)
-        result = calculator.calculate(days[0][1])
+        chosen |= {
+            "timestamp_column_name": asked.timestamp,
+            "chunk_period": asked.chunk_period,
+            "chunk_size": asked.chunk_size,
+        }
+        result = UnivariateDriftCalculator(column_names=columns, **chosen).fit(reference).calculate(days[0][1])
         labels = None
     else:
         result, labels = _by_day(asked, model, reference, days, columns, chosen)

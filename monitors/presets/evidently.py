@@ -87,7 +87,7 @@ def _found(reference: pa.ChunkedArray, current: pa.ChunkedArray) -> Found:
 
 
 def _small(reference: pa.ChunkedArray) -> bool:
-    return len(reference) - reference.null_count <= SMALL
+    return bool(len(reference) - reference.null_count <= SMALL)
 
 
 def _is_categorical(current: pa.ChunkedArray) -> bool:
