@@ -31,6 +31,7 @@ DRIFT_SHARE = 0.8  # of the level goes to distributions, the rest to missing val
 MISSING_LIMIT = 0.05  # by which a missing share may change before it matters
 MISSING = "missing_share"
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentDrift:
     """What was found in some windows: arrays (windows, pairs) in the order of the null's pairs.
@@ -124,26 +125,27 @@ def _missing(
 
 
 # -- what is said of it ------------------------------------------------------------------------------------------------
-def found_readings(drift: SegmentDrift, blank: Reading, *, every: bool = False) -> Iterator[Reading]:
-    """Yield the readings of what is not as in the reference, or of everything: the deciding check, and the missing share.
+def found_readings(drift: SegmentDrift, blank: Reading, *, inside: str | None = None) -> Iterator[Reading]:
+    """Yield the readings of what is not as in the reference, or of everything ``inside`` one segment.
 
-    ``blank`` has what all readings share.
+    They are of the deciding check, and of the missing share; ``blank`` has what all readings share.
     """
+    ours = [j for j, pair in enumerate(drift.null.pairs) if pair.segment == inside]
     for i in range(len(drift.windows)):
-        wanted = np.arange(len(drift.null.pairs)) if every else np.flatnonzero(drift.drifted[i] | drift.lost[i])
-        for j in wanted.tolist():
-            if every or drift.drifted[i, j]:
+        wanted = ours if inside is not None else np.flatnonzero(drift.drifted[i] | drift.lost[i]).tolist()
+        for j in wanted:
+            if inside is not None or drift.drifted[i, j]:
                 yield drift_reading(drift, i, j, blank)
-            if every or drift.lost[i, j]:
+            if inside is not None or drift.lost[i, j]:
                 yield missing_reading(drift, i, j, blank)
 
 
 def drift_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Reading:
     """Return the reading that carries the verdict on column and segment ``j`` in window ``i``."""
     pair = drift.null.pairs[j]
-    reference, current = _sides(drift, i, j)
+    reference, current = two_sides(drift, i, j)
     value = float(jensen_shannon(reference, current)) if int(current.valid) else np.nan
-    over = _over(drift, i, j)
+    over = beyond(drift, i, j)
     least, n = drift.spec.monitor.min_rows, int(drift.n[i, j])
     verdict: Verdict = "drift" if drift.drifted[i, j] else "ok"
     if np.isnan(drift.p[i, j]):
@@ -176,7 +178,7 @@ def missing_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Read
     )  # fmt: skip
 
 
-def _over(drift: SegmentDrift, i: int, j: int) -> float:
+def beyond(drift: SegmentDrift, i: int, j: int) -> float:
     """Return how far beyond the limits a finding is: above 1 exactly where it drifted; the distance grows about as the shift does."""
     p, shift = drift.p[i, j], abs(drift.shift[i, j])
     if np.isnan(p):
@@ -188,7 +190,7 @@ def _over(drift: SegmentDrift, i: int, j: int) -> float:
     return max(over, 1.0 + 1e-9) if drift.drifted[i, j] else min(over, 1.0)
 
 
-def _sides(drift: SegmentDrift, i: int, j: int) -> tuple[ColumnProfile, ColumnProfile]:
+def two_sides(drift: SegmentDrift, i: int, j: int) -> tuple[ColumnProfile, ColumnProfile]:
     """Return the segment's column in the reference, and in the latest windows that the finding is about."""
     pair = drift.null.pairs[j]
     last = int(drift.places[i])

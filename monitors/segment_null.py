@@ -29,9 +29,10 @@ _PRIOR_FREEDOM = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One column inside one segment: the segment's name, its place in profiles of all segments, and the column's name."""
+    """One column inside one segment: its name, the declared segment, its place in profiles of all segments, the column's name."""
 
     segment: str
+    space: str
     place: int
     column: str
 
@@ -74,7 +75,7 @@ def learn(spec: ModelSpec, reference: Reference, segments: Segments, window_spec
     known = {*spec.features, *spec.context, "prediction", "score"}
     names = [name for name in total.layout.names if name in known]
     pairs = tuple(
-        Pair(space.text(code), place, name)
+        Pair(space.text(code), space.name, place, name)
         for place, (space, code) in enumerate(segments.members)
         if space.name in declared and total.rows[place] >= spec.monitor.min_rows
         for name in names

@@ -16,10 +16,11 @@ from service.remote_door import RemoteDoor
 from service.remote_files import RemoteFiles
 from service.remote_labels import RemoteLabels
 from service.remote_references import RemoteReferences
+from service.remote_segments import RemoteSegments
 from service.remote_sources import RemoteSources
 
 
-class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteCare):
+class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteSegments, RemoteCare):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 
     def __enter__(self) -> Self:
@@ -70,10 +71,12 @@ class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, Remo
         check: str | None = None,
         column: str | None = None,
         verdict: str | None = None,
+        segment: str | None = None,
         limit: int = 100_000,
         offset: int = 0,
     ) -> list[views.ReadingView]:
         query = {**_given(since=since, until=until), "check": check, "column": column, "verdict": verdict}
+        query["segment"] = segment
         found = self._all(f"/models/{part(model)}/readings", query, limit=limit, offset=offset)
         return cast("list[views.ReadingView]", found)
 

@@ -295,6 +295,28 @@ class AlertView(TypedDict):
     history: list[AlertEventView]
 
 
+class SegmentDrift(TypedDict):
+    """One column inside one segment in one window, against the same segment of the reference."""
+
+    segment: str  # as "carrier=AA" or "carrier=AA × origin=JFK"
+    space: str  # the declared segment it belongs to
+    column: str
+    check: str  # the deciding one, or missing_share where only that is wrong
+    window_start: str
+    window_end: str
+    n: int
+    n_reference: int
+    value: float | None
+    threshold: float | None
+    p_value: float | None
+    shift: float | None  # in standard deviations of the segment's rows in the reference
+    scale: int  # latest windows that were merged
+    missing: float | None  # share
+    verdict: str
+    sentence: str
+    histogram: Histogram
+
+
 class SegmentError(TypedDict):
     """Performance inside one value of a declared segment, reference against now."""
 

@@ -117,9 +117,13 @@ class Workspace(Protocol):
         check: str | None = None,
         column: str | None = None,
         verdict: str | None = None,
+        segment: str | None = None,
         limit: int = 100_000,
         offset: int = 0,
-    ) -> list[views.ReadingView]: ...
+    ) -> list[views.ReadingView]:
+        """Return current readings by window: of all rows, inside one ``segment``, or with ``*`` what is wrong inside any."""
+        ...
+
 
     def multivariate(self, model: str) -> list[views.RowsReading]:
         """Return the readings of rows as a whole, of text and of embedding columns, by window, with the columns that drive each."""
@@ -137,6 +141,16 @@ class Workspace(Protocol):
         """Return one row a column for a window (default: the latest judged)."""
 
     def feature(self, model: str, column: str, window_start: datetime | None = None) -> views.FeatureView: ...
+    def segment_names(self, model: str) -> list[str]:
+        """Return the segments that can be judged, as ``carrier=AA`` or ``carrier=AA × origin=JFK``."""
+        ...
+
+    def segment_drift(
+        self, model: str, window_start: datetime | None = None, *, segment: str | None = None, limit: int = 100
+    ) -> list[views.SegmentDrift]:
+        """Return every column inside every segment (or one) of a window (default: the latest judged), the worst first."""
+        ...
+
     def segment_errors(
         self, model: str, since: datetime, until: datetime, *, limit: int = 12
     ) -> list[views.SegmentError]: ...

@@ -25,6 +25,7 @@ from storage.buckets import bucket_sql, bucket_start
 from storage.derived import Expressions, compile_value
 from storage.names import literal, number
 from storage.profiler import profile_rows
+from storage.row_source import RowSource
 
 _FEWEST = 5  # values of a segment, however many buckets a reference has
 
@@ -55,6 +56,11 @@ def _cut_sql(cut: Cut, layout: Layout, expressions: Expressions) -> str:
 
 def _place(listed: str, value: str, other: int) -> str:
     return f"coalesce(nullif(list_position({listed}, {value}), 0), {other + 1}) - 1"
+
+
+def count_rows(rows: RowSource) -> int:
+    """Return how many rows there are."""
+    return int(rows.cursor.execute(f"SELECT count(*) FROM ({rows.relation}) AS r").fetchall()[0][0])
 
 
 def freeze_segments(

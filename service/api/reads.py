@@ -15,6 +15,9 @@ from service.workspace import Workspace
 router = APIRouter(tags=["what is there"])
 
 Model = Annotated[str | None, Query(description="of this model only")]
+Segment = Annotated[
+    str | None, Query(description="inside this one, such as carrier=AA, or * for what is wrong inside any; default: all rows")
+]
 Grain = Annotated[str | None, Query(pattern=r"^[1-9][0-9]{0,3}[hdw]$", description="such as 1d; default: the window")]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
@@ -48,6 +51,7 @@ def model_readings(
     check: str | None = None,
     column: str | None = None,
     verdict: str | None = None,
+    segment: Segment = None,
 ) -> list[views.ReadingView]:
     """List current readings, by window."""
     # one more than asked for says whether there is a next page, without reading all of them
@@ -58,6 +62,7 @@ def model_readings(
         check=check,
         column=column,
         verdict=verdict,
+        segment=segment,
         limit=page.limit + 1,
         offset=page.offset,
     )
@@ -76,9 +81,10 @@ def readings(
     check: str | None = None,
     column: str | None = None,
     verdict: str | None = None,
+    segment: Segment = None,
 ) -> list[views.ReadingView]:
     """List current readings of `model`, by window."""
-    return model_readings(model, workspace, page, response, since, until, check, column, verdict)
+    return model_readings(model, workspace, page, response, since, until, check, column, verdict, segment)
 
 
 @router.get("/models/{model}/multivariate")

@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from service.cli import care, checks, compare, data, declare, door, labels, loop, monitor, references, serve, sources
+from service.cli import (
+    care,
+    checks,
+    compare,
+    data,
+    declare,
+    door,
+    labels,
+    loop,
+    monitor,
+    references,
+    segments,
+    serve,
+    sources,
+)
 from service.cli.session import FAILED, WRONG_USAGE, HomeOption, JsonOption, printable
 
 app = typer.Typer(
@@ -20,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (serve, declare, data, labels, monitor, compare, checks, loop, door, sources, references, care):
+for group in (serve, declare, data, labels, monitor, compare, checks, loop, door, sources, references, segments, care):
     group.register(app)
 
 

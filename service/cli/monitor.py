@@ -63,6 +63,9 @@ def readings(
     check: Annotated[str | None, typer.Option("--check", help="This check only.")] = None,
     column: Annotated[str | None, typer.Option("--column", help="This column only.")] = None,
     verdict: Annotated[Verdict | None, typer.Option("--verdict", help="This verdict only.")] = None,
+    segment: Annotated[
+        str | None, typer.Option("--segment", help="Inside this one, such as carrier=AA; * for what is wrong inside any.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100_000,
 ) -> None:
     """List readings: what each check found in each window."""
@@ -74,13 +77,14 @@ def readings(
             check=check,
             column=column,
             verdict=verdict.value if verdict else None,
+            segment=segment,
             limit=limit,
         )
     columns = {
         "window_start": "window", "check": "check", "column": "column", "segment": "segment", "value": "value",
         "threshold": "threshold", "n": "rows", "verdict": "verdict",
     }  # fmt: skip
-    asked = any((since, until, check, column, verdict))
+    asked = any((since, until, check, column, verdict, segment))
     empty = "no reading is like that" if asked else f"no readings; compute them with `driftdeck run {model}`"
     session.show(found, lambda: table(found, columns, empty))
 

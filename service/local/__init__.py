@@ -31,6 +31,7 @@ from service.local import (
     row_checks,
     rows,
     schema,
+    segment_views,
     sources,
     story,
     together,
@@ -41,7 +42,7 @@ from storage.backup import refuse_unfinished
 from storage.control import Control
 from storage.database import Database, Limits
 from storage.home import Home, HomeLock
-from storage.readings import current_readings
+from storage.readings import ANY_SEGMENT, current_readings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,10 +230,17 @@ class LocalWorkspace:
         check: str | None = None,
         column: str | None = None,
         verdict: str | None = None,
+        segment: str | None = None,
         limit: int = 100_000,
         offset: int = 0,
     ) -> list[views.ReadingView]:
         zone = self.core.spec(model).zone
+        if segment not in (None, ANY_SEGMENT):
+            bounds = [aware(moment, zone) if moment else None for moment in (since, until)]
+            every = segment_views.segment_readings(self.core, model, str(segment), *bounds)
+            asked = {"check": check, "column": column, "verdict": verdict}
+            mine = [r for r in every if all(w is None or getattr(r, name) == w for name, w in asked.items())]
+            return [reading_view(reading, zone) for reading in mine[offset : offset + limit]]
         with self.core.db.cursor() as cursor:
             found = current_readings(
                 cursor,
@@ -240,6 +248,7 @@ class LocalWorkspace:
                 check=check,
                 column=column,
                 verdict=verdict,
+                segment=segment,
                 since=aware(since, zone) if since else None,
                 until=aware(until, zone) if until else None,
             )
@@ -270,6 +279,14 @@ class LocalWorkspace:
 
     def feature(self, model: str, column: str, window_start: datetime | None = None) -> views.FeatureView:
         return feature.feature(self.core, model, column, window_start)
+
+    def segment_names(self, model: str) -> list[str]:
+        return segment_views.segment_names(self.core, model)
+
+    def segment_drift(
+        self, model: str, window_start: datetime | None = None, *, segment: str | None = None, limit: int = 100
+    ) -> list[views.SegmentDrift]:
+        return segment_views.segment_drift(self.core, model, window_start, segment, limit)
 
     def segment_errors(
         self, model: str, since: datetime, until: datetime, *, limit: int = 12

@@ -144,8 +144,8 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
     for version, windows in serving_stretches(core, spec):
         reference = core.reference_for(spec.name, version)
         if reference is not None and reference.version != champion.version:
-            fair = _fair(reference, windows)
-            starts = [bucket.start for window in fair for bucket in every.between(window.start, window.end)]
+            own = fair(reference, windows)
+            starts = [bucket.start for window in own for bucket in every.between(window.start, window.end)]
             starts = [start for start in starts if start <= span[1]]
             lent: list[Wanted] = [(reference, "inputs", starts), (reference, "outcomes", starts)]
             for key, more in _profile(core, spec, lent, all_references=False).items():
@@ -211,13 +211,13 @@ def _due(
         reference = core.reference_for(spec.name, version)
         if reference is None:
             continue
-        due = _due_windows(core, spec, version, reference, _fair(reference, windows), refreshed)
+        due = _due_windows(core, spec, version, reference, fair(reference, windows), refreshed)
         if due:
             stretches.append(Stretch(version, reference, due))
     return stretches
 
 
-def _fair(reference: Reference, windows: Sequence[Window]) -> list[Window]:
+def fair(reference: Reference, windows: Sequence[Window]) -> list[Window]:
     """Leave out the windows of the reference itself, which are not held against it."""
     own = reference.source.startswith(FROM_LOG)
     return [window for window in windows if not own or window.start >= reference.period.end]

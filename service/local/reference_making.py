@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from reference_data.declaration import ModelSpec, parse_duration
 from reference_data.windows import Window
-from service.local import references
+from service.local import references, segment_profiles
 from service.local.convert import aware, iso
 from service.local.ingest import whole
 from service.local.reference_views import warnings_of
@@ -168,5 +168,5 @@ def _told(core: Core, spec: ModelSpec, made: Reference, remarks: list[str]) -> d
         "columns": [{"column": c.column.name, "type": c.column.type} for c in made.inputs.layout.columns],
         "outcomes": None if made.outcomes is None else list(made.outcomes.layout.names),
         "source": made.source,
-        "warnings": remarks + warnings_of(core, spec, made),
+        "warnings": remarks + warnings_of(core, spec, made) + segment_profiles.remarks(core, spec, made),
     }

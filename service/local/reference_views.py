@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from monitors.adequacy import shortcomings
 from monitors.reference_diff import COMPARED_OUTCOMES, Difference, differences
 from reference_data.profile import ColumnProfile, Layout
+from service.local import segment_profiles
 from service.local.convert import iso, number
 from service.local.references import sample_path
 from service.local.series import held_against
@@ -55,7 +56,7 @@ def references(core: Core, model: str) -> list[ReferenceView]:
                 "labelled": 0 if held.outcomes is None else int(held.outcomes.rows.sum()),
                 "columns": len(held.inputs.layout.columns),
                 "used_by": users.get(version, []),
-                "warnings": warnings_of(core, spec, held),
+                "warnings": warnings_of(core, spec, held) + segment_profiles.remarks(core, spec, held),
             }
         )
     return found
@@ -146,12 +147,12 @@ def _shared(
 
 def _common(ours: Layout, theirs: Layout, names: Collection[str]) -> Layout:
     """Return our cells of the columns that both have, of one type, and that can be counted anew."""
-    types = {entry.column.name: entry.column.type for entry in theirs.columns}
+    types = {entry.column.name: (entry.column.type, entry.derive) for entry in theirs.columns}
     return Layout(
         tuple(
             entry
             for entry in ours.columns
-            if entry.column.name in names and types.get(entry.column.name) == entry.column.type
+            if entry.column.name in names and types.get(entry.column.name) == (entry.column.type, entry.derive)
         )
     )
 

@@ -21,7 +21,7 @@ from storage import profile_store
 from storage.due import due_buckets, profiled_at
 from storage.logs import log_relation
 from storage.row_source import RowSource, logged_window
-from storage.segments import freeze_segments
+from storage.segments import count_rows, freeze_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,13 @@ def _from_rows(
             return None
         timed = windows if rows.timed else None
         made = freeze_segments(
-            rows.cursor, rows.relation, rows.expressions, wanted, reference.inputs, timed, own.coarsening if own else None
+            rows.cursor,
+            rows.relation,
+            rows.expressions,
+            wanted,
+            reference.inputs,
+            timed,
+            own.coarsening if own else None,
         )
         whole = own is None or made is None or rows.timed or len(windows) == 1
         return made if whole else None
@@ -107,8 +113,7 @@ def _from_rows(
     if reference.source.startswith("log"):
         with core.db.cursor() as cursor:
             rows = logged_window(cursor, spec, reference.period)
-            ((there,),) = cursor.execute(f"SELECT count(*) FROM ({rows.relation}) AS r").fetchall()
-            if there >= _LEAST_OF_LOG * reference.rows:
+            if count_rows(rows) >= _LEAST_OF_LOG * reference.rows:
                 return frozen(rows)
     path = sample_path(core, reference.model, reference.version)
     if not path.exists():
@@ -134,7 +139,9 @@ def remarks(core: Core, spec: ModelSpec, reference: Reference) -> list[str]:
         if name in known:
             continue
         if not _can_be_cut(spec, name):
-            found.append(f"Segment {name} cannot be judged: texts, times and embeddings have no values to tell apart; declare the column categorical.")
+            found.append(
+                f"Segment {name} cannot be judged: texts, times and embeddings have no values to tell apart; declare the column categorical."
+            )
         else:
             found.append(
                 f"Segment {name} was declared after reference {reference.version}, whose rows are not there any more (or not by time): it is "

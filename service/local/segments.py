@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from monitors.judge_segments import (
     SegmentDrift,
@@ -24,11 +21,9 @@ from reference_data.reference import Reference
 from reference_data.segments import Segments
 from reference_data.windows import Window, WindowSpec
 from service.local import segment_profiles
-from service.workspace import NotFoundError
 from storage.readings import ANY_SEGMENT, current_readings
 
 if TYPE_CHECKING:
-    from service import views
     from service.local.core import Core
 
 LONGEST_SCALE = 28  # windows
@@ -44,16 +39,17 @@ def stretch_readings(
     A reading that says otherwise of one of these windows, from an earlier run, is restated.
     """
     found: list[Reading] = []
-    blank = _blank(core, reference, version)
-    for drift in _judged(core, spec, reference, version, windows):
+    blank = blank_reading(core, reference, version)
+    for drift in judged(core, spec, reference, version, windows):
         fresh = list(found_readings(drift, blank))
         found += [*fresh, *_restated(core, drift, blank, {(r.window, r.segment, r.column, r.check) for r in fresh})]
     return found
 
 
-def _judged(
+def judged(
     core: Core, spec: ModelSpec, reference: Reference, version: str, windows: Sequence[Window]
 ) -> Iterator[SegmentDrift]:
+    """Yield what is found inside segments in ``windows``, some of them at a time; nothing where segments are not judged."""
     frozen = segment_profiles.frozen_segments(core, reference)
     if frozen is None or spec.reference.kind == "rolling" or not windows:
         return
@@ -74,7 +70,8 @@ def _null(spec: str, reference: Reference, frozen: Segments, window_spec: Window
     return learn(ModelSpec.model_validate_json(spec), reference, frozen, window_spec)
 
 
-def _blank(core: Core, reference: Reference, version: str) -> Reading:
+def blank_reading(core: Core, reference: Reference, version: str) -> Reading:
+    """Return what all readings of a reference and version share."""
     return Reading(
         model=reference.model, model_version=version, reference_version=reference.version, check="", scope="column",
         column=None, segment=None, window=reference.period, value=_NAN, reference_value=_NAN, threshold=_NAN, lower=_NAN,
