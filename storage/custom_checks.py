@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import duckdb
+import pyarrow as pa
 
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
@@ -20,7 +21,7 @@ from storage.column_changes import SQL_TYPES
 from storage.intake import prediction_type
 from storage.memory import in_memory
 from storage.model_tables import joined_relation, log_relation, tables_exist
-from storage.names import quote
+from storage.names import EVENT_TIME, quote
 
 SECONDS = 60.0  # that all checks of a model may take in a run, and again each by itself if one of them fails
 LONGEST = 4000  # characters of an expression
@@ -171,7 +172,7 @@ def logged_rows(
     known = {"latency_ms": "_latency_ms", "label": "NULL"} | dict(expressions)
     fields = ", ".join(f"{known[name]}::{kind} AS {quote(name)}" for name, kind in columns(spec).items())
     of = "" if version is None else f" AND {_VERSION} = '{version.replace(chr(39), chr(39) * 2)}'"
-    return Rows(f"SELECT _event_time, {fields} FROM ({relation}) AS l WHERE {_ROLE} = 'serving'{of}", "_event_time")
+    return Rows(f"SELECT {EVENT_TIME}, {fields} FROM ({relation}) AS l WHERE {_ROLE} = 'serving'{of}", EVENT_TIME)
 
 
 def custom_values(
@@ -249,3 +250,17 @@ def logged_values(
     labels = any(reads_labels(spec, sql) for sql in checks.values())
     within = Window(windows[0].start, windows[-1].end)
     return custom_values(con, logged_rows(con, spec, version, within, labels=labels), checks, windows)
+
+
+def sampled_values(
+    table: pa.Table, spec: ModelSpec, checks: Mapping[str, str], windows: Sequence[Window]
+) -> dict[str, list[CustomValue]]:
+    """Return the checks of rows that were kept, with their event times and logical column names, in windows (ascending and apart)."""
+    held = {name: f"c{place}" for place, name in enumerate(table.column_names)}
+    fields = ", ".join(
+        f"{f'TRY_CAST({held[name]} AS {kind})' if name in held else f'NULL::{kind}'} AS {quote(name)}"
+        for name, kind in columns(spec).items()
+    )
+    relation = f"SELECT {held[EVENT_TIME]}::TIMESTAMP AS {EVENT_TIME}, {fields} FROM kept"
+    with in_memory({"kept": table.rename_columns(list(held.values()))}) as connection:
+        return custom_values(connection, Rows(relation, EVENT_TIME), checks, windows)
