@@ -25,7 +25,7 @@ Counts = NDArray[np.int64]
 Moments = NDArray[np.float64]
 
 #: How a column's value is made from a row. ``value``: as logged. ``length``: characters of a text. ``epoch``: seconds
-#: since 1970 of a datetime. The rest need a label: ``error`` = prediction - label; ``abs_error`` = its absolute value;
+#: since 1970 of a datetime; ``age``: days from a datetime to the row's own event time; ``hour``: its time of day in UTC. The rest need a label: ``error`` = prediction - label; ``abs_error`` = its absolute value;
 #: ``correct`` = whether prediction equals label; ``log_loss`` = -log of the probability given to the label (clipped to
 #: 2**-52 as scikit-learn does); ``confusion`` = "label → prediction"; ``score_positive`` and ``score_negative`` = the
 #: score of rows whose label is, or is not, the positive class (missing otherwise).
@@ -33,6 +33,8 @@ Derivation = Literal[
     "value",
     "length",
     "epoch",
+    "age",
+    "hour",
     "error",
     "abs_error",
     "correct",

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from reference_data.profile import RESERVED, BinnedColumn, Derivation
 from reference_data.schema import ORDERED, Column, Task
-from storage.names import literal, number
+from storage.names import EVENT_TIME, literal, number, quote
 
 #: Name of each expression -> SQL text over the physical columns of a relation.
 Expressions = Mapping[str, str]
 
 _TINY = number(2.0**-52)  # probabilities are clipped as scikit-learn clips them
-_BY_TYPE: dict[str, Derivation] = {"text": "length", "datetime": "epoch"}
+_MOVING: dict[bool | None, Derivation] = {None: "epoch", True: "age", False: "hour"}
+#: Units of what is derived, which a column gets instead of its own.
+UNITS: dict[Derivation, str] = {"age": "days", "hour": "h"}
 
 
-def derivation(column: Column) -> Derivation:
-    """Return how a column's value is made from a row, as its role, name and type say."""
+def derivation(column: Column, *, timed: bool | None = None) -> Derivation:
+    """Return how a column's value is made from a row, as its role, name and type say.
+
+    ``timed`` is for datetimes of rows that come day after day: they move with the clock, which is no drift, so their distance to the
+    row's event time counts (True), or where the reference's rows have none their time of day (False). None: as they are.
+    """
     if column.role in ("outcome", "score", "prediction", "label") and RESERVED.get(column.name, "value") != "value":
         return RESERVED[column.name]  # type: ignore[return-value]
-    return _BY_TYPE.get(column.type, "value")
+    if column.type == "datetime":
+        return _MOVING[timed]
+    return "length" if column.type == "text" else "value"
+
+
+def measured_in(entry: BinnedColumn) -> Column:
+    """Return the column with the unit of what is derived from it."""
+    return replace(entry.column, unit=UNITS[entry.derive]) if entry.derive in UNITS else entry.column
 
 
 def outcome_columns(task: Task, has_score: bool, unit: str | None = None) -> tuple[tuple[Column, Derivation], ...]:  # noqa: FBT001
@@ -88,6 +102,11 @@ def compile_value(entry: BinnedColumn, expressions: Expressions, *, positive: st
             return f"CAST(length({text(column.name)}) AS DOUBLE)"
         case "epoch":
             return f"CAST(epoch({need(column.name)}) AS DOUBLE)"
+        case "age":
+            event = expressions.get(EVENT_TIME, quote(EVENT_TIME))
+            return f"CAST((epoch({event}) - epoch({need(column.name)})) / {number(86_400)} AS DOUBLE)"
+        case "hour":
+            return f"CAST(epoch({need(column.name)}::TIME) / {number(3600)} AS DOUBLE)"
         case "error":
             return f"{double('prediction')} - {double('label')}"
         case "abs_error":

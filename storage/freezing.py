@@ -20,7 +20,7 @@ from reference_data.binning import (
 from reference_data.bins import Bins
 from reference_data.profile import BinnedColumn, Layout
 from reference_data.schema import Column
-from storage.derived import Expressions, binned_as, compile_value, derivation
+from storage.derived import Expressions, binned_as, compile_value, derivation, measured_in
 from storage.names import quote
 
 _BLOCK = 40  # columns a pass
@@ -35,15 +35,18 @@ def freeze_layout(
     columns: Sequence[Column],
     *,
     positive: str | None = None,
+    timed: bool | None = None,
 ) -> Layout:
     """Choose the cells of every column from the rows of a reference.
 
-    ``relation``: text of a sub-select; ``expressions`` and ``positive`` as in :func:`storage.derived.compile_value`; a column whose role is
+    ``relation``: text of a sub-select; ``expressions`` and ``positive`` as in :func:`storage.derived.compile_value`, ``timed`` as in :func:`storage.derived.derivation`; a column whose role is
     ``outcome`` is derived as its reserved name says. Empty, constant and all-null columns get fewer cells; values that are not
     finite do not count. The same rows give the same layout in any order.
     """
     blank = [
-        BinnedColumn(column, Bins("ordered" if binned_as(column) == "ordered" else "nominal"), derivation(column))
+        BinnedColumn(
+            column, Bins("ordered" if binned_as(column) == "ordered" else "nominal"), derivation(column, timed=timed)
+        )
         for column in columns
     ]
     values = {e.column.name: compile_value(e, expressions, positive=positive) for e in blank}
@@ -67,7 +70,7 @@ def freeze_layout(
                 if two
                 else _freeze_nominal(cursor, relation, values[name])
             )
-    return Layout(tuple(BinnedColumn(entry.column, bins[entry.column.name], entry.derive) for entry in blank))
+    return Layout(tuple(BinnedColumn(measured_in(entry), bins[entry.column.name], entry.derive) for entry in blank))
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:

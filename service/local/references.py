@@ -175,7 +175,7 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
         inputs.append(Column("prediction", "numeric" if kind == "numeric" else "categorical", "prediction", unit))
     if has["score"]:
         inputs.append(Column("score", "numeric", "score"))
-    layout = freeze_layout(rows.cursor, rows.relation, rows.expressions, inputs)
+    layout = freeze_layout(rows.cursor, rows.relation, rows.expressions, inputs, timed=rows.timed)
     period, buckets, profile = _by_bucket(core, spec, rows, layout, None)
     outcomes = None
     if has["label"] and has["prediction"] and spec.task != "none":
