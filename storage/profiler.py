@@ -1,23 +1,23 @@
-"""Profiles by pushed-down SQL: rows go in, a few small arrays come out, whatever the number of rows or distinct values."""
+"""Profiles of a database's rows: the engine filters, joins and derives, values are counted in blocks or by SQL, and a few small arrays come out, whatever the number of rows or distinct values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from reference_data.profile import CELLS, BinnedColumn, Layout, Profile
+from reference_data.profile import CELLS, MISSING, BinnedColumn, Layout, Profile
 from storage.derived import Expressions, compile_value, outcome_columns
 from storage.freezing import freeze_layout
-from storage.names import number
+from storage.streamed import OrderedTotals, block_rows, stream
 
 __all__ = ["compile_value", "freeze_layout", "outcome_columns", "profile_rows", "sample_hash", "sample_sql"]
 
-_BLOCK = 40  # columns a pass; more do not fit the processor's caches
-_NOMINAL = -1  # marks rows of the result that hold (column, cell, count)
+_BLOCK = 40  # nominal columns a pass; more do not fit the processor's caches
 
 
 def profile_rows(
@@ -30,7 +30,7 @@ def profile_rows(
     positive: str | None = None,
     where: str | None = None,
 ) -> tuple[list[tuple[Any, ...]], Profile]:
-    """Profile the rows of a relation, one profile for each group, in one statement (so in one snapshot).
+    """Profile the rows of a relation, one profile for each group, in one snapshot of them.
 
     ``relation``: text of a sub-select; ``group``: SQL expressions over it (never NaN); ``where``: an SQL condition;
     ``expressions`` and ``positive`` as in :func:`storage.derived.compile_value`.
@@ -41,18 +41,26 @@ def profile_rows(
     ordered = [i for i, entry in enumerate(layout.columns) if entry.ordered]
     nominal = [i for i, entry in enumerate(layout.columns) if not entry.ordered]
     source = _Source(relation, tuple(group), where)
-    blocks = [ordered[i : i + _BLOCK] for i in range(0, len(ordered), _BLOCK)] or [[]]
-    queries = [
-        _ordered_query(source, part, [(layout.columns[i], values[i]) for i in block])
-        for part, block in enumerate(blocks)
-    ]
-    queries += [
-        _nominal_query(source, {i: (layout.columns[i], values[i]) for i in nominal[start : start + _BLOCK]})
-        for start in range(0, len(nominal), _BLOCK)
-    ]
-    parameters = _listed(layout, nominal) if nominal else None
-    table = cursor.sql(" UNION ALL ".join(queries), params=parameters).to_arrow_table()
-    return _assemble(table, layout, len(group), blocks)
+    with _snapshot(cursor):
+        fields = [f"{values[i]} AS v{i}" for i in ordered] or ["1 AS one"]
+        reader = cursor.sql(source.select(fields)).to_arrow_reader(block_rows(len(fields)))
+        totals = stream(iter(reader), [layout.columns[i] for i in ordered], len(group))
+        counted = _count_nominal(cursor, source, layout, values, nominal) if nominal else None
+    return _assemble(totals, counted, layout, ordered, len(group))
+
+
+@contextmanager
+def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let several statements see the same rows: in a transaction, if there is none yet."""
+    try:
+        cursor.begin()
+    except duckdb.TransactionException:  # there is one
+        yield
+        return
+    try:
+        yield
+    finally:
+        cursor.rollback()
 
 
 class _Source:
@@ -64,59 +72,35 @@ class _Source:
         self._from = f"FROM ({relation}) AS r" + (f" WHERE {where}" if where else "")
 
     def select(self, fields: Sequence[str]) -> str:
-        return f"(SELECT {', '.join([*self._group, *fields]) or '1'} {self._from})"
-
-    def grouped(self, *more: str) -> str:
-        keys = [*self.keys, *more]
-        return f" GROUP BY {', '.join(keys)}" if keys else ""
-
-    def leading(self, *more: str) -> str:
-        return ", ".join([*more, *self.keys])
+        return f"SELECT {', '.join([*self._group, *fields])} {self._from}"
 
 
-def _ordered_query(source: _Source, part: int, entries: list[tuple[BinnedColumn, str]]) -> str:
-    """One row a group: (part, keys, [rows, (missing, nan, inf, cells) of each column], moments)."""
-    rows = source.select([f"{value} AS v{i}" for i, (_, value) in enumerate(entries)])
-    finite = "".join(f", CASE WHEN isfinite(v{i}) THEN v{i} END AS f{i}" for i in range(len(entries)))
-    counts, moments = ["[count(*)]"], []
-    for i, (entry, _) in enumerate(entries):
-        counts.append(
-            f"[count(*) - count(v{i}), coalesce(count_if(isnan(v{i})), 0), coalesce(count_if(isinf(v{i})), 0)]"
-        )
-        edges = ", ".join(map(number, entry.bins.edges))
-        # upper-inclusive; the cell beyond the last edge is left out while empty, and an empty group gives NULL
-        cells = f"coalesce(map_values(histogram(f{i}, [{edges}]::DOUBLE[])), [])"
-        counts.append(f"list_resize({cells}::BIGINT[], {entry.bins.size}, 0)")
-        # favg sums with compensation: avg loses 3e-3 over a million values near 1e9
-        moments.append(f"coalesce(favg(f{i}), 0), coalesce(var_pop(f{i}) * count(f{i}), 0)")
-        moments.append(f"coalesce(min(f{i}), 'inf'), coalesce(max(f{i}), '-inf')")
-    return (
-        f"SELECT {source.leading(f'{part} AS part')}, flatten([{', '.join(counts)}])::BIGINT[] AS counts, "
-        f"[{', '.join(moments)}]::DOUBLE[] AS moments FROM (SELECT *{finite} FROM {rows}){source.grouped()}"
-    )
+def _count_nominal(
+    cursor: duckdb.DuckDBPyConnection, source: _Source, layout: Layout, values: list[str], nominal: list[int]
+) -> pa.Table:
+    """Return a row for each group, column and cell: (keys, column, cell, rows); cell -1 is missing."""
+    blocks = [nominal[start : start + _BLOCK] for start in range(0, len(nominal), _BLOCK)]
+    queries = [_nominal_query(source, {i: (layout.columns[i], values[i]) for i in block}) for block in blocks]
+    return cursor.sql(" UNION ALL ".join(queries), params=_listed(layout, nominal)).to_arrow_table()
 
 
 def _nominal_query(source: _Source, entries: dict[int, tuple[BinnedColumn, str]]) -> str:
-    """A row for each group, column and cell: (-1, keys, [column, cell, count], []); cell -1 is missing.
-
-    Values are counted first and looked up afterwards, once for each distinct value instead of once a row, and only cells
+    """Values are counted first and looked up afterwards, once for each distinct value instead of once a row, and only cells
     leave the engine: a column of a million values costs a hash table there and a few rows here.
     """
     rows = source.select([f"{value} AS v{i}" for i, (_, value) in entries.items()])
     sets = ", ".join(f"({', '.join([*source.keys, f'v{i}'])})" for i in entries)
     which = " ".join(f"WHEN grouping(v{i}) = 0 THEN {i}" for i in entries)
     rest = " ".join(f"WHEN {i} THEN {_fallback(entry)}" for i, (entry, _) in entries.items())
-    held = f"SELECT {source.leading()}{', ' if source.keys else ''}CASE {which} END AS k, coalesce({', '.join(f'v{i}' for i in entries)}, NULL) AS v, count(*) AS n"
-    counted = f"({held} FROM {rows} GROUP BY GROUPING SETS ({sets}))"
+    leading = "".join(f"{key}, " for key in source.keys)
+    held = f"SELECT {leading}CASE {which} END AS k, coalesce({', '.join(f'v{i}' for i in entries)}, NULL) AS v, count(*) AS n"
+    counted = f"({held} FROM ({rows}) GROUP BY GROUPING SETS ({sets}))"
     listed = (
         "(SELECT unnest($columns::INTEGER[]) AS k, unnest($values::VARCHAR[]) AS v, unnest($cells::INTEGER[]) AS cell)"
     )
     cell = f"CASE WHEN c.v IS NULL THEN -1 ELSE coalesce(l.cell, CASE c.k {rest} END) END AS cell"
     looked_up = f"(SELECT c.*, {cell} FROM {counted} AS c LEFT JOIN {listed} AS l ON c.k = l.k AND c.v = l.v)"
-    return (
-        f"SELECT {source.leading(f'{_NOMINAL} AS part')}, [k, cell, sum(n)]::BIGINT[] AS counts, []::DOUBLE[] AS moments "
-        f"FROM {looked_up}{source.grouped('k', 'cell')}"
-    )
+    return f"SELECT {leading}k, cell, sum(n)::BIGINT AS n FROM {looked_up} GROUP BY {leading}k, cell"
 
 
 def _fallback(entry: BinnedColumn) -> int:
@@ -138,41 +122,30 @@ def _listed(layout: Layout, nominal: list[int]) -> dict[str, list[Any]]:
 
 
 def _assemble(
-    table: pa.Table, layout: Layout, n_keys: int, blocks: list[list[int]]
+    totals: OrderedTotals, counted: pa.Table | None, layout: Layout, ordered: list[int], n_keys: int
 ) -> tuple[list[tuple[Any, ...]], Profile]:
-    parts = table["part"].to_numpy()
-    columns = [table[f"g{index}"].to_pylist() for index in range(n_keys)]
-    all_keys = list(zip(*columns, strict=True)) if n_keys else [()] * len(parts)
-    keys = sorted(
-        (all_keys[row] for row in np.flatnonzero(parts == 0)),
-        key=lambda key: tuple((value is not None, value) for value in key),  # the flag differs before None is compared
+    order = sorted(
+        range(len(totals.keys)),
+        key=lambda at: [
+            (value is not None, value) for value in totals.keys[at]
+        ],  # the flag differs before None is compared
     )
-    position = {key: index for index, key in enumerate(keys)}
-    at = np.array([position[key] for key in all_keys], dtype=np.intp)
+    keys = [totals.keys[at] for at in order]
     profile = layout.empty(len(keys))
     starts = np.cumsum([1, *(CELLS + entry.bins.size for entry in layout.columns)])
-    moment = 0
-    for part, block in enumerate(blocks):
-        rows = np.flatnonzero(parts == part)
-        if not rows.size:
-            continue
-        chosen = table.take(pa.array(rows))
-        where = np.concatenate([[0], *(np.arange(starts[i], starts[i + 1]) for i in block)]).astype(np.intp)
-        profile.counts[at[rows][:, None], where] = _matrix(chosen["counts"], len(rows))
-        profile.moments[at[rows], moment : moment + 4 * len(block)] = _matrix(chosen["moments"], len(rows))
-        moment += 4 * len(block)
-    rows = np.flatnonzero(parts == _NOMINAL)
-    if rows.size:
-        column, cell, n = _matrix(table.take(pa.array(rows))["counts"], len(rows)).T
-        offset = np.where(cell < 0, 0, CELLS + cell)
-        np.add.at(profile.counts, (at[rows], starts[column] + offset), n)
+    where = [np.arange(starts[i], starts[i + 1]) for i in ordered]
+    profile.counts[:, 0] = totals.rows[order]
+    if where:
+        profile.counts[:, np.concatenate(where)] = totals.counts[order]
+        profile.moments[:] = totals.moments[order]
+    if counted is not None and counted.num_rows:
+        position = {key: index for index, key in enumerate(keys)}
+        found = zip(*(counted[f"g{index}"].to_pylist() for index in range(n_keys)), strict=True)
+        at = [position[key] for key in found] if n_keys else [0] * counted.num_rows
+        cells = counted["cell"].to_numpy()
+        place = starts[counted["k"].to_numpy()] + np.where(cells < 0, MISSING, CELLS + cells)
+        np.add.at(profile.counts, (np.array(at), place), counted["n"].to_numpy())
     return keys, profile
-
-
-def _matrix(lists: pa.ChunkedArray, rows: int) -> np.ndarray[Any, Any]:
-    """Lists of one length as an array of shape (rows, length)."""
-    flat = np.concatenate([chunk.flatten().to_numpy(zero_copy_only=False) for chunk in lists.chunks])
-    return flat.reshape(rows, -1)
 
 
 def sample_hash(id_expression: str) -> str:
