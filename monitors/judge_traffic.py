@@ -15,7 +15,17 @@ from monitors import explain
 from monitors.evidence import SPEND
 from monitors.judge_run import LEAST_COVERAGE, Run
 from monitors.types import Check, Reading, Verdict
-from monitors.volume import HARMFUL_DROP, HARMFUL_SURGE, Expected, Season, expectations, season_of, with_reference
+from monitors.volume import (
+    CONFIRMED,
+    HARMFUL_DROP,
+    HARMFUL_SURGE,
+    UNKNOWN,
+    Expected,
+    Season,
+    expectations,
+    season_of,
+    with_reference,
+)
 from reference_data.declaration import ModelSpec
 from reference_data.profile import Profile
 from reference_data.windows import Window, WindowSpec
@@ -91,6 +101,8 @@ def arrival_readings(
     before = with_reference(traffic.rows, traffic.reference, traffic.gap, season)
     every = np.concatenate([before, traffic.rows])
     expected = expectations(every, season, len(before) + first)
+    if len(before):  # what the reference says of volume is known by the log's first windows, not for them
+        expected = [UNKNOWN if first + i < CONFIRMED else each for i, each in enumerate(expected)]
     found = []
     for place, window in enumerate(traffic.windows[first:], first):
         rows = int(traffic.rows[place])

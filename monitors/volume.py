@@ -7,7 +7,7 @@ expectations have been off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ BLOCKS = 8  # weeks, at most, that the shape of a week is taken from
 LEAST_BLOCKS = 2  # weeks that it takes at least
 PRIOR_MISS, PRIOR_WEIGHT = 0.2, 3.0  # assumed miss of an expectation (in logarithms), worth so many windows
 MOST_FREEDOM = 12.0  # days are not normal: never so sure as more degrees of freedom would make it
+CONFIRMED = 3  # first windows of the log, by which a reference's volume is seen to be the log's
 HARMFUL_DROP, HARMFUL_SURGE = 0.7, 1.5  # times the expected rows, from which on it matters
 
 
@@ -66,6 +67,9 @@ class Expected:
         return bool(np.isfinite(self.rows))
 
 
+UNKNOWN = Expected(np.nan, np.nan, np.nan, np.nan, 0)
+
+
 def expectations(rows: Sequence[int] | NDArray[np.int64], season: Season, first: int) -> list[Expected]:
     """Return what windows from place ``first`` on are held against; ``rows`` are counts of consecutive windows, all in order.
 
@@ -100,7 +104,7 @@ def _predict(y: Values, t: int, season: Season) -> float:
 def _held(y: Values, predicted: Values, miss: Values, t: int, season: Season) -> Expected:
     rows = predicted[t]
     if not np.isfinite(rows):
-        return Expected(np.nan, np.nan, np.nan, np.nan, t)
+        return replace(UNKNOWN, before=t)
     since = max(t - season.reach, 0)
     past, were = miss[since:t], predicted[since:t]
     held = np.isfinite(past) & (y[since:t] > 0) & (were > 0)
@@ -139,10 +143,10 @@ def with_reference(own: NDArray[np.int64], reference: NDArray[np.int64], gap: in
     """
     none = np.zeros(0, dtype=np.int64)
     kept = len(reference) - (-gap) % season.cycle
-    if len(own) < 3 or kept < season.least:
+    if len(own) < CONFIRMED or kept < season.least:
         return none
     before = reference[:kept].astype(np.float64)
-    rows = np.concatenate([before, own[:3].astype(np.float64)])
-    predicted = np.asarray([_predict(rows, kept + place, season) for place in range(3)])
-    off = np.abs(np.log((own[:3] + 0.5) / (predicted + 0.5)))
+    rows = np.concatenate([before, own[:CONFIRMED].astype(np.float64)])
+    predicted = np.asarray([_predict(rows, kept + place, season) for place in range(CONFIRMED)])
+    off = np.abs(np.log((own[:CONFIRMED] + 0.5) / (predicted + 0.5)))
     return np.asarray(reference[:kept], dtype=np.int64) if float(np.median(off)) < np.log(4 / 3) else none

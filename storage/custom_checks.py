@@ -88,12 +88,15 @@ def columns(spec: ModelSpec) -> dict[str, str]:
     return {name: found[name] for name in first.values()}
 
 
-def check_expression(spec: ModelSpec, sql: str) -> None:
+def check_expression(spec: ModelSpec, sql: str, *, bind: bool = True) -> None:
     """Raise :class:`CustomCheckError` unless ``sql`` is one aggregate over the model's columns that gives a number.
 
     It is read as a syntax tree, in which only columns, constants, operators and :data:`FUNCTIONS` may stand, then bound to an empty
-    table in a database of its own.
+    table in a database of its own. Without ``bind`` columns are not looked at: they are not known yet.
     """
+    if not bind:
+        _tree(sql)
+        return
     known = {name.casefold() for name in columns(spec)}
     lost = sorted(name for name in _tree(sql) if name.casefold() not in known)
     if lost:

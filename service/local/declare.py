@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reference_data.declaration import Declaration, ModelSpec
 from reference_data.windows import WindowSpec
 from service.declaration_file import DeclarationError, parse, unknown_models
+from service.declared_checks import check_problems
 from service.local import sources, transform
 from service.workspace import ConflictError
 from storage.logs import prepare_model
@@ -44,6 +45,10 @@ def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
             name: _with_inferred(spec, records[name].spec if name in records else None)
             for name, spec in wanted.models.items()
         }
+        own = [file.stem for file in sorted((core.home.root / "checks").glob("[!_]*.py"))]
+        problems = check_problems(models, toml_text, own)
+        if problems:
+            raise DeclarationError(problems)
         for name, spec in models.items():  # whatever cannot be done is found before anything is
             if name in records:
                 _refuse_other_buckets(core, records[name].spec, spec)

@@ -1,0 +1,73 @@
+"""What a declaration says of checks, held against the checks and columns that there are, before anything is applied."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+
+from reference_data.declaration import DEFAULT_CHECKS, ModelSpec
+from reference_data.profile import RESERVED
+from service.toml_lines import Path, find_lines
+
+
+def check_problems(models: Mapping[str, ModelSpec], text: str, own: Collection[str]) -> list[str]:
+    """Return a problem for each name of a check or column that does not exist, and each expression that cannot be a check.
+
+    ``own``: the names of the files in the home's folder of checks. Columns are looked at where they are known: features may be inferred
+    later.
+    """
+    asked = [
+        spec
+        for spec in models.values()
+        if spec.monitor.custom or spec.monitor.thresholds or spec.monitor.checks != DEFAULT_CHECKS
+    ]
+    if not asked:
+        return []  # without what checks need to be imported
+    lines = find_lines(text)
+    return [problem for spec in asked for problem in _of_model(spec, lines, frozenset(own))]
+
+
+def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> Iterator[str]:
+    from monitors.judge_thresholds import known_checks
+    from monitors.registry import column_checks
+
+    path: Path = ("models", spec.name, "monitor")
+    for name in spec.monitor.checks:
+        able = {*column_checks(), *own}
+        if name not in able:
+            yield f"{_where((*path, 'checks'), lines)}: there is no column check {name!r}; {_choice(name, able)}"
+    known = known_checks() | own | spec.monitor.custom.keys()
+    columns = {*spec.features, *spec.context, *RESERVED}
+    for limit in spec.monitor.thresholds:
+        where = _where((*path, "thresholds"), lines)
+        if limit.check not in known:
+            yield f"{where}: there is no check {limit.check!r}; {_choice(limit.check, known)}"
+        if limit.column is not None and spec.features and limit.column not in columns:
+            yield f"{where}: there is no column {limit.column!r}; {_choice(limit.column, columns)}"
+    yield from _of_own(spec, (*path, "custom"), lines, own)
+
+
+def _of_own(spec: ModelSpec, path: Path, lines: dict[Path, int], own: frozenset[str]) -> Iterator[str]:
+    from monitors.judge_thresholds import known_checks
+    from storage.custom_checks import CustomCheckError, check_expression
+
+    for name, check in spec.monitor.custom.items():
+        where = _where((*path, name), lines)
+        if name in known_checks() | own:
+            yield f"{where}: there is a check of this name already; give yours another"
+        try:
+            check_expression(spec, check.sql, bind=bool(spec.features))
+        except CustomCheckError as error:
+            yield f"{where}: {error}"
+
+
+def _where(path: Path, lines: dict[Path, int]) -> str:
+    known = next((path[:depth] for depth in range(len(path), 2, -1) if path[:depth] in lines), None)
+    name = ".".join(path)
+    return f"line {lines[known]}: {name}" if known else name
+
+
+def _choice(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}There are {', '.join(sorted(known))}"
