@@ -6,15 +6,16 @@ pooled shares as the truth and both sides as samples of it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from monitors.checks._cells import Values, ratio, shares, sides
+from monitors.checks._cells import Values, ratio, sides
+from monitors.types import ColumnFunction
 from reference_data.profile import ColumnProfile
 
 ONCE_IN = 0.01  # how often chance alone goes beyond a level
-_SPARSE = (
-    5.5  # 8 ln 2: below 1/5.5 expected rows a cell adds to a divergence what it expects, not one degree of freedom
-)
+_DRAWS = 1_000
 
 
 def noise(reference: ColumnProfile, current: ColumnProfile) -> Values:
@@ -25,19 +26,40 @@ def noise(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
 
 def divergence_level(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the level of sum (p - q)² / p: (1/n + 1/m) times a chi-square quantile (Yurdakul 2018).
+    """Return the level of sum (p - q)² / p, and so of PSI: (1/n + 1/m) times a chi-square quantile (Yurdakul 2018).
 
-    PSI is about this sum; the Kullback-Leibler divergence is a half of it, the squared Hellinger distance and the Jensen-Shannon
-    divergence (in nats) an eighth. Cells that expect hardly any row count for less than one degree of freedom.
+    Too high rather than too low where cells hold few rows.
     """
     from scipy import special
 
     left, right = sides(reference, current)
-    n, m = left.sum(axis=-1), right.sum(axis=-1)
-    expected = shares(left + right) * np.minimum(n, m)[..., None]
-    freedom = np.maximum(np.minimum(1.0, _SPARSE * np.nan_to_num(expected)).sum(axis=-1) - 1.0, 0.0)
-    quantile = np.where(freedom > 0, special.chdtri(np.maximum(freedom, 1e-9), ONCE_IN), 0.0)
-    return np.asarray(noise(reference, current) * quantile)
+    freedom = np.maximum(((left + right) > 0).sum(axis=-1) - 1.0, 1.0)
+    return np.asarray(noise(reference, current) * special.chdtri(freedom, ONCE_IN))
+
+
+def simulated_level(function: ColumnFunction, reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return the level of any check that reads cells alone, from a thousand pairs of samples of the pooled shares.
+
+    Drawn from a fixed seed, so the same profiles always give the same level.
+    """
+    left, right = sides(reference, current)
+    lead, cells = left.shape[:-1], left.shape[-1]
+    flat = zip(left.reshape(-1, cells), right.reshape(-1, cells), strict=True)
+    return np.asarray([_simulated(function, reference, current, a, b) for a, b in flat]).reshape(lead)
+
+
+def _simulated(
+    function: ColumnFunction, reference: ColumnProfile, current: ColumnProfile, a: Values, b: Values
+) -> float:
+    if not a.sum() or not b.sum():
+        return np.nan
+    draw = np.random.default_rng(0)
+    pooled = (a + b) / (a + b).sum()
+    sampled = [
+        replace(side, cells=draw.multinomial(int(counts.sum()), pooled, _DRAWS))
+        for side, counts in ((reference, a), (current, b))
+    ]
+    return float(np.quantile(function(*sampled), 1 - ONCE_IN))
 
 
 def folded_sum_level(deviations: Values, correlation: Values) -> Values:

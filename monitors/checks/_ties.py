@@ -71,12 +71,6 @@ def cramer_von_mises_statistic(a: Values, b: Values, *, spread: bool = False) ->
     return np.asarray(np.where((n > 1) & (m > 1), value, np.nan))
 
 
-def cramer_von_mises_excess(a: Values, b: Values) -> Values:
-    """Return what midranks of ties add to T when both sides are of one source: nothing for samples of one size."""
-    n, m, t = a.sum(axis=-1), b.sum(axis=-1), a + b
-    return ratio((t**3 - t).sum(axis=-1) * (n - m) ** 2, 12 * n * m * (n + m) ** 2)
-
-
 def anderson_darling_statistic(a: Values, b: Values) -> Values:
     """Return Scholz and Stephens' (1987) standardised two-sample A² with midranks (their equation 7)."""
     n, m = a.sum(axis=-1), b.sum(axis=-1)

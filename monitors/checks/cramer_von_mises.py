@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitors.checks._cells import ratio, sides
-from monitors.checks._ties import cramer_von_mises_excess, cramer_von_mises_statistic, tie_table
+from monitors.checks._ties import cramer_von_mises_statistic, tie_table
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -22,9 +22,8 @@ def cramer_von_mises(reference: ColumnProfile, current: ColumnProfile) -> Values
     return cramer_von_mises_statistic(*sides(reference, current), spread=not reference.entry.bins.discrete)
 
 
-def _excess(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    left, right = sides(reference, current)
-    return cramer_von_mises_excess(left, right) if reference.entry.bins.discrete else 0 * left.sum(axis=-1)
+def _spread(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    return cramer_von_mises_statistic(*sides(reference, current), spread=True)
 
 
 def _moments(n: Values, m: Values) -> tuple[Values, Values]:
@@ -56,17 +55,18 @@ def limit_cdf(x: Values) -> Values:
 
 
 def p_value(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the asymptotic p-value of the profiles' statistic, less what ties add to it."""
+    """Return the asymptotic p-value, tied values taken in random order: with many ties midranks alone are no longer small by chance."""
     left, right = sides(reference, current)
-    return _p(cramer_von_mises(reference, current) - _excess(reference, current), left.sum(axis=-1), right.sum(axis=-1))
+    return _p(_spread(reference, current), left.sum(axis=-1), right.sum(axis=-1))
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the 99 % quantile of the limit distribution, brought to the sizes of the samples, and what ties add."""
+    """Return the 99 % quantile of the limit distribution, brought to the sizes of the samples, and what midranks of ties add."""
     left, right = sides(reference, current)
     n, m = left.sum(axis=-1), right.sum(axis=-1)
     mean, variance = _moments(n, m)
-    value = (_CRITICAL - 1 / 6) * np.sqrt(variance) + mean + _excess(reference, current)
+    value = (_CRITICAL - 1 / 6) * np.sqrt(variance) + mean
+    value = value + cramer_von_mises(reference, current) - _spread(reference, current)
     return np.asarray(np.where((n > 1) & (m > 1), value, np.nan))
 
 
@@ -81,10 +81,9 @@ def exact(reference: Values, current: Values) -> tuple[float, float]:
         found = stats.cramervonmises_2samp(reference, current)
         return float(found.statistic), float(found.pvalue)
     _, a, b = tie_table(reference, current)
-    statistic = cramer_von_mises_statistic(a, b)
-    return float(statistic), float(
-        _p(statistic - cramer_von_mises_excess(a, b), np.asarray(float(n)), np.asarray(float(m)))
-    )
+    spread = cramer_von_mises_statistic(a, b, spread=True)
+    p = _p(spread, np.asarray(float(n)), np.asarray(float(m)))
+    return float(cramer_von_mises_statistic(a, b)), float(p)
 
 
 CHECK = Check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitors.checks._cells import shares
-from monitors.checks._chance import divergence_level
+from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -20,8 +20,8 @@ def hellinger(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the level of chance: the squared distance is an eighth of the chi-square distance."""
-    return np.asarray(np.sqrt(divergence_level(reference, current) / 8))
+    """Return what pairs of samples of the pooled shares exceed once in a hundred times."""
+    return simulated_level(hellinger, reference, current)
 
 
 CHECK = Check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitors.checks._cells import shares
-from monitors.checks._chance import divergence_level
+from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -26,8 +26,8 @@ def jensen_shannon(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the level of chance: the divergence in bits is an eighth of the chi-square distance, over ln 2."""
-    return np.asarray(np.sqrt(divergence_level(reference, current) / (8 * np.log(2))))
+    """Return what pairs of samples of the pooled shares exceed once in a hundred times."""
+    return simulated_level(jensen_shannon, reference, current)
 
 
 CHECK = Check(

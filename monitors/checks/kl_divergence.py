@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitors.checks._cells import ratio, sides
-from monitors.checks._chance import divergence_level
+from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -28,8 +28,8 @@ def kl_divergence(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the level of chance: the divergence is half the chi-square distance."""
-    return np.asarray(divergence_level(reference, current) / 2)
+    """Return what pairs of samples of the pooled shares exceed once in a hundred times."""
+    return simulated_level(kl_divergence, reference, current)
 
 
 CHECK = Check(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import shares, sides
-from monitors.checks._chance import ONCE_IN, noise
+from monitors.checks._cells import shares
+from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
@@ -16,19 +16,8 @@ def l_infinity(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return what one of the normally distributed changes exceeds once in a hundred times, at most (Bonferroni)."""
-    from scipy import special
-
-    pooled = shares(np.add(*sides(reference, current)))
-    deviations = np.sqrt(pooled * (1 - pooled) * noise(reference, current)[..., None])
-    low = np.zeros(deviations.shape[:-1])
-    high = 40.0 * deviations.max(axis=-1)
-    for _ in range(60):  # bisection: the sum of tails falls with the level
-        middle = (low + high) / 2
-        z = np.divide(middle[..., None], deviations, out=np.full(deviations.shape, np.inf), where=deviations > 0)
-        often = 2 * special.ndtr(-z).sum(axis=-1) > ONCE_IN
-        low, high = np.where(often, middle, low), np.where(often, high, middle)
-    return np.asarray(high)
+    """Return what pairs of samples of the pooled shares exceed once in a hundred times."""
+    return simulated_level(l_infinity, reference, current)
 
 
 CHECK = Check(

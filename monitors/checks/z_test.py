@@ -6,7 +6,7 @@ import numpy as np
 
 from monitors.checks._cells import Values, sides
 from monitors.checks._chance import ONCE_IN
-from monitors.checks._proportions import category_scores, compared_categories
+from monitors.checks._proportions import category_scores, compared_categories, frequent
 from monitors.types import Check
 from reference_data.profile import ColumnProfile
 
@@ -14,26 +14,33 @@ from reference_data.profile import ColumnProfile
 def z_test(reference: ColumnProfile, current: ColumnProfile) -> Values:
     """Return the largest change of a category's share, in units of its standard error under one common share.
 
-    With two categories that is the absolute value of the usual z. NaN where a side has no values.
+    With two categories that is the absolute value of the usual z; with more, those that expect fewer than 5 rows in the smaller
+    sample are passed over. NaN where a side has no values.
     """
-    scores = category_scores(*sides(reference, current))
-    return np.asarray(scores.max(axis=-1))
+    left, right = sides(reference, current)
+    return np.asarray((category_scores(left, right) * frequent(left, right)).max(axis=-1))
+
+
+def _tests(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    left, right = sides(reference, current)
+    counted = frequent(left, right).sum(axis=-1)
+    return np.asarray(np.clip(counted, 1.0, compared_categories(left, right)))
 
 
 def p_value(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the two-sided p-value, times the number of categories where there are more than two (Bonferroni)."""
+    """Return the two-sided p-value, times the number of categories compared where there are more than two (Bonferroni)."""
     from scipy import special
 
-    tests = compared_categories(*sides(reference, current))
-    return np.asarray(np.clip(2 * special.ndtr(-z_test(reference, current)) * tests, 0.0, 1.0))
+    p = 2 * special.ndtr(-z_test(reference, current)) * _tests(reference, current)
+    return np.asarray(np.clip(p, 0.0, 1.0))
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the level for as many categories as there are."""
+    """Return the level for as many categories as are compared."""
     from scipy import special
 
-    tests = compared_categories(*sides(reference, current))
-    return np.asarray(np.where(np.isnan(z_test(reference, current)), np.nan, -special.ndtri(ONCE_IN / 2 / tests)))
+    value = -special.ndtri(ONCE_IN / 2 / _tests(reference, current))
+    return np.asarray(np.where(np.isnan(z_test(reference, current)), np.nan, value))
 
 
 CHECK = Check(

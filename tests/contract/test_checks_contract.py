@@ -24,7 +24,23 @@ RNG = np.random.default_rng(7)
 COLUMN_CHECKS = discover("monitors.checks", "CHECK")
 METRICS = discover("monitors.metrics", "CHECK")
 EVERY = [*COLUMN_CHECKS.values(), *METRICS.values()]
-DISTANCES = ["jensen_shannon", "psi", "kolmogorov_smirnov", "chi_square", "wasserstein"]
+DISTANCES = [
+    *("jensen_shannon", "psi", "kolmogorov_smirnov", "chi_square", "wasserstein", "energy", "g_test", "hellinger"),
+    *("kl_divergence", "l_infinity", "total_variation"),
+]
+#: What becomes of a value when reference and current change sides.
+SWAPPED = {
+    **dict.fromkeys(DISTANCES, lambda value: value),
+    **dict.fromkeys(["anderson_darling", "cramer_von_mises", "fisher_exact", "z_test"], lambda value: value),
+    "mann_whitney": lambda value: 1 - value,
+    "t_test": lambda value: -value,
+}
+del SWAPPED["kl_divergence"], SWAPPED["wasserstein"]  # in units of the reference
+UNITS = {"distance", "share", "nats", "statistic", "probability", "reference standard deviations"} | {
+    "root of the column's unit",
+    "categories",
+    "flag",
+}
 
 
 def column(kind: str, n: int, shift: float = 0.0) -> np.ndarray:
@@ -66,7 +82,13 @@ def test_metadata_is_complete(check: Check) -> None:
     assert check.unit
     assert check.summary.endswith(".")
     assert any(character.isdigit() for character in check.citation), "a citation has a year"
+    assert check.direction in {"higher_is_worse", "lower_is_worse", "both"}
     if check.scope == "column":
+        assert check.unit in UNITS
+        assert check.kinds
+        if check.row_function is not None:
+            assert "ordered" in check.kinds, "rows are sorted numbers"
+            assert check.approximate, "what rows are needed for stands in words"
         assert check.kinds <= {"ordered", "nominal"}
         assert check.column_function is not None
         assert check.outcome_function is None
@@ -148,6 +170,130 @@ def test_a_distance_is_zero_for_the_same_and_grows_with_the_shift(name: str, kin
     same, near, far = column_values(check, profile.column("x"), windows.column("x"))
     assert same == pytest.approx(0, abs=1e-9)
     assert 0 < near < far
+
+
+def limits(check: Check, base, now) -> list[np.ndarray]:
+    """Value, p-value and level of chance, those that the check has."""
+    functions = [check.column_function, check.p_function, check.level_function]
+    return [function(base, now) for function in functions if function is not None]
+
+
+@each_pair
+def test_p_values_and_levels_come_for_all_windows_at_once(check: Check, kind: str) -> None:
+    reference = column(kind, 400)
+    layout = layout_of({"x": reference})
+    base = profile_of(layout, {"x": reference}).column("x")
+    windows = profiles_of(layout, [{"x": column(kind, n, 0.3)} for n in (60, 200)])
+    together_ = limits(check, base, windows.column("x"))
+    alone = [limits(check, base, windows[i : i + 1].column("x")) for i in range(2)]
+    for place, values in enumerate(together_):
+        assert values.shape == (2,)
+        assert values == pytest.approx(np.asarray([alone[0][place][0], alone[1][place][0]]), rel=1e-9)
+    for found in limits(check, base, layout.empty(2).column("x"))[1:]:
+        assert np.isnan(found).all(), "of a window without rows nothing can be said"
+
+
+@pytest.mark.parametrize("name", sorted(SWAPPED))
+def test_sides_can_change_places(name: str) -> None:
+    check = COLUMN_CHECKS[name]
+    for kind in sorted(check.kinds):
+        left, right = column(kind, 300), column(kind, 200, 0.5)
+        layout = layout_of({"x": np.concatenate([left, right])})
+        a, b = (profiles_of(layout, [{"x": part}]).column("x") for part in (left, right))
+        there, back = column_values(check, a, b), column_values(check, b, a)
+        assert back == pytest.approx(SWAPPED[name](there), rel=1e-9)
+
+
+HOSTILE: dict[str, tuple[list, list]] = {
+    "constant": ([3.0] * 50, [3.0] * 20),
+    "constant and moved": ([3.0] * 50, [4.0] * 20),
+    "one row each": ([1.0], [2.0]),
+    "two rows": ([1.0, 2.0], [1.0, 2.0]),
+    "huge": ([-1.7e308, 1.7e308, 0.0] * 20, [1.7e308, -1.7e308, 1e300] * 9),
+    "tiny": ([5e-324, 0.0, 1e-310] * 20, [5e-324, 1e-320] * 10),
+    "outside": (list(np.arange(40.0)), [-1e9, 1e9] * 10),
+    "not finite": ([1.0, 2.0, np.inf] * 20, [np.nan, np.inf, -np.inf] * 5),
+    "of nothing": ([np.nan] * 20, [1.0, 2.0]),
+    "many": (list(np.linspace(0, 1, 5000)), list(np.linspace(0, 1, 7))),
+    "one category": (["a"] * 50, ["a"] * 20),
+    "all new": (["a", "b"] * 20, ["c", "d", "e"] * 9),
+    "vanished": (["a", "b", "c"] * 20, ["a"] * 40),
+    "no text": (["", ""], ["x"]),
+    "every row its own": ([f"k{i}" for i in range(300)], [f"n{i}" for i in range(200)]),
+}
+
+
+@each_pair
+@pytest.mark.filterwarnings("error")
+def test_hostile_columns_give_a_number_or_nothing(check: Check, kind: str) -> None:
+    for name, (left, right) in HOSTILE.items():
+        if (kind == "nominal") is not isinstance(left[0], str):
+            continue
+        layout = layout_of({"x": left})
+        with np.errstate(all="ignore"):  # moments of such values overflow
+            base, now = profile_of(layout, {"x": left}).column("x"), profiles_of(layout, [{"x": right}]).column("x")
+        for found in limits(check, base, now):
+            assert not np.isinf(found).any(), name
+        if check.p_function is not None:
+            p = check.p_function(base, now)[0]
+            assert np.isnan(p) or 0 <= p <= 1, name
+
+
+WITH_ROWS = [check for check in COLUMN_CHECKS.values() if check.row_function is not None]
+with_rows = pytest.mark.parametrize("check", WITH_ROWS, ids=lambda check: check.name)
+
+
+@with_rows
+def test_a_value_with_a_cell_each_loses_nothing_against_rows(check: Check) -> None:
+    assert check.row_function is not None
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        left, right = rng.poisson(3, 200).astype(float), rng.poisson(3.5, 150 + 50 * (seed % 2)).astype(float)
+        left, right = np.minimum(left, 9), np.minimum(right, 9)
+        left[:10] = np.arange(10.0)
+        layout = layout_of({"x": left})
+        base, now = profile_of(layout, {"x": left}).column("x"), profiles_of(layout, [{"x": right}]).column("x")
+        exact, _ = check.row_function(np.sort(left), np.sort(right))
+        assert column_values(check, base, now)[0] == pytest.approx(exact, rel=1e-9)
+
+
+@with_rows
+@pytest.mark.filterwarnings("error")
+def test_rows_too_few_say_nothing_and_hostile_ones_no_nonsense(check: Check) -> None:
+    assert check.row_function is not None
+    nothing, one = np.empty(0), np.asarray([1.0])
+    for left, right in [(nothing, nothing), (nothing, one), (one, nothing)]:
+        assert np.isnan(check.row_function(left, right)).all()
+    for left, right in [(np.ones(50), np.ones(30)), (np.ones(50), np.zeros(30)), (one, one), (np.arange(5.0), one)]:
+        value, p = check.row_function(left, right)
+        assert not np.isinf(value)
+        assert np.isnan(p) or 0 <= p <= 1
+
+
+LEVELLED = [pair for pair in pairs() if pair[0].level_function is not None]
+
+
+@pytest.mark.parametrize(("check", "kind"), LEVELLED, ids=lambda value: getattr(value, "name", value))
+def test_chance_alone_exceeds_the_level_about_once_in_a_hundred_times(check: Check, kind: str) -> None:
+    assert check.level_function is not None
+    rng = np.random.default_rng(3)
+
+    def draw(n: int) -> np.ndarray:
+        if kind == "ordered":
+            return rng.normal(0, 1, n)
+        return rng.choice(list("abcdefgh"), n, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02])
+
+    layout = layout_of({"x": draw(20_000)})
+    base, now = (profiles_of(layout, [{"x": draw(n)} for _ in range(120)]).column("x") for n in (2000, 500))
+    value, level = column_values(check, base, now), check.level_function(base, now)
+    usual = {"mann_whitney": 0.5}.get(check.name, 0.0)
+    if check.direction == "both":  # the level is the upper one of two
+        value, level = np.abs(value - usual), level - usual
+    beyond = value < level if check.direction == "lower_is_worse" else value > level
+    # of 120 windows 1.2 are expected; 7 or more have a chance of 1 in 4000
+    assert beyond.sum() <= 6
+    if check.direction != "lower_is_worse":
+        assert np.quantile(value, 0.98) > level.mean() / 2, "a level out of reach says nothing"
 
 
 @pytest.mark.parametrize(("name", "task"), cases())
