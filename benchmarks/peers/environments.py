@@ -70,7 +70,7 @@ def _build(name: str, *, torch: bool) -> None:
     tool = str(uv) if uv.exists() else shutil.which("uv")
     if tool is None:
         _do([sys.executable, "-m", "venv", "--clear", environment])
-        pip = [python(name), "-m", "pip", "install", "--quiet"]
+        pip: list[str | Path] = [python(name), "-m", "pip", "install", "--quiet"]
     else:
         _do([tool, "venv", "--quiet", "--clear", "--python", sys.executable, environment])
         pip = [tool, "pip", "install", "--quiet", "--python", python(name)]
