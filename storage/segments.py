@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -23,7 +24,7 @@ from reference_data.segments import (
 from reference_data.windows import Window
 from storage.buckets import bucket_sql, bucket_start
 from storage.derived import Expressions, compile_value
-from storage.names import literal, number
+from storage.names import EVENT_TIME, literal, number
 from storage.profiler import profile_rows
 from storage.row_source import RowSource
 
@@ -61,6 +62,14 @@ def _place(listed: str, value: str, other: int) -> str:
 def count_rows(rows: RowSource) -> int:
     """Return how many rows there are."""
     return int(rows.cursor.execute(f"SELECT count(*) FROM ({rows.relation}) AS r").fetchall()[0][0])
+
+
+def with_times(rows: RowSource) -> RowSource:
+    """Return rows whose event time is one of their logical columns as rows with times; others as they are."""
+    if EVENT_TIME not in rows.expressions:
+        return rows
+    timed = f"SELECT *, {rows.expressions[EVENT_TIME]} AS {EVENT_TIME} FROM ({rows.relation}) AS u"
+    return replace(rows, relation=timed, timed=True)
 
 
 def freeze_segments(

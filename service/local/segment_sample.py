@@ -19,7 +19,7 @@ from service.local.references import sample_path
 from storage.memory import in_memory
 from storage.profiler import profile_rows
 from storage.row_source import RowSource, registered
-from storage.segments import code_sql
+from storage.segments import code_sql, with_times
 
 if TYPE_CHECKING:
     from monitors.types import Check
@@ -45,12 +45,12 @@ def metric_by_segment(core: Core, reference: Reference, check: Check) -> dict[Pa
 
 @contextmanager
 def sample_rows(path: Path) -> Iterator[RowSource]:
-    """Give the rows kept of a reference, by their logical names, without times."""
+    """Give the rows kept of a reference, by their logical names, with times if these were kept as well."""
     table = pq.read_table(path)
     renamed = table.rename_columns([f"c{index}" for index in range(table.num_columns)])
     expressions = {name: f"c{index}" for index, name in enumerate(table.column_names)}
     with in_memory({_ROWS: renamed}) as cursor:
-        yield registered(cursor, _ROWS, expressions, timed=False)
+        yield with_times(registered(cursor, _ROWS, expressions, timed=False))
 
 
 @lru_cache(maxsize=32)
