@@ -59,6 +59,10 @@ class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, Remo
         path = "/run" if model is None else f"/models/{part(model)}/run"
         return cast("list[views.RunView]", self._call("POST", path, json=_given(since=since, until=until)).json())
 
+    def replay(self, model: str, *, warnings_per_year: float | None = None) -> views.ReplayView:
+        query = {} if warnings_per_year is None else {"warnings_per_year": warnings_per_year}
+        return cast("views.ReplayView", self._call("GET", f"/models/{part(model)}/replay", params=query).json())
+
     def windows(self, model: str) -> list[views.WindowView]:
         return cast("list[views.WindowView]", self._all(f"/models/{part(model)}/windows"))
 

@@ -514,3 +514,4 @@ class ReplayView(TypedDict):
     budget_warnings_per_year: float
     sensitivity: list[Sensitivity]
     advice: list[str]
+    summary: str  # one sentence: what to expect of a year, and what is found soon

@@ -16,9 +16,13 @@ router = APIRouter(tags=["what is there"])
 
 Model = Annotated[str | None, Query(description="of this model only")]
 Segment = Annotated[
-    str | None, Query(description="inside this one, such as carrier=AA, or * for what is wrong inside any; default: all rows")
+    str | None,
+    Query(description="inside this one, such as carrier=AA, or * for what is wrong inside any; default: all rows"),
 ]
 Grain = Annotated[str | None, Query(pattern=r"^[1-9][0-9]{0,3}[hdw]$", description="such as 1d; default: the window")]
+Budget = Annotated[
+    float | None, Query(gt=0, le=1000, description="false warnings a year, instead of the declared budget")
+]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
@@ -32,6 +36,12 @@ def models(workspace: InWorkspace, page: Paged) -> Sequence[views.ModelView]:
 def model_by_name(model: str, workspace: InWorkspace) -> views.ModelView:
     """Return a model: rows, champion, reference version, health."""
     return workspace.model(model)
+
+
+@router.get("/models/{model}/replay")
+def replay(model: str, workspace: InWorkspace, warnings_per_year: Budget = None) -> views.ReplayView:
+    """Play the reference through its own monitor: the false alerts to expect in a year, and how small a change is found."""
+    return workspace.replay(model, warnings_per_year=warnings_per_year)
 
 
 @router.get("/models/{model}/windows")

@@ -19,6 +19,7 @@ from service.cli import (
     loop,
     monitor,
     references,
+    replay,
     segments,
     serve,
     sources,
@@ -34,7 +35,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (serve, declare, data, labels, monitor, compare, checks, loop, door, sources, references, segments, care):
+for group in (
+    serve,
+    declare,
+    data,
+    labels,
+    monitor,
+    compare,
+    checks,
+    loop,
+    door,
+    sources,
+    references,
+    replay,
+    segments,
+    care,
+):
     group.register(app)
 
 

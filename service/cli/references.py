@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.cli.session import Session, SinceOption, UntilOption, command, table
+
+if TYPE_CHECKING:
+    from service.workspace import Workspace
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")]
 
@@ -76,6 +79,7 @@ def reference(
         source = {"connection": data, "sql": sql}
     with session.workspace() as workspace:
         made = workspace.reference(model, source, version=version)
+        expected = "" if session.json else _expected(workspace, made)
     if not session.json:
         for warning in made.get("warnings", []):
             session.say(f"note: {warning}")
@@ -83,9 +87,16 @@ def reference(
         made,
         lambda: (
             f"reference {made['version']} of {made['model']}: rows {made['rows']}, columns {_named(made['columns'])}\n"
+            f"{expected}"
             f"rows that are logged already are held against it from the next run on: driftdeck run {made['model']}"
         ),
     )
+
+
+def _expected(workspace: Workspace, made: dict[str, Any]) -> str:
+    """Say what to expect of the monitor with this reference, if it is the one in force."""
+    view = workspace.replay(made["model"])
+    return f"{view['summary']}\n" if view["reference_version"] == made["version"] else ""
 
 
 def _named(columns: list[dict[str, str]]) -> str:

@@ -27,6 +27,7 @@ from service.local import (
     quarantine,
     reference_making,
     reference_views,
+    replay,
     report,
     row_checks,
     rows,
@@ -217,6 +218,9 @@ class LocalWorkspace:
             found.append(monitoring.run_model(self.core, name, *bounds))
         outbox.deliver_due(self.core)
         return found
+
+    def replay(self, model: str, *, warnings_per_year: float | None = None) -> views.ReplayView:
+        return replay.replay(self.core, model, warnings_per_year)
 
     def windows(self, model: str) -> list[views.WindowView]:
         return overview.windows(self.core, model)

@@ -135,6 +135,7 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.windows("eat"),
         lambda ws: ws.readings("eat"),
         lambda ws: ws.multivariate("eat"),
+        lambda ws: ws.replay("eat"),
         lambda ws: ws.versions("eat"),
         lambda ws: ws.retrain("eat"),
         lambda ws: ws.log("eat", [row(1)]),
@@ -282,6 +283,16 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     reference.to_parquet(tmp_path / "reference.parquet")
     made = declared.reference("eta", tmp_path / "reference.parquet")
     assert (made["version"], made["rows"]) == (1, len(reference))
+    expected, wider = declared.replay("eta"), declared.replay("eta", warnings_per_year=20)
+    assert expected["reference_version"] == 1
+    assert expected["windows"] > 0
+    assert expected["summary"].startswith("In a year without change expect ")
+    assert (expected["budget_warnings_per_year"], wider["budget_warnings_per_year"]) == (1, 20)
+    assert wider["expected_warnings_per_year"] > expected["expected_warnings_per_year"]
+    for strict, loose in zip(expected["sensitivity"], wider["sensitivity"], strict=True):
+        assert all(a >= b for a, b in zip(strict["shifts"], loose["shifts"], strict=True))
+    with pytest.raises(WorkspaceError, match="warnings_per_year"):
+        declared.replay("eta", warnings_per_year=-1)
 
     current = frame(days=14, shift=6, start=datetime(2024, 2, 1, tzinfo=UTC), prefix="c")
     declared.log("eta", current)

@@ -12,6 +12,7 @@ from service import data_views, views
 from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 from tests.support import fake_views
+from tests.support.fake_replay import FakeReplay
 from tests.support.fake_rows import FakeRows
 
 MODEL = "air_time"
@@ -40,7 +41,7 @@ _SOURCES: list[tuple[str, str, str, str, str, str, float | None, str | None]] = 
 _AWAY = "the database did not answer after 3 tries: connection refused; check that it runs, then run `driftdeck pull arrivals`"
 
 
-class FakeData(FakeRows):
+class FakeData(FakeRows, FakeReplay):
     """Answers about sources, quarantine, labels, storage and references; actions change its memory only."""
 
     def __init__(self, weeks: int, *, empty: bool) -> None:
