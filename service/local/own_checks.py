@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from monitors.calibration import windows_per_year
 from monitors.home_checks import HomeCheck, home_readings, load_checks
 from monitors.judge_custom import ENOUGH, FIRST, OwnCheck, Variation, custom_readings
-from monitors.judge_traffic import CUSTOM
+from monitors.judge_thresholds import with_limits
+from monitors.judge_traffic import CUSTOM, table_level
 from monitors.types import Direction, Reading
 from reference_data.declaration import CustomCheck, ModelSpec
 from reference_data.profile import Profile
@@ -25,6 +27,7 @@ from reference_data.windows import Window
 from service.local.references import SAMPLE_ROWS, sample_path
 from storage.custom_checks import CustomValue, logged_values, sampled_values
 from storage.names import EVENT_TIME
+from storage.readings import judged_windows
 from storage.traffic import bucket_rows
 
 if TYPE_CHECKING:
@@ -208,7 +211,47 @@ def _from_json(kept: Mapping[str, Any]) -> Variation:
     )
 
 
+def blank_reading(spec: ModelSpec, reference: Reference, version: str, now: datetime) -> Reading:
+    """Return a reading with what all of a version's readings have in common."""
+    return Reading(
+        model=spec.name, model_version=version, reference_version=reference.version, check="", scope="column", column=None,
+        segment=None, window=reference.period, value=np.nan, reference_value=np.nan, threshold=np.nan, lower=np.nan, upper=np.nan,
+        p_value=np.nan, effect=np.nan, n=0, n_reference=reference.rows, verdict="ok", significant=False, material=False,
+        harmful=False, unit="", sentence="", computed_at=now,
+    )  # fmt: skip
+
+
 # -- declared later ----------------------------------------------------------------------------------------------------
-def digest(check: CustomCheck) -> str:
+def _digest(check: CustomCheck) -> str:
     """Return what tells one definition of a check from another."""
     return hashlib.sha256(json.dumps(check.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def backfill(
+    core: Core, spec: ModelSpec, served: Callable[[], Sequence[tuple[str, Sequence[Window]]]]
+) -> list[Reading]:
+    """Return the readings of SQL checks that were declared, or changed, after their windows had been judged.
+
+    ``served``: returns which version served which windows. Windows whose rows have left the log get no readings. What is past raises no
+    alerts.
+    """
+    key = f"own_checks/{spec.name}"
+    now = {name: _digest(check) for name, check in spec.monitor.custom.items()}
+    before = core.control.get_setting(key, {})
+    if now == before:
+        return []
+    new = {name: check for name, check in spec.monitor.custom.items() if before.get(name) != now[name]}
+    window_spec = core.window_spec(spec.name)
+    each = CUSTOM * table_level(spec, windows_per_year(window_spec)) / max(len(spec.monitor.custom), 1)
+    found: list[Reading] = []
+    for version, windows in served() if new else ():
+        reference = core.reference_for(spec.name, version)
+        if reference is None:
+            continue
+        with core.db.cursor() as cursor:
+            judged = judged_windows(cursor, spec.name, version, reference.version, outcomes=(), without=())
+        past = [window for window in windows if window.start in judged]
+        blank = blank_reading(spec, reference, version, core.now())
+        found += declared_readings(core, spec, new, reference, version, past, blank, each)
+    core.control.put_setting(key, now)
+    return with_limits(spec, [reading for reading in found if reading.n])

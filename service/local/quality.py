@@ -53,7 +53,7 @@ def with_quality(
         return readings
     window_spec = core.window_spec(spec.name)
     level = table_level(spec, windows_per_year(window_spec))
-    blank = blank_reading(core, spec, reference, version)
+    blank = own_checks.blank_reading(spec, reference, version, core.now())
     found = [r for r in readings if not (r.scope == "column" and r.check in QUALITY_CHECKS and r.segment is None)]
     found = with_ranges(found, reference.inputs.total(), windows, inputs)
     try:
@@ -70,16 +70,6 @@ def with_quality(
     found += unread(spec, found, reference, window_spec, windows, inputs, blank)
     own, ways = own_checks.readings(core, spec, reference, version, windows, inputs, blank, level)
     return with_limits(spec, [*found, *own], ways)
-
-
-def blank_reading(core: Core, spec: ModelSpec, reference: Reference, version: str) -> Reading:
-    """Return a reading with what all of a version's readings have in common."""
-    return Reading(
-        model=spec.name, model_version=version, reference_version=reference.version, check="", scope="column", column=None,
-        segment=None, window=reference.period, value=np.nan, reference_value=np.nan, threshold=np.nan, lower=np.nan, upper=np.nan,
-        p_value=np.nan, effect=np.nan, n=0, n_reference=reference.rows, verdict="ok", significant=False, material=False,
-        harmful=False, unit="", sentence="", computed_at=core.now(),
-    )  # fmt: skip
 
 
 def _told(core: Core, spec: ModelSpec, version: str, reference: Reference, windows: Sequence[Window]) -> set[str]:
