@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from monitors.calibration import ENOUGH, Calibration, calibrate, calibrate_together
-from monitors.checks._cells import Values
-from monitors.evidence import location, normal_scores
+from monitors.drift_null import recentred
 from reference_data.declaration import ModelSpec, parse_duration
 from reference_data.profile import Profile
 from reference_data.reference import Reference
@@ -201,13 +200,7 @@ class Baselines:
 
 
 def _recentred(frozen: Calibration, latest: Reference, window_spec: WindowSpec) -> Calibration:
-    """Return the frozen reference's natural variation about what the log has done lately.
-
-    How much windows vary stays what the reference says, relative to how much rows do: measured on the latest stretch, a jump inside
-    of it would pass for natural, and hide the rest of itself. A steady trend is forgiven: by how much it carries a window away from
-    the middle of the stretch counts as natural variation. It is the median slope between any two windows (Sen 1968), which a jump
-    does not move before it fills a good quarter of the stretch.
-    """
+    """Return the frozen reference's natural variation about what the log has done lately; see :func:`monitors.drift_null.recentred`."""
     kept, windows, _ = latest.windows(window_spec)
     total = latest.inputs.total()
     columns = dict(frozen.columns)
@@ -217,21 +210,10 @@ def _recentred(frozen: Calibration, latest: Reference, window_spec: WindowSpec) 
         if missing is not None:
             share = float((column.missing + column.nan + column.inf) / max(int(column.rows), 1))
             null = replace(null, shares={**null.shares, "missing_share": replace(missing, mean=share)})
-        if null.scores is not None and column.valid > 0:
-            scores = normal_scores(column.cells)
-            variance = float(location(scores**2, column.cells) - location(scores, column.cells) ** 2)
-            natural = null.location_tau2 / null.score_variance if null.score_variance > 0 else 0.0
-            tau2 = natural * variance + _trend(location(scores, windows.column(name).cells)) ** 2
-            null = replace(null, scores=scores, score_variance=variance, location_tau2=tau2)
         columns[name] = replace(null, windows=len(kept))
-    return replace(frozen, columns=columns, median_rows=float(np.median(windows.rows)))
-
-
-def _trend(means: Values) -> float:
-    """Return how far a steady trend of equally spaced means goes from their middle to the one after the last."""
-    held = np.flatnonzero(np.isfinite(means))
-    if len(held) < ENOUGH:
-        return 0.0
-    later, earlier = np.triu_indices(len(held), 1)[::-1]
-    slopes = (means[held][later] - means[held][earlier]) / (held[later] - held[earlier])
-    return float(np.median(slopes)) * (len(means) + 1) / 2
+    return replace(
+        frozen,
+        columns=columns,
+        inputs=recentred(frozen.inputs, kept, windows),
+        median_rows=float(np.median(windows.rows)),
+    )

@@ -12,13 +12,14 @@ import numpy as np
 from scipy import special
 
 from monitors.checks._cells import Values, ratio, two_sample_chi_square
+from monitors.drift_null import DriftNull, measure
 from monitors.evidence import FINEST, ColumnNull, ShareNull, location, normal_scores, sampling_divergence
 from monitors.registry import DECIDING, column_checks, column_values, metric_values, performance_checks
 from monitors.types import Check
 from reference_data.declaration import ModelSpec
 from reference_data.profile import M2, MEAN, ColumnProfile, Profile
 from reference_data.reference import Reference
-from reference_data.windows import WindowSpec
+from reference_data.windows import Window, WindowSpec
 
 ENOUGH = 3  # reference windows from which natural variation is measured rather than assumed
 PRIOR_SHIFT = 0.05  # assumed standard deviation between windows, in standard deviations of the column
@@ -56,6 +57,8 @@ class Calibration:
     median_rows: float
     columns: Mapping[str, ColumnNull]
     metrics: Mapping[str, MetricNull]
+    inputs: DriftNull
+    outcomes: DriftNull | None = None
     among: str = ""
     held: str = ""
     held_late: str = ""
@@ -96,8 +99,16 @@ def calibrate_together(spec: ModelSpec, parts: Sequence[Reference], window_spec:
     groups = [_Group.of(part, window_spec) for part in parts]
     columns, metrics = _column_nulls(groups, {DECIDING, *spec.monitor.checks}), _metric_nulls(spec, groups)
     windows = sum(group.k for group in groups)
+    inputs = measure([(group.windows, group.inputs) for group in groups], groups[0].inputs.layout.names, window_spec)
+    late = [(group.windows, group.outcomes) for group in groups if group.outcomes is not None]
+    outcomes: list[DriftNull | None] = [None] * len(groups)
+    if len(late) == len(groups):
+        layout = late[0][1].layout
+        outcomes = [*measure(late, [name for name in JUDGED_OUTCOMES if name in layout.names], window_spec)]
     return [
-        Calibration(window_spec, windows, group.median_rows, columns[place], metrics[place])
+        Calibration(
+            window_spec, windows, group.median_rows, columns[place], metrics[place], inputs[place], outcomes[place]
+        )
         for place, group in enumerate(groups)
     ]
 
@@ -114,10 +125,16 @@ class _Part:
 class _Group:
     """The windows of one part of a reference."""
 
-    k: int
+    windows: Sequence[Window]
     median_rows: float
     columns: Mapping[str, _Part]
+    inputs: Profile
     outcomes: Profile | None
+
+    @property
+    def k(self) -> int:
+        """Number of windows."""
+        return len(self.windows)
 
     @classmethod
     def of(cls, reference: Reference, window_spec: WindowSpec) -> _Group:
@@ -128,7 +145,7 @@ class _Group:
                 rest = _without_each(profile)
                 held = [name for name in names if name in profile.layout.names]
                 parts |= {name: _Part(profile.column(name), rest.column(name)) for name in held}
-        return cls(len(kept), float(np.median(inputs.rows)), parts, outcomes)
+        return cls(kept, float(np.median(inputs.rows)), parts, inputs, outcomes)
 
 
 def _without_each(profile: Profile) -> Profile:

@@ -22,7 +22,7 @@ from monitors.evidence import (
     share_p_values,
 )
 from monitors.fisher import fisher_p
-from monitors.judge_columns import SHARE_LIMITS
+from monitors.judge_shares import SHARE_LIMITS
 from monitors.registry import DECIDING, column_checks
 from reference_data.profile import ColumnProfile
 from reference_data.schema import Column

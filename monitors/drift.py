@@ -32,7 +32,8 @@ class Drift:
 
     ``p`` is the p-value at the best scale, corrected for the column's series and scales, so it is held against ``level`` (columns,).
     ``shift`` is in standard deviations of the reference's rows, over the latest ``scale`` windows. ``series`` is the place of what moved
-    in the null's series; see :meth:`moved`. A window without enough values has p NaN.
+    in the null's series; see :meth:`moved`. ``limit`` is the smallest shift that one window by itself would show, in the same unit:
+    of the location, or of the share of the most frequent category. A window without enough values has p NaN.
     """
 
     null: DriftNull
@@ -42,6 +43,7 @@ class Drift:
     shift: Values
     scale: Integers
     series: Integers
+    limit: Values
     significant: Flags
     material: Flags
 
@@ -69,6 +71,7 @@ def find_drift(
     level: float | Values,
     tolerance: float,
     least: int = 1,
+    usable: Flags | None = None,
 ) -> Drift:
     """Hold a series of consecutive windows against what the reference does by itself.
 
@@ -79,16 +82,21 @@ def find_drift(
         level: False episodes allowed a window, for each column: one number or (columns,).
         tolerance: Shift in standard deviations that is immaterial.
         least: Values a column needs in a window; windows with fewer are left out of means, and get no verdict.
+        usable: Windows that count at all; by default every one.
     """
     names = null.scores.names
     levels = np.broadcast_to(np.asarray(level, dtype=np.float64), (len(names),))
     shift, valid = deviations(null, windows, series)
     held = valid >= max(least, 1)
-    seen = _Seen.nothing(held.shape)
+    if usable is not None:
+        held &= usable[:, None]
+    seen, limit = _Seen.nothing(held.shape), np.full(held.shape, np.nan)
     if shift.size:
         scales = null.scales_of(len(windows))
-        seen = _best(null, windows, shift, valid, held, scales, _critical(null, levels, scales), tolerance)
-    p = _p_values(null, seen, len(null.scales_of(len(windows))))
+        critical = _critical(null, levels, scales)
+        seen = _best(null, windows, shift, valid, held, scales, critical, tolerance)
+        limit = _limit(null, windows, valid, critical[0], tolerance)
+    p = _p_values(null, seen)
     found = held & np.isfinite(p)
     return Drift(
         null=null,
@@ -98,6 +106,7 @@ def find_drift(
         shift=np.where(found, seen.shift, np.nan),
         scale=seen.scale,
         series=seen.series,
+        limit=limit,
         significant=found & (seen.ratio > 1),
         material=found & (np.abs(seen.shift) > tolerance),
     )
@@ -170,9 +179,7 @@ def _at_scale(
     if null.population.slack.any():
         d = np.sign(d) * np.maximum(np.abs(d) - null.population.slack, 0.0)
     at = design if scale == 1 else _latest(design, scale) / np.minimum(np.arange(len(design)) + 1, scale)[:, None]
-    leverage = np.einsum("wp,pq,wq->w", at, null.gram, at)[:, None]
-    sampling = _latest(inverse, scale) / count**2 + null.inverse_rows * leverage
-    natural = correlated(null.phi, scale) * scale / count + leverage * null.windows * correlated(null.phi, null.windows)
+    sampling, natural = _variances(null, _latest(inverse, scale) / count**2, scale / count, at, scale)
     variance = sampling[:, column] + null.tau2 * natural[:, column]
     z = d / np.sqrt(variance)
     look = np.abs(z) > _LOOK
@@ -183,6 +190,25 @@ def _at_scale(
     unusable = ~usable[:, column]
     d[unusable] = z[unusable] = np.nan
     return d, z
+
+
+def _variances(null: DriftNull, inverse: Values, few: Values, at: Values, scale: int) -> tuple[Values, Values]:
+    """Return the variance of a mean from the reference's, by sampling and by day effects in their own unit: (windows, columns)."""
+    leverage = np.einsum("wp,pq,wq->w", at, null.gram, at)[:, None]
+    natural = correlated(null.phi, scale) * few + leverage * null.windows * correlated(null.phi, null.windows)
+    return inverse + null.inverse_rows * leverage, natural
+
+
+def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical: Values, tolerance: float) -> Values:
+    """Return the smallest shift of each column's first series that one window would show: (windows, columns)."""
+    column = null.scores.column
+    held, first = np.unique(column, return_index=True)
+    few = np.ones(valid.shape)
+    sampling, natural = _variances(null, 1 / np.maximum(valid, 1), few, null.season.design(windows), 1)
+    found = np.full(valid.shape, np.nan)
+    variance = sampling[:, held] + null.tau2[first] * natural[:, held]
+    found[:, held] = np.maximum(critical[first] * np.sqrt(variance), tolerance)
+    return found
 
 
 def _latest(values: Values, scale: int) -> Values:
@@ -210,7 +236,7 @@ def _without_skew(z: Values, skew: Values) -> Values:
 
 def _critical(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
     """Return the z that each series must exceed at each scale: (scales, series)."""
-    p = levels[null.scores.column] * null.scores.weight / episodes(len(scales))
+    p = levels[null.scores.column] * null.scores.weight / episodes(len(null.scales))
     found = np.empty((len(scales), len(p)))
     for place, scale in enumerate(scales):
         tail = null.tail_freedom(scale)
@@ -223,7 +249,7 @@ def _critical(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
     return found
 
 
-def _p_values(null: DriftNull, seen: _Seen, scales: int) -> Values:
+def _p_values(null: DriftNull, seen: _Seen) -> Values:
     """Return the p-value of what stands out most, corrected for its column's series and for the scales."""
     if not null.freedom.size:
         return seen.z
@@ -231,4 +257,4 @@ def _p_values(null: DriftNull, seen: _Seen, scales: int) -> Values:
     tail = null.tail_freedom(seen.scale, seen.series)
     tail = np.where(np.isfinite(tail), tail, 1e6)
     p = np.fmax(p, 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail)))
-    return np.asarray(np.minimum(p * episodes(scales) / null.scores.weight[seen.series], 1.0))
+    return np.asarray(np.minimum(p * episodes(len(null.scales)) / null.scores.weight[seen.series], 1.0))

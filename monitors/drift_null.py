@@ -134,12 +134,48 @@ def measure(
     whole = totals[0] if len(totals) == 1 else _merged(totals)
     scores = make_scores(whole, names)
     rows = [population(scores, total) for total in totals]
-    single = len(parts) == 1
-    fits = [
-        _fit(scores, own, windows, profile, window_spec, seasonal=single)
-        for own, (windows, profile) in zip(rows, parts, strict=True)
+    seasons = [
+        _season(scores, own, *part, window_spec) if len(parts) == 1 else Season.none(window_spec)
+        for own, part in zip(rows, parts, strict=True)
     ]
+    fits = [_fit(scores, own, *part, season) for own, part, season in zip(rows, parts, seasons, strict=True)]
     return _nulls(scores, rows, fits, window_spec)
+
+
+def recentred(null: DriftNull, windows: Sequence[Window], profile: Profile) -> DriftNull:
+    """Return the null set about what other windows do: their means, with the natural variation that was measured before.
+
+    How much windows vary stays what it was, relative to how much rows do: measured on these windows, a jump inside of them would pass for
+    natural, and hide the rest of itself. A steady trend is forgiven: by how much it carries a window away from their middle counts as
+    natural variation. Only single windows are judged so, for those before lie inside of what they would be held against.
+    """
+    rows = population(null.scores, profile.total())
+    fit = _fit(null.scores, rows, windows, profile, null.season)
+    x = np.where(fit.held[:, null.scores.column], standardised(null.scores, rows, profile, fit.valid), np.nan)
+    return replace(
+        null,
+        population=rows,
+        fit=fit.beta,
+        gram=fit.gram,
+        windows=len(windows),
+        inverse_rows=fit.inverse_rows,
+        tau2=null.tau2 + _trend(x) ** 2,
+        scales=(1,),
+    )
+
+
+def _trend(means: Values) -> Values:
+    """Return how far a steady trend of equally spaced means (windows, series) goes from their middle to the one after the last.
+
+    It is the median slope between any two windows (Sen 1968), which a jump does not move before it fills a good quarter of them.
+    """
+    if len(means) < ENOUGH:
+        return np.zeros(means.shape[1])
+    later, earlier = np.triu_indices(len(means), 1)[::-1]
+    slopes = (means[later] - means[earlier]) / (later - earlier)[:, None]
+    with np.errstate(all="ignore"):
+        found = np.nan_to_num(np.nanmedian(slopes, axis=0)) if np.isfinite(slopes).any() else np.zeros(means.shape[1])
+    return np.asarray(found * (len(means) + 1) / 2)
 
 
 def _merged(totals: Sequence[Profile]) -> Profile:
@@ -172,23 +208,25 @@ class _Fit:
         return np.asarray(inverse.sum(axis=0) / np.maximum(self.held.sum(axis=0), 1))
 
 
-def _fit(
-    scores: Scores,
-    rows: Population,
-    windows: Sequence[Window],
-    profile: Profile,
-    window_spec: WindowSpec,
-    *,
-    seasonal: bool,
-) -> _Fit:
+def _season(
+    scores: Scores, rows: Population, windows: Sequence[Window], profile: Profile, window_spec: WindowSpec
+) -> Season:
     valid = scores.valid(profile)
-    usual = np.median(valid, axis=0) if len(valid) else np.zeros(len(scores.names))
-    held = valid >= np.maximum(_SMALLEST * usual, 1)
-    x = standardised(scores, rows, profile, valid)
     judged = np.isin(scores.kind, (LOCATION, LEVEL))
-    season = Season.none(window_spec)
-    if seasonal:
-        season = choose_season(window_spec, windows, x[:, judged], held[:, scores.column[judged]])
+    x = standardised(scores, rows, profile, valid)[:, judged]
+    return choose_season(window_spec, windows, x, _counting(valid)[:, scores.column[judged]])
+
+
+def _counting(valid: Integers) -> Flags:
+    """Return which windows have enough values to say how windows vary: (windows, columns)."""
+    usual = np.median(valid, axis=0) if len(valid) else np.zeros(valid.shape[1])
+    return np.asarray(valid >= np.maximum(_SMALLEST * usual, 1))
+
+
+def _fit(scores: Scores, rows: Population, windows: Sequence[Window], profile: Profile, season: Season) -> _Fit:
+    valid = scores.valid(profile)
+    held = _counting(valid)
+    x = standardised(scores, rows, profile, valid)
     design = season.design(windows)
     beta = least_squares(design, x, held[:, scores.column])
     left = np.where(held[:, scores.column], _less_location(scores, rows, x - design @ beta, valid), 0.0)
@@ -207,7 +245,6 @@ def _nulls(
 ) -> list[DriftNull]:
     column = scores.column
     freedom = np.sum([fit.freedom for fit in fits], axis=0)
-    windows = int(np.sum([len(fit.left) for fit in fits]))
     inverse = np.sum([fit.inverse_rows * fit.freedom for fit in fits], axis=0) / np.maximum(freedom, 1)
     square = np.sum([(fit.left**2).sum(axis=0) for fit in fits], axis=0)
     known = freedom[column] >= ENOUGH - 1
@@ -234,7 +271,9 @@ def _nulls(
                 phi=phi,
                 kurtosis=np.zeros(len(column)),
                 natural_skew=natural_skew(scores, own, tau2),
-                scales=scales_for(window_spec, windows),
+                scales=scales_for(window_spec, k)
+                if len(fits) == 1
+                else tuple(s for s in (1, 2, 4) if s <= max(k // 2, 1)),
             )
         )
     kurtosis = _excess(nulls, fits)

@@ -19,7 +19,9 @@ from reference_data.profile import ColumnProfile
 
 FINEST = 20  # groups of cells in the chi-square test of an ordered column: more only dilute it
 SPEND = 0.6  # of the alert budget; the rest is margin
-DRIFT_SHARE = 0.8  # of a column's part goes to its distribution, the rest to missing, new and out-of-range values
+#: How what is spent on warnings is split: columns' distributions, their shares, and what is about the table as a whole.
+DRIFT_SHARE, SHARES_SHARE, TABLE_SHARE = 0.75, 0.15, 0.1
+SHARE_TESTS = 2  # of a column: missing values, and new or out-of-range ones
 LARGEST_P = 0.05  # however large the budget
 NOTICES = 0.02  # false notices a window, over all context columns
 
@@ -53,23 +55,24 @@ class ColumnNull:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Largest p-values that count as significant, so that a year of runs keeps to the alert budget.
+    """How many false alarms each question may raise a window, so that a year of windows keeps to the alert budget.
 
-    ``warning`` is for columns whose drift can warn (features, prediction, score), ``notice`` for context, which never does;
-    of either, DRIFT_SHARE goes to the distribution and the rest to the two tests of shares. ``page`` is for performance.
+    ``warning`` is for one column whose drift can warn (feature, prediction, score), ``notice`` for one of context, which never does;
+    ``table`` is for the checks of the table as a whole and of the team's own together; ``page`` is for performance.
     """
 
     warning: float
     notice: float
+    table: float
     page: float
 
     def column(self, *, context: bool) -> float:
-        """Return the level of a column's distribution."""
+        """Return the level of a column's distribution, over all of its series and scales."""
         return DRIFT_SHARE * (self.notice if context else self.warning)
 
     def share(self, *, context: bool) -> float:
-        """Return the level of one of a column's shares."""
-        return (1 - DRIFT_SHARE) / 2 * (self.notice if context else self.warning)
+        """Return the level of one of a column's shares, over all of its scales."""
+        return SHARES_SHARE / SHARE_TESTS * (self.notice if context else self.warning)
 
 
 def levels(
@@ -80,10 +83,11 @@ def levels(
     A fixed split, so that each reading's threshold follows from the declaration alone, whatever its neighbours do. Notices are not
     budgeted (they go to a digest): all context columns together get NOTICES false ones a window.
     """
-    warning = SPEND * warnings_per_year / windows_per_year / max(warning_columns, 1)
+    warning = SPEND * warnings_per_year / windows_per_year
     return Levels(
-        warning=min(warning, LARGEST_P),
+        warning=min(warning / max(warning_columns, 1), LARGEST_P),
         notice=NOTICES / max(notice_columns, 1),
+        table=min(TABLE_SHARE * warning, LARGEST_P),
         page=min(SPEND * pages_per_year / windows_per_year, LARGEST_P),
     )
 
@@ -155,15 +159,23 @@ def _pair_size(n: NDArray[np.int64] | float, m: NDArray[np.int64] | float) -> Va
     return np.asarray(np.divide(product, np.maximum(total, 1.0)))
 
 
-def share_p_values(null: ShareNull, share: Values, n: NDArray[np.int64], n_reference: float, windows: int) -> Values:
+def share_p_values(
+    null: ShareNull,
+    share: Values,
+    n: NDArray[np.int64],
+    n_reference: float,
+    windows: int,
+    tau2: float | None = None,
+) -> Values:
     """Return two-sided p-values of a share against the reference's: two proportions, widened by natural variation.
 
     Where only a few rows are concerned the normal approximation is far too sure of itself: the p-value is never below twice
-    the binomial tail, at the reference's share with one more such row (Agresti and Coull 1998).
+    the binomial tail, at the reference's share with one more such row (Agresti and Coull 1998). ``tau2``: the variance between means over
+    as many windows as ``n`` is of, where that is not one.
     """
     pooled = ratio(share * n + null.mean * n_reference, n + n_reference)
     sampling = pooled * (1 - pooled) * (ratio(np.ones(()), n) + 1 / max(n_reference, 1.0))
-    deviation = np.sqrt(np.maximum(sampling + null.tau2 * (1 + 1 / windows), 0.0))
+    deviation = np.sqrt(np.maximum(sampling + (null.tau2 if tau2 is None else tau2) + null.tau2 / windows, 0.0))
     gap = np.abs(share - null.mean)
     t = np.divide(gap, deviation, out=np.where(gap > 0, np.inf, 0.0), where=deviation > 0)
     approximate = 2 * special.stdtr(null.freedom, -t)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitors.types import Check, Reading
 from reference_data.bins import OTHER, UNSEEN
@@ -58,6 +59,10 @@ class Movement:
         index = np.arange(len(self._cell))
         self._before, self._now = before[self._cell].tolist(), now[index, self._cell].tolist()
 
+    def rose(self, window: int) -> bool | None:
+        """Return whether the mean is higher than in the reference, None where there is no mean."""
+        return None if self._means is None else self._means[window] > self._mean
+
     def text(self, window: int) -> str:
         """Return what moved most: the mean of a number, or the share of one category."""
         if self._means is not None:
@@ -80,21 +85,54 @@ class Movement:
         return f"the share of {of.get(label, f'{self.name} = {label}')} {way} from {shares}"
 
 
-def drifted(movement: Movement, window: int, value: float, threshold: float, leaning: float | None) -> str:
-    """Say that a column drifted, and how much the model leans on it."""
+def moved(
+    base: ColumnProfile, now: ColumnProfile, what: tuple[str, int], groups: NDArray[np.int64], shift: float
+) -> str:
+    """Say what moved: the mean, how much values vary, or the share of a range or category.
+
+    ``now`` has a leading axis of one. ``what`` is a kind of series and the number of its group of cells, ``groups`` the group of each
+    cell; see :class:`monitors.drift_scores.Scores`.
+    """
+    kind, cell = what
+    name, way = base.entry.column.name, shift > 0
+    if kind == "location":
+        movement = Movement(base, now)
+        if movement.rose(0) in (None, way):
+            return movement.text(0)
+        return f"most values of {name} are {'higher' if way else 'lower'} than in the reference"
+    if kind == "dispersion":
+        spread = f" (standard deviation {number(float(now.std[0]))} against {number(float(base.std))})"
+        widened = float(now.std[0]) > float(base.std)
+        return f"values of {name} vary {'more' if way else 'less'}{spread if widened == way else ''}"
+    inside = groups == cell
+    before = float(base.cells[inside].sum()) / max(int(base.valid), 1)
+    after = float(now.cells[0, inside].sum()) / max(int(now.valid[0]), 1)
+    shares = f"from {number(before, 'share')} to {number(after, 'share')}"
+    went = "rose" if after > before else "fell"
+    labels = np.asarray(base.entry.bins.labels)[inside]
+    if base.entry.ordered:
+        low, high = labels[0].split(",")[0], labels[-1].split(",")[1]
+        return f"the share of {name} in {low},{high} {went} {shares}"
+    of = f"{name} = {labels[0]}" if len(labels) == 1 else f"rarer categories of {name}"
+    return f"the share of {of} {went} {shares}"
+
+
+def drifted(what: str, shift: float, limit: float, scale: int, unit: str, leaning: float | None) -> str:
+    """Say that a column drifted, over how many windows, and how much the model leans on it."""
+    over = f" over the last {scale} {unit}" if scale > 1 else ""
     weight = "" if leaning is None else f" It carries {number(leaning, 'share')} of the model's importance."
-    return (
-        f"{movement.text(window)}; distance {number(value)}, where up to {number(threshold)} is taken as usual.{weight}"
-    )
+    usual = f", where up to {number(limit)} is usual in one" if abs(shift) > limit else ""
+    small = ": little, but for too long to be chance" if scale > 1 and not usual else ""
+    return f"{what}{over}. That is a shift of {number(abs(shift))} standard deviations{usual}{small}.{weight}"
 
 
-def steady(name: str, value: float, threshold: float, *, significant: bool, material: bool) -> str:
-    """Say that a column is within its limits, or which one of the two gates it passed."""
-    if significant and not material:
-        return f"{name} moved, but too little to matter: distance {number(value)}, up to {number(threshold)} is usual."
-    if material:
-        return f"{name} looks different (distance {number(value)}), but not more than chance and nature can do."
-    return f"{name} is as in the reference: distance {number(value)}, up to {number(threshold)} is usual."
+def steady(name: str, shift: float, limit: float, *, significant: bool) -> str:
+    """Say that a column is within its limits, or that it moved too little to matter."""
+    if significant:
+        return f"{name} moved, but too little to matter: by {number(abs(shift))} standard deviations."
+    if not math.isfinite(limit):
+        return f"{name} is as in the reference."
+    return f"{name} is as in the reference; a shift of {number(limit)} standard deviations would stand out in one window."
 
 
 def measured(check: Check, name: str, value: float, low: float, high: float) -> str:
@@ -110,11 +148,14 @@ _SHARE_WORDS = {
 }
 
 
-def share(check: str, name: str, value: float, reference: float, *, broken: bool) -> str:
+def share(check: str, name: str, value: float, reference: float, *, broken: bool, over: str = "") -> str:
     """Say how many rows miss a value, hold a new category or lie outside the range."""
     words = _SHARE_WORDS.get(check, check.replace("_", " ") + " of {}").format(name)
     against = f", against {number(reference, 'share')} in the reference"
-    return f"{number(value, 'share')} of rows {words}{against if broken or value != reference else ', as in the reference'}."
+    of = f"of rows {over}" if over else "of rows"
+    return (
+        f"{number(value, 'share')} {of} {words}{against if broken or value != reference else ', as in the reference'}."
+    )
 
 
 def performance(check: Check, value: float, reference: float, threshold: float, *, worse: bool) -> str:

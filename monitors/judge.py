@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from monitors.calibration import Calibration, windows_per_year
 from monitors.checks._cells import Values, ratio
+from monitors.drift import find_drift
 from monitors.evidence import levels
-from monitors.judge_columns import judge_column
+from monitors.judge_columns import Part, judge_column
 from monitors.judge_performance import judge_performance
-from monitors.judge_run import Run
+from monitors.judge_run import LEAST_COVERAGE, Run
 from monitors.judge_traffic import traffic_readings
 from monitors.registry import concept_column
 from monitors.types import Reading
@@ -35,10 +36,13 @@ def judge(
     model_version: str,
     importance: Mapping[str, float] | None,
     now: datetime,
+    judged: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> list[Reading]:
-    """Return the readings of all windows, in the order of columns, then checks, then windows.
+    """Return the readings of the judged windows, in the order of columns, then checks, then windows.
 
-    ``inputs`` and ``outcomes`` have a leading axis (windows,). ``labels_expected`` is the number of rows a window that should
+    ``windows`` are consecutive; ``inputs`` and ``outcomes`` have a leading axis (windows,). ``judged``: the places of the windows that get
+    readings, all by default; the others only count where several of the latest windows are taken together, so that small lasting
+    changes show. ``labels_expected`` is the number of rows a window that should
     get a label, None for all of them. A column's verdict stands in its ``jensen_shannon`` reading; the other checks show the
     same window in other units. ``importance`` (any non-negative scale) only adds to sentences. One column that cannot be
     judged becomes an ``error`` reading. Raises :class:`ValueError` when windows and profiles differ in number.
@@ -51,21 +55,30 @@ def judge(
         outcomes = None
     elif outcomes is None and reference.outcomes is not None:
         outcomes = reference.outcomes.layout.empty(len(windows))
+    places = np.arange(len(windows)) if judged is None else np.asarray(judged, dtype=np.int64)
     coverage = ratio(np.zeros(len(windows)) if outcomes is None else outcomes.rows, expected)
-    run = _run(spec, reference, calibration, windows, coverage, model_version, importance, now)
-    found = list(traffic_readings(run, inputs, labelled=labelled))
-    total = reference.inputs.total()
-    for name in reference.inputs.layout.names:
-        found += judge_column(run, name, total, inputs, np.zeros(len(windows), dtype=bool))
+    run = _run(spec, reference, calibration, windows, places, coverage[places], model_version, importance, now)
+    found = list(traffic_readings(run, inputs[places], labelled=labelled))
+    never = np.zeros(len(places), dtype=bool)
+    names = reference.inputs.layout.names
+    level = np.asarray([run.column_level(name, late=False) for name in names])
+    least, tolerance = spec.monitor.min_rows, spec.monitor.tolerance
+    drift = find_drift(calibration.inputs, windows, inputs, level, tolerance, least)
+    part = Part(reference.inputs.total(), inputs, drift)
+    for name in names:
+        found += judge_column(run, part, name, never)
     found = _against(calibration.held, found)
-    if outcomes is None or reference.outcomes is None:
+    if outcomes is None or reference.outcomes is None or calibration.outcomes is None:
         return found
-    performance, harmful = judge_performance(run, outcomes)
-    total = reference.outcomes.total()
-    concept = concept_column(total.layout)
-    judged = {name: np.zeros_like(harmful) for name in ("label",) if name in total.layout.names}
-    judged |= {} if concept is None else {concept: harmful}
-    late = [r for name, harm in judged.items() for r in judge_column(run, name, total, outcomes, harm, late=True)]
+    performance, harmful = judge_performance(run, outcomes[places])
+    with np.errstate(invalid="ignore"):
+        usable = coverage >= LEAST_COVERAGE
+    drift = find_drift(calibration.outcomes, windows, outcomes, run.levels.page, tolerance, least, usable)
+    part = Part(reference.outcomes.total(), outcomes, drift, late=True)
+    concept = concept_column(part.total.layout)
+    harms = {name: never for name in ("label",) if name in part.total.layout.names}
+    harms |= {} if concept is None else {concept: harmful}
+    late = [reading for name, harm in harms.items() for reading in judge_column(run, part, name, harm)]
     return found + _against(calibration.held_late, late + performance)
 
 
@@ -79,6 +92,7 @@ def _run(
     reference: Reference,
     calibration: Calibration,
     windows: Sequence[Window],
+    judged: NDArray[np.int64],
     coverage: Values,
     model_version: str,
     importance: Mapping[str, float] | None,
@@ -105,7 +119,8 @@ def _run(
             budget.pages_per_year,
             budget.warnings_per_year,
         ),
-        windows=windows,
+        windows=[windows[place] for place in judged.tolist()],
+        judged=judged,
         coverage=coverage,
         blank=blank,
         importance={} if total <= 0 or importance is None else {k: v / total for k, v in importance.items()},

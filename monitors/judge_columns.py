@@ -1,41 +1,54 @@
-"""Verdicts on columns: drift of the distribution, and shares of missing, new and out-of-range values."""
+"""Verdicts on columns' distributions: the one that decides, and the checks that show the same window in other units."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from monitors import explain
 from monitors.checks._cells import Values
-from monitors.evidence import ColumnNull, column_p_values, divergence_beyond, divergence_threshold, share_p_values
+from monitors.drift import Drift
+from monitors.evidence import ColumnNull, sampling_divergence
 from monitors.judge_run import Flags, Run, States
+from monitors.judge_shares import SHARE_LIMITS, judge_share
 from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check, Reading
 from reference_data.profile import ColumnProfile, Profile
 
-#: By how much a share may change before it matters, and whether only a rise counts.
-SHARE_LIMITS: dict[str, tuple[float, bool]] = {
-    "missing_share": (0.05, False),
-    "unseen_share": (0.01, True),
-    "out_of_range_share": (0.05, True),
-}
+#: Squared Jensen-Shannon distance of a shift by one standard deviation, for small ones: the information of a normal's location.
+DISTANCE_OF_SHIFT = 1 / (8 * np.log(2))
 
 
-def judge_column(
-    run: Run, name: str, reference: Profile, current: Profile, harmful: Flags, *, late: bool = False
-) -> list[Reading]:
-    """Judge one column in all windows; whatever goes wrong becomes its reading. ``late``: it waits for labels."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What the columns of one layout share: the reference as a whole, all windows of the series, and what moved in them."""
+
+    total: Profile
+    series: Profile
+    drift: Drift
+    late: bool = False  # it waits for labels
+    merged: dict[tuple[int, int], Profile] = field(default_factory=dict)
+
+    def latest(self, place: int, scale: int) -> Profile:
+        """Return the ``scale`` windows up to the one at ``place`` of the series as one, with a leading axis."""
+        if (place, scale) not in self.merged:
+            total = self.series[max(place - scale + 1, 0) : place + 1].total()
+            self.merged[place, scale] = Profile(total.layout, total.counts[None], total.moments[None])
+        return self.merged[place, scale]
+
+
+def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> list[Reading]:
+    """Judge one column in all windows that are to be judged; whatever goes wrong becomes its reading."""
     try:
-        base, now = reference.column(name), current.column(name)
+        base, now = part.total.column(name), part.series[run.judged].column(name)
         null = run.calibration.columns[name]
-        states = States(run, base, now, late=late)
-        p = column_p_values(null, base, now)
-        checks = column_checks(base.entry, {DECIDING, *run.spec.monitor.checks})
-        readings, drifted = _deciding(run, checks[DECIDING], null, base, now, states, p, harmful)
+        states = States(run, base, now, late=part.late)
+        checks = run.checks(column_checks(base.entry))
+        readings, drifted, p = _deciding(run, part, checks[DECIDING], null, base, now, states, harmful)
         for check in checks.values():
             if check.name in SHARE_LIMITS:
-                readings += _share(run, check, null, base, now, states)
+                readings += judge_share(run, check, null, base, part.series.column(name), states)
             elif check.name != DECIDING:
                 readings += _beside(run, check, null, base, now, states, p, drifted)
         return readings
@@ -49,56 +62,74 @@ def judge_column(
 
 def _deciding(
     run: Run,
+    part: Part,
     check: Check,
     null: ColumnNull,
     base: ColumnProfile,
     now: ColumnProfile,
     states: States,
-    p: Values,
     harmful: Flags,
-) -> tuple[list[Reading], Flags]:
-    """Return the reading that carries the column's verdict, and where it drifted."""
-    tolerance = run.spec.monitor.tolerance
-    value = column_values(check, base, now)
-    effect = divergence_beyond(null, base, now, value)
-    threshold = divergence_threshold(null, base, now, tolerance)
-    judged = np.asarray([state is None for state in states.by_value], dtype=bool)
-    significant = judged & (p < states.level)
-    material = judged & (value > threshold) & (effect > tolerance)
-    drifted = significant & material
-    movement = explain.Movement(base, now)
+) -> tuple[list[Reading], Flags, Values]:
+    """Return the reading that carries the column's verdict, where it drifted, and how unlikely it is.
+
+    Its value is the distance over the windows that decided, one unless the column drifted over more. The threshold is the distance of
+    the smallest shift that would show, so it is steady over windows alike; where shape and shift disagree it gives way to the verdict.
+    """
     name = base.entry.column.name
-    leaning = run.importance.get(name)
+    drift, column = part.drift, part.drift.names.index(name)
+    judged = np.asarray([state is None for state in states.by_value], dtype=bool)
+    p, shift, limit = (array[run.judged, column] for array in (drift.p, drift.shift, drift.limit))
+    significant = judged & drift.significant[run.judged, column]
+    material = judged & drift.material[run.judged, column]
+    drifted = significant & material
+    scale = np.where(drifted, drift.scale[run.judged, column], 1)
+    value, n = column_values(check, base, now).copy(), now.valid.copy()
+    chance = sampling_divergence(base.cells, now.valid, base.valid)
+    words: dict[int, str] = {}
+    for i in np.flatnonzero(drifted).tolist():
+        latest = now_at = part.latest(int(run.judged[i]), int(scale[i])).column(name)
+        if scale[i] > 1:
+            value[i], n[i] = column_values(check, base, latest)[0], latest.valid[0]
+            chance[i] = sampling_divergence(base.cells, latest.valid, base.valid)[0]
+        what = drift.moved(int(run.judged[i]), column)
+        groups = drift.null.scores.groups[column]
+        moved = explain.moved(base, now_at, what, groups, float(shift[i]))
+        words[i] = explain.drifted(
+            moved, float(shift[i]), float(limit[i]), int(scale[i]), run.unit, run.importance.get(name)
+        )
+    usual = np.sqrt(chance + DISTANCE_OF_SHIFT * limit**2)
+    threshold = np.where(drifted, np.minimum(usual, value * _BELOW), np.fmax(usual, value))
+    threshold = np.where(drifted | (value < usual), threshold, np.where(np.isnan(value), usual, threshold))
 
     def sentence(i: int) -> str:
         if states.by_value[i] is not None:
-            return states.sentence(i, int(states.n[i]))
+            return states.sentence(i, int(now.valid[i]))
         if drifted[i]:
-            return explain.drifted(movement, i, values[i], thresholds[i], leaning)
-        return explain.steady(
-            name, values[i], thresholds[i], significant=bool(significant[i]), material=bool(material[i])
-        )
+            return words[i]
+        return explain.steady(name, float(shift[i]), float(limit[i]), significant=bool(significant[i]))
 
-    values, thresholds = value.tolist(), threshold.tolist()
     low, high = null.bands[check.name]
     k = len(run.windows)
-    expected = np.sqrt(np.maximum(value**2 - effect**2, 0.0))
     fields: dict[str, list[object]] = {
-        "value": values,
-        "reference_value": np.where(effect > 0, expected, value).tolist(),
-        "threshold": thresholds,
+        "value": value.tolist(),
+        "reference_value": np.fmin(np.sqrt(chance), value).tolist(),
+        "threshold": threshold.tolist(),
         "lower": [low] * k,
         "upper": [high] * k,
         "p_value": p.tolist(),
-        "effect": effect.tolist(),
+        "effect": np.abs(shift).tolist(),
         "n_reference": [int(base.valid)] * k,
         "verdict": [states.by_value[i] or ("drift" if drifted[i] else "ok") for i in range(k)],
         "significant": significant.tolist(),
         "material": material.tolist(),
         "harmful": (drifted & harmful).tolist(),
         "sentence": [sentence(i) for i in range(k)],
+        "scale": scale.tolist(),
     }
-    return run.readings(check, name, states.n, fields), drifted
+    return run.readings(check, name, n, fields), drifted, p
+
+
+_BELOW = 0.999  # a drifted column's threshold, where the usual one is above its distance
 
 
 def _beside(
@@ -117,7 +148,6 @@ def _beside(
     beyond = drifted & ~(value <= high)
     name, k = base.entry.column.name, len(run.windows)
     values = value.tolist()
-    significant = np.asarray([s is None for s in states.by_value], dtype=bool) & (p < states.level)
     fields: dict[str, list[object]] = {
         "value": values,
         "reference_value": [np.nan] * k,
@@ -128,7 +158,7 @@ def _beside(
         "effect": values,
         "n_reference": [int(base.valid)] * k,
         "verdict": [states.by_value[i] or ("drift" if beyond[i] else "ok") for i in range(k)],
-        "significant": significant.tolist(),
+        "significant": drifted.tolist(),
         "material": beyond.tolist(),
         "harmful": [False] * k,
         "sentence": [
@@ -139,44 +169,3 @@ def _beside(
         ],
     }
     return run.readings(check, name, states.n, fields)
-
-
-def _share(
-    run: Run, check: Check, null: ColumnNull, base: ColumnProfile, now: ColumnProfile, states: States
-) -> list[Reading]:
-    """Judge a share of rows by a test of its own: missing values leave the distribution of the rest untouched."""
-    of_rows = check.name == "missing_share"
-    n, state = (states.rows, states.by_row) if of_rows else (states.n, states.by_value)
-    n_reference = int(base.rows if of_rows else base.valid)
-    usual = null.shares[check.name]
-    value = column_values(check, base, now)
-    p = share_p_values(usual, value, n, float(n_reference), max(null.windows, 1))
-    limit, only_rise = SHARE_LIMITS[check.name]
-    change = value - usual.mean
-    judged = np.asarray([s is None for s in state], dtype=bool)
-    significant = judged & (p < run.share_level(base.entry.column.name))
-    material = judged & ((change if only_rise else np.abs(change)) > limit)
-    broken = significant & material
-    low, high = null.bands[check.name]
-    name, k, values = base.entry.column.name, len(run.windows), value.tolist()
-    fields: dict[str, list[object]] = {
-        "value": values,
-        "reference_value": [usual.mean] * k,
-        "threshold": [usual.mean + limit] * k,
-        "lower": [low] * k,
-        "upper": [high] * k,
-        "p_value": p.tolist(),
-        "effect": np.abs(change).tolist(),
-        "n_reference": [n_reference] * k,
-        "verdict": [state[i] or ("warning" if broken[i] else "ok") for i in range(k)],
-        "significant": significant.tolist(),
-        "material": material.tolist(),
-        "harmful": [False] * k,
-        "sentence": [
-            explain.share(check.name, name, values[i], usual.mean, broken=bool(broken[i]))
-            if state[i] is None
-            else states.sentence(i, int(n[i]))
-            for i in range(k)
-        ],
-    }
-    return run.readings(check, name, n, fields)

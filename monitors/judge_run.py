@@ -12,6 +12,7 @@ from monitors import explain
 from monitors.calibration import Calibration
 from monitors.checks._cells import Values
 from monitors.evidence import Levels
+from monitors.registry import DECIDING
 from monitors.types import Check, Reading, Verdict
 from reference_data.declaration import ModelSpec
 from reference_data.profile import ColumnProfile
@@ -32,9 +33,26 @@ class Run:
     calibration: Calibration
     levels: Levels
     windows: Sequence[Window]
+    judged: NDArray[np.int64]  # places of the windows in the series that was given
     coverage: Values  # labelled share of rows, NaN without rows
     blank: Reading  # with the fields that are the same in every reading
     importance: Mapping[str, float]
+
+    @property
+    def unit(self) -> str:
+        """What windows are called: days where they are days."""
+        spec = self.calibration.window_spec
+        names = {"h": "hours", "d": "days", "w": "weeks"}
+        return names[spec.unit] if spec.length == 1 else "windows"
+
+    def over(self, scale: int) -> str:
+        """Say how many of the latest windows are spoken of, nothing for one."""
+        return f"over the last {scale} {self.unit}" if scale > 1 else ""
+
+    def checks(self, every: Mapping[str, Check]) -> dict[str, Check]:
+        """Return the checks that this monitor reads in its windows, the deciding one always among them."""
+        wanted = {DECIDING, *self.spec.monitor.checks}
+        return {name: check for name, check in every.items() if name in wanted and check.column_function is not None}
 
     def column_level(self, name: str, *, late: bool) -> float:
         """Return the largest significant p-value of a column; outcomes are one question with the performance, and share its level."""

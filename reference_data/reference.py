@@ -44,14 +44,15 @@ class Reference:
     def windows(self, spec: WindowSpec) -> tuple[list[Window], Profile, Profile | None]:
         """Return the reference's own windows of ``spec``, with inputs and outcomes merged to one profile each.
 
-        Windows cut off by the ends of the period (less than half of the median rows) are left out.
+        The first and the last are left out if the ends of the period cut them off (less than half of the median rows).
         """
         groups: dict[Window, list[int]] = {}
         for index, bucket in enumerate(self.buckets):
             groups.setdefault(spec.containing(bucket), []).append(index)
         sizes = {window: int(self.inputs.rows[rows].sum()) for window, rows in groups.items()}
         enough = 0.5 * float(np.median(list(sizes.values()))) if sizes else 0.0
-        kept = sorted(window for window in groups if sizes[window] >= enough)
+        every = sorted(groups)
+        kept = [window for window in every if sizes[window] >= enough or window not in (every[0], every[-1])]
 
         def merged(profile: Profile) -> Profile:
             parts = [profile[groups[window]].total() for window in kept]

@@ -23,11 +23,13 @@ from monitors.lifecycle import advance
 from monitors.registry import positive_class
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import parse_duration
-from reference_data.profile import RESERVED
+from reference_data.profile import RESERVED, Profile, stack
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
-from service.local import care, labels, outbox, segment_profiles, segments
+from service.local import care, labels, outbox, own_checks, segment_profiles, segments
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
+from service.local.lead_in import blocks
+from service.local.quality import with_quality
 from service.local.row_checks import row_readings
 from service.local.series import held_against, load_series
 from storage import profile_store
@@ -87,6 +89,9 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
                     resolved.append(alert.id)
             n_windows += len(stretch.windows)
             n_readings += len(readings)
+        late = own_checks.backfill(core, spec, lambda: serving_stretches(core, spec))
+        append_readings(core.db, [reading_to_row(reading) for reading in late])
+        n_readings += len(late)
         care.retain(core, spec)
         core.control.put_setting(f"last_run/{model}", core.now().isoformat())
     return {
@@ -297,32 +302,39 @@ def _due_windows(
 
 def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading]:
     """Read every check on every window of a stretch, for the columns that are still declared; changes nothing."""
-    reference = stretch.reference
-    inputs = load_series(core, reference, "inputs", stretch.windows, version=stretch.version).profile
-    outcomes = (
-        None
-        if reference.outcomes is None
-        else load_series(core, reference, "outcomes", stretch.windows, version=stretch.version).profile
-    )
+    reference, version = stretch.reference, stretch.version
     readings: list[Reading] = []
-    for baseline, places in held_against(core, spec, reference, stretch.windows):
-        readings += judge(
-            spec=spec,
-            reference=baseline.reference,
-            calibration=baseline.calibration,
-            windows=[stretch.windows[place] for place in places],
-            inputs=inputs[places],
-            outcomes=None if outcomes is None else outcomes[places],
-            labels_expected=None,
-            model_version=stretch.version,
-            importance=importance_of(core, spec.name, stretch.version),
-            now=core.now(),
-        )
+    judged_inputs: list[Profile] = []
+    fair = reference.source.startswith(FROM_LOG)
+    for block in blocks(core, spec, reference, stretch.windows, fair=fair):
+        inputs = load_series(core, reference, "inputs", block.windows, version=version).profile
+        outcomes = None
+        if reference.outcomes is not None:
+            outcomes = load_series(core, reference, "outcomes", block.windows, version=version).profile
+        judged_inputs += [inputs[place] for place in block.judged]
+        for baseline, places in held_against(core, spec, reference, block.windows):
+            due = [at for at, place in enumerate(places) if place in set(block.judged)]
+            if not due:
+                continue
+            readings += judge(
+                spec=spec,
+                reference=baseline.reference,
+                calibration=baseline.calibration,
+                windows=[block.windows[place] for place in places],
+                inputs=inputs[places],
+                outcomes=None if outcomes is None else outcomes[places],
+                labels_expected=None,
+                model_version=version,
+                importance=importance_of(core, spec.name, version),
+                now=core.now(),
+                judged=due,
+            )
     with core.db.cursor() as cursor:
         counts = door_counts(cursor, spec.name, stretch.windows)
     readings += door_readings(reference, stretch.version, counts, core.now())
     readings += row_readings(core, spec, stretch)
     readings += segments.stretch_readings(core, spec, reference, stretch.version, stretch.windows)
+    readings = with_quality(core, spec, reference, stretch.version, stretch.windows, stack(judged_inputs), readings)
     known = {None, *RESERVED, *spec.features, *spec.context}
     return [reading for reading in readings if reading.column in known]
 

@@ -1,0 +1,92 @@
+"""Verdicts on shares of rows: missing values, categories that are new, values out of range; each by a test of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitors import explain
+from monitors.drift import episodes
+from monitors.drift_null import correlated
+from monitors.evidence import ColumnNull, share_p_values
+from monitors.judge_run import Run, States
+from monitors.registry import column_values
+from monitors.types import Check, Reading
+from reference_data.profile import ColumnProfile
+
+#: By how much a share may change before it matters, and whether only a rise counts.
+SHARE_LIMITS: dict[str, tuple[float, bool]] = {
+    "missing_share": (0.05, False),
+    "unseen_share": (0.01, True),
+    "out_of_range_share": (0.05, True),
+}
+_WEEK = 7  # windows: the longer of the two scales that shares are judged at
+
+
+def judge_share(
+    run: Run, check: Check, null: ColumnNull, base: ColumnProfile, series: ColumnProfile, states: States
+) -> list[Reading]:
+    """Judge a share in one window and over the latest seven: missing values leave the distribution of the rest untouched.
+
+    ``series`` holds all windows, also those before the ones that are judged.
+    """
+    of_rows = check.name == "missing_share"
+    every = series.rows if of_rows else series.valid
+    n, state = every[run.judged], states.by_row if of_rows else states.by_value
+    n_reference = float(base.rows if of_rows else base.valid)
+    usual = null.shares[check.name]
+    limit, only_rise = SHARE_LIMITS[check.name]
+    shares = column_values(check, base, series)
+    held = every >= run.spec.monitor.min_rows
+    concerned, counted = np.where(held, np.nan_to_num(shares) * every, 0.0), np.where(held, every, 0)
+    scales = (1, _WEEK) if null.windows >= 2 * _WEEK and len(every) >= _WEEK else (1,)
+    value, p, at = shares[run.judged], np.full(len(n), np.inf), np.ones(len(n), dtype=np.int64)
+    broken = np.zeros(len(n), dtype=bool)
+    judged = np.asarray([s is None for s in state], dtype=bool)
+    level = run.share_level(base.entry.column.name)
+    for scale in scales:
+        rows = _latest(counted.astype(np.float64), scale)[run.judged] if scale > 1 else n.astype(np.float64)
+        found = _latest(concerned, scale)[run.judged] / np.maximum(rows, 1) if scale > 1 else value
+        tau2 = usual.tau2 * correlated(run.calibration.inputs.phi, scale)
+        own = episodes(len(scales)) * share_p_values(
+            usual, found, np.rint(rows).astype(np.int64), n_reference, max(null.windows, 1), tau2
+        )
+        change = found - usual.mean
+        material = (change if only_rise else np.abs(change)) > limit
+        now = judged & (own < level) & material & (rows > 0) & (run.judged >= scale - 1)
+        take = (now & ~broken) | ((scale == 1) & ~now)
+        value, at = np.where(take, found, value), np.where(take, scale, at)
+        p = np.where(take, np.minimum(own, 1.0), p)
+        broken |= now
+    change = value - usual.mean
+    material = judged & ((change if only_rise else np.abs(change)) > limit)
+    low, high = null.bands[check.name]
+    name, k, values = base.entry.column.name, len(run.windows), value.tolist()
+    fields: dict[str, list[object]] = {
+        "value": values,
+        "reference_value": [usual.mean] * k,
+        "threshold": [usual.mean + limit] * k,
+        "lower": [low] * k,
+        "upper": [high] * k,
+        "p_value": p.tolist(),
+        "effect": np.abs(change).tolist(),
+        "n_reference": [int(n_reference)] * k,
+        "verdict": [state[i] or ("warning" if broken[i] else "ok") for i in range(k)],
+        "significant": (judged & (p < level)).tolist(),
+        "material": material.tolist(),
+        "harmful": [False] * k,
+        "sentence": [
+            explain.share(check.name, name, values[i], usual.mean, broken=bool(broken[i]), over=run.over(int(at[i])))
+            if state[i] is None
+            else states.sentence(i, int(n[i]))
+            for i in range(k)
+        ],
+        "scale": at.tolist(),
+    }
+    return run.readings(check, name, n, fields)
+
+
+def _latest(values: np.ndarray, scale: int) -> np.ndarray:
+    """Return the sums over the latest ``scale`` windows."""
+    sums = np.cumsum(values)
+    sums[scale:] = sums[scale:] - sums[:-scale]
+    return sums
