@@ -9,7 +9,18 @@ import streamlit as st
 
 from dashboard import registry, state, text, theme
 from dashboard.charts import panels, series
-from dashboard.components import chart, drift_table, errors, export, header, health, rows, tiles
+from dashboard.components import (
+    chart,
+    drift_table,
+    errors,
+    export,
+    header,
+    health,
+    rows,
+    rows_as_whole,
+    segments,
+    tiles,
+)
 from dashboard.registry import Page
 from service.views import DriftRow, ModelView, PerformancePoint, WindowView
 
@@ -275,17 +286,24 @@ def _alt(model: ModelView, windows: list[WindowView]) -> str:
 def _table(model: ModelView, windows: list[WindowView], window: WindowView, table: list[DriftRow]) -> None:
     zone = model["timezone"]
     names = {w["start"]: text.window_name(w["start"], w["end"], zone) for w in reversed(windows)}
-    name = names[window["start"]]
+    name, start, ws = names[window["start"]], datetime.fromisoformat(window["start"]), state.workspace()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"Drift, {name}", anchor=False, width="content")
         st.space("stretch")
+        segment = segments.picker(ws.segment_names(model["name"]))
         state.select("Window", "window", names, window["start"])
         export.downloads(table, name=f"drift-{window['start'][:10]}", key="drift")
         export.evidently(model["name"], window["start"], key="drift")
+    if segment is not None:
+        kinds = {row["column"]: row["kind"] for row in table}
+        table = segments.as_rows(ws.segment_drift(model["name"], start, segment=segment), kinds)
+        st.caption(f"Only the rows of {text.plain(segment, 60)}, held against the same rows of the reference.")
     if table:
         drift_table.draw(table, model=model["name"], window=window["start"], key="drift_rows")
     else:
         st.info("This window has not been judged: it is still open, or too few rows came.")
+    segments.ranked(model["name"], window["start"], name)
+    rows_as_whole.card(ws.multivariate(model["name"]), window["start"], f"the {name}")
     rows.behind(model["name"], window["start"], window["end"], f"the {name}", key="window_rows")
 
 

@@ -1,0 +1,68 @@
+"""What rows as a whole say in one window: changes that no single column shows, and the columns that drive them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit import column_config
+
+from dashboard import text, theme
+from dashboard.components import health, svg
+from service.views import RowsReading
+
+_STATES = {"drift": "material", "warning": "material", "critical": "material", "ok": "within"}
+
+
+def card(found: Sequence[RowsReading], window_start: str, name: str) -> None:
+    """Draw the readings of one window, if there are any."""
+    mine = [row for row in found if row["window_start"] == window_start]
+    if not mine:
+        return
+    st.subheader("Rows as a whole", anchor=False)
+    st.caption(
+        f"Held against a sample of the reference, {name}: what the columns say together, and what texts and embeddings hold."
+    )
+    palette = theme.palette()
+    rows = [
+        {
+            "verdict": [health.words(health.DRIFT, _state(row))],
+            "check": text.clean(row["label"], 60),
+            "column": text.clean(row["column"] or "all inputs", 40),
+            "value": row["value"],
+            "threshold": row["threshold"],
+            "bullet": svg.bullet(row["value"], row["threshold"], palette, state=_state(row)),
+            "drivers": ", ".join(
+                f"{text.clean(driver['column'], 30)} {text.share(driver['share'])}" for driver in row["drivers"][:3]
+            ),
+            "sentence": text.clean(row["error"] or row["sentence"], 300),
+        }
+        for row in mine
+    ]
+    columns: Any = {
+        "verdict": health.column("Verdict", health.DRIFT, pinned=True),
+        "check": column_config.TextColumn("Check", width=190),
+        "column": column_config.TextColumn("Of", width=110),
+        "value": column_config.NumberColumn("Value", format="%.3g", width=80),
+        "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=85),
+        "bullet": column_config.ImageColumn("Value / threshold", width=170, help="The tick is the threshold"),
+        "drivers": column_config.TextColumn("Driven by", width=260),
+        "sentence": column_config.TextColumn("In words", width=520),
+    }
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height="content",
+        row_height=40,
+        placeholder=text.MISSING,
+        column_config=columns,
+        key="rows_as_whole",
+        alt="Checks on rows as a whole in this window",
+    )
+
+
+def _state(row: RowsReading) -> str:
+    verdict = row["verdict"]
+    return _STATES.get(verdict, verdict if verdict in health.DRIFT else "insufficient")
