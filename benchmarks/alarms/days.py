@@ -58,7 +58,7 @@ def traffic(cell: Cell, rng: np.random.Generator, weekdays: NDArray[np.int64]) -
     rows = cell.rows * np.where(weekdays >= 5, cell.weekend, 1.0)
     if cell.traffic:
         rows = rows * np.exp(cell.traffic * rng.standard_normal(len(weekdays)))
-    return np.maximum(np.rint(rows), 1).astype(np.int64)
+    return np.asarray(np.maximum(np.rint(rows), 1), dtype=np.int64)
 
 
 def effects(cell: Cell, rng: np.random.Generator, weekdays: NDArray[np.int64], sizes: list[int]) -> list[Values]:

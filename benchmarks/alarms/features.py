@@ -138,7 +138,7 @@ def below(feature: Feature, x: Values, shift: Values, spread: Values) -> Values:
 
 def poisson_rate(feature: Feature, shift: Values) -> Values:
     """Return the rate on days of ``shift`` standard deviations."""
-    return np.maximum(feature.size + shift * np.sqrt(feature.size), 1e-3)
+    return np.asarray(np.maximum(feature.size + shift * np.sqrt(feature.size), 1e-3))
 
 
 def _cdf(feature: Feature, x: Values) -> Values:
@@ -166,14 +166,14 @@ def quantile(feature: Feature, u: Values, shift: float, spread: float) -> Values
     if feature.family == "poisson":
         rate = float(poisson_rate(feature, np.array([shift]))[0])
         table = special.pdtr(np.arange(int(rate + 12 * np.sqrt(rate) + 20)), rate)
-        return np.searchsorted(table, u).astype(np.float64)
+        return np.asarray(np.searchsorted(table, u), dtype=np.float64)
     match feature.family:
         case "normal":
             base = special.ndtri(u)
         case "lognormal":
             base = np.exp(feature.size * special.ndtri(u))
         case "student":
-            base = special.stdtrit(DEGREES, u)
+            base = np.asarray(special.stdtrit(DEGREES, u), dtype=np.float64)
         case "uniform":
             base = u
         case "exponential":
@@ -213,6 +213,6 @@ def level_shares(feature: Feature, effects: Values) -> Values:
     if feature.family == "boolean":
         true = np.clip(p[1] + effects[:, 0] * feature.sd, 0.0, 1.0)
         return np.column_stack([1 - true, true])
-    relative = np.minimum(np.sqrt((1 - p) / p), MOST_RELATIVE) if feature.bursty else RELATIVE
+    relative = np.minimum(np.sqrt((1 - p) / p), MOST_RELATIVE) if feature.bursty else np.full(len(p), RELATIVE)
     weights = p * np.exp(np.clip(effects * relative, -3, 3))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

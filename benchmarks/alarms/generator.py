@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +84,7 @@ class Model:
             | {f.name: _arrow(f, columns[f.name]) for f in self.features}
         )
 
-    def _column(self, index: int, day: int, rng: np.random.Generator) -> NDArray[np.object_] | Values:
+    def _column(self, index: int, day: int, rng: np.random.Generator) -> NDArray[Any]:
         """Draw values into the cells that the profile of this day counts, in a random order."""
         feature, held = self.features[index], self.current.column(self.features[index].name)
         cells, missing = held.cells[day], int(held.missing[day])
@@ -148,7 +149,7 @@ def _times(day: int, n: int) -> NDArray[np.datetime64]:
     return np.asarray(start + (np.arange(n) * (86_400_000_000 // n))).astype("datetime64[us]")
 
 
-def _arrow(feature: Feature, values: NDArray[np.object_] | Values) -> pa.Array:
+def _arrow(feature: Feature, values: NDArray[Any]) -> pa.Array:
     if feature.type == "numeric":
         return pa.array(values, from_pandas=True)
     if feature.type == "boolean":
@@ -172,14 +173,14 @@ def _normal_ranks(a: Values, rng: np.random.Generator) -> Values:
 
 def _reference_column(
     feature: Feature, rng: np.random.Generator, rows: NDArray[np.int64], moves: Values
-) -> NDArray[np.object_] | Values:
+) -> NDArray[Any]:
     """Draw one column of the reference, day by day; missing values are NaN or None."""
-    parts: list[NDArray[np.object_] | Values] = []
+    parts: list[NDArray[Any]] = []
     shares = None if feature.type == "numeric" else level_shares(feature, moves[:REFERENCE_DAYS])
     names = np.array(feature.names, dtype=object) if shares is not None else None
     for day, n in enumerate(rows[:REFERENCE_DAYS].tolist()):
         if shares is None or names is None:
-            values: NDArray[np.object_] | Values = draw(feature, rng, n, float(moves[day, 0]))
+            values: NDArray[Any] = draw(feature, rng, n, float(moves[day, 0]))
         else:
             values = names[np.searchsorted(np.cumsum(shares[day])[:-1], rng.random(n), side="right")]
         if feature.missing:
@@ -214,7 +215,7 @@ def _reference(
     return layout, Reference("synthetic", 1, period.end, "generated", period, buckets, profile, None)
 
 
-def _freeze(feature: Feature, values: NDArray[np.object_] | Values) -> Bins:
+def _freeze(feature: Feature, values: NDArray[Any]) -> Bins:
     """Choose cells by the product's own rules from the column's values."""
     if feature.type == "boolean":
         return Bins("nominal", categories=("false", "true"))
@@ -230,7 +231,7 @@ def _freeze(feature: Feature, values: NDArray[np.object_] | Values) -> Bins:
     return ordered_bins(float(ordered[0]), float(ordered[-1]), picked, few)
 
 
-def _places(entry: BinnedColumn, values: NDArray[np.object_] | Values) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _places(entry: BinnedColumn, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the cell of each value that is not missing, and which are missing."""
     if entry.ordered:
         missing = np.isnan(np.asarray(values, dtype=np.float64))

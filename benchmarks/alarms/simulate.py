@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -18,8 +18,6 @@ from benchmarks.alarms.days import Cell
 from benchmarks.alarms.generator import make
 from benchmarks.alarms.ours import episodes, found_after
 from benchmarks.alarms.protocol import DRIFT_DAYS, GOAL, JITTER, Delay
-
-In, Out = TypeVar("In"), TypeVar("Out")
 
 
 def upper_bound(events: int, weeks: float) -> float:
@@ -33,7 +31,8 @@ class Workers:
 
     jobs: int
 
-    def map(self, function: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        """Yield what the function makes of each item, in their order."""
         if self.jobs <= 1:
             yield from map(function, items)
             return
