@@ -155,6 +155,9 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.drift_table("eat"),
         lambda ws: ws.feature("eat", "distance"),
         lambda ws: ws.segment_errors("eat", START, NOW),
+        lambda ws: ws.segment_names("eat"),
+        lambda ws: ws.segment_drift("eat"),
+        lambda ws: ws.readings("eat", segment="city=x"),
         lambda ws: ws.rows("eat", START, NOW),
         lambda ws: ws.markers("eat"),
         lambda ws: ws.evidently_report("eat", START),
@@ -325,6 +328,16 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     page = declared.rows("eta", start, start + timedelta(days=7), limit=5)
     assert len(page["rows"]) == 5
     assert declared.segment_errors("eta", start, start + timedelta(days=7)) is not None
+    names = declared.segment_names("eta")
+    assert {"city name=missing", "city name=other"} < {*names}
+    inside = declared.segment_drift("eta", start, limit=3)
+    assert [row["window_start"] for row in inside] == [drifted[0]["window_start"]] * len(inside)
+    assert {row["segment"] for row in inside} <= {*names}
+    assert {r["segment"] for r in declared.readings("eta", segment=inside[0]["segment"])} == {inside[0]["segment"]}
+    assert {r["segment"] for r in declared.readings("eta")} == {None}
+    assert None not in {r["segment"] for r in declared.readings("eta", segment="*")}
+    with pytest.raises(NotFoundError, match="has no segment 'city name=Atlantis'; it has: "):
+        declared.segment_drift("eta", segment="city name=Atlantis")
     assert isinstance(declared.markers("eta"), list)
     assert isinstance(declared.timeline(5), list)
 

@@ -16,6 +16,7 @@ from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 from tests.support import fake_views
 from tests.support.fake_data import FakeData
+from tests.support.fake_segments import FakeSegments
 
 MODEL = "air_time"
 HOSTILE = [
@@ -31,7 +32,7 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-class FakeWorkspace(FakeData):
+class FakeWorkspace(FakeData, FakeSegments):
     """Answers like a workspace; actions change its memory only."""
 
     def __init__(self, *, until_week: int = 22, extra: int = 7, empty: bool = False, hostile: bool = True) -> None:
@@ -203,12 +204,15 @@ class FakeWorkspace(FakeData):
         check: str | None = None,
         column: str | None = None,
         verdict: str | None = None,
+        segment: str | None = None,
         limit: int = 100_000,
         offset: int = 0,
     ) -> list[views.ReadingView]:
         names = [column] if column else list(story.COLUMNS)
+        if segment == "*":
+            return []
         found = [
-            fake_views.reading(model, name, i, self._state(name, i))
+            {**fake_views.reading(model, name, i, self._state(name, i)), "segment": segment}
             for name in names
             for i in range(self.weeks)
             if (since is None or story.week(i)[0] >= since) and (until is None or story.week(i)[0] < until)
