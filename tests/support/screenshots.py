@@ -37,6 +37,7 @@ def addresses(model: str, column: str, alert: str | None) -> dict[str, str]:
         "retrain": f"/retrain?{named}",
         "data": f"/data?{named}",
         "references": f"/references?{named}",
+        "monitor": f"/monitor?{named}",
     }
     return pages if alert is None else {**pages, "alert": f"/alert?alert={quote(alert)}"}
 
