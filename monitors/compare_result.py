@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from monitors.compare_rows import RowsFinding
+
 _WIDTH, _HEIGHT = 120, 28
 _LOOK = (
     "border-collapse:collapse;font:13px/1.4 system-ui,sans-serif",
@@ -98,11 +100,12 @@ class Comparison:
     columns: tuple[ColumnComparison, ...]
     alpha: float
     notes: tuple[str, ...] = field(default=())
+    multivariate: tuple[RowsFinding, ...] = ()  # of all columns together, where that was asked for
 
     @property
     def drift(self) -> bool:
-        """Whether any column drifted."""
-        return any(column.drift for column in self.columns)
+        """Whether any column drifted, or all of them together."""
+        return any(column.drift for column in self.columns) or any(finding.drift for finding in self.multivariate)
 
     def __getitem__(self, name: str) -> ColumnComparison:
         for column in self.columns:
@@ -119,6 +122,7 @@ class Comparison:
             "alpha": self.alpha,
             "columns": [column.to_dict() for column in self.columns],
             "notes": list(self.notes),
+            **({"multivariate": [finding.to_dict() for finding in self.multivariate]} if self.multivariate else {}),
         }
 
     def to_pandas(self) -> pd.DataFrame:
@@ -140,7 +144,8 @@ class Comparison:
             f"effect {_short(column.effect):<6}  {column.words}".rstrip()
             for column in self.columns
         ]
-        return "\n".join([head, *lines, *(f"note: {note}" for note in self.notes)])
+        together = [f"together: {_printable(finding.words)}" for finding in self.multivariate]
+        return "\n".join([head, *lines, *together, *(f"note: {note}" for note in self.notes)])
 
     def _headline(self) -> str:
         drifted = sum(column.drift for column in self.columns)
@@ -160,7 +165,8 @@ class Comparison:
             for name in ("column", "verdict", "p", "effect", "missing", "reference and current", "")
         )
         rows = "".join(self._row(column, cell) for column in self.columns)
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        told = [*(finding.words for finding in self.multivariate), *self.notes]
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in told)
         return (
             f"<div><p><strong>{html.escape(self._headline())}</strong></p>"
             f'<table style="{table}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'

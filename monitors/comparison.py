@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from monitors.calibration import ENOUGH, calibrate
 from monitors.compare_exact import exact_values
@@ -29,6 +29,9 @@ from reference_data.windows import Window, WindowSpec
 from storage.column_values import Columns
 from storage.file_formats.errors import listing
 
+if TYPE_CHECKING:
+    from monitors.compare_rows import RowsFinding
+
 __all__ = ["CompareError", "Comparison", "compare"]
 
 
@@ -44,6 +47,7 @@ def compare(
     exact: bool = False,
     preset: str | None = None,
     chunk: str | None = None,
+    multivariate: bool = False,
 ) -> Comparison:
     """Compare ``current`` with ``reference``, column by column.
 
@@ -61,6 +65,8 @@ def compare(
         preset: Decide as another tool does on its defaults instead: ``evidently`` or ``nannyml``, a file each in ``monitors/presets``.
         chunk: How ``nannyml`` cuts rows: ``1h``, ``1d``, ``1w``, ``1mo`` of ``timestamp``, or ``500 rows``; ten parts by default.
 
+        multivariate: Compare all columns together as well, on samples of 5,000 rows: classifier, PCA reconstruction, discrepancy.
+
     A column drifts if the change is significant *and* material. A column that cannot be compared carries an ``error`` in
     words. Raises :class:`CompareError` for arguments that make no sense and :class:`storage.files.FileError` for files that
     cannot be read.
@@ -71,7 +77,16 @@ def compare(
     notes = [*left_notes, *(note for note in right_notes if note not in left_notes)]
     names = _chosen(left, right, columns, timestamp)
     if preset is not None or chunk is not None:
-        refused = [name for name, given in (("checks", checks), ("alpha", alpha != 0.01), ("exact", exact)) if given]
+        refused = [
+            name
+            for name, given in (
+                ("checks", checks),
+                ("alpha", alpha != 0.01),
+                ("exact", exact),
+                ("multivariate", multivariate),
+            )
+            if given
+        ]
         return judge_as(preset, left, right, names, timestamp=timestamp, chunk=chunk, refused=refused, notes=notes)
     days = None
     if timestamp is not None:
@@ -79,7 +94,21 @@ def compare(
         notes.append(f"column {timestamp!r} is taken as the time of the rows and not compared")
     pairs = [_pair(left, right, name) for name in names if name != timestamp]
     results = _compare_columns(pairs, days, {"the reference": left, "the current data": right}, checks, exact=exact)
-    return Comparison(left.rows, right.rows, tuple(_decide(results, alpha)), alpha, tuple(notes))
+    together = _together(pairs, alpha) if multivariate and left.rows and right.rows else ()
+    return Comparison(left.rows, right.rows, tuple(_decide(results, alpha)), alpha, tuple(notes), together)
+
+
+def _together(pairs: list[Pair], alpha: float) -> tuple[RowsFinding, ...]:
+    from monitors.compare_rows import compare_together
+
+    return compare_together(pairs, alpha)
+
+
+def _by_rows(pair: Pair, result: Result | None, checks: Sequence[str] | None) -> Result:
+    """Return the result of a column that is judged by its rows, or by its words beside its length."""
+    from monitors.compare_rows import judge_embedding, with_words
+
+    return judge_embedding(pair, checks) if result is None else with_words(pair, result, checks)
 
 
 def _validate(checks: Sequence[str] | None, alpha: float, engine: str) -> None:
@@ -91,7 +120,12 @@ def _validate(checks: Sequence[str] | None, alpha: float, engine: str) -> None:
         raise CompareError(f"alpha {alpha!r} is not a probability; give a number between 0 and 1, such as 0.01")
     unknown = [name for name in checks or () if name not in column_checks()]
     if unknown:
-        raise CompareError(f"checks {unknown} are not known; there are {', '.join(column_checks())}")
+        from monitors.judge_rows import row_checks
+
+        every = {**column_checks(), **{name: c for name, c in row_checks().items() if c.target != "rows"}}
+        unknown = [name for name in unknown if name not in every]
+        if unknown:
+            raise CompareError(f"checks {unknown} are not known; there are {', '.join(every)}")
 
 
 def _chosen(left: Columns, right: Columns, columns: Sequence[str] | None, timestamp: str | None) -> list[str]:
@@ -145,6 +179,9 @@ def _compare_columns(
         error = pair.error or why
         if error is None:
             try:
+                if pair.column.type == "embedding":
+                    found[pair.name] = _by_rows(pair, None, checks)
+                    continue
                 profiled[pair.name] = profile_pair(pair, days)
             except Exception as problem:
                 error = _unforeseen(problem)
@@ -157,6 +194,8 @@ def _compare_columns(
             found[name] = judge_column(
                 column.pair, column.shown, column.evidence, nulls.get(name), column.once, checks, notes, rows
             )
+            if column.pair.column.type == "text":
+                found[name] = _by_rows(column.pair, found[name], checks)
         except Exception as problem:
             found[name] = failed(column.pair, _unforeseen(problem))
     return [found[pair.name] for pair in pairs]

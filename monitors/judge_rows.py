@@ -238,7 +238,7 @@ def sentence(asked: Asked, value: float, judged: Judgement, drivers: Sequence[Dr
     if asked.check.unit == "AUC":
         pairs = f"{100 * value:.0f} % of pairs, where 50 % is guessing"
         thing = {"rows": "rows", "text": f"texts of {what}", "embedding": f"vectors of {what}"}[asked.check.target]
-        return f"A classifier tells this window's {thing} from the reference's in {pairs}{by}. {stated}."
+        return f"A classifier tells the current {thing} from the reference's in {pairs}{by}. {stated}."
     if asked.check.name == "out_of_vocabulary_share":
         return f"{what} holds words that the reference does not know{by}. {stated}."
     return f"{what} {'lie' if asked.column is None else 'lies'} elsewhere than in the reference{by}. {stated}."

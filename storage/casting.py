@@ -111,6 +111,8 @@ def _cast_array(array: pa.Array, kind: str, timezone: str) -> pa.Array:
         return array
     elif pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
         return array.cast(pa.string())
+    elif pa.types.is_list(array.type):  # as files have always brought them into a column of text
+        return pa.array([None if value is None else json.dumps(value) for value in array.to_pylist()], pa.string())
     raise pa.ArrowNotImplementedError("value by value")
 
 

@@ -62,6 +62,9 @@ def compare(
     chunk: Annotated[
         str | None, typer.Option("--chunk", metavar="LENGTH", help="With nannyml: 1h, 1d, 1w, 1mo or '500 rows'.")
     ] = None,
+    multivariate: Annotated[  # noqa: FBT002 - typer reads the default
+        bool, typer.Option("--multivariate", help="Compare all columns together as well, on samples of rows.")
+    ] = False,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
     """Compare two files column by column: what drifted, and how far."""
@@ -83,6 +86,7 @@ def compare(
             exact=exact,
             preset=preset,
             chunk=chunk,
+            multivariate=multivariate,
         )
     except CompareError as error:
         raise typer.BadParameter(str(error)) from None

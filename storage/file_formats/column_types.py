@@ -1,6 +1,6 @@
 """From whatever a column arrives as to the few types that Driftdeck knows.
 
-A table read by this package holds int64, float64, bool, timestamp[us] (naive, or UTC), string and null columns only.
+A table read by this package holds int64, float64, bool, timestamp[us] (naive, or UTC), string, null and vector (list of float64) columns only.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _DATE_FORMATS = (
 )
 _TIME_FORMATS = ("", " %H:%M", " %H:%M:%S")
 _PROBE = 500
+VECTOR = pa.list_(pa.float64())
 
 
 #: Declared column types by name: numeric, categorical, boolean, datetime, text, embedding.
@@ -173,6 +174,8 @@ def from_values(name: str, values: Sequence[Any], *, declared: bool = False) -> 
     if kinds == {str}:
         column = pa.chunked_array([pa.array([_clean(value) for value in values], pa.string())])
         return type_text(name, column) if not declared and _temporal(column) else (column, notes)
+    if kinds == {list} and (vectors := _vectors(values)) is not None:
+        return vectors, notes
     if kinds & {list, dict}:
         notes.append(f"column {name!r} holds lists or objects; it is read as text")
     elif kinds:
@@ -196,6 +199,17 @@ def _float(value: float) -> float:
         return float(value)
     except OverflowError:
         return math.copysign(math.inf, value)
+
+
+def _vectors(values: Sequence[Any]) -> pa.ChunkedArray | None:
+    """Return lists as vectors, None if any of them holds anything but numbers and nulls, or all of them nothing."""
+    held = [item for value in values if value is not None for item in value if item is not None]
+    if not held or any(type(item) not in (int, float) for item in held):
+        return None
+    try:
+        return pa.chunked_array([pa.array(values, VECTOR)])
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return None
 
 
 def _clean(text: str | None) -> str | None:
@@ -258,6 +272,9 @@ def _wanted(kind: pa.DataType) -> pa.DataType | None:
         return pa.timestamp("us", None if kind.tz is None else "UTC")
     if types.is_date(kind):
         return pa.timestamp("us")
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        inner = kind.value_type
+        return VECTOR if types.is_floating(inner) or types.is_integer(inner) else None
     return None
 
 

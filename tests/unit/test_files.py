@@ -164,7 +164,7 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
 
 def test_json_lines_with_broken_lines_and_mixed_values(tmp_path: Path) -> None:
     read = _read(tmp_path, '{"a": 1, "b": [1]}\nbroken\n{"a": "x"}\n{"a": NaN, "c": 2}\n', "d.jsonl")
-    assert read.table.to_pydict() == {"a": ["1", "x", "NaN"], "b": ["[1]", None, None], "c": [None, None, 2]}
+    assert read.table.to_pydict() == {"a": ["1", "x", "NaN"], "b": [[1.0], None, None], "c": [None, None, 2]}
     assert "not JSON objects: 1 (such as 'broken')" in read.notes[0]
 
 
@@ -394,14 +394,16 @@ def test_any_arrow_table_becomes_one_of_few_types() -> None:
             "took": pa.array([1500, None], pa.duration("ms")),
             "bytes": pa.array([b"a\xff", None]),
             "list": pa.array([[1, 2], None]),
+            "words": pa.array([["x"], None]),
             "large": pa.array(["x", None], pa.large_string()),
         }
     )
     found, notes = normalise(table)
-    kinds = {pa.int64(), pa.float64(), pa.string(), pa.timestamp("us"), pa.timestamp("us", "UTC")}
+    kinds = {pa.int64(), pa.float64(), pa.string(), pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.list_(pa.float64())}
     assert set(found.schema.types) <= kinds
     assert found["took"].to_pylist() == [1.5, None]
-    assert found["list"].to_pylist() == ["[1, 2]", None]
+    assert found["list"].to_pylist() == [[1.0, 2.0], None]
+    assert found["words"].to_pylist() == ['["x"]', None]
     assert all(column.null_count == 1 for column in found.columns)
     assert len(notes) == 4
 
