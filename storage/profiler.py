@@ -52,11 +52,11 @@ def profile_rows(
 @contextmanager
 def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let several statements see the same rows: in a transaction, if there is none yet."""
-    try:
-        cursor.begin()
-    except duckdb.TransactionException:  # there is one
+    first, second = (cursor.execute("SELECT txid_current()").fetchall() for _ in range(2))
+    if first == second:  # there is one; to begin another would break it off
         yield
         return
+    cursor.begin()
     try:
         yield
     finally:
