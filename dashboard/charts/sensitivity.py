@@ -26,7 +26,7 @@ def by_windows(found: Sequence[Sensitivity], palette: Palette, *, word: str, hei
         named = row["column"] in ends
         figure.add_trace(
             go.Scatter(
-                x=[str(number) for number in row["windows"]],
+                x=[text.plural(number, word) for number in row["windows"]],
                 y=row["shifts"],
                 mode="lines+markers",
                 line={"color": palette.accent if named else palette.reference, "width": 2 if named else 1},
@@ -57,7 +57,6 @@ def by_windows(found: Sequence[Sensitivity], palette: Palette, *, word: str, hei
             "showline": True,
             "linecolor": palette.border,
             "tickfont": {"color": palette.muted},
-            "ticksuffix": f" {word}s",
         },
         yaxis=base.value_axis(palette, unit, rangemode="tozero")
         if unit

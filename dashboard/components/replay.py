@@ -25,14 +25,14 @@ def expected(view: ReplayView, word: str) -> None:
         [
             {
                 "label": "False warnings a year",
-                "value": text.number(view["expected_warnings_per_year"]),
-                "remark": f"budget {text.number(view['budget_warnings_per_year'])}",
+                "value": f"{view['expected_warnings_per_year']:.2g}",
+                "remark": f"budget {view['budget_warnings_per_year']:g}",
                 "help": "Expected when nothing changes; notices go to the digest and are not counted",
             },
             {
                 "label": "False pages a year",
-                "value": text.number(view["expected_pages_per_year"]),
-                "remark": f"budget {text.number(view['budget_pages_per_year'])}",
+                "value": f"{view['expected_pages_per_year']:.2g}",
+                "remark": f"budget {view['budget_pages_per_year']:g}",
                 "help": "Pages are for harm: they need labels, or estimates",
             },
             {

@@ -10,12 +10,12 @@ from dashboard.registry import Page
 from service.views import ReplayView
 
 _BUDGETS = {
-    "declared": "As declared",
-    "0.2": "1 in five years",
-    "1": "1 a year",
-    "4": "4 a year",
-    "12": "1 a month",
-    "52": "1 a week",
+    "declared": "Budget as declared",
+    "0.2": "1 false warning in five years",
+    "1": "1 false warning a year",
+    "4": "4 false warnings a year",
+    "12": "1 false warning a month",
+    "52": "1 false warning a week",
 }
 
 
@@ -50,7 +50,7 @@ def _draw() -> None:
 def _sentence(view: ReplayView, word: str) -> str:
     """Say what to expect, in words."""
     warnings, budget = view["expected_warnings_per_year"], view["budget_warnings_per_year"]
-    words = f"In a year in which nothing changes, expect **{text.number(warnings)}** false warnings, of {text.number(budget)} allowed."
+    words = f"In a year in which nothing changes, expect **{warnings:.2g}** false warnings, of {budget:g} allowed."
     seen = [
         (row["shifts"][0], row["column"]) for row in view["sensitivity"] if row["unit"] != "share" and row["shifts"]
     ]
