@@ -7,7 +7,8 @@ without more false notices.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def judge_segments(
         own = np.flatnonzero(slots == slot)
         found = find_drift(
             null.nulls[int(slot)],
-            [windows[place] for place in own],
+            [windows[int(place)] for place in own],
             wide[own],
             level,
             spec.monitor.tolerance,
@@ -94,7 +95,7 @@ def judge_segments(
     missing_level = (1 - DRIFT_SHARE) * family / len(null.pairs)
     shares, missing_p, lost, n, rows = _missing(null, spec, series, places, missing_level)
     return SegmentDrift(
-        spec, null, [windows[place] for place in places], series, places, slots, p[places], level,
+        spec, null, [windows[int(place)] for place in places], series, places, slots, p[places], level,
         shift[places], scale[places], drifted[places], n, rows, shares, missing_p, missing_level, lost,
     )  # fmt: skip
 
@@ -211,6 +212,8 @@ def _sentence(drift: SegmentDrift, i: int, j: int, reference: ColumnProfile, cur
 
 def _one(column: ColumnProfile) -> ColumnProfile:
     """Return a column with a leading axis of one window."""
-    fields = ("rows", "missing", "nan", "inf", "cells", "mean", "m2", "minimum", "maximum")
-    values = {name: getattr(column, name) for name in fields}
-    return replace(column, **{name: None if v is None else np.asarray(v)[None] for name, v in values.items()})
+    values: dict[str, Any] = {}
+    for field in fields(column):
+        held = getattr(column, field.name)
+        values[field.name] = held if held is None or field.name == "entry" else np.asarray(held)[None]
+    return ColumnProfile(**values)

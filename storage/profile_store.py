@@ -140,12 +140,12 @@ def measure(
         found = _outcomes(cursor, source, layout, positive, codes)
     keys: list[tuple[str | None, BucketKey]] = []
     counts, moments = [np.zeros((0, layout.n_counts), np.int64)], [np.zeros((0, layout.n_moments))]
-    for space, groups, profile in found:
+    for member, groups, profile in found:
         starts = [bucket_start(group[0]) for group in groups]
         kept = [index for index, start in enumerate(starts) if start in ends]
         for index in kept:
             _, version, role, *value = groups[index]
-            segment = None if space is None else space.text(value[0])
+            segment = None if member is None else member.text(value[0])
             keys.append((segment, BucketKey(starts[index], ends[starts[index]], version, role)))
         counts.append(profile.counts[kept])
         moments.append(profile.moments[kept])

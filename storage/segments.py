@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import duckdb
 import numpy as np
@@ -141,7 +142,8 @@ def _by_code(
     bucket, inside = ("0::BIGINT", None) if windows is None else bucket_sql(windows, "_event_time")
     group = (code_sql(space, fine, expressions), bucket)
     keys, profile = profile_rows(cursor, relation, expressions, layout, group=group, where=inside)
-    places = {None: 0} if windows is None else {window.start: place for place, window in enumerate(windows)}
+    starts: list[datetime | None] = [None] if windows is None else [window.start for window in windows]
+    places = {start: place for place, start in enumerate(starts)}
     rows = {code: place for place, code in enumerate(space.members)}
     found = layout.empty(len(rows), len(places))
     at = [(rows[code], places[None if windows is None else bucket_start(start)]) for code, start in keys]

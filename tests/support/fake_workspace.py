@@ -212,11 +212,13 @@ class FakeWorkspace(FakeData, FakeSegments):
         if segment == "*":
             return []
         found = [
-            {**fake_views.reading(model, name, i, self._state(name, i)), "segment": segment}
+            fake_views.reading(model, name, i, self._state(name, i))
             for name in names
             for i in range(self.weeks)
             if (since is None or story.week(i)[0] >= since) and (until is None or story.week(i)[0] < until)
         ]
+        for reading in found:
+            reading["segment"] = segment
         return [r for r in found if verdict in (None, r["verdict"]) and check in (None, r["check"])][
             offset : offset + limit
         ]
