@@ -14,7 +14,6 @@ from tests.support import fake_story as story
 from tests.support import fake_views
 from tests.support.fake_replay import FakeReplay
 from tests.support.fake_rows import FakeRows
-from tests.support.fake_segments import FakeSegments
 
 MODEL = "air_time"
 #: field, value, expected, error, origin, from which row on: three reasons to refuse a row, by turns
@@ -42,7 +41,7 @@ _SOURCES: list[tuple[str, str, str, str, str, str, float | None, str | None]] = 
 _AWAY = "the database did not answer after 3 tries: connection refused; check that it runs, then run `driftdeck pull arrivals`"
 
 
-class FakeData(FakeRows, FakeReplay, FakeSegments):
+class FakeData(FakeRows, FakeReplay):
     """Answers about sources, quarantine, labels, storage and references; actions change its memory only."""
 
     def __init__(self, weeks: int, *, empty: bool) -> None:

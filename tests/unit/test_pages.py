@@ -61,6 +61,7 @@ PAGES = {
     "feature": {"model": MODEL, "column": "temp"},
     "references": {"model": MODEL},
     "performance": {"model": MODEL},
+    "monitor": {"model": MODEL},
 }
 
 
@@ -71,6 +72,20 @@ def test_every_page_draws_without_an_error(serve, name, weeks):
     page = _open(name, **PAGES[name])
     assert not page.error
     assert page.title
+
+
+def test_the_monitor_page_says_what_a_quiet_year_brings_and_under_another_budget(serve):
+    serve()
+    assert "expect **1.3** false warnings, of 1 allowed" in _words(_open("monitor", model=MODEL))
+    page = _open("monitor", model=MODEL, budget="12")
+    assert "of 12 allowed" in _words(page)
+    assert "warnings_per_year = 12" in page.code[0].value
+
+
+def test_the_segment_of_the_address_is_the_one_that_is_shown(serve):
+    serve()
+    assert "Only the rows of carrier=B6" in _plain(_words(_open("model", model=MODEL, segment="carrier=B6")))
+    assert "Only the rows of" not in _words(_open("model", model=MODEL))
 
 
 def test_names_and_addresses_of_pages_are_unique_and_ordered():
