@@ -113,9 +113,10 @@ def gates(core: Core, reading: Reading) -> list[views.GateView]:
         if reading.p_value < 0.001
         else f"p = {reading.p_value:.2g}"
     )
+    together = f" of the latest {reading.scale} windows together" if reading.scale > 1 else ""
     harm, words = _harm(core, reading)
     return [
-        {"name": "significant", "passed": reading.significant, "sentence": f"{p} over {reading.n:,} rows"},
+        {"name": "significant", "passed": reading.significant, "sentence": f"{p} over {reading.n:,} rows{together}"},
         {
             "name": "material",
             "passed": reading.material,
