@@ -62,6 +62,6 @@ CHECK = Check(
     row_function=exact,
     p_function=p_value,
     level_function=level,
-    approximate="as if the values within a cell were equal; no bound",
+    approximate="as if the values within a cell were equal: usually some 5 % too large, without a bound",
     title="Anderson-Darling statistic",
 )

@@ -98,6 +98,6 @@ CHECK = Check(
     row_function=exact,
     p_function=p_value,
     level_function=level,
-    approximate="what is to be expected of values that lie at random within their cells; no bound",
+    approximate="what is to be expected of values at random within their cells: usually within 2 %, without a bound",
     title="Cramér-von Mises statistic",
 )

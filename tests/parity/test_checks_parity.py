@@ -1,8 +1,11 @@
 """Our numbers beside SciPy's and scikit-learn's, on values few enough to have a cell each: there the profile loses nothing."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial import distance
 from scipy.spatial.distance import jensenshannon
 from sklearn import metrics
 
@@ -90,6 +93,164 @@ def test_psi_is_its_formula_with_half_a_row_added(seed: int) -> None:
     p, q = ([((part == level).sum() + 0.5) / (len(part) + 1.5) for level in "abc"] for part in (reference, current))
     formula = stats.entropy(p, q) + stats.entropy(q, p)
     assert value("psi", reference, current) == pytest.approx(formula)
+
+
+def about(check: str, function: str, reference, current) -> float:
+    """Return a check's p-value or level from profiles."""
+    layout = layout_of({"x": reference})
+    base, now = (profile_of(layout, {"x": part}) for part in (reference, current))
+    found = getattr(column_checks()[check], function)
+    return float(found(base.column("x"), now[None].column("x"))[0])
+
+
+def rows(check: str, reference, current) -> tuple[float, float]:
+    function = column_checks()[check].row_function
+    assert function is not None
+    return function(np.sort(reference), np.sort(current))
+
+
+def continuous(seed: int, *, decimals: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(30, 4000, 2)
+    return rng.normal(0, 1, n).round(decimals), rng.normal(0.1 * seed, 1.2, m).round(decimals)
+
+
+def categories(seed: int, levels: str = "abcd") -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    names = np.asarray(list(levels))
+    return np.append(rng.choice(names, 800), names), np.append(rng.choice(names, 300), names)
+
+
+SAMPLES = [(seed, decimals) for seed in SEEDS for decimals in (12, 1)]
+each_sample = pytest.mark.parametrize(("seed", "decimals"), SAMPLES)
+
+
+@each_sample
+def test_rows_are_scipys_kolmogorov_smirnov(seed: int, decimals: int) -> None:
+    reference, current = continuous(seed, decimals=decimals)
+    gap, p = rows("kolmogorov_smirnov", reference, current)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it takes the limit where counting overflows
+        theirs = stats.ks_2samp(reference, current)
+    assert gap == pytest.approx(theirs.statistic, rel=1e-12)
+    assert p == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+def test_large_samples_are_scipys_kolmogorov_smirnov_but_for_the_limit() -> None:
+    rng = np.random.default_rng(0)
+    reference, current = rng.normal(0, 1, 30_000), rng.normal(0.012, 1, 40_000)
+    gap, p = rows("kolmogorov_smirnov", reference, current)
+    theirs = stats.ks_2samp(reference, current, method="asymp")
+    assert gap == pytest.approx(theirs.statistic, rel=1e-12)
+    assert p == pytest.approx(theirs.pvalue, rel=2e-3)
+
+
+@each_sample
+def test_rows_are_scipys_wasserstein_and_energy_distance(seed: int, decimals: int) -> None:
+    reference, current = continuous(seed, decimals=decimals)
+    for left, right in [(reference, current), (reference[:30], current[:30])]:
+        normed = stats.wasserstein_distance(left, right) / left.std(ddof=1)
+        assert rows("wasserstein", left, right)[0] == pytest.approx(normed, rel=1e-9)
+        assert rows("energy", left, right)[0] == pytest.approx(stats.energy_distance(left, right), rel=1e-9)
+
+
+@each_sample
+def test_rows_are_scipys_cramer_von_mises(seed: int, decimals: int) -> None:
+    for reference, current in [continuous(seed, decimals=decimals), continuous(seed, decimals=12)]:
+        statistic, p = rows("cramer_von_mises", reference, current)
+        theirs = stats.cramervonmises_2samp(reference, current)
+        assert statistic == pytest.approx(theirs.statistic, rel=1e-9)
+    assert p == pytest.approx(theirs.pvalue, abs=2e-7)  # theirs stops at terms of 1e-7
+    few = stats.cramervonmises_2samp(reference[:15], current[:20])
+    assert rows("cramer_von_mises", reference[:15], current[:20]) == pytest.approx((few.statistic, few.pvalue))
+
+
+def test_ties_in_samples_of_two_sizes_do_not_make_cramer_von_mises_significant() -> None:
+    # SciPy's midranks give p = 0 for most of these pairs of samples of one source
+    rng = np.random.default_rng(1)
+    pairs = [(rng.integers(0, 5, 3000).astype(float), rng.integers(0, 5, 100).astype(float)) for _ in range(200)]
+    ours = np.asarray([rows("cramer_von_mises", *pair)[1] for pair in pairs])
+    theirs = np.asarray([stats.cramervonmises_2samp(*pair).pvalue for pair in pairs])
+    assert (ours < 0.05).mean() < 0.1
+    assert (theirs < 0.05).mean() > 0.5
+
+
+@each_sample
+def test_rows_are_scipys_anderson_darling(seed: int, decimals: int) -> None:
+    reference, current = continuous(seed, decimals=decimals)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the ends of its table
+        theirs = stats.anderson_ksamp([reference, current], variant="midrank")
+    assert rows("anderson_darling", reference, current) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-8)
+
+
+@each_sample
+def test_rows_are_scipys_mann_whitney(seed: int, decimals: int) -> None:
+    reference, current = continuous(seed, decimals=decimals)
+    for left, right in [(reference, current), (reference[:7], current[:12])]:
+        theirs = stats.mannwhitneyu(right, left)
+        share, p = rows("mann_whitney", left, right)
+        assert share * len(left) * len(right) == pytest.approx(theirs.statistic, rel=1e-12)
+        assert p == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+@each_sample
+def test_profiles_are_scipys_welch_test(seed: int, decimals: int) -> None:
+    reference, current = continuous(seed, decimals=decimals)
+    theirs = stats.ttest_ind(current, reference, equal_var=False)
+    assert value("t_test", reference, current) == pytest.approx(theirs.statistic, rel=1e-9)
+    assert about("t_test", "p_function", reference, current) == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_few_values_give_scipys_rank_tests_from_profiles(seed: int) -> None:
+    reference, current = few_valued(seed)
+    pair = stats.mannwhitneyu(current, reference)
+    assert about("mann_whitney", "p_function", reference, current) == pytest.approx(pair.pvalue, rel=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        theirs = stats.anderson_ksamp([reference, current], variant="midrank")
+    assert value("anderson_darling", reference, current) == pytest.approx(theirs.statistic, rel=1e-9)
+    assert about("anderson_darling", "p_function", reference, current) == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shares_of_categories_are_scipys(seed: int) -> None:
+    reference, current = categories(seed)
+    p, q = shares(reference, current)
+    assert value("jensen_shannon", reference, current) == pytest.approx(jensenshannon(p, q, base=2))
+    assert value("kl_divergence", reference, current) == pytest.approx(stats.entropy(p, q))
+    assert value("total_variation", reference, current) == pytest.approx(distance.cityblock(p, q) / 2)
+    assert value("l_infinity", reference, current) == pytest.approx(distance.chebyshev(p, q))
+    assert value("hellinger", reference, current) == pytest.approx(
+        distance.euclidean(np.sqrt(p), np.sqrt(q)) / np.sqrt(2)
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tables_of_categories_are_scipys(seed: int) -> None:
+    reference, current = categories(seed)
+    table = [[(part == level).sum() for level in "abcd"] for part in (reference, current)]
+    for check, method in (("chi_square", "pearson"), ("g_test", "log-likelihood")):
+        theirs = stats.chi2_contingency(table, correction=False, lambda_=method)
+        assert value(check, reference, current) == pytest.approx(theirs.statistic)
+        assert about(check, "p_function", reference, current) == pytest.approx(theirs.pvalue)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_categories_are_scipys_fisher_and_the_root_of_chi_square(seed: int) -> None:
+    reference, current = categories(seed, "ab")
+    table = [[(part == level).sum() for level in "ab"] for part in (reference, current)]
+    assert value("fisher_exact", reference, current) == pytest.approx(stats.fisher_exact(table).pvalue)
+    theirs = stats.chi2_contingency(table, correction=False)
+    assert value("z_test", reference, current) ** 2 == pytest.approx(theirs.statistic)
+    assert about("z_test", "p_function", reference, current) == pytest.approx(theirs.pvalue)
+
+
+def test_fisher_beyond_two_categories_is_the_foremost_against_the_rest_times_their_number() -> None:
+    reference, current = np.repeat(list("abc"), [50, 30, 20]), np.repeat(list("abc"), [20, 15, 25])
+    p = stats.fisher_exact([[20, 80], [25, 35]]).pvalue
+    assert value("fisher_exact", reference, current) == pytest.approx(3 * p)
 
 
 def measured(task: str, columns, positive: str | None = None) -> dict[str, float]:
