@@ -46,7 +46,7 @@ the same figures of any command, for our own side.
 from benchmarks.peers.environments import PEERS, PeerError, install, installed, show
 from benchmarks.peers.running import Measured, measure, run_peer
 
-__all__ = ["PEERS", "Measured", "PeerError", "install", "installed", "main", "measure", "run_peer"]
+__all__ = ["PEERS", "Measured", "PeerError", "install", "installed", "main", "measure", "run_peer", "show"]
 
 
 def main() -> None:
