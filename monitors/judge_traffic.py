@@ -99,10 +99,7 @@ def arrival_readings(
     """
     season = season_of(window_spec)
     before = with_reference(traffic.rows, traffic.reference, traffic.gap, season)
-    every = np.concatenate([before, traffic.rows])
-    expected = expectations(every, season, len(before) + first)
-    if len(before):  # what the reference says of volume is known by the log's first windows, not for them
-        expected = [UNKNOWN if first + i < CONFIRMED else each for i, each in enumerate(expected)]
+    expected = _expected(traffic, before, season, first)
     found = []
     for place, window in enumerate(traffic.windows[first:], first):
         rows = int(traffic.rows[place])
@@ -116,9 +113,28 @@ def arrival_readings(
     return found
 
 
+def _expected(traffic: Traffic, before: NDArray[np.int64], season: Season, first: int) -> list[Expected]:
+    """Return what windows are held against: with the reference's volume only until the log has enough of its own."""
+    own = expectations(traffic.rows, season, first)
+    if not len(before):
+        return own
+    every = np.concatenate([before, traffic.rows])[: len(before) + max(_alone(season), first)]
+    held = expectations(every, season, len(before) + first)
+    # what the reference says of volume is known by the log's first windows, not for them
+    return [
+        UNKNOWN if first + i < CONFIRMED else each if first + i >= _alone(season) else held[i]
+        for i, each in enumerate(own)
+    ]
+
+
+def _alone(season: Season) -> int:
+    """Return from which window on the log is enough by itself."""
+    return 4 * season.cycle if season.cycle > 1 else season.reach
+
+
 def _source(season: Season, own: int, reference: int) -> str:
     """Say by which windows a window is judged."""
-    beside = f" and {reference:,} windows of the reference" if reference and own < season.reach else ""
+    beside = f" and {reference:,} windows of the reference" if reference and own < _alone(season) else ""
     return f"the log's own {own:,} windows before it{beside}"
 
 
