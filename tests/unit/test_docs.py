@@ -135,7 +135,7 @@ def test_pictures_are_there_and_light() -> None:
 
 # -- extensions --------------------------------------------------------------------------------------------------------
 EXTENSIONS = [
-    ("monitors/checks", "total_variation"),
+    ("monitors/checks", "overlap"),
     ("monitors/channels", "append"),
     ("storage/sources", "feed"),
     ("retraining/trainers", "ridge"),
