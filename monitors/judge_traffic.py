@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from monitors import explain
-from monitors.evidence import SPEND
+from monitors.evidence import levels
 from monitors.judge_run import LEAST_COVERAGE, Run
 from monitors.types import Check, Reading, Verdict
 from monitors.volume import (
@@ -33,8 +33,7 @@ from reference_data.windows import Window, WindowSpec
 _ROWS = Check("row_count", "column", frozenset(), "rows", "both", "Rows in the window.", "", title="Rows")
 _COVERAGE = Check("label_coverage", "column", frozenset(), "share", "lower_is_worse", "Share of rows with a label.", "")
 
-TABLE_SHARE = 0.1  # of the warnings' budget is for what is not one column's drift
-#: How that part is split between the questions asked of every window.
+#: How the table's part of the warnings' budget is split between the questions asked of every window.
 VOLUME, FRESHNESS, COLUMNS, CUSTOM = 0.5, 0.1, 0.2, 0.2
 STALE_TIMES, STALE_SHARE = 3.0, 0.1  # of the longest silence before, and of the window, from which on silence matters
 REPEATED_SHARE, REPEATED_ROWS, REPEATED_TIMES = (
@@ -47,7 +46,8 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 def table_level(spec: ModelSpec, windows_per_year: float) -> float:
     """Return the largest p-value that is significant in one window, for all of :data:`VOLUME` … :data:`CUSTOM` together."""
-    return TABLE_SHARE * SPEND * spec.monitor.alert_budget.warnings_per_year / windows_per_year
+    budget = spec.monitor.alert_budget
+    return levels(windows_per_year, 1, 1, budget.pages_per_year, budget.warnings_per_year).table
 
 
 def traffic_readings(run: Run, inputs: Profile, *, labelled: bool) -> Iterator[Reading]:
