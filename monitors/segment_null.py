@@ -138,7 +138,8 @@ def _wide(pairs: Sequence[Pair], profile: Profile) -> Profile:
     places = {name: (fine.entry(name), fine.count_slice(name), fine.moment_slice(name)) for name in fine.names}
     for pair in pairs:
         entry, where, at = places[pair.column]
-        entries.append(replace(entry, column=replace(entry.column, name=f"{pair.place}\n{pair.column}")))
+        bins = replace(entry.bins, known=())  # what was listed was chosen by all rows, not by this segment's
+        entries.append(replace(entry, column=replace(entry.column, name=f"{pair.place}\n{pair.column}"), bins=bins))
         counts.append(profile.counts[pair.place, :, where])
         if at is not None:
             moments.append(profile.moments[pair.place, :, at])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,14 @@ def stretch_readings(
     """
     found: list[Reading] = []
     blank = blank_reading(core, reference, version)
-    for drift in judged(core, spec, reference, version, windows):
-        fresh = list(found_readings(drift, blank))
-        found += [*fresh, *_restated(core, drift, blank, {(r.window, r.segment, r.column, r.check) for r in fresh})]
+    try:
+        for drift in judged(core, spec, reference, version, windows):
+            fresh = list(found_readings(drift, blank))
+            found += [*fresh, *_restated(core, drift, blank, {(r.window, r.segment, r.column, r.check) for r in fresh})]
+    except Exception as error:  # the rows as a whole are judged all the same
+        words, names = f"segments could not be judged: {error}", ", ".join(spec.segments)
+        failed = replace(blank, check=DECIDING, segment=names, verdict="error", error=words, sentence=words)
+        found += [replace(failed, window=window) for window in windows]
     return found
 
 
