@@ -17,7 +17,7 @@ def fisher_exact(reference: ColumnProfile, current: ColumnProfile) -> Values:
     With more categories, the one whose share moved furthest in standard errors is held against all others, and the p-value
     is multiplied by the number of categories (Bonferroni). NaN where a side has no values.
     """
-    from scipy import stats
+    from monitors.fisher import fisher_p
 
     left, right = sides(reference, current)
     scores = category_scores(left, right)
@@ -28,8 +28,7 @@ def fisher_exact(reference: ColumnProfile, current: ColumnProfile) -> Values:
     p = np.full(len(tests), np.nan)
     for index, (a, b, n, m) in enumerate(zip(*one, *whole, strict=True)):
         if n and m:
-            table = np.asarray([[a, n - a], [b, m - b]]).astype(np.int64)
-            p[index] = min(1.0, tests[index] * float(stats.fisher_exact(table).pvalue))
+            p[index] = min(1.0, tests[index] * fisher_p(int(a), int(n), int(b), int(m)))
     return p.reshape(left.shape[:-1])
 
 

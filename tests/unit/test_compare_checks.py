@@ -77,9 +77,11 @@ def test_exact_values_of_text_and_times_are_those_of_lengths_and_seconds() -> No
     result = compare(left, right, checks=["kolmogorov_smirnov", "wasserstein"], exact=True)
     lengths = [side["words"].str.len().to_numpy().astype(float) for side in (left, right)]
     assert result["words"].type == "text"
-    assert found(result, "words")["kolmogorov_smirnov"].value == pytest.approx(stats.ks_2samp(*lengths).statistic)
+    assert found(result, "words")["kolmogorov_smirnov"].value == pytest.approx(
+        stats.ks_2samp(lengths[0], lengths[1]).statistic
+    )
     seconds = [side["when"].astype("datetime64[us]").astype("int64").to_numpy() / 1e6 for side in (left, right)]
-    exact = stats.wasserstein_distance(*seconds) / seconds[0].std(ddof=1)
+    exact = stats.wasserstein_distance(seconds[0], seconds[1]) / seconds[0].std(ddof=1)
     assert found(result, "when")["wasserstein"].value == pytest.approx(exact)
 
 
@@ -112,7 +114,11 @@ def test_the_commands_choose_checks_and_list_them(tmp_path: Path) -> None:
 
     def driftdeck(*words: str):
         done = subprocess.run(
-            [sys.executable, "-c", "from service.cli import main; main()", *words], capture_output=True, text=True, check=True, cwd=tmp_path
+            [sys.executable, "-c", "from service.cli import main; main()", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
         )
         return json.loads(done.stdout)
 
