@@ -120,6 +120,8 @@ def _said(error: duckdb.Error) -> str:
 @lru_cache(maxsize=256)
 def _tree(sql: str) -> frozenset[str]:
     """Return the columns an expression names; raises :class:`CustomCheckError` for what it must not hold."""
+    if not sql.strip():
+        raise CustomCheckError("it is empty; write one aggregate, such as sum(x) / count(*)")
     if len(sql) > LONGEST:
         raise CustomCheckError(f"it has {len(sql):,} characters; {LONGEST:,} are allowed")
     with in_memory({}) as connection:
