@@ -6,9 +6,8 @@ without more false notices.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,13 @@ from monitors import explain
 from monitors.calibration import windows_per_year
 from monitors.checks._cells import Values
 from monitors.checks.jensen_shannon import jensen_shannon
-from monitors.drift import find_drift
-from monitors.evidence import share_p_values
+from monitors.drift import Drift, find_drift
+from monitors.evidence import DISTANCE_OF_SHIFT, sampling_divergence, share_p_values
 from monitors.registry import DECIDING
 from monitors.segment_null import SegmentNull, missing_share
 from monitors.types import Reading, Verdict
 from reference_data.declaration import ModelSpec
-from reference_data.profile import ColumnProfile, Profile
+from reference_data.profile import Profile
 from reference_data.windows import Window
 
 NOTICES_PER_YEAR = 2.0  # false ones that all segments of a model together may raise
@@ -31,6 +30,15 @@ LARGEST_LEVEL = 0.02  # however few windows a year has
 DRIFT_SHARE = 0.8  # of the level goes to distributions, the rest to missing values
 MISSING_LIMIT = 0.05  # by which a missing share may change before it matters
 MISSING = "missing_share"
+_BELOW = 0.999  # a drifted column's threshold, where the usual one is above its distance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What was found in the windows of one slot; ``at`` is the place in it of each window of the series."""
+
+    drift: Drift
+    at: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +55,8 @@ class SegmentDrift:
     series: Profile
     places: NDArray[np.int64]  # of the windows in the series
     slots: NDArray[np.int64]  # of the season, for each window of the series
+    drifts: Mapping[int, Found]  # by slot
+    limit: Values
     p: Values
     level: float
     shift: Values
@@ -78,7 +88,8 @@ def judge_segments(
     level = DRIFT_SHARE * family / len(null.pairs)
     shape = (len(windows), len(null.pairs))
     p, shift, scale = np.full(shape, np.nan), np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
-    drifted = np.zeros(shape, dtype=bool)
+    drifted, limit = np.zeros(shape, dtype=bool), np.full(shape, np.nan)
+    drifts: dict[int, Found] = {}
     wide = null.wide(series)
     slots = np.asarray([null.slot(window) for window in windows], dtype=np.int64)
     for slot in np.unique(slots):
@@ -92,10 +103,14 @@ def judge_segments(
             spec.monitor.min_rows,
         )
         p[own], shift[own], scale[own], drifted[own] = found.p, found.shift, found.scale, found.drifted
+        limit[own] = found.limit
+        at = np.full(len(windows), -1, dtype=np.int64)
+        at[own] = np.arange(len(own))
+        drifts[int(slot)] = Found(found, at)
     missing_level = (1 - DRIFT_SHARE) * family / len(null.pairs)
     shares, missing_p, lost, n, rows = _missing(null, spec, series, places, missing_level)
     return SegmentDrift(
-        spec, null, [windows[int(place)] for place in places], series, places, slots, p[places], level,
+        spec, null, [windows[int(place)] for place in places], series, places, slots, drifts, limit[places], p[places], level,
         shift[places], scale[places], drifted[places], n, rows, shares, missing_p, missing_level, lost,
     )  # fmt: skip
 
@@ -142,23 +157,38 @@ def found_readings(drift: SegmentDrift, blank: Reading, *, inside: str | None = 
 
 
 def drift_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Reading:
-    """Return the reading that carries the verdict on column and segment ``j`` in window ``i``."""
-    pair = drift.null.pairs[j]
-    reference, current = two_sides(drift, i, j)
-    value = float(jensen_shannon(reference, current)) if int(current.valid) else np.nan
-    over = beyond(drift, i, j)
-    least, n = drift.spec.monitor.min_rows, int(drift.n[i, j])
-    verdict: Verdict = "drift" if drift.drifted[i, j] else "ok"
+    """Return the reading that carries the verdict on column and segment ``j`` in window ``i``.
+
+    Its value is the distance over the windows that decided. The threshold is the distance of the smallest shift that would show in one
+    window, and gives way to the verdict where shape and shift disagree; see :mod:`monitors.judge_columns`.
+    """
+    pair, shift, limit = drift.null.pairs[j], float(drift.shift[i, j]), float(drift.limit[i, j])
+    base, now = two_sides(drift, i, j)
+    reference = base.column(pair.column)
+    current = Profile(now.layout, now.counts[None], now.moments[None]).column(pair.column)
+    value = float(jensen_shannon(reference, current)[0])
+    chance = float(sampling_divergence(reference.cells, current.valid, np.asarray(reference.valid))[0])
+    threshold = float(np.sqrt(chance + DISTANCE_OF_SHIFT * limit**2))
+    drifted = bool(drift.drifted[i, j])
+    threshold = min(threshold, value * _BELOW) if drifted else float(np.fmax(threshold, value))
+    verdict: Verdict = "drift" if drifted else "ok"
     if np.isnan(drift.p[i, j]):
         verdict = "no_data" if drift.rows[i, j] == 0 else "insufficient"
+    significant = bool(drift.p[i, j] < drift.level)
+    words = explain.steady(pair.column, shift, limit, significant=significant)
+    if drifted:
+        found, column, place = drift.drifts[int(drift.slots[drift.places[i]])], j, drift.places[i]
+        what = found.drift.moved(int(found.at[place]), column)
+        moved = explain.moved(reference, current, what, found.drift.null.scores.groups[column], shift)
+        words = explain.drifted(moved, shift, limit, int(drift.scale[i, j]), "windows", None)
+    elif verdict != "ok":
+        words = explain.too_few(int(drift.n[i, j]), drift.spec.monitor.min_rows, pair.column)
     return replace(
         blank, check=DECIDING, scope="column", column=pair.column, segment=pair.segment, window=drift.windows[i],
-        value=value, threshold=value / over if over > 0 else np.nan, p_value=float(drift.p[i, j]),
-        effect=abs(float(drift.shift[i, j])), n=n, n_reference=int(reference.valid), verdict=verdict,
-        significant=bool(drift.p[i, j] < drift.level), material=bool(abs(drift.shift[i, j]) > drift.spec.monitor.tolerance),
-        unit="distance", scale=int(drift.scale[i, j]),
-        sentence=_sentence(drift, i, j, reference, current) if verdict in ("ok", "drift")
-        else f"In {pair.segment}: {explain.too_few(n, least, pair.column)}",
+        value=value, reference_value=min(float(np.sqrt(chance)), value), threshold=threshold, p_value=float(drift.p[i, j]),
+        effect=abs(shift), n=int(drift.n[i, j]), n_reference=int(reference.valid), verdict=verdict, significant=significant,
+        material=abs(shift) > drift.spec.monitor.tolerance, unit="distance", scale=int(drift.scale[i, j]) if drifted else 1,
+        sentence=f"In {pair.segment}: {words}",
     )  # fmt: skip
 
 
@@ -179,41 +209,18 @@ def missing_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Read
     )  # fmt: skip
 
 
-def beyond(drift: SegmentDrift, i: int, j: int) -> float:
-    """Return how far beyond the limits a finding is: above 1 exactly where it drifted; the distance grows about as the shift does."""
-    p, shift = drift.p[i, j], abs(drift.shift[i, j])
-    if np.isnan(p):
-        return 0.0
+def beyond(drift: SegmentDrift) -> Values:
+    """Return how far beyond the limits each finding is, to rank them: above 1 where it drifted; shape (windows, pairs)."""
     tolerance = drift.spec.monitor.tolerance
-    surprise = np.sqrt(np.log(max(p, 1e-300)) / np.log(drift.level)) if p < 1 else 0.0
-    material = shift / tolerance if tolerance > 0 else np.inf
-    over = float(min(surprise, material, 1e6))
-    return max(over, 1.0 + 1e-9) if drift.drifted[i, j] else min(over, 1.0)
+    surprise = np.sqrt(np.log(np.clip(drift.p, 1e-300, 1.0)) / np.log(drift.level))
+    material = np.abs(drift.shift) / tolerance if tolerance > 0 else np.full(drift.p.shape, np.inf)
+    return np.asarray(np.nan_to_num(np.minimum(surprise, material), nan=-1.0))
 
 
-def two_sides(drift: SegmentDrift, i: int, j: int) -> tuple[ColumnProfile, ColumnProfile]:
-    """Return the segment's column in the reference, and in the latest windows that the finding is about."""
+def two_sides(drift: SegmentDrift, i: int, j: int) -> tuple[Profile, Profile]:
+    """Return the profiles of a segment in the reference, and in the windows that a finding is about (without leading axes)."""
     pair = drift.null.pairs[j]
     last = int(drift.places[i])
     alike = np.flatnonzero(drift.slots[: last + 1] == drift.slots[last])
-    current = drift.series[pair.place][alike[-int(drift.scale[i, j]) :]].total()
-    return drift.null.total[pair.place].column(pair.column), current.column(pair.column)
-
-
-def _sentence(drift: SegmentDrift, i: int, j: int, reference: ColumnProfile, current: ColumnProfile) -> str:
-    pair, shift, scale = drift.null.pairs[j], float(drift.shift[i, j]), int(drift.scale[i, j])
-    stretch = "in this window" if scale == 1 else f"over the last {scale} windows"
-    if not drift.drifted[i, j]:
-        return f"In {pair.segment}, {pair.column} is as in the reference {stretch}."
-    moved = explain.Movement(reference, _one(current)).text(0)
-    size = f"a shift of {explain.number(abs(shift))} standard deviations, where {explain.number(drift.spec.monitor.tolerance)} matter"
-    return f"In {pair.segment}, {moved} {stretch}: {size} ({int(current.valid):,} values)."
-
-
-def _one(column: ColumnProfile) -> ColumnProfile:
-    """Return a column with a leading axis of one window."""
-    values: dict[str, Any] = {}
-    for field in fields(column):
-        held = getattr(column, field.name)
-        values[field.name] = held if held is None or field.name == "entry" else np.asarray(held)[None]
-    return ColumnProfile(**values)
+    scale = int(drift.scale[i, j]) if drift.drifted[i, j] else 1
+    return drift.null.total[pair.place], drift.series[pair.place][alike[-scale:]].total()

@@ -47,9 +47,8 @@ def segment_drift(
     found: list[views.SegmentDrift] = []
     for drift in segments.judged(core, spec, reference, version, [window]):
         blank = segments.blank_reading(core, reference, version)
-        over = np.asarray([beyond(drift, 0, j) for j in range(len(drift.null.pairs))])
         bad = drift.drifted[0] | drift.lost[0]
-        for j in np.lexsort((-over, ~bad)).tolist():
+        for j in np.lexsort((-beyond(drift)[0], ~bad)).tolist():
             if len(found) == limit:
                 break
             if segment is None or drift.null.pairs[j].segment == segment:
@@ -107,6 +106,7 @@ def _window(core: Core, spec: ModelSpec, start: datetime | None) -> tuple[str, R
 
 def _view(drift: SegmentDrift, j: int, blank: Reading) -> views.SegmentDrift:
     pair, zone = drift.null.pairs[j], drift.spec.zone
+    base, now = two_sides(drift, 0, j)
     only_missing = bool(drift.lost[0, j] and not drift.drifted[0, j])
     reading = (missing_reading if only_missing else drift_reading)(drift, 0, j, blank)
     return {
@@ -126,5 +126,5 @@ def _view(drift: SegmentDrift, j: int, blank: Reading) -> views.SegmentDrift:
         "missing": number(drift.missing[0, j]),
         "verdict": reading.verdict,
         "sentence": reading.sentence,
-        "histogram": histogram(*two_sides(drift, 0, j)),
+        "histogram": histogram(base.column(pair.column), now.column(pair.column)),
     }
