@@ -6,8 +6,10 @@ import numpy as np
 from scipy import special
 
 from monitors.baseline import season_name, seasonal_parts
-from monitors.calibration import ENOUGH, Calibration, windows_per_year
-from monitors.evidence import ColumnNull, levels
+from monitors.calibration import Calibration, windows_per_year
+from monitors.drift import smallest_shift
+from monitors.drift_null import ENOUGH
+from monitors.evidence import levels
 from monitors.registry import headline_check
 from reference_data.declaration import ModelSpec
 from reference_data.reference import Reference
@@ -41,20 +43,6 @@ def shortcomings(
     found.append(_blind(spec, reference, calibration, usual))
     found.append(_unseen_loss(spec, reference, calibration))
     return [words for words in found if words]
-
-
-def smallest_shift(null: ColumnNull, rows: float, reference_rows: float, level: float) -> float:
-    """Return the smallest shift of an ordered column that a window of ``rows`` can show, in its standard deviations.
-
-    The shift at which the location test is significant half of the time: t(1 - level / 4) * sqrt(1/n + 1/m + tau2 (1 + 1/k)), with
-    tau2 the natural variation between windows relative to the variance between rows and k the reference's windows (a two-sample t
-    test with a variance component; level / 4 because the test is two-sided and one of two). NaN for a nominal or constant column.
-    """
-    if null.scores is None or null.score_variance <= 0:
-        return float("nan")
-    natural = null.location_tau2 / null.score_variance * (1 + 1 / max(null.windows, 1))
-    spread = np.sqrt(1 / max(rows, 1.0) + 1 / max(reference_rows, 1.0) + natural)
-    return float(-special.stdtrit(null.location_freedom, level / 4) * spread)
 
 
 def _timed(reference: Reference) -> bool:
@@ -159,7 +147,10 @@ def _blind(spec: ModelSpec, reference: Reference, calibration: Calibration, usua
 
 
 def smallest_visible(spec: ModelSpec, reference: Reference, calibration: Calibration, usual: float) -> float:
-    """Return the median over the ordered inputs of :func:`smallest_shift`; NaN without one."""
+    """Return the shift that a window of ``usual`` rows shows by itself, in standard deviations: the median over the ordered inputs.
+
+    NaN without one. See :func:`monitors.drift.smallest_shift`.
+    """
     names = reference.inputs.layout.names
     context = spec.context.keys() & set(names)
     budget = spec.monitor.alert_budget
@@ -170,12 +161,11 @@ def smallest_visible(spec: ModelSpec, reference: Reference, calibration: Calibra
         budget.pages_per_year,
         budget.warnings_per_year,
     )
-    shifts = [
-        smallest_shift(calibration.columns[name], usual, reference.rows, level.column(context=name in context))
-        for name in names
-    ]
-    known = [shift for shift in shifts if np.isfinite(shift)]
-    return float(np.median(known)) if known else float("nan")
+    levels_of = np.asarray([level.column(context=name in context) for name in names])
+    shifts = smallest_shift(calibration.inputs, usual, levels_of)
+    ordered = np.asarray([entry.ordered for entry in reference.inputs.layout.columns])
+    known = shifts[ordered & np.isfinite(shifts)]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def _unseen_loss(spec: ModelSpec, reference: Reference, calibration: Calibration) -> str:

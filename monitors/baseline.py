@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from monitors.calibration import ENOUGH, Calibration, calibrate, calibrate_together
-from monitors.drift_null import recentred
+from monitors.calibration import Calibration, calibrate, calibrate_together
+from monitors.drift_null import ENOUGH, recentred
 from reference_data.declaration import ModelSpec, parse_duration
 from reference_data.profile import Profile
 from reference_data.reference import Reference

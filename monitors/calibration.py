@@ -5,15 +5,15 @@ From that come the design effect of every column, the natural-variation band of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from monitors.checks._cells import Values, ratio, two_sample_chi_square
-from monitors.drift_null import DriftNull, measure
-from monitors.evidence import FINEST, ColumnNull, ShareNull, location, normal_scores, sampling_divergence
+from monitors.checks._cells import Values
+from monitors.drift_null import ENOUGH, PRIOR_FREEDOM, PRIOR_SHIFT, DriftNull, measure
+from monitors.evidence import ColumnNull, ShareNull
 from monitors.registry import DECIDING, column_checks, column_values, metric_values, performance_checks
 from monitors.types import Check
 from reference_data.declaration import ModelSpec
@@ -21,11 +21,7 @@ from reference_data.profile import M2, MEAN, ColumnProfile, Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
 
-ENOUGH = 3  # reference windows from which natural variation is measured rather than assumed
-PRIOR_SHIFT = 0.05  # assumed standard deviation between windows, in standard deviations of the column
 PRIOR_LOSS = 0.1  # assumed standard deviation between windows of a metric, relative to its scale
-PRIOR_FREEDOM = 30.0
-CAP_LOCATION, CAP_CELLS = 200.0, 30.0  # prior degrees of freedom borrowed from the other columns, at most
 SHARE_CHECKS = ("missing_share", "unseen_share", "out_of_range_share")
 JUDGED_OUTCOMES = ("label", "error given inputs", "correct")
 
@@ -97,7 +93,7 @@ def calibrate_together(spec: ModelSpec, parts: Sequence[Reference], window_spec:
     a one-way layout, with as many degrees of freedom as there are windows less parts). Returns one calibration a part.
     """
     groups = [_Group.of(part, window_spec) for part in parts]
-    columns, metrics = _column_nulls(groups, {DECIDING, *spec.monitor.checks}), _metric_nulls(spec, groups)
+    columns, metrics = _column_nulls(spec, groups), _metric_nulls(spec, groups)
     windows = sum(group.k for group in groups)
     inputs = measure([(group.windows, group.inputs) for group in groups], groups[0].inputs.layout.names, window_spec)
     late = [(group.windows, group.outcomes) for group in groups if group.outcomes is not None]
@@ -162,152 +158,21 @@ def _without_each(profile: Profile) -> Profile:
     return Profile(profile.layout, total.counts - profile.counts, moments)
 
 
-def _column_nulls(groups: Sequence[_Group], checks: Collection[str]) -> list[dict[str, ColumnNull]]:
-    names = list(groups[0].columns)
-    parts = {name: [group.columns[name] for group in groups] for name in names}
-    ordered = [name for name in names if parts[name][0].window.entry.ordered]
-    scores = {name: [normal_scores(part.window.cells.sum(0)) for part in parts[name]] for name in ordered}
-    variance = {
-        name: [_score_variance(s, p) for s, p in zip(scores[name], parts[name], strict=True)] for name in ordered
-    }
-    shift = {name: _location_effect(scores[name], variance[name], parts[name]) for name in ordered}
-    cells = {name: _cell_effect(parts[name]) for name in names}
+def _column_nulls(spec: ModelSpec, groups: Sequence[_Group]) -> list[dict[str, ColumnNull]]:
     freedom = sum(group.k - 1 for group in groups)
-    shift_effect, shift_freedom = moderate(shift, freedom, CAP_LOCATION)
-    cell_effect, cell_freedom = moderate(cells, freedom, CAP_CELLS)
     nulls: list[dict[str, ColumnNull]] = [{} for _ in groups]
-    for name in names:
-        pooled_rows, pooled_rest = _sizes(parts[name], freedom)
-        applicable = column_checks(parts[name][0].window.entry, checks).values()
-        bands = {c.name: _bands(c, parts[name], freedom) for c in applicable}
-        shares = {check: _share_nulls(check, parts[name], freedom) for check in SHARE_CHECKS if check in bands}
-        excess = _divergence_excess(parts[name]) if freedom else 0.0
-        for place, (group, part) in enumerate(zip(groups, parts[name], strict=True)):
-            rows, rest = _sizes([part], group.k - 1)
-            spread = variance[name][place] if name in variance else 0.0
-            tau2 = (shift_effect.get(name, 1.0) - 1) * spread / pooled_rows
-            effect = 1 + (cell_effect[name] - 1) * _pair(rows, rest) / _pair(pooled_rows, pooled_rest)
-            if freedom < ENOUGH - 1:
-                tau2 = max(tau2 if freedom else 0.0, PRIOR_SHIFT**2 * spread)
-                filled = max(int((part.window.cells.sum(0) > 0).sum()) - 1, 1)
-                effect = max(effect if freedom else 1.0, 1 + rows * PRIOR_SHIFT**2 / filled)
+    for name in groups[0].columns:
+        parts = [group.columns[name] for group in groups]
+        checks = column_checks(parts[0].window.entry, {DECIDING, *SHARE_CHECKS, *spec.monitor.checks})
+        bands = {c.name: _bands(c, parts, freedom) for c in checks.values() if c.column_function is not None}
+        shares = {check: _share_nulls(check, parts, freedom) for check in SHARE_CHECKS if check in bands}
+        for place, group in enumerate(groups):
             nulls[place][name] = ColumnNull(
                 windows=group.k,
-                rows=rows,
-                rest=rest,
-                scores=scores[name][place] if name in scores else None,
-                score_variance=spread,
-                location_tau2=tau2,
-                location_freedom=shift_freedom.get(name, PRIOR_FREEDOM),
-                cell_effect=effect,
-                cell_freedom=cell_freedom[name],
-                divergence_excess=excess,
                 shares={check: held[place] for check, held in shares.items()},
                 bands={check: held[place] for check, held in bands.items()},
             )
     return nulls
-
-
-def _sizes(parts: Sequence[_Part], freedom: int) -> tuple[float, float]:
-    """Return the harmonic mean of windows' sizes, and the mean size of the rest."""
-    rows = _harmonic(_joined(part.window.valid for part in parts))
-    return rows, max(float(_joined(part.rest.valid for part in parts).mean()), 1.0) if freedom else rows
-
-
-def _pair(n: float, m: float) -> float:
-    return n * m / (n + m)
-
-
-def moderate(effects: Mapping[str, float], freedom: int, cap: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Shrink the columns' design effects towards each other, as limma does with variances.
-
-    Smyth (2004), section 6.2, with median and median absolute deviation in place of mean and variance; a column beyond the
-    99 % quantile of the fitted F keeps its own (after Phipson et al. 2016). Returns effects (at least 1) and their degrees of freedom.
-    """
-    if freedom < ENOUGH - 1:
-        return {name: max(1.0, np.nan_to_num(f, nan=1.0)) for name, f in effects.items()}, dict.fromkeys(
-            effects, PRIOR_FREEDOM
-        )
-    known = {name: max(f, 1e-3) for name, f in effects.items() if np.isfinite(f)}
-    prior, borrowed = 1.0, 0.0
-    if len(known) >= 3:
-        z = np.log(list(known.values())) - special.digamma(freedom / 2) + np.log(freedom / 2)
-        centre = float(np.median(z))
-        excess = (1.4826 * float(np.median(np.abs(z - centre)))) ** 2 - float(special.polygamma(1, freedom / 2))
-        borrowed = min(2 * _trigamma_inverse(excess), cap) if excess > 0 else cap
-        prior = float(np.exp(centre + special.digamma(borrowed / 2) - np.log(borrowed / 2)))
-    outlying = special.fdtri(freedom, borrowed, 0.99) * prior if borrowed > 0 else -np.inf
-    shrunk, freedoms = {}, {}
-    for name in effects:
-        own = known.get(name)
-        if own is None:  # constant: nothing to measure, the other columns speak for it
-            shrunk[name], freedoms[name] = max(1.0, prior), max(borrowed, float(freedom))
-        elif own > outlying:
-            shrunk[name], freedoms[name] = max(1.0, own), float(freedom)
-        else:
-            mixed = (borrowed * prior + freedom * own) / (borrowed + freedom)
-            shrunk[name], freedoms[name] = max(1.0, mixed), borrowed + freedom
-    return shrunk, freedoms
-
-
-def _trigamma_inverse(y: float) -> float:
-    """Solve trigamma(x) = y by Newton's method on 1 / trigamma (Smyth 2004, appendix)."""
-    if y > 1e7:
-        return float(1 / np.sqrt(y))
-    if y < 1e-6:
-        return 1 / y
-    x = 0.5 + 1 / y
-    for _ in range(50):
-        tri = float(special.polygamma(1, x))
-        step = tri * (1 - tri / y) / float(special.polygamma(2, x))
-        x += step
-        if -step / x < 1e-8:
-            break
-    return x
-
-
-def _score_variance(scores: Values, part: _Part) -> float:
-    p = np.nan_to_num(ratio(part.window.cells.sum(axis=0), part.window.valid.sum()))
-    return float((p * scores**2).sum() - (p * scores).sum() ** 2)
-
-
-def _location_effect(scores: Sequence[Values], variances: Sequence[float], parts: Sequence[_Part]) -> float:
-    """Return the F ratio of the mean scores between the windows of a part; NaN where it cannot be measured."""
-    between, freedom = 0.0, 0
-    for score, variance, part in zip(scores, variances, parts, strict=True):
-        n = part.window.valid.astype(np.float64)
-        held = n > 0
-        if variance <= 1e-12 or held.sum() < 2:
-            continue
-        mean, n = location(score, part.window.cells)[held], n[held]
-        centre = (n * mean).sum() / n.sum()
-        between += float((n * (mean - centre) ** 2).sum() / variance)
-        freedom += len(n) - 1
-    return between / freedom if freedom else np.nan
-
-
-def _cell_effect(parts: Sequence[_Part]) -> float:
-    """Return the mean of chi-square over its degrees of freedom, each window against the rest; NaN if never defined."""
-    effects = []
-    for part in parts:
-        nominal = not part.window.entry.ordered
-        statistic, freedom = two_sample_chi_square(
-            part.rest.cells, part.window.cells, nominal=nominal, finest=None if nominal else FINEST
-        )
-        effects.append(ratio(np.nan_to_num(statistic), np.nan_to_num(freedom)))
-    every = _joined(effects)
-    return float(np.nanmean(every)) if np.isfinite(every).any() else np.nan
-
-
-def _divergence_excess(parts: Sequence[_Part]) -> float:
-    """Return by how much the squared Jensen-Shannon distance of a window exceeds what sampling gives, on average."""
-    deciding = column_checks()[DECIDING]
-    excess = _joined(
-        column_values(deciding, part.rest, part.window) ** 2
-        - sampling_divergence(part.rest.cells, part.window.valid, part.rest.valid.astype(np.float64))
-        for part in parts
-    )
-    return max(float(np.nanmean(excess)), 0.0) if np.isfinite(excess).any() else 0.0
 
 
 def _bands(check: Check, parts: Sequence[_Part], freedom: int) -> list[tuple[float, float]]:
@@ -324,14 +189,15 @@ def _bands(check: Check, parts: Sequence[_Part], freedom: int) -> list[tuple[flo
     if within < ENOUGH - 1:
         return unknown
     spread = np.sqrt(sum(float(((held - held.mean()) ** 2).sum()) for held in values if len(held)) / within)
+    least = 0.0 if min(float(held.min()) for held in values if len(held)) >= 0 else -np.inf  # a t may be below zero
     bands = []
     for held in values:
         if not len(held):
             bands.append((np.nan, np.nan))
             continue
         reach = _t_quantile(0.975, within) * float(spread) * np.sqrt(1 + 1 / len(held))
-        low, high = max(float(held.mean()) - reach, 0.0), float(held.mean()) + reach
-        bands.append((low, min(high, 1.0) if check.unit in {"share", "distance"} else high))
+        low, high = max(float(held.mean()) - reach, least), float(held.mean()) + reach
+        bands.append((low, min(high, 1.0) if check.unit in {"share", "distance", "probability"} else high))
     return bands
 
 

@@ -10,29 +10,20 @@ import pyarrow as pa
 
 from monitors.checks._cells import shares
 from monitors.compare_checks import check_values
+from monitors.compare_days import DayFinding
 from monitors.compare_inputs import Pair
 from monitors.compare_result import ColumnComparison
-from monitors.evidence import (
-    DRIFT_SHARE,
-    ColumnNull,
-    column_p_values,
-    divergence_beyond,
-    divergence_threshold,
-    normal_scores,
-    share_p_values,
-)
+from monitors.evidence import DRIFT_SHARE, share_p_values
 from monitors.fisher import fisher_p
 from monitors.judge_shares import SHARE_LIMITS
 from monitors.registry import DECIDING, column_checks
+from monitors.two_sample import distance_that_matters, shift_between, two_sample_p
 from reference_data.profile import ColumnProfile
 from reference_data.schema import Column
 
 MIN_ROWS = 10  # values on either side below which no verdict is given
 FEW_ROWS = 30  # below which the answer warns that only large changes can be seen
-TOLERANCE = (
-    0.05  # Jensen-Shannon distance beyond chance that is immaterial: a shift of an eighth of a standard deviation
-)
-_KNOWN = 1e9  # degrees of freedom of a variance that is not estimated
+TOLERANCE = 0.05  # shift, in standard deviations, below which drift is immaterial
 _BARS = 24
 
 
@@ -62,25 +53,11 @@ def failed(pair: Pair, error: str | None) -> Result:
     )
 
 
-def _sampling_null(reference: ColumnProfile) -> ColumnNull:
-    """Return the null of sampling variation alone: no variance between windows, all degrees of freedom known."""
-    scores = normal_scores(reference.cells) if reference.entry.ordered else None
-    spread = 0.0
-    if scores is not None and int(reference.valid):
-        p = shares(reference.cells)
-        spread = float((p * scores**2).sum() - (p * scores).sum() ** 2)
-    n = float(max(int(reference.valid), 1))
-    return ColumnNull(
-        windows=1, rows=n, rest=n, scores=scores, score_variance=spread, location_tau2=0.0, location_freedom=_KNOWN,
-        cell_effect=1.0, cell_freedom=_KNOWN, divergence_excess=0.0, shares={}, bands={},
-    )  # fmt: skip
-
-
 def judge_column(
     pair: Pair,
     shown: tuple[ColumnProfile, ColumnProfile],
     evidence: tuple[ColumnProfile, ColumnProfile],
-    natural: ColumnNull | None,
+    natural: DayFinding | None,
     once: int,
     checks: Sequence[str] | None,
     notes: tuple[str, ...],
@@ -94,9 +71,8 @@ def judge_column(
     ``exact``: values and p-values of checks that were computed from rows.
     """
     base, now = evidence
-    null = natural or _sampling_null(base)
     tests = [
-        _distribution(null, base, now),
+        _distribution(natural, base, now),
         _missing(natural, *shown),
         *([] if base.entry.ordered else [_unseen(once, *shown)]),
     ]
@@ -109,7 +85,7 @@ def judge_column(
         type=pair.column.type,
         p_value=min((test.p for test in counted), default=np.nan),
         effect=best.effect,
-        checks=check_values(shown, checks, _thresholds(null, *shown, once), exact),
+        checks=check_values(shown, checks, _thresholds(*shown, once), exact),
         missing_reference=_absent(shown[0]),
         missing_current=_absent(shown[1]),
         unseen=0.0 if base.entry.ordered else _unseen_share(shown[1]),
@@ -131,13 +107,18 @@ class _Test:
     words: str
 
 
-def _distribution(null: ColumnNull, base: ColumnProfile, now: ColumnProfile) -> _Test:
-    p = float(column_p_values(null, base, now)[0])
+def _distribution(natural: DayFinding | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
+    """Test the distribution by what days do, where they are known, else by chance alone."""
+    if natural is not None:
+        p, shift = natural.p, abs(natural.shift)
+        last = int(natural.scale)
+        words = _movement(base, now) + (f" (clearest in the last {last} days)" if last < natural.current else "")
+        return _Test("distribution", min(1.0, p / DRIFT_SHARE), shift, shift > TOLERANCE, words)
     distance = column_checks()[DECIDING].column_function
     assert distance is not None
-    value = distance(base, now)
-    beyond = float(divergence_beyond(null, base, now, value)[0])
-    return _Test("distribution", min(1.0, p / DRIFT_SHARE), beyond, beyond > TOLERANCE, _movement(base, now))
+    p = float(two_sample_p(base, now)[0])
+    shift = float(shift_between(base, now, distance(base, now))[0])
+    return _Test("distribution", min(1.0, p / DRIFT_SHARE), shift, shift > TOLERANCE, _movement(base, now))
 
 
 def _movement(base: ColumnProfile, now: ColumnProfile) -> str:
@@ -151,13 +132,12 @@ def _movement(base: ColumnProfile, now: ColumnProfile) -> str:
     return f"share of {base.entry.bins.labels[cell]!r} {before[cell]:.1%} → {after[cell]:.1%}"
 
 
-def _missing(natural: ColumnNull | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
+def _missing(natural: DayFinding | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
     before, after = _absent(base), _absent(now)
     n, m = int(base.rows), int(now.rows[0])
     p = fisher_p(round(before * n), n, round(after * m), m)
-    if natural is not None and "missing_share" in natural.shares:
-        share = natural.shares["missing_share"]
-        widened = share_p_values(share, np.array([after]), now.rows, float(n), natural.windows)
+    if natural is not None:
+        widened = share_p_values(natural.missing, np.array([after]), now.rows, float(n), natural.days)
         p = max(p, float(widened[0]))
     limit, _ = SHARE_LIMITS["missing_share"]
     gap = abs(after - before)
@@ -218,13 +198,13 @@ def _type_notes(column: Column, base: ColumnProfile, now: ColumnProfile) -> list
     return []
 
 
-def _thresholds(null: ColumnNull, base: ColumnProfile, now: ColumnProfile, once: int) -> dict[str, float]:
+def _thresholds(base: ColumnProfile, now: ColumnProfile, once: int) -> dict[str, float]:
     """Return what the verdict holds the deciding distance and the shares against: what a value must exceed to matter."""
     n = int(base.valid)
     usual = {"missing_share": _absent(base), "unseen_share": once / n if n else 0.0}
     found = {name: float(usual.get(name, 0.0) + limit) for name, (limit, _) in SHARE_LIMITS.items()}
     held = bool(n and int(now.valid[0]))
-    return found | {DECIDING: float(divergence_threshold(null, base, now, TOLERANCE)[0]) if held else np.nan}
+    return found | {DECIDING: float(distance_that_matters(base, now, TOLERANCE)[0]) if held else np.nan}
 
 
 def _bars(base: ColumnProfile, now: ColumnProfile) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from monitors.compare_inputs import Pair
 from reference_data.bins import Bins
-from reference_data.profile import BinnedColumn, ColumnProfile, Layout, Profile
+from reference_data.profile import BinnedColumn, ColumnProfile, Profile
 from reference_data.schema import Column
 from storage.column_profile import (
     ColumnRows,
@@ -34,37 +33,38 @@ class Profiled:
     """A column of both sides on cells frozen in the reference (``shown``), and on those the test takes (``evidence``).
 
     Each is (reference, current); the reference without a leading axis, the current side (1,). ``once``: values that occur once
-    in the reference. ``daily``: the reference by day, on the cells of the evidence, if its days are known.
+    in the reference. ``daily``: both sides by day, on the cells of the evidence, if their days are known.
     """
 
     pair: Pair
     shown: tuple[ColumnProfile, ColumnProfile]
     evidence: tuple[ColumnProfile, ColumnProfile]
     once: int
-    daily: Profile | None
+    daily: tuple[Profile, Profile] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days of the reference, in order, which of them each row belongs to, and on how many days the current side lies."""
+    """The days of one side, in order, and which of them each row belongs to."""
 
     days: tuple[datetime, ...]
     groups: Groups
-    current: int
 
 
-def find_days(pair: Pair) -> Days:
-    """Return the days of a column of times."""
+def find_days(pair: Pair) -> tuple[Days, Days]:
+    """Return the days of a column of times: the reference's and the current side's."""
     assert pair.reference is not None
     assert pair.current is not None
-    codes = _days(pair.reference)
-    held, place = np.unique(codes[codes >= np.iinfo(np.int64).min + 1], return_inverse=True)
+    return _split(_days(pair.reference)), _split(_days(pair.current))
+
+
+def _split(codes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Days:
+    never = np.iinfo(np.int64).min
+    held, place = np.unique(codes[codes > never], return_inverse=True)
     found = np.full(len(codes), -1, dtype=np.int64)
-    found[codes > np.iinfo(np.int64).min] = place
-    current = _days(pair.current)
+    found[codes > never] = place
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    days = tuple(epoch + timedelta(days=int(day)) for day in held)
-    return Days(days, Groups(found, len(held)), len(np.unique(current[current > np.iinfo(np.int64).min])))
+    return Days(tuple(epoch + timedelta(days=int(day)) for day in held), Groups(found, len(held)))
 
 
 def _days(values: Values) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -79,23 +79,26 @@ def _days(values: Values) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-def profile_pair(pair: Pair, days: Days | None) -> Profiled:
+def profile_pair(pair: Pair, days: tuple[Days, Days] | None) -> Profiled:
     """Profile both sides of a column that can be compared."""
     return _ordered(pair, days) if is_ordered(pair.column) else _nominal(pair, days)
 
 
-def _ordered(pair: Pair, days: Days | None) -> Profiled:
+def _ordered(pair: Pair, days: tuple[Days, Days] | None) -> Profiled:
     assert pair.reference is not None
     assert pair.current is not None
     rows = ColumnRows(pair.reference)
     entry = freeze_rows(pair.column, rows)
     reference = profile_column(entry, rows)
-    daily = None if days is None else profile_column(entry, rows, days.groups)
-    both = _both(entry, reference, profile_column(entry, ColumnRows(pair.current)))
+    now = ColumnRows(pair.current)
+    daily = None
+    if days is not None:
+        daily = profile_column(entry, rows, days[0].groups), profile_column(entry, now, days[1].groups)
+    both = _both(entry, reference, profile_column(entry, now))
     return Profiled(pair, both, both, 0, daily)
 
 
-def _nominal(pair: Pair, days: Days | None) -> Profiled:
+def _nominal(pair: Pair, days: tuple[Days, Days] | None) -> Profiled:
     """Profile categories twice: on the reference's most frequent, and for the test on those of both sides together.
 
     Listed by the reference alone, a category is listed because chance favoured it there: with many categories that alone
@@ -113,7 +116,13 @@ def _nominal(pair: Pair, days: Days | None) -> Profiled:
     both, evidence = (
         _both(entry, profile_counted(entry, left), profile_counted(entry, right)) for entry in (shown, pooled)
     )
-    daily = None if days is None else profile_nominal(pooled, pair.reference, days.groups)
+    daily = None
+    if days is not None:
+        left_days, right_days = days
+        daily = (
+            profile_nominal(pooled, pair.reference, left_days.groups),
+            profile_nominal(pooled, pair.current, right_days.groups),
+        )
     return Profiled(pair, both, evidence, left.once, daily)
 
 
@@ -124,13 +133,3 @@ def _entry(column: Column, bins: Bins) -> BinnedColumn:
 def _both(entry: BinnedColumn, reference: Profile, current: Profile) -> tuple[ColumnProfile, ColumnProfile]:
     name = entry.column.name
     return reference.column(name), Profile(current.layout, current.counts[None], current.moments[None]).column(name)
-
-
-def by_day(columns: Mapping[str, Profiled]) -> Profile | None:
-    """Return the daily profiles of several columns as one; None if the days are not known."""
-    daily = [column.daily for column in columns.values() if column.daily is not None]
-    if not daily:
-        return None
-    layout = Layout(tuple(profile.layout.columns[0] for profile in daily))
-    counts = np.concatenate([daily[0].counts[:, :1], *(profile.counts[:, 1:] for profile in daily)], axis=1)
-    return Profile(layout, counts, np.concatenate([profile.moments for profile in daily], axis=1))

@@ -9,23 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from monitors.calibration import ENOUGH, calibrate
+from monitors.compare_days import DayFinding, compare_days, side_by_side
 from monitors.compare_exact import exact_values
 from monitors.compare_inputs import CompareError, Pair, open_columns, pair_column
-from monitors.compare_judge import Result, failed, judge_column
-from monitors.compare_profile import Days, Profiled, by_day, find_days, profile_pair
+from monitors.compare_judge import TOLERANCE, Result, failed, judge_column
+from monitors.compare_profile import Days, Profiled, find_days, profile_pair
 from monitors.compare_result import ColumnComparison, Comparison
-from monitors.evidence import ColumnNull
 from monitors.presets import judge_as
 from monitors.registry import column_checks
-from reference_data.declaration import ModelSpec
-from reference_data.profile import Profile
-from reference_data.reference import Reference
 from reference_data.schema import Column
-from reference_data.windows import Window, WindowSpec
 from storage.column_values import Columns
 from storage.file_formats.errors import listing
 
@@ -54,7 +48,7 @@ def compare(
     Args:
         reference: What normal is: pandas, Polars or Arrow data, a DuckDB relation, or the path of a file.
         current: What is held against it, in any of these forms.
-        checks: Names of the checks to report; :data:`reference_data.declaration.DEFAULT_CHECKS` by default. They do not change the
+        checks: Names of the checks to report; :data:`reference_data.default_checks.DEFAULT_CHECKS` by default. They do not change the
             verdict.
         columns: Names of the columns to compare; all by default.
         timestamp: A column of dates or times. It is not compared, but splits both sides into days, so that the variation between
@@ -164,7 +158,7 @@ def _time(pair: Pair) -> Pair:
 
 def _compare_columns(
     pairs: list[Pair],
-    days: Days | None,
+    days: tuple[Days, Days] | None,
     sides: Mapping[str, Columns],
     checks: Sequence[str] | None,
     *,
@@ -187,12 +181,12 @@ def _compare_columns(
                 error = _unforeseen(problem)
         if error is not None:
             found[pair.name] = failed(pair, error)
-    nulls, notes = _nulls(profiled, days)
+    natural, notes = _natural(profiled, days)
     for name, column in profiled.items():
         try:
             rows = _exact(column.pair, checks) if exact else None
             found[name] = judge_column(
-                column.pair, column.shown, column.evidence, nulls.get(name), column.once, checks, notes, rows
+                column.pair, column.shown, column.evidence, natural.get(name), column.once, checks, notes, rows
             )
             if column.pair.column.type == "text":
                 found[name] = _by_rows(column.pair, found[name], checks)
@@ -211,41 +205,21 @@ def _unforeseen(problem: Exception) -> str:
     return f"cannot be compared: {' '.join(str(problem).split())[:300]}"
 
 
-def _nulls(profiled: Mapping[str, Profiled], days: Days | None) -> tuple[Mapping[str, ColumnNull], tuple[str, ...]]:
-    daily = by_day(profiled)
-    if days is None or daily is None:
-        return {}, ()
-    return _natural(list(days.days), daily, days.current)
-
-
 def _natural(
-    days: list[datetime], daily: Profile, current_days: int
-) -> tuple[Mapping[str, ColumnNull], tuple[str, ...]]:
-    """Return what the reference's own days say about natural variation, for a current side of ``current_days`` days."""
-    if len(days) < ENOUGH:
-        held = "1 day" if len(days) == 1 else f"{len(days)} days"
-        return {}, (f"the reference spans {held}, too few to measure variation between days",)
-    buckets = tuple(days)
-    spec = WindowSpec.parse("1d")
-    period = Window(buckets[0], spec.containing(buckets[-1]).end)
-    reference = Reference("comparison", 1, buckets[0], "comparison", period, buckets, daily, None)
-    model = ModelSpec(name="comparison", task="none", label=None)
-    calibration = calibrate(model, reference, spec)
-    k, length = max(calibration.windows, 1), max(current_days, 1)
-    # a mean over `length` days varies less than one day; what is compared with is the mean of k days
-    shrink = (1 / length + 1 / k) / (1 + 1 / k)
-    nulls = {
-        name: replace(
-            null,
-            location_tau2=null.location_tau2 * shrink,
-            cell_effect=1 + (null.cell_effect - 1) * shrink,
-            divergence_excess=null.divergence_excess * shrink,
-            shares={check: replace(s, tau2=s.tau2 * shrink) for check, s in null.shares.items()},
-            bands={},
-        )
-        for name, null in calibration.columns.items()
-    }
-    return nulls, ()
+    profiled: Mapping[str, Profiled], days: tuple[Days, Days] | None
+) -> tuple[Mapping[str, DayFinding], tuple[str, ...]]:
+    """Return what the days of both sides say, by column; nothing without days."""
+    daily = [column.daily for column in profiled.values() if column.daily is not None]
+    if days is None or not daily:
+        return {}, ()
+    before, after = days
+    return compare_days(
+        before.days,
+        side_by_side([left for left, _ in daily]),
+        after.days,
+        side_by_side([right for _, right in daily]),
+        TOLERANCE,
+    )
 
 
 def _decide(results: list[Result], alpha: float) -> list[ColumnComparison]:

@@ -14,7 +14,7 @@ from scipy import special
 
 from monitors.checks._cells import Values
 from monitors.drift_null import DriftNull, correlated, deviations
-from monitors.drift_scores import KINDS, Integers, Kind
+from monitors.drift_scores import KINDS, LEVEL, Integers, Kind
 from reference_data.profile import Profile
 from reference_data.windows import Window
 
@@ -112,6 +112,21 @@ def find_drift(
     )
 
 
+def smallest_shift(null: DriftNull, rows: float, level: float | Values) -> Values:
+    """Return the shift of each column that a window of ``rows`` shows by itself half of the time, in standard deviations: (columns,).
+
+    That of the location, or of the share of the most frequent category; NaN for a constant column. ``level`` as in :func:`find_drift`.
+    """
+    levels = np.broadcast_to(np.asarray(level, dtype=np.float64), (len(null.scores.names),))
+    column = null.scores.column
+    held, first = np.unique(column, return_index=True)
+    found = np.full(len(levels), np.nan)
+    variance = 1 / max(rows, 1.0) + null.inverse_rows[held] / null.windows
+    variance = variance + null.tau2[first] * (1 + correlated(null.phi, null.windows))
+    found[held] = _critical(null, levels, (1,))[0][first] * np.sqrt(variance)
+    return np.where(np.isin(np.arange(len(found)), held), found, np.nan)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
     """What stands out most in each window and column: arrays (windows, columns). ``ratio`` is z over its critical value."""
@@ -140,11 +155,12 @@ def _best(
 ) -> _Seen:
     """Choose, for each window and column, the series and scale that says most; what is material goes before what is not."""
     design = null.season.design(windows)
+    inverse = null.inverse(windows, np.where(held, valid, 0))
     shape = shift.shape
     key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
     mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
     for place, scale in enumerate(scales):
-        d, now = _at_scale(null, shift, valid, held, design, scale)
+        d, now = _at_scale(null, shift, valid, held, inverse, design, scale)
         against = np.abs(now) / critical[place]
         better = np.nan_to_num(against + _FIRST * ((against > 1) & (np.abs(d) > tolerance)), nan=-np.inf)
         take = better > key
@@ -162,7 +178,7 @@ def _best(
 
 
 def _at_scale(
-    null: DriftNull, shift: Values, valid: Integers, held: Flags, design: Values, scale: int
+    null: DriftNull, shift: Values, valid: Integers, held: Flags, inverse: Values, design: Values, scale: int
 ) -> tuple[Values, Values]:
     """Return the mean deviation and its z over the latest ``scale`` windows: (windows, series), NaN where there are too few.
 
@@ -174,29 +190,29 @@ def _at_scale(
     usable = held & (count >= max(scale / 2, 1))
     usable[: scale - 1] = False
     count = np.maximum(count, 1.0)
-    inverse = np.where(held, 1 / np.maximum(valid, 1), 0.0)
     d = _latest(np.where(held[:, column], shift, 0.0), scale) / count[:, column]
     if null.population.slack.any():
         d = np.sign(d) * np.maximum(np.abs(d) - null.population.slack, 0.0)
     at = design if scale == 1 else _latest(design, scale) / np.minimum(np.arange(len(design)) + 1, scale)[:, None]
-    sampling, natural = _variances(null, _latest(inverse, scale) / count**2, scale / count, at, scale)
-    variance = sampling[:, column] + null.tau2 * natural[:, column]
+    leverage, natural = _variances(null, scale / count, at, scale)
+    variance = _latest(inverse, scale) / count[:, column] ** 2 + leverage[:, column] + null.tau2 * natural[:, column]
     z = d / np.sqrt(variance)
     look = np.abs(z) > _LOOK
     if look.any():
-        third = (_latest(inverse**2, scale) / count**3)[:, column] * null.population.skew + null.natural_skew / scale**2
+        third = _latest(inverse**2, scale) / count[:, column] ** 3 * null.population.skew + null.natural_skew / scale**2
         z[look] = _without_skew(z[look], third[look] / variance[look] ** 1.5)
-        z[_rare(null, valid, held, scale, look)] = 0.0
+        rows = _latest(np.where(held, valid, 0).astype(np.float64), scale)
+        _hold_rare(null, rows, d, z, look)
     unusable = ~usable[:, column]
     d[unusable] = z[unusable] = np.nan
     return d, z
 
 
-def _variances(null: DriftNull, inverse: Values, few: Values, at: Values, scale: int) -> tuple[Values, Values]:
-    """Return the variance of a mean from the reference's, by sampling and by day effects in their own unit: (windows, columns)."""
+def _variances(null: DriftNull, few: Values, at: Values, scale: int) -> tuple[Values, Values]:
+    """Return what the reference adds to the variance of a mean, and that of day effects in their own unit: (windows, columns)."""
     leverage = np.einsum("wp,pq,wq->w", at, null.gram, at)[:, None]
     natural = correlated(null.phi, scale) * few + leverage * null.windows * correlated(null.phi, null.windows)
-    return inverse + null.inverse_rows * leverage, natural
+    return np.asarray(null.inverse_rows * leverage), natural
 
 
 def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical: Values, tolerance: float) -> Values:
@@ -204,9 +220,10 @@ def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical
     column = null.scores.column
     held, first = np.unique(column, return_index=True)
     few = np.ones(valid.shape)
-    sampling, natural = _variances(null, 1 / np.maximum(valid, 1), few, null.season.design(windows), 1)
+    leverage, natural = _variances(null, few, null.season.design(windows), 1)
     found = np.full(valid.shape, np.nan)
-    variance = sampling[:, held] + null.tau2[first] * natural[:, held]
+    sampling = null.inverse(windows, np.maximum(valid, 1))[:, first] + leverage[:, held]
+    variance = sampling + null.tau2[first] * natural[:, held]
     found[:, held] = np.maximum(critical[first] * np.sqrt(variance), tolerance)
     return found
 
@@ -220,10 +237,28 @@ def _latest(values: Values, scale: int) -> Values:
     return sums
 
 
-def _rare(null: DriftNull, valid: Integers, held: Flags, scale: int, look: Flags) -> Flags:
-    """Return where a category or group of cells is too rare for a normal approximation: fewer than 5 rows expected."""
-    rows = _latest(np.where(held, valid, 0).astype(np.float64), scale)
-    return np.asarray(look & (rows[:, null.scores.column] * null.population.share < _LEAST_EXPECTED))
+def _hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, look: Flags) -> None:
+    """Hold z to what an exact test allows where fewer than 5 rows of a category are expected; groups of cells then say nothing.
+
+    A category may rise by as much as its binomial tail at the reference's share with one more such row allows (Agresti and Coull 1998).
+    """
+    column, rows_now = null.scores.column, null.population
+    many = rows[:, column]
+    rare = look & (many * rows_now.share < _LEAST_EXPECTED)
+    z[rare & (null.scores.kind != LEVEL)] = 0.0
+    at, series = np.nonzero(rare & (null.scores.kind == LEVEL))
+    if not len(at):
+        return
+    n = np.rint(many[at, series]).astype(np.int64)
+    few = rows_now.usual[series] <= 0.5
+    now = rows_now.usual[series] + d[at, series] * rows_now.sd[series]
+    concerned = np.rint(n * np.where(few, now, 1 - now))
+    reference = null.windows / np.maximum(null.inverse_rows[column[series]], 1e-12)
+    usual = (rows_now.share[series] * reference + 1) / (reference + 2)
+    tail = np.where(concerned > 0, special.bdtrc(np.maximum(concerned - 1, 0), n, usual), 1.0)
+    exact = np.maximum(-special.stdtrit(null.freedom[series], np.maximum(tail, 1e-300)), 0.0)
+    rises = (d[at, series] > 0) == few
+    z[at, series] = np.where(rises, np.sign(z[at, series]) * np.minimum(np.abs(z[at, series]), exact), 0.0)
 
 
 def _without_skew(z: Values, skew: Values) -> Values:

@@ -40,6 +40,7 @@ _DAYS = (1, 2, 4, 7, 14, 28)  # how long the scales are
 _HOURS = (1, 2, 4, 8)
 _LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
 ENOUGH_FOR_TAILS = 60
+_ROWS_OF_A_SLOT = 200  # from which its own variance between rows is known well enough
 _SMALLEST = 0.2  # of the median window's values: reference windows with fewer are no measure of how windows vary
 
 Flags = NDArray[np.bool_]
@@ -52,7 +53,8 @@ class DriftNull:
     ``fit`` (parameters of the season, series) and ``gram``, the inverse of its normal equations, are the reference's linear model;
     ``inverse_rows`` (columns,) is the mean of 1/n over its windows; ``tau2`` the variance of day effects in units of the variance
     between rows, ``freedom`` the degrees of freedom of the whole variance, ``phi`` the autocorrelation of day effects, ``kurtosis`` the
-    excess of their tails, 0 for normal ones.
+    excess of their tails, 0 for normal ones. ``uneven`` (slots of the season, series) is the variance between the rows of one slot, relative to
+    that of all; None without a season.
     """
 
     scores: Scores
@@ -68,6 +70,12 @@ class DriftNull:
     kurtosis: Values
     natural_skew: Values
     scales: tuple[int, ...]
+    uneven: Values | None = None
+
+    def inverse(self, windows: Sequence[Window], valid: Integers) -> Values:
+        """Return the sampling variance of each window's means, (windows, series), from its values, (windows, columns); 0 without any."""
+        inverse = np.where(valid > 0, 1 / np.maximum(valid, 1), 0.0)[:, self.scores.column]
+        return inverse if self.uneven is None else inverse * self.uneven[self.season.slots(windows)]
 
     def tail_freedom(self, scale: int | Integers, series: Any = slice(None)) -> Values:
         """Return the degrees of freedom of t distributions with the tails of a mean over ``scale`` windows; infinite if normal."""
@@ -103,7 +111,8 @@ def deviations(null: DriftNull, windows: Sequence[Window], series: Profile) -> t
     """Return by how much each window's statistics differ from the reference's, (windows, series), and the values, (windows, columns)."""
     valid = null.scores.valid(series)
     raw = standardised(null.scores, null.population, series, valid)
-    return _less_location(null.scores, null.population, raw - null.season.design(windows) @ null.fit, valid), valid
+    left = np.asarray(raw - null.season.design(windows) @ null.fit)
+    return _less_location(null.scores, null.population, left, valid), valid
 
 
 def standardised(scores: Scores, rows: Population, series: Profile, valid: Integers) -> Values:
@@ -159,6 +168,7 @@ def recentred(null: DriftNull, windows: Sequence[Window], profile: Profile) -> D
         gram=fit.gram,
         windows=len(windows),
         inverse_rows=fit.inverse_rows,
+        uneven=fit.uneven,
         tau2=null.tau2 + _trend(x) ** 2,
         scales=(1,),
     )
@@ -195,17 +205,23 @@ class _Fit:
     held: Flags
     valid: Integers
     rank: int
+    inverse: Values  # sampling variance of each window's means, 0 where not held
+    uneven: Values | None
 
     @property
     def freedom(self) -> Values:
         """Degrees of freedom by column."""
-        return np.maximum(self.held.sum(axis=0) - self.rank, 0).astype(np.float64)
+        return np.asarray(np.maximum(self.held.sum(axis=0) - self.rank, 0), dtype=np.float64)
 
     @property
     def inverse_rows(self) -> Values:
         """Mean of 1/n by column."""
         inverse = np.where(self.held, 1 / np.maximum(self.valid, 1), 0.0)
         return np.asarray(inverse.sum(axis=0) / np.maximum(self.held.sum(axis=0), 1))
+
+    def sampling(self, column: Integers) -> Values:
+        """Mean sampling variance by series."""
+        return np.asarray(self.inverse.sum(axis=0) / np.maximum(self.held.sum(axis=0), 1)[column])
 
 
 def _season(
@@ -236,8 +252,23 @@ def _fit(scores: Scores, rows: Population, windows: Sequence[Window], profile: P
         mean = np.where(spread, left.sum(axis=0) / np.maximum(there.sum(axis=0), 1), 0.0)
         beta[0] += mean
         left = np.where(there, left - mean, 0.0)
-    gram = np.linalg.pinv(design.T @ design)
-    return _Fit(season, beta, gram, design @ gram @ design.T, left, held, valid, int(np.linalg.matrix_rank(design)))
+    uneven = _uneven(scores, rows, season.slots(windows), profile) if season.cycles else None
+    inverse = np.where(held, 1 / np.maximum(valid, 1), 0.0)[:, scores.column]
+    inverse = inverse if uneven is None else inverse * uneven[season.slots(windows)]
+    rank = int(np.linalg.matrix_rank(design))
+    gram = np.asarray(np.linalg.pinv(design.T @ design), dtype=np.float64)
+    hat = np.asarray(design @ gram @ design.T)
+    return _Fit(season, beta, gram, hat, left, held, valid, rank, inverse, uneven)
+
+
+def _uneven(scores: Scores, rows: Population, slots: Integers, profile: Profile) -> Values:
+    """Return the variance between the rows of each slot of a season, relative to that of all rows; 1 where a slot has few."""
+    found = np.ones((24, len(scores.column)))
+    for slot in np.unique(slots):
+        total = profile[slots == slot].total()
+        many = scores.valid(total)[scores.column] >= _ROWS_OF_A_SLOT
+        found[slot] = np.where(many, (population(scores, total).sd / rows.sd) ** 2, 1.0)
+    return found
 
 
 def _nulls(
@@ -245,17 +276,19 @@ def _nulls(
 ) -> list[DriftNull]:
     column = scores.column
     freedom = np.sum([fit.freedom for fit in fits], axis=0)
-    inverse = np.sum([fit.inverse_rows * fit.freedom for fit in fits], axis=0) / np.maximum(freedom, 1)
+    weight = [fit.freedom[column] for fit in fits]
+    inverse = np.sum([fit.sampling(column) * w for fit, w in zip(fits, weight, strict=True)], axis=0)
+    inverse = inverse / np.maximum(np.sum(weight, axis=0), 1)
     square = np.sum([(fit.left**2).sum(axis=0) for fit in fits], axis=0)
     known = freedom[column] >= ENOUGH - 1
-    effect = np.where(known, square / np.maximum(freedom[column] * inverse[column], 1e-300), np.nan)
+    effect = np.where(known, square / np.maximum(freedom[column] * inverse, 1e-300), np.nan)
     phi = _autocorrelation(scores, fits, effect) if known.any() else 0.0
     less = (1 - phi**2) / (1 + phi**2)
     shrunk, total_freedom = moderated(scores, effect, freedom[column] * less)
     nulls = []
     for own, fit in zip(rows, fits, strict=True):
         k = len(fit.left)
-        between = inverse[column] / max(1 - correlated(phi, k) + 1 / k, 0.3)
+        between = inverse / max(1 - correlated(phi, k) + 1 / k, 0.3)
         tau2 = np.where(known, (shrunk - 1) * between, PRIOR_SHIFT**2)
         nulls.append(
             DriftNull(
@@ -266,6 +299,7 @@ def _nulls(
                 gram=fit.gram,
                 windows=k,
                 inverse_rows=fit.inverse_rows,
+                uneven=fit.uneven,
                 tau2=tau2,
                 freedom=np.where(known, total_freedom, PRIOR_FREEDOM),
                 phi=phi,
@@ -381,8 +415,7 @@ def _excess(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> Values:
         there = fit.held[:, scores.column]
         usable = there & _timeless(scores)
         usable &= fit.valid[:, scores.column] * null.population.share >= _LEAST_EXPECTED
-        sampling = 1 / np.maximum(fit.valid, 1)[:, scores.column]
-        spread = (sampling + null.tau2) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
+        spread = (fit.inverse + null.tau2) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
         found.append(np.where(usable, fit.left / np.sqrt(spread), 0.0))
         held.append(usable)
     square, fourth = (np.sum([(x**power).sum(axis=0) for x in found], axis=0) for power in (2, 4))

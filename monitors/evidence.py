@@ -1,7 +1,7 @@
 """How unlikely a window is, if only what already happened inside the reference is going on.
 
-A :class:`ColumnNull` holds what a column does when nothing is wrong: sampling variation and the natural variation between the
-reference's own windows. All functions are pure and vectorised over windows.
+How the alert budget is split, and the tests of shares; the distributions of columns are :mod:`monitors.drift`'s. All functions are pure
+and vectorised over windows.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from monitors.checks._cells import Values, ratio, shares, two_sample_chi_square
-from reference_data.profile import ColumnProfile
+from monitors.checks._cells import Values, ratio, shares
 
-FINEST = 20  # groups of cells in the chi-square test of an ordered column: more only dilute it
 SPEND = 0.6  # of the alert budget; the rest is margin
 #: How what is spent on warnings is split: columns' distributions, their shares, and what is about the table as a whole.
 DRIFT_SHARE, SHARES_SHARE, TABLE_SHARE = 0.75, 0.15, 0.1
 SHARE_TESTS = 2  # of a column: missing values, and new or out-of-range ones
 LARGEST_P = 0.05  # however large the budget
+#: Squared Jensen-Shannon distance of a shift by one standard deviation, for small ones: the information of a normal's location.
+DISTANCE_OF_SHIFT = 1 / (8 * np.log(2))
 NOTICES = 0.02  # false notices a window, over all context columns
 
 
@@ -37,18 +37,9 @@ class ShareNull:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnNull:
-    """What one column does when nothing is wrong. ``rows`` is the harmonic mean of the reference windows' sizes."""
+    """What is shown beside one column's verdict, and what its shares do; the verdict's own null is a :class:`~monitors.drift_null.DriftNull`."""
 
     windows: int
-    rows: float
-    rest: float  # mean size of the reference without one window
-    scores: Values | None  # location score of each cell; None for nominal columns
-    score_variance: float
-    location_tau2: float  # variance between windows beyond sampling, in score units
-    location_freedom: float
-    cell_effect: float  # design effect of the chi-square, at ``rows``
-    cell_freedom: float
-    divergence_excess: float  # squared Jensen-Shannon distance of a reference window beyond sampling
     shares: Mapping[str, ShareNull]
     bands: Mapping[str, tuple[float, float]]  # natural variation of each check
 
@@ -92,73 +83,6 @@ def levels(
     )
 
 
-def normal_scores(cells: NDArray[np.int64]) -> Values:
-    """Return the expected normal score of each cell, E[Z | cell], for reference counts (cells,).
-
-    van der Waerden scores on grouped data: (phi(a) - phi(b)) / share between the cell's normal quantiles a and b. A cell that
-    the reference left empty gets the quantile at its place, held inside half a row of either end.
-    """
-    n = max(float(cells.sum()), 1.0)
-    share = cells / n
-    upper = np.cumsum(share)
-    low, high = special.ndtri(np.clip(upper - share, 0, 1)), special.ndtri(np.clip(upper, 0, 1))
-    height = _density(low) - _density(high)
-    place = special.ndtri(np.clip(upper - share / 2, 0.5 / n, 1 - 0.5 / n))
-    return np.asarray(np.divide(height, share, out=np.asarray(place), where=share > 0), dtype=np.float64)
-
-
-def _density(quantile: Values) -> Values:
-    return np.asarray(np.exp(-0.5 * np.square(quantile)) / np.sqrt(2 * np.pi))
-
-
-def location(scores: Values, cells: NDArray[np.int64]) -> Values:
-    """Return the mean score of each profile, NaN for one without values."""
-    return ratio((cells * scores).sum(axis=-1), cells.sum(axis=-1))
-
-
-def column_p_values(null: ColumnNull, reference: ColumnProfile, current: ColumnProfile) -> Values:
-    """Return the p-value of each window: twice the smaller of the location test and the chi-square test (Bonferroni).
-
-    The reference has no leading axis, the current column (windows,). NaN for a window without values. Sources: Rao and Scott
-    (1981) for the design effect; the degrees of freedom of natural variation follow Smyth (2004), see calibration.
-    """
-    nominal = null.scores is None
-    chi = _cells_p(null, reference, current, nominal=nominal)
-    if null.scores is None or null.score_variance <= 0:
-        return chi
-    both = np.fmin(chi, _location_p(null, reference, current))
-    return np.asarray(np.minimum(1.0, 2 * both))
-
-
-def _location_p(null: ColumnNull, reference: ColumnProfile, current: ColumnProfile) -> Values:
-    assert null.scores is not None
-    shift = location(null.scores, current.cells) - location(null.scores, reference.cells)
-    sampling = null.score_variance * (ratio(np.ones(()), current.valid) + ratio(np.ones(()), reference.valid))
-    variance = sampling + null.location_tau2 * (1 + 1 / null.windows)
-    t = np.abs(shift) / np.sqrt(variance)
-    return np.asarray(2 * special.stdtr(null.location_freedom, -t))
-
-
-def _cells_p(null: ColumnNull, reference: ColumnProfile, current: ColumnProfile, *, nominal: bool) -> Values:
-    statistic, freedom = two_sample_chi_square(
-        reference.cells, current.cells, nominal=nominal, finest=None if nominal else FINEST
-    )
-    effect = 1 + (null.cell_effect - 1) * _pair_size(current.valid, reference.valid) / _pair_size(null.rows, null.rest)
-    # Satterthwaite, as if all natural variation went one way (a shift of location): few degrees of freedom, heavy tail
-    excess = 1 + (effect - 1) * freedom
-    numerator = (freedom * effect) ** 2 / np.maximum(freedom - 1 + excess**2, 1e-12)
-    some = freedom > 0
-    f = ratio(np.where(some, statistic, 0.0), np.where(some, freedom * effect, 1.0))
-    p = special.fdtrc(np.where(some, np.maximum(numerator, 1.0), 1.0), null.cell_freedom, f)
-    return np.asarray(np.where(np.isnan(statistic), np.nan, np.where(some, p, 1.0)))
-
-
-def _pair_size(n: NDArray[np.int64] | float, m: NDArray[np.int64] | float) -> Values:
-    """Return 1 / (1/n + 1/m), the size that a two-sample statistic grows with."""
-    product, total = np.multiply(n, m, dtype=np.float64), np.add(n, m, dtype=np.float64)
-    return np.asarray(np.divide(product, np.maximum(total, 1.0)))
-
-
 def share_p_values(
     null: ShareNull,
     share: Values,
@@ -195,24 +119,3 @@ def sampling_divergence(reference_cells: NDArray[np.int64], n: NDArray[Any], n_r
     noise = np.nan_to_num(ratio(np.ones(()), n) + ratio(np.ones(()), n_reference))
     per_cell = np.minimum((1 - p) * noise[..., None] / (8 * np.log(2)), p / 2)
     return np.asarray(per_cell.sum(axis=-1))
-
-
-def divergence_beyond(null: ColumnNull, reference: ColumnProfile, current: ColumnProfile, distance: Values) -> Values:
-    """Return the Jensen-Shannon distance that sampling and natural variation do not account for; never below 0."""
-    expected = sampling_divergence(reference.cells, current.valid, reference.valid) + null.divergence_excess
-    return np.asarray(np.sqrt(np.maximum(distance**2 - expected, 0.0)))
-
-
-def divergence_threshold(
-    null: ColumnNull, reference: ColumnProfile, current: ColumnProfile, tolerance: float
-) -> Values:
-    """Return the Jensen-Shannon distance above which a window differs materially.
-
-    The larger of the tolerance on top of what is expected by chance and nature, and the end of the natural-variation band,
-    both widened for windows smaller than the reference's.
-    """
-    sampling = sampling_divergence(reference.cells, current.valid, reference.valid)
-    usual = sampling_divergence(reference.cells, np.asarray(null.rows), np.asarray(null.rest))
-    upper = np.nan_to_num(null.bands.get("jensen_shannon", (0.0, 0.0))[1])
-    natural = upper**2 + np.maximum(sampling - usual, 0.0)
-    return np.asarray(np.sqrt(np.maximum(sampling + null.divergence_excess + tolerance**2, natural)))

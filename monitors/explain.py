@@ -132,7 +132,9 @@ def steady(name: str, shift: float, limit: float, *, significant: bool) -> str:
         return f"{name} moved, but too little to matter: by {number(abs(shift))} standard deviations."
     if not math.isfinite(limit):
         return f"{name} is as in the reference."
-    return f"{name} is as in the reference; a shift of {number(limit)} standard deviations would stand out in one window."
+    return (
+        f"{name} is as in the reference; a shift of {number(limit)} standard deviations would stand out in one window."
+    )
 
 
 def measured(check: Check, name: str, value: float, low: float, high: float) -> str:

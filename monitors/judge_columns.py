@@ -9,15 +9,12 @@ import numpy as np
 from monitors import explain
 from monitors.checks._cells import Values
 from monitors.drift import Drift
-from monitors.evidence import ColumnNull, sampling_divergence
+from monitors.evidence import DISTANCE_OF_SHIFT, ColumnNull, sampling_divergence
 from monitors.judge_run import Flags, Run, States
 from monitors.judge_shares import SHARE_LIMITS, judge_share
 from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check, Reading
 from reference_data.profile import ColumnProfile, Profile
-
-#: Squared Jensen-Shannon distance of a shift by one standard deviation, for small ones: the information of a normal's location.
-DISTANCE_OF_SHIFT = 1 / (8 * np.log(2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,13 +142,18 @@ def _beside(
     """Return a check that shows the same window in another unit: it flags only where the column drifted as well."""
     value = column_values(check, base, now)
     low, high = null.bands[check.name]
-    beyond = drifted & ~(value <= high)
+    if check.direction == "both":
+        beyond, threshold = drifted & ~((value >= low) & (value <= high)), high
+    elif check.direction == "lower_is_worse":
+        beyond, threshold = drifted & ~(value >= low), low
+    else:
+        beyond, threshold = drifted & ~(value <= high), high
     name, k = base.entry.column.name, len(run.windows)
     values = value.tolist()
     fields: dict[str, list[object]] = {
         "value": values,
         "reference_value": [np.nan] * k,
-        "threshold": [high] * k,
+        "threshold": [threshold] * k,
         "lower": [low] * k,
         "upper": [high] * k,
         "p_value": p.tolist(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitors import explain
+from monitors.checks._cells import Values
 from monitors.drift import episodes
 from monitors.drift_null import correlated
 from monitors.evidence import ColumnNull, share_p_values
@@ -80,12 +81,12 @@ def judge_share(
             else states.sentence(i, int(n[i]))
             for i in range(k)
         ],
-        "scale": at.tolist(),
+        "scale": list(at.tolist()),
     }
     return run.readings(check, name, n, fields)
 
 
-def _latest(values: np.ndarray, scale: int) -> np.ndarray:
+def _latest(values: Values, scale: int) -> Values:
     """Return the sums over the latest ``scale`` windows."""
     sums = np.cumsum(values)
     sums[scale:] = sums[scale:] - sums[:-scale]

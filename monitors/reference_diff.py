@@ -10,15 +10,14 @@ import numpy as np
 
 from monitors import explain
 from monitors.checks._cells import Values
-from monitors.evidence import ColumnNull, column_p_values, location, normal_scores, sampling_divergence
 from monitors.registry import DECIDING, column_checks, column_values
+from monitors.two_sample import shift_between, two_sample_p
 from reference_data.profile import ColumnProfile
 from reference_data.reference import Reference
 from reference_data.schema import Column
 
 SIGNIFICANT = 0.05  # over all columns of one comparison (Bonferroni)
 COMPARED_OUTCOMES = ("label", "error given inputs", "correct")
-_SURE = 1e9  # degrees of freedom: only sampling is at work
 
 Change = Literal["same", "shifted", "added", "removed", "retyped"]
 
@@ -86,10 +85,8 @@ def _compared(
     base, now = pair
     current = _with_axis(now)
     distance = float(column_values(column_checks()[DECIDING], base, current)[0])
-    p = float(column_p_values(_sampling_alone(base, now), base, current)[0])
-    noise = float(np.sqrt(sampling_divergence(base.cells, now.valid, base.valid)))
-    significant = bool(p < level)
-    material = bool(np.sqrt(max(distance**2 - noise**2, 0.0)) > tolerance)
+    significant = bool(two_sample_p(base, current)[0] < level)
+    material = bool(shift_between(base, current, np.asarray([distance]))[0] > tolerance)
     missing, mean = (_missing(one[1]), _missing(two[1])), (_mean(one[1]), _mean(two[1]))
     gaps = abs(missing[0] - missing[1]) > 0.05  # as data quality has it: a change of missing values by themselves
     shifted = (significant and material) or gaps
@@ -116,31 +113,6 @@ def _with_axis(column: ColumnProfile) -> ColumnProfile:
         m2=lifted(column.m2),
         minimum=lifted(column.minimum),
         maximum=lifted(column.maximum),
-    )
-
-
-def _sampling_alone(base: ColumnProfile, now: ColumnProfile) -> ColumnNull:
-    """Return the null of two samples of one distribution: whole periods are compared, so windows' own variation is no part of it."""
-    ordered = base.entry.ordered
-    scores = normal_scores(base.cells + now.cells) if ordered else None
-    variance = 0.0
-    if scores is not None:
-        both = (base.cells + now.cells)[None]
-        variance = float(location(scores**2, both)[0] - location(scores, both)[0] ** 2)
-    rows = float(max(int(now.valid), 1))
-    return ColumnNull(
-        windows=1,
-        rows=rows,
-        rest=float(max(int(base.valid), 1)),
-        scores=scores,
-        score_variance=max(np.nan_to_num(variance), 0.0),
-        location_tau2=0.0,
-        location_freedom=_SURE,
-        cell_effect=1.0,
-        cell_freedom=_SURE,
-        divergence_excess=0.0,
-        shares={},
-        bands={},
     )
 
 

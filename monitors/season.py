@@ -47,6 +47,13 @@ class Season:
             parts.append(np.eye(self._slots(cycle))[slot])
         return np.concatenate(parts, axis=1)
 
+    def slots(self, windows: Sequence[Window]) -> NDArray[np.int64]:
+        """Return the slot of the first cycle that each window belongs to, 0 without one."""
+        if not self.cycles:
+            return np.zeros(len(windows), dtype=np.int64)
+        design = self.design(windows)
+        return np.asarray(design[:, 1 : 1 + self._slots(self.cycles[0])].argmax(axis=1), dtype=np.int64)
+
     def _slots(self, cycle: Cycle) -> int:
         return 7 if cycle == "weekday" else -(-24 // self.hours)
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitors.adequacy import shortcomings, smallest_shift, smallest_visible
+from monitors.adequacy import shortcomings, smallest_visible
 from monitors.calibration import calibrate
-from monitors.evidence import column_p_values
+from monitors.drift import find_drift, smallest_shift
 from reference_data.declaration import ModelSpec
 from reference_data.reference import Reference
-from reference_data.windows import WindowSpec
+from reference_data.windows import Window, WindowSpec
 from tests.support.profiles import DAILY, START, profiles_of, reference_of, regression_outcomes, spec_of
 
 SPEC = spec_of("regression", features={"x": "numeric", "k": "categorical"})
@@ -73,19 +73,24 @@ def test_slots_of_a_season_that_lack_windows_are_counted() -> None:
 def test_the_smallest_shift_is_where_the_test_turns() -> None:
     """A shift of that size gives a p-value of the level, as the test itself computes it."""
     reference = days(28)
-    null = calibrate(SPEC, reference, DAILY).columns["x"]
-    base = reference.inputs.total().column("x")
+    null = calibrate(SPEC, reference, DAILY).inputs
+    place = null.scores.names.index("x")
     level, rng = 1e-3, np.random.default_rng(1)
-    smallest = smallest_shift(null, 400, float(base.valid), level)
-    p = []
+    smallest = float(smallest_shift(null, 400, level)[place])
+    drifted = []
     for shift in (0.75 * smallest, 1.35 * smallest):
         live: list[dict[str, Any]] = [
-            {"x": rng.normal(shift, 1, 400), "k": ["a"] * 400, "prediction": np.zeros(400)} for _ in range(40)
+            {"x": rng.normal(shift, 1, 400), "k": rng.choice(list("ab"), 400), "prediction": rng.normal(size=400)}
+            for _ in range(40)
         ]
-        p.append(column_p_values(null, base, profiles_of(reference.inputs.layout, live).column("x")))
-    assert np.mean(p[0] < level) < 0.35
-    assert np.mean(p[1] < level) > 0.65
-    assert np.isnan(smallest_shift(calibrate(SPEC, reference, DAILY).columns["k"], 400, 1e4, level))
+        windows = [Window(START + timedelta(days=2 * i), START + timedelta(days=2 * i + 1)) for i in range(40)]
+        alone = [
+            find_drift(null, [window], profiles_of(reference.inputs.layout, [day]), level, 0.0)
+            for window, day in zip(windows, live, strict=True)
+        ]
+        drifted.append(float(np.mean([found.significant[0, place] for found in alone])))
+    assert drifted[0] < 0.35
+    assert drifted[1] > 0.65
 
 
 def test_more_rows_show_smaller_shifts() -> None:

@@ -1,0 +1,248 @@
+"""The verdict on columns' distributions: silent when nothing happens, quick when something does, at the scale that shows it."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from monitors.drift import Drift, find_drift
+from monitors.drift_null import DriftNull, correlated, measure, moderated, scales_for
+from monitors.drift_scores import LOCATION, klotz_scores, make_scores, normal_scores
+from reference_data.windows import Window, WindowSpec
+from tests.support.profiles import DAILY, days, layout_of, profiles_of, together
+
+YEAR = 0.42 / 365.25  # false episodes a day, over all columns
+
+
+def day(rng: np.random.Generator, n: int, jitter: float = 0.0, shift: float = 0.0) -> dict[str, np.ndarray]:
+    columns = {f"x{i}": rng.normal(shift * (i == 0) + jitter * rng.normal(), 1, n) for i in range(5)}
+    columns["skewed"] = np.exp(rng.normal(jitter * rng.normal(), 1, n))
+    columns["count"] = rng.poisson(3, n).astype(float)
+    weights = np.exp(np.log([0.4, 0.3, 0.2, 0.08, 0.02]) + 2 * jitter * rng.normal(size=5))
+    return columns | {"k": rng.choice(list("abcde"), n, p=weights / weights.sum())}
+
+
+class World:
+    """Thirty days of reference, and days after it."""
+
+    def __init__(self, seed: int, n: int, jitter: float = 0.0, count: int = 30) -> None:
+        self.rng, self.n, self.jitter, self.count = np.random.default_rng(seed), n, jitter, count
+        rows = [day(self.rng, n, jitter) for _ in range(count)]
+        self.layout = layout_of(together(rows))
+        self.null = self.measured(rows)
+
+    def measured(self, rows: list[dict[str, np.ndarray]]) -> DriftNull:
+        (null,) = measure([(days(len(rows)), profiles_of(self.layout, rows))], self.layout.names, DAILY)
+        return null
+
+    def judge(self, rows: list[dict[str, np.ndarray]], **changes: object) -> Drift:
+        level = YEAR / len(self.layout.names)
+        series = profiles_of(self.layout, rows)
+        return find_drift(self.null, days(len(rows), self.count), series, level, 0.05, **changes)  # type: ignore[arg-type]
+
+    def days(self, count: int, shift: float = 0.0) -> list[dict[str, np.ndarray]]:
+        return [day(self.rng, self.n, self.jitter, shift) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("n", "jitter"), [(30, 0.0), (100, 0.05), (1000, 0.05), (1000, 0.0)])
+def test_without_drift_nothing_drifts(n: int, jitter: float) -> None:
+    """Six models over eight weeks, where 0.4 false episodes are to be expected at the most."""
+    found = [World(seed, n, jitter) for seed in range(6)]
+    flagged = [world.judge(world.days(56)).drifted.any(axis=0).sum() for world in found]
+    assert sum(flagged) <= 2
+
+
+@pytest.mark.parametrize(("n", "shift", "within"), [(100, 0.5, 2), (100, 0.3, 5), (1000, 0.3, 1), (1000, 0.1, 5)])
+def test_a_shift_is_found_the_sooner_the_more_rows_there_are(n: int, shift: float, within: int) -> None:
+    delays = []
+    for seed in range(5):
+        world = World(seed, n)
+        drifted = world.judge(world.days(14) + world.days(10, shift)).drifted[:, 0]
+        assert not drifted[:14].any()
+        delays.append(int(np.argmax(drifted[14:])) + 1 if drifted[14:].any() else 99)
+    assert np.median(delays) <= within
+
+
+def test_a_small_lasting_shift_shows_over_several_windows_and_says_which_way() -> None:
+    world = World(2, 1000)
+    found = world.judge(world.days(12, shift=-0.09))
+    assert not found.drifted[0, 0]
+    assert found.drifted[-1, 0]
+    assert found.scale[-1, 0] > 1
+    assert found.shift[-1, 0] == pytest.approx(-0.09, abs=0.03)
+    assert found.moved(11, 0) == ("location", 0)
+
+
+def test_dispersion_a_range_and_a_category_are_told_apart() -> None:
+    world = World(3, 2000)
+    (changed,) = world.days(1)
+    changed["x0"] = world.rng.normal(0, 1.4, 2000)
+    changed["x1"] = np.where(
+        np.abs(changed["x1"] - 0.5) < 0.15, 0.5 + np.sign(changed["x1"] - 0.5) * 0.2, changed["x1"]
+    )
+    changed["k"] = world.rng.choice(list("abcde"), 2000, p=[0.4, 0.2, 0.3, 0.08, 0.02])
+    found = world.judge([changed])
+    names = list(found.names)
+    kinds = {
+        name: found.moved(0, names.index(name))[0] for name in ("x0", "x1", "k") if found.drifted[0, names.index(name)]
+    }
+    assert kinds == {"x0": "dispersion", "x1": "cell", "k": "level"}
+
+
+def test_a_rare_category_that_becomes_common_is_found_though_a_normal_approximation_cannot_say() -> None:
+    world = World(4, 60)
+    changed = world.days(1)[0]
+    changed["k"] = np.where(np.arange(60) < 20, "e", changed["k"])
+    found = world.judge([changed])
+    assert found.drifted[0, list(found.names).index("k")]
+
+
+def test_windows_with_too_few_values_have_no_verdict_and_are_left_out_of_means() -> None:
+    world = World(5, 400)
+    rows = world.days(4, shift=0.3)
+    rows[2] = {name: values[:8] for name, values in day(world.rng, 400, shift=9.0).items()}
+    found = world.judge(rows, least=30)
+    assert np.isnan(found.p[2]).all()
+    assert not found.drifted[2].any()
+    assert found.drifted[3, 0]
+    assert found.shift[3, 0] < 0.5
+
+
+def test_natural_variation_widens_what_chance_allows() -> None:
+    limits = []
+    for jitter in (0.0, 0.2):
+        world = World(6, 1000, jitter)
+        limits.append(float(world.judge(world.days(1)).limit[0, 0]))
+    assert limits[1] > 2.5 * limits[0]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_reference_windows_fall_back_to_a_stated_prior(count: int) -> None:
+    world = World(7, 400, count=count)
+    assert world.null.scales == (1,)
+    assert (world.null.tau2 > 0).all()
+    found = world.judge(world.days(40))
+    assert not found.drifted.any()
+    assert world.judge(world.days(1, shift=1.0)).drifted[0, 0]
+
+
+def test_a_constant_category_drifts_and_constant_or_empty_numbers_are_left_to_the_shares() -> None:
+    rng = np.random.default_rng(8)
+    rows = [
+        {"c": np.ones(50), "e": np.full(50, np.nan), "k": np.full(50, "a"), "x": rng.normal(size=50)} for _ in range(9)
+    ]
+    layout = layout_of(together(rows))
+    (null,) = measure([(days(9), profiles_of(layout, rows))], layout.names, DAILY)
+    moved = {**rows[0], "c": np.full(50, 2.0), "k": np.full(50, "b")}
+    found = find_drift(null, days(1, 9), profiles_of(layout, [moved]), 0.01, 0.05)
+    assert dict(zip(found.names, found.drifted[0].tolist(), strict=True)) == {
+        "c": False,
+        "e": False,
+        "k": True,
+        "x": False,
+    }
+    assert np.isnan(found.p[0, 1])
+
+
+def test_a_weekday_cycle_is_learned_and_not_drift() -> None:
+    rng = np.random.default_rng(9)
+
+    def row(index: int, shift: float = 0.0) -> dict[str, np.ndarray]:
+        away = 0.5 * (index % 7 >= 5) + shift
+        return {f"x{i}": rng.normal(away, 1, 500) for i in range(4)}
+
+    rows = [row(i) for i in range(28)]
+    layout = layout_of(together(rows))
+    (null,) = measure([(days(28), profiles_of(layout, rows))], layout.names, DAILY)
+    assert null.season.cycles == ("weekday",)
+    quiet = find_drift(null, days(28, 28), profiles_of(layout, [row(i) for i in range(28, 56)]), YEAR, 0.05)
+    assert not quiet.drifted.any()
+    moved = find_drift(null, days(7, 28), profiles_of(layout, [row(i, 0.3) for i in range(28, 35)]), YEAR, 0.05)
+    assert moved.drifted[1:].all()
+
+
+def test_a_season_is_of_the_models_own_time() -> None:
+    spec = WindowSpec.parse("1h", "America/New_York")
+    rng = np.random.default_rng(10)
+    start = days(1)[0].start
+    windows = [Window(start + timedelta(hours=i), start + timedelta(hours=i + 1)) for i in range(24 * 14)]
+    rows = [{"x": rng.normal(2.0 if (i - 5) % 24 >= 12 else 0.0, 1, 60)} for i in range(len(windows))]
+    layout = layout_of(together(rows))
+    (null,) = measure([(windows, profiles_of(layout, rows))], layout.names, spec)
+    assert null.season.cycles[:1] == ("hour",)
+    assert null.season.design(windows[:1])[0, 1 + 19] == 1, "midnight in Greenwich is 19:00 in New York"
+
+
+def test_memory_from_day_to_day_is_measured_and_widens_long_means() -> None:
+    rng = np.random.default_rng(11)
+    effects = np.zeros((60, 12))
+    for t in range(1, 60):
+        effects[t] = 0.7 * effects[t - 1] + 0.2 * rng.normal(size=12)
+    rows = [{f"x{i}": rng.normal(effects[t, i], 1, 500) for i in range(12)} for t in range(60)]
+    layout = layout_of(together(rows))
+    (null,) = measure([(days(60), profiles_of(layout, rows))], layout.names, DAILY)
+    assert null.phi == pytest.approx(0.7, abs=0.2)
+    assert correlated(null.phi, 7) > 2 * correlated(0.0, 7)
+
+
+@pytest.mark.parametrize(
+    ("window", "reference", "scales"),
+    [
+        ("1d", 90, (1, 2, 4, 7, 14, 28)),
+        ("1d", 30, (1, 2, 4, 7, 14)),
+        ("1d", 1, (1,)),
+        ("1w", 13, (1, 2, 4)),
+        ("1w", 5, (1, 2)),
+        ("1h", 2000, (1, 2, 4, 8, 24, 48, 96, 168, 336, 672)),
+    ],
+)
+def test_scales_reach_to_28_days_and_to_half_of_the_reference(
+    window: str, reference: int, scales: tuple[int, ...]
+) -> None:
+    assert scales_for(WindowSpec.parse(window), reference) == scales
+
+
+def test_scores_of_many_even_cells_are_those_of_a_normal() -> None:
+    scores = normal_scores(np.full(100, 50))
+    assert scores.mean() == pytest.approx(0, abs=1e-9)
+    assert scores.var() == pytest.approx(1, abs=0.02)
+    assert (np.diff(scores) > 0).all()
+    assert klotz_scores(np.full(100, 50)) == pytest.approx(scores**2 - 1, abs=0.35)
+
+
+def test_cells_the_reference_left_empty_get_extreme_but_finite_scores() -> None:
+    scores = normal_scores(np.asarray([0, 50, 50, 0]))
+    assert np.isfinite(scores).all()
+    assert scores[0] < scores[1] < scores[2] < scores[3]
+
+
+def test_the_series_of_a_column_do_not_say_the_same_twice() -> None:
+    world = World(12, 1000)
+    total = profiles_of(world.layout, world.days(30)).total()
+    scores = make_scores(total, ["x0"])
+    p = total.column("x0").cells / int(total.column("x0").valid)
+    location, dispersion, *cells = scores.blocks[0].T
+    assert p @ (location * dispersion) == pytest.approx(0, abs=1e-9)
+    for cell in cells:
+        assert p @ (location * cell) == pytest.approx(0, abs=1e-9)
+        assert p @ (dispersion * cell) == pytest.approx(0, abs=1e-9)
+    assert scores.weight.sum() == pytest.approx(1)
+
+
+def test_moderation_pulls_towards_the_others_and_spares_outliers() -> None:
+    rng = np.random.default_rng(13)
+    names = [f"x{i}" for i in range(41)]
+    columns = {name: rng.normal(size=200) for name in names}
+    layout = layout_of(columns)
+    scores = make_scores(profiles_of(layout, [columns]).total(), names)
+    effect = np.where(scores.kind == LOCATION, 3.0, 1.0) * rng.chisquare(9, len(scores.kind)) / 9
+    (wild,) = np.flatnonzero((scores.kind == LOCATION) & (scores.column == 40))
+    effect[wild] = 400.0
+    shrunk, freedom = moderated(scores, effect, np.full(len(effect), 9.0))
+    ours = np.flatnonzero((scores.kind == LOCATION) & (scores.column < 40))
+    assert shrunk[ours].std() < 0.6 * effect[ours].std()
+    assert np.median(shrunk[ours]) == pytest.approx(3, rel=0.25)
+    assert shrunk[wild] == 400
+    assert freedom[wild] == 9
+    assert freedom[ours].min() > 9
+    assert shrunk.min() >= 1
