@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitors.registry import column_checks
-from reference_data.declaration import DEFAULT_CHECKS
+from reference_data.default_checks import DEFAULT_CHECKS
 
 _WORSE = {"higher_is_worse": "higher", "lower_is_worse": "lower", "both": "either way"}
 _KINDS = {"ordered": "ordered", "nominal": "categories"}

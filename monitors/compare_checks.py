@@ -8,8 +8,8 @@ import numpy as np
 
 from monitors.compare_result import CheckValue
 from monitors.registry import column_checks
-from monitors.types import Check, ColumnFunction
-from reference_data.declaration import DEFAULT_CHECKS
+from monitors.types import ColumnFunction
+from reference_data.default_checks import DEFAULT_CHECKS
 from reference_data.profile import ColumnProfile
 
 
@@ -23,7 +23,7 @@ def check_values(
 
     Args:
         shown: The column of the reference, without leading axis, and of the current side, (1,).
-        wanted: Names of checks; None for :data:`reference_data.declaration.DEFAULT_CHECKS`.
+        wanted: Names of checks; None for :data:`reference_data.default_checks.DEFAULT_CHECKS`.
         thresholds: What the verdict holds a check's value against, where it does; for the others it is what chance alone exceeds
             once in a hundred times.
         exact: (value, p-value) of checks that were computed from rows (:mod:`monitors.compare_exact`), instead of the profiles'.
@@ -40,11 +40,6 @@ def check_values(
             threshold = _number(check.level_function, base, now)
         found.append(CheckValue(check.name, value, threshold, check.unit, p))
     return tuple(found)
-
-
-def applicable(shown: ColumnProfile, wanted: Collection[str] | None) -> list[Check]:
-    """Return the checks that :func:`check_values` computes for a column."""
-    return list(column_checks(shown.entry, DEFAULT_CHECKS if wanted is None else wanted).values())
 
 
 def _number(function: ColumnFunction | None, base: ColumnProfile, now: ColumnProfile) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from monitors.registry import column_checks
 from monitors.types import Values
 from reference_data.bins import Bins
-from reference_data.declaration import DEFAULT_CHECKS
+from reference_data.default_checks import DEFAULT_CHECKS
 from reference_data.profile import BinnedColumn
 from reference_data.schema import Column
 from storage.column_profile import ColumnRows, count_values, is_ordered, merge_counted, profile_counted
@@ -25,7 +25,7 @@ def exact_values(
 
     Ordered columns (numbers, times in seconds, lengths of text): the checks with a ``row_function``, on the sorted finite values;
     memory holds both columns. Categories: every check, each category of either side having a cell of its own; nothing if there are
-    more than 200,000 of them. ``wanted``: names of checks; None for :data:`reference_data.declaration.DEFAULT_CHECKS`.
+    more than 200,000 of them. ``wanted``: names of checks; None for :data:`reference_data.default_checks.DEFAULT_CHECKS`.
     """
     names = DEFAULT_CHECKS if wanted is None else wanted
     if not is_ordered(column):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitors.types import Check, Values
-from reference_data.declaration import ModelSpec
 from reference_data.plugins import discover
 from reference_data.profile import BinnedColumn, ColumnProfile, Layout, Profile
+
+if TYPE_CHECKING:  # a comparison of two files reads no declaration, and starts sooner without
+    from reference_data.declaration import ModelSpec
 
 DECIDING = "jensen_shannon"  # the check whose reading carries a column's verdict
 CONCEPT_COLUMNS = (

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from reference_data.default_checks import DEFAULT_CHECKS
 from reference_data.profile import RESERVED
 from reference_data.schema import Column, ColumnType, Task
 from reference_data.segments import declared_segment, segment_columns
@@ -76,17 +77,6 @@ class CustomCheck(_Section):
     relative: bool = False
 
 
-#: The column checks of which every window gets a reading, unless a monitor names others.
-DEFAULT_CHECKS = (
-    "jensen_shannon",
-    "psi",
-    "kolmogorov_smirnov",
-    "wasserstein",
-    "chi_square",
-    "missing_share",
-    "unseen_share",
-    "out_of_range_share",
-)
 Multivariate = Literal["pca_reconstruction", "domain_classifier", "mmd"]
 
 

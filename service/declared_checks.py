@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator, Mapping
 
-from reference_data.declaration import DEFAULT_CHECKS, ModelSpec
+from reference_data.declaration import ModelSpec
+from reference_data.default_checks import DEFAULT_CHECKS
 from reference_data.profile import RESERVED
 from service.toml_lines import Path, find_lines
 

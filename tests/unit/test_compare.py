@@ -23,7 +23,7 @@ import monitors
 from monitors import compare
 from monitors.compare_result import Comparison
 from monitors.comparison import CompareError
-from reference_data.declaration import DEFAULT_CHECKS
+from reference_data.default_checks import DEFAULT_CHECKS
 from storage.files import FileError, read_table
 
 KEYS = {"column", "type", "drift", "p_value", "effect", "checks", "missing_reference", "missing_current", "unseen"} | {

@@ -14,7 +14,7 @@ from scipy.spatial.distance import jensenshannon
 from monitors import compare
 from monitors.compare_result import CheckValue
 from monitors.registry import column_checks
-from reference_data.declaration import DEFAULT_CHECKS
+from reference_data.default_checks import DEFAULT_CHECKS
 
 
 def frames(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

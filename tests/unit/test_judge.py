@@ -11,7 +11,7 @@ from monitors.judge import judge
 from monitors.judge_performance import performance_limit
 from monitors.registry import column_checks, performance_checks
 from monitors.types import Reading
-from reference_data.declaration import DEFAULT_CHECKS
+from reference_data.default_checks import DEFAULT_CHECKS
 from reference_data.profile import Profile, stack
 from tests.support.profiles import (
     DAILY,
