@@ -135,7 +135,7 @@ def _alone(season: Season) -> int:
 def _source(season: Season, own: int, reference: int) -> str:
     """Say by which windows a window is judged."""
     beside = f" and {reference:,} windows of the reference" if reference and own < _alone(season) else ""
-    return f"the log's own {own:,} windows before it{beside}"
+    return f"the log's own {own:,} {'window' if own == 1 else 'windows'} before it{beside}"
 
 
 def _volume(
@@ -144,7 +144,7 @@ def _volume(
     blank = replace(blank, check="row_volume", value=float(rows))
     name = _name(blank.window, window_spec)
     if not expected.known:
-        words = f"{rows:,} rows. How many are usual cannot be said yet: only {source} are known."
+        words = f"{rows:,} rows. How many are usual cannot be said yet: too few windows were before."
         return replace(blank, verdict="no_data" if rows == 0 else "insufficient", sentence=words)
     gone = expected.rows - rows
     ratio = rows / expected.rows if expected.rows > 0 else np.inf if rows else 1.0
@@ -190,7 +190,7 @@ def _freshness(blank: Reading, traffic: Traffic, place: int, season: Season, lev
     since = max(place - season.reach, 0)
     known = [s for i in range(since, place) if traffic.rows[i] and (s := _silence(traffic, i)) is not None]
     if len(known) < max(season.least, 6):
-        words = f"The latest row came {_ago(silence)} before the window's end; {len(known)} windows before it are too few to say what is usual."
+        words = f"The latest row came {_ago(silence)} before the window's end; too few windows were before to say what is usual."
         return replace(blank, verdict="insufficient", sentence=words)
     hours = np.asarray([s / timedelta(hours=1) for s in known])
     mean, longest = float(hours.mean()), float(hours.max())

@@ -54,7 +54,9 @@ def test_every_closed_window_is_judged_once(ws: Tiny) -> None:
     again = ws.run_at(3.6)
     assert (again["windows"], again["readings"]) == (0, 0)
     assert ws.stored("reading") == first["readings"]
-    assert {reading["verdict"] for reading in readings(ws, 1)} == {"ok"}
+    usual = {"row_volume", "freshness"}  # which need more windows before they can say what is usual
+    assert {reading["verdict"] for reading in readings(ws, 1) if reading["check"] not in usual} == {"ok"}
+    assert {reading["verdict"] for reading in readings(ws, 1) if reading["check"] in usual} == {"insufficient"}
 
 
 def test_a_window_is_closed_when_its_grace_is_over(ws: Tiny) -> None:
