@@ -148,7 +148,7 @@ def compare_together(pairs: Sequence[Pair], alpha: float) -> tuple[RowsFinding, 
         for place in (0, 1)
     )
     types: Mapping[str, Any] = {pair.name: pair.column.type for pair in kept}
-    model = ModelSpec.model_construct(name="comparison", features=dict(types))
+    model = ModelSpec.model_construct(name="comparison", task="none", features=dict(types))
     checks = row_checks()
     return tuple(
         _together(Asked(checks[name], None), model, reference, current, alpha / len(TOGETHER)) for name in TOGETHER

@@ -15,6 +15,7 @@ ENOUGH = 3  # reference windows from which natural variation is measured rather 
 MOST_WINDOWS = 12  # reference windows that are held against the rest
 LEVEL = 0.001  # false notices of one check a window
 _PRIOR_FREEDOM = 30.0
+_MOST_SKEW = 2.0  # an exponential distribution's
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,7 @@ class Judgement:
 
 
 def judge_found(check: RowsCheck, found: Found, natural: Natural, level: float = LEVEL) -> Judgement:
-    """Return the p-value of a finding: Student's t with K - 1 degrees of freedom for K reference windows, or the skewed null of chance
-    where that reaches further.
+    """Return the p-value of a finding: Student's t with K - 1 degrees of freedom for K reference windows, on normal scores of a skewed null.
 
     The variance is that of chance in this window, plus the variance between windows, plus what their mean is uncertain by.
     """
@@ -103,29 +103,38 @@ def judge_found(check: RowsCheck, found: Found, natural: Natural, level: float =
     sd = float(np.sqrt(chance + natural.tau2 + own)) * scale
     usual = found.expected + natural.bias * scale
     z = (found.value - usual) / max(sd, 1e-300)
-    sides = 2 if check.two_sided else 1
-    p = min(1.0, sides * max(float(stats.t.sf(abs(z) if sides == 2 else z, freedom)), _skewed_tail(z, found.skew)))
-    reach = max(float(stats.t.isf(level / sides, freedom)), _skewed_reach(level / sides, found.skew)) * sd
+    sides, skew = (2, 0.0) if check.two_sided else (1, _skew(found.skew, chance, natural))
+    p = min(1.0, sides * float(stats.t.sf(abs(z) if sides == 2 else _normal_score(z, skew), freedom)))
+    reach = _from_normal_score(float(stats.t.isf(level / sides, freedom)), skew) * sd
     matter = check.least * scale
     lower = usual - reach if sides == 2 else -np.inf
-    upper = usual + reach
     low_side = sides == 2 and found.value < usual
     threshold = usual - max(reach, matter) if low_side else usual + max(reach, matter)
-    return Judgement(
-        p, usual, lower, upper, threshold, p < level, abs(found.value - usual) > matter and (sides == 2 or z > 0)
-    )
+    material = abs(found.value - usual) > matter and (sides == 2 or z > 0)
+    return Judgement(p, usual, lower, usual + reach, threshold, p < level, material)
 
 
-def _skewed_tail(z: float, skew: float) -> float:
-    """Return the upper tail of a standardised gamma distribution (Pearson's type III) of this skewness, 0 without one."""
+def _skew(own: float, chance: float, natural: Natural) -> float:
+    """Return the skewness of the null: of chance in this window, and of a gamma distribution with the mean and variance of natural excess.
+
+    Values that grow with the square of a shift are skewed to the right: so much the more, the fewer columns the shift is spread over.
+    """
+    tau = float(np.sqrt(natural.tau2))
+    between = 0.0 if tau == 0 else min(_MOST_SKEW, 2 * tau / natural.bias) if natural.bias > 0 else _MOST_SKEW
+    return float((own * chance**1.5 + between * tau**3) / max((chance + natural.tau2) ** 1.5, 1e-300))
+
+
+def _normal_score(z: float, skew: float) -> float:
+    """Return the standard normal quantile as unlikely as ``z`` of a standardised gamma distribution (Pearson's type III) of this skewness."""
     if skew < 1e-3:
-        return 0.0
+        return z
     shape = 4 / skew**2
-    return float(special.gammaincc(shape, max(shape + z * np.sqrt(shape), 0.0)))
+    tail = special.gammaincc(shape, max(shape + z * np.sqrt(shape), 0.0))
+    return float(-special.ndtri(np.clip(tail, 1e-300, 1 - 1e-16)))
 
 
-def _skewed_reach(level: float, skew: float) -> float:
+def _from_normal_score(score: float, skew: float) -> float:
     if skew < 1e-3:
-        return 0.0
+        return score
     shape = 4 / skew**2
-    return float((special.gammainccinv(shape, level) - shape) / np.sqrt(shape))
+    return float((special.gammainccinv(shape, float(special.ndtr(-score))) - shape) / np.sqrt(shape))

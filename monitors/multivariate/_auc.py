@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from monitors.multivariate._threads import one_thread
 from monitors.multivariate._types import Found, Rows
 
 FOLDS = 5
@@ -46,7 +44,7 @@ def cross_validated(
         places = np.flatnonzero(label == side)
         fold[places] = rng.permutation(np.arange(len(places)) % FOLDS)
     values, lost = [], []
-    with _one_thread():
+    with one_thread():
         for k in range(FOLDS):
             held = fold == k
             score = fit(rows[~held], label[~held])
@@ -55,17 +53,3 @@ def cross_validated(
                 lost.append(explain(rows[held], label[held], score, values[-1]))
     found = Found(float(np.mean(values)), 0.5, float(np.sqrt((n + m + 1) / (12 * n * m))))
     return found, None if explain is None else np.mean(lost, axis=0)
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Limit scikit-learn to one thread: on so few rows several wait for each other a hundred times longer than they work."""
-    manager: AbstractContextManager[Any] = _controller().limit(limits=1)
-    return manager
-
-
-@cache
-def _controller() -> Any:
-    import sklearn.ensemble  # noqa: F401  its libraries must be loaded to be found
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    return ThreadpoolController()

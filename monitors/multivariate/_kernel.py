@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.multivariate._threads import one_thread
 from monitors.multivariate._types import Found
 
-SHUFFLES = 200
+SHUFFLES = 100
 
 Matrix = NDArray[np.float64]
 
@@ -59,10 +60,11 @@ def discrepancy(reference: Matrix, current: Matrix, rng: np.random.Generator) ->
     m, n = len(reference), len(current)
     if min(m, n) < 2:
         raise ValueError("a discrepancy needs two rows on either side")
-    distances = squared_distances(np.concatenate([reference, current]))
-    width = bandwidth(distances[:m, :m])
-    kernel = np.exp(-distances / width)
-    null = shuffled(kernel, m, rng)
+    with one_thread():
+        distances = squared_distances(np.concatenate([reference, current]))
+        width = bandwidth(distances[:m, :m])
+        kernel = np.exp(-distances / width)
+        null = shuffled(kernel, m, rng)
     sd = float(null.std(ddof=1))
     skew = float(((null - null.mean()) ** 3).mean() / sd**3) if sd > 0 else 0.0
     return Found(unbiased(kernel, m), 0.0, max(sd, 1e-12), max(skew, 0.0)), distances, width
