@@ -39,13 +39,14 @@ def exact(reference: Values, current: Values) -> tuple[float, float]:
     """Return the distance of the rows; there is no p-value."""
     if len(reference) < 2 or not len(current) or reference[0] == reference[-1]:
         return np.nan, np.nan
-    if len(reference) == len(current):
-        area = np.abs(reference - current).mean()
-    else:
-        values, a, b = tie_table(reference, current)
-        gaps = np.cumsum(a)[:-1] / len(reference) - np.cumsum(b)[:-1] / len(current)
-        area = np.abs(gaps) @ np.diff(values)
-    return float(area / reference.std(ddof=1)), np.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        if len(reference) == len(current):
+            area = np.abs(reference - current).mean()
+        else:
+            values, a, b = tie_table(reference, current)
+            gaps = np.cumsum(a)[:-1] / len(reference) - np.cumsum(b)[:-1] / len(current)
+            area = np.abs(gaps) @ np.diff(values)
+        return float(finite(area / reference.std(ddof=1))), np.nan
 
 
 CHECK = Check(

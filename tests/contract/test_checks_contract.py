@@ -264,7 +264,15 @@ def test_rows_too_few_say_nothing_and_hostile_ones_no_nonsense(check: Check) -> 
     nothing, one = np.empty(0), np.asarray([1.0])
     for left, right in [(nothing, nothing), (nothing, one), (one, nothing)]:
         assert np.isnan(check.row_function(left, right)).all()
-    for left, right in [(np.ones(50), np.ones(30)), (np.ones(50), np.zeros(30)), (one, one), (np.arange(5.0), one)]:
+    huge = np.repeat([-1.7e308, 0.0, 1.7e308], 20)
+    for left, right in [
+        (np.ones(50), np.ones(30)),
+        (np.ones(50), np.zeros(30)),
+        (one, one),
+        (np.arange(5.0), one),
+        (huge, huge[10:]),
+        (huge, huge / 2),
+    ]:
         value, p = check.row_function(left, right)
         assert not np.isinf(value)
         assert np.isnan(p) or 0 <= p <= 1
