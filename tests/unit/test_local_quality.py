@@ -241,6 +241,11 @@ def test_names_that_do_not_exist_are_refused(tmp_path: Path, more: str, words: s
         ws.workspace.apply(declared(custom=more))
 
 
+def test_what_is_exported_of_checks_and_limits_is_what_was_applied(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home", declared('checks = ["psi", "constant"]', LIMITS + CUSTOM)) as ws:
+        assert ws.workspace.apply(ws.workspace.export())["unchanged"] == ["models.eta"]
+
+
 def test_checks_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", "") as ws, pytest.raises(WorkspaceError, match="no column check 'psii'"):
         ws.workspace.apply(declared('checks = ["psii"]'))
