@@ -5,7 +5,7 @@
     python -m benchmarks.peers run NAME OPTION …     # one document of JSON on standard output
     python -m benchmarks.peers expected nannyml      # rewrite the fixture that tests/parity/test_presets.py holds our preset to
 
-Peers: ``evidently``, ``nannyml``, ``alibi-detect``, ``river``, ``frouros``, ``whylogs``. Each has a script ``run_<name>.py`` that imports
+Peers: ``evidently``, ``nannyml``, ``alibi-detect``, ``river``, ``frouros``, ``whylogs``; only when named ``alibi-detect-mmd`` (with PyTorch). Each has a script ``run_<name>.py`` that imports
 nothing of Driftdeck, only ``_protocol.py`` beside it, and takes
 
 ``--reference FILE --current FILE``
@@ -19,8 +19,8 @@ nothing of Driftdeck, only ``_protocol.py`` beside it, and takes
     these columns only; all but ``day`` and ``model`` by default.
 ``--detector NAME``
     river: adwin (default), kswin, page_hinkley. frouros: tests (default: K-S and chi-square), psi, js, kl, hellinger, emd, energy,
-    bhattacharyya, mmd; streaming: adwin, kswin, page_hinkley, ddm, eddm, hddm, stepd, cusum. alibi-detect: tabular (default), ks, mmd
-    (``mmd`` needs PyTorch: ``install alibi-detect --torch``). The others have one way.
+    bhattacharyya, mmd; streaming: adwin, kswin, page_hinkley, ddm, eddm, hddm, stepd, cusum. alibi-detect: tabular (default), ks;
+    alibi-detect-mmd: mmd. The others have one way.
 ``--alpha A`` / ``--threshold T``
     instead of the tool's default: level of its tests / limit of its distances (NannyML: the multiple of the standard deviation;
     river: ``alpha`` is ADWIN's delta and KSWIN's alpha, ``threshold`` is Page-Hinkley's).

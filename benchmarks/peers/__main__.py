@@ -13,7 +13,6 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("install", help="build the environments")
     build.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PEERS)}; all by default")
-    build.add_argument("--torch", action="store_true", help="PyTorch too, for alibi-detect's MMD")
     commands.add_parser("list", help="what is installed")
     run = commands.add_parser("run", help="run one and print its document")
     run.add_argument("name", metavar="NAME")
@@ -23,7 +22,7 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     try:
         if asked.command == "install":
-            return 1 if install(asked.names, torch=asked.torch) else 0
+            return 1 if install(asked.names) else 0
         if asked.command == "list":
             show()
         elif asked.command == "run":

@@ -11,8 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1] / ".venv-peers"
 PEERS = ("evidently", "nannyml", "alibi-detect", "river", "frouros", "whylogs")
-#: alibi-detect's MMD needs it; far larger than all of the rest, so it is asked for by ``--torch``
-TORCH = "torch>=2.6"
+#: installed when named only: PyTorch is larger than all of the rest
+ON_REQUEST = ("alibi-detect-mmd",)
 
 
 class PeerError(RuntimeError):
@@ -21,9 +21,14 @@ class PeerError(RuntimeError):
 
 def known(name: str) -> str:
     """Return the name of a peer, or raise :class:`PeerError` with those there are."""
-    if name not in PEERS:
-        raise PeerError(f"no peer {name!r}; there are {', '.join(PEERS)}")
+    if name not in (*PEERS, *ON_REQUEST):
+        raise PeerError(f"no peer {name!r}; there are {', '.join((*PEERS, *ON_REQUEST))}")
     return name
+
+
+def script(name: str) -> Path:
+    """Return the script that asks a peer."""
+    return HERE / f"run_{known(name).removesuffix('-mmd').replace('-', '_')}.py"
 
 
 def requirements(name: str) -> Path:
@@ -43,19 +48,19 @@ def _stamp(name: str) -> Path:
 def installed(name: str) -> bool:
     """Return whether a peer's environment holds what its requirements say now."""
     stamp = _stamp(known(name))
-    return stamp.exists() and stamp.read_text().startswith(requirements(name).read_text())
+    return stamp.exists() and stamp.read_text() == requirements(name).read_text()
 
 
-def install(names: list[str] | None = None, *, torch: bool = False) -> dict[str, str]:
+def install(names: list[str] | None = None) -> dict[str, str]:
     """Build the environments of the peers named (all by default); returns what failed, by name."""
     failed = {}
     for name in [known(name) for name in names] if names else PEERS:
-        if installed(name) and not torch:
+        if installed(name):
             print(f"{name}: there already", file=sys.stderr)
             continue
         print(f"{name}: installing …", file=sys.stderr, flush=True)
         try:
-            _build(name, torch=torch and name == "alibi-detect")
+            _build(name)
         except subprocess.CalledProcessError as error:
             failed[name] = (
                 f"{' '.join(map(str, error.cmd[:4]))} …: exit code {error.returncode}\n{error.stderr or ''}".strip()
@@ -64,7 +69,7 @@ def install(names: list[str] | None = None, *, torch: bool = False) -> dict[str,
     return failed
 
 
-def _build(name: str, *, torch: bool) -> None:
+def _build(name: str) -> None:
     environment, wanted = ROOT / name, requirements(name)
     uv = Path(sys.executable).parent / "uv"
     tool = str(uv) if uv.exists() else shutil.which("uv")
@@ -75,9 +80,7 @@ def _build(name: str, *, torch: bool) -> None:
         _do([tool, "venv", "--quiet", "--clear", "--python", sys.executable, environment])
         pip = [tool, "pip", "install", "--quiet", "--python", python(name)]
     _do([*pip, "-r", wanted])
-    if torch:
-        _do([*pip, "-r", wanted, TORCH])
-    _stamp(name).write_text(wanted.read_text() + (f"{TORCH}\n" if torch else ""))
+    _stamp(name).write_text(wanted.read_text())
 
 
 def _do(command: list[str | Path]) -> None:
@@ -91,12 +94,13 @@ def _do(command: list[str | Path]) -> None:
 
 def pinned(name: str) -> str:
     """Return the version of a peer that its requirements name."""
-    lines = requirements(name).read_text().splitlines()
-    return next(line.split("==")[1] for line in lines if line.startswith(f"{name}=="))
+    package = name.removesuffix("-mmd")
+    lines = requirements(package).read_text().splitlines()
+    return next(line.split("==")[1] for line in lines if line.startswith(f"{package}=="))
 
 
 def show() -> None:
     """Print the peers, their versions, and whether they are installed."""
-    for name in PEERS:
+    for name in (*PEERS, *ON_REQUEST):
         state = "installed" if installed(name) else f"not installed: python -m benchmarks.peers install {name}"
-        print(f"  {name:14}{pinned(name):10}{state}")
+        print(f"  {name:18}{pinned(name):10}{state}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.environments import HERE, PeerError, installed, known, python
+from benchmarks.peers.environments import PeerError, installed, known, python, script
 
 #: no peer may call home, or fetch models
 QUIET = {
@@ -78,10 +78,10 @@ def run_peer(name: str, args: Sequence[str | Path]) -> dict[str, Any]:
     """
     if not installed(known(name)):
         raise PeerError(f"peer {name!r} is not installed; run: python -m benchmarks.peers install {name}")
-    script = HERE / f"run_{name.replace('-', '_')}.py"
-    done = measure([python(name), script, *args], environment=QUIET)
+    asking = script(name)
+    done = measure([python(name), asking, *args], environment=QUIET)
     if done.code:
-        raise PeerError(f"{script.name} {' '.join(map(str, args))}: exit code {done.code}\n{done.stderr[-4000:]}")
+        raise PeerError(f"{asking.name} {' '.join(map(str, args))}: exit code {done.code}\n{done.stderr[-4000:]}")
     return {
         **json.loads(done.stdout),
         "cpu_seconds": done.cpu_seconds,
