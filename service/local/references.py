@@ -22,6 +22,7 @@ from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
 from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
+from storage.predictions import is_measured
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
 from storage.row_source import RowSource, logged_window, registered
 from storage.segments import freeze_segments
@@ -171,6 +172,8 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
     kind = prediction_type(spec)
     inputs = [column for column in spec.columns if column.type != "embedding"]  # judged on samples of rows
     has = {name: rows.has_values(name) for name in ("prediction", "score", "scores", "label")}
+    if has["prediction"] and spec.task == "none" and is_measured(rows, "prediction"):
+        kind = "numeric"  # an anomaly score, not a cluster
     if has["prediction"]:
         inputs.append(Column("prediction", "numeric" if kind == "numeric" else "categorical", "prediction", unit))
     if has["score"]:
