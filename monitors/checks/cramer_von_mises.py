@@ -10,6 +10,7 @@ from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
 _CRITICAL = 0.743458  # 99 % quantile of the limit distribution
+_FAR = 4.0
 _EXACT = 20  # values on a side up to which the p-value is counted out
 
 
@@ -37,21 +38,27 @@ def _moments(n: Values, m: Values) -> tuple[Values, Values]:
 def _p(statistic: Values, n: Values, m: Values) -> Values:
     mean, variance = _moments(n, m)
     standard = 1 / 6 + (statistic - mean) / np.sqrt(variance)
-    tail = np.where(standard < 0.003, 1.0, np.clip(1 - limit_cdf(np.maximum(standard, 0.003)), 0.0, 1.0))
+    tail = np.where(standard < 0.003, 1.0, limit_tail(np.maximum(standard, 0.003)))
     return np.asarray(np.where(np.isnan(statistic), np.nan, tail))
 
 
-def limit_cdf(x: Values) -> Values:
-    """Return the limit distribution of the statistic: the series of Csörgő and Faraway (1996), equation 1.3; ``x`` >= 0.003."""
+def limit_tail(x: Values) -> Values:
+    """Return the upper tail of the limit distribution, for ``x`` >= 0.003.
+
+    Up to 4 by the series of Csörgő and Faraway (1996), equation 1.3; beyond, where one minus it would lose its digits, by the leading
+    term of Zolotarev (1961), which is within 1 %.
+    """
     from scipy import special
 
+    inside = np.minimum(x, _FAR)
     total = np.zeros(np.shape(x))
-    for k in range(12):  # enough for 1e-12 up to x = 4, beyond which it is 1
+    for k in range(12):  # enough for 1e-12 up to there
         y = 4 * k + 1
-        q = y**2 / (16 * x)
-        scale = np.exp(special.gammaln(k + 0.5) - special.gammaln(k + 1)) / (np.pi**1.5 * np.sqrt(x))
+        q = y**2 / (16 * inside)
+        scale = np.exp(special.gammaln(k + 0.5) - special.gammaln(k + 1)) / (np.pi**1.5 * np.sqrt(inside))
         total = total + scale * np.sqrt(y) * np.exp(-2 * q) * special.kve(0.25, q)
-    return np.asarray(np.where(np.asarray(x) > 4, 1.0, total))
+    far = np.sqrt(2) * special.erfc(np.pi * np.sqrt(np.asarray(x) / 2))
+    return np.asarray(np.where(np.asarray(x) > _FAR, far, np.clip(1 - total, 0.0, 1.0)))
 
 
 def p_value(reference: ColumnProfile, current: ColumnProfile) -> Values:

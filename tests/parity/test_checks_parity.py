@@ -166,6 +166,17 @@ def test_rows_are_scipys_cramer_von_mises(seed: int, decimals: int) -> None:
     assert rows("cramer_von_mises", reference[:15], current[:20]) == pytest.approx((few.statistic, few.pvalue))
 
 
+def test_small_p_values_of_cramer_von_mises_are_scipys_to_the_end_of_its_digits_and_fall_on_beyond() -> None:
+    values = np.arange(2000) / 2000
+    for shift in (0.04, 0.05, 0.06):
+        theirs = stats.cramervonmises_2samp(values, values + shift).pvalue
+        assert rows("cramer_von_mises", values, values + shift)[1] == pytest.approx(theirs, rel=0.02)
+    # SciPy's rises again from a statistic of about 6 on
+    beyond = [rows("cramer_von_mises", values, values + shift)[1] for shift in (0.06, 0.07, 0.08, 0.1, 0.2, 0.3)]
+    assert beyond == sorted(beyond, reverse=True)
+    assert 0 < beyond[-1] < 1e-50
+
+
 def test_ties_in_samples_of_two_sizes_do_not_make_cramer_von_mises_significant() -> None:
     # SciPy's midranks give p = 0 for most of these pairs of samples of one source
     rng = np.random.default_rng(1)
