@@ -21,6 +21,8 @@ from storage.custom_checks import CustomValue
 ENOUGH = 5  # windows from which on natural variation is measured
 FIRST = 14  # windows of the log that stand in for a reference whose rows are not known
 CHANGED = 0.05  # part of the usual value by which it must change to matter
+FARTHER = 2.0  # times the farthest that any window of these was away, from which on a value is unusual
+_STILL = 1e-9  # of the mean: less is rounding
 _SEASON_P = 0.01  # from which on weekdays are taken to have habits of their own
 
 
@@ -51,6 +53,7 @@ class _Usual:
     sd: float  # of one more window
     freedom: float
     rows: float
+    most: float  # that any of the windows was away from what is usual
 
 
 def custom_readings(
@@ -68,11 +71,16 @@ def custom_readings(
     base = replace(blank, check=check.name, scope="custom", column=check.column, unit=check.unit)
     zone = ZoneInfo(window_spec.timezone)
     known = _known(variation)
+    logs = None
+    if known is not None and (known.values > 0).all():
+        logs = replace(known, values=np.log(known.values))
     daily = window_spec.unit == "d" and window_spec.length == 1
-    return [
-        _reading(check, replace(base, window=window, value=value.value, n=value.rows), value, _usual(known, window, zone, daily=daily), known, level, least)
-        for window, value in zip(windows, values, strict=True)
-    ]  # fmt: skip
+    found = []
+    for window, value in zip(windows, values, strict=True):
+        made = replace(base, window=window, value=value.value, n=value.rows)
+        usual, in_logs = (_usual(part, window, zone, daily=daily) for part in (known, logs))
+        found.append(_reading(check, made, value, usual, in_logs, known, level, least))
+    return found
 
 
 def _known(variation: Variation | None) -> Variation | None:
@@ -101,9 +109,23 @@ def _usual(known: Variation | None, window: Window, zone: ZoneInfo, *, daily: bo
             if float(special.fdtrc(6, k - 7, ratio)) < _SEASON_P:
                 own = groups[window.start.astimezone(zone).weekday()]
                 sd = math.sqrt(within / (k - 7) * (1 + 1 / len(own)))
-                return _Usual(float(own.mean()), sd, float(k - 7), rows)
+                most = max(float(np.abs(group - group.mean()).max()) for group in groups)
+                return _Usual(float(own.mean()), sd, float(k - 7), rows, most)
     sd = math.sqrt(float(x.var(ddof=1)) * (1 + 1 / k))
-    return _Usual(float(x.mean()), sd, float(k - 1), rows)
+    return _Usual(float(x.mean()), sd, float(k - 1), rows, float(np.abs(x - x.mean()).max()))
+
+
+def _spread(usual: _Usual, rows: int) -> float:
+    """Return the standard deviation of one more window, wider for one of fewer rows."""
+    return usual.sd * math.sqrt(max(usual.rows / max(rows, 1), 1.0))
+
+
+def _p_value(usual: _Usual, value: float, rows: int, k: int) -> float:
+    """Return the chance of one more window so far away; of ``k`` that were all the same, one more differs once in k + 1 times."""
+    sd = _spread(usual, rows)
+    if sd <= _STILL * abs(usual.mean):
+        return 1 / (k + 1)
+    return 2 * float(special.stdtr(usual.freedom, -abs(value - usual.mean) / sd))
 
 
 def _reading(
@@ -111,6 +133,7 @@ def _reading(
     blank: Reading,
     value: CustomValue,
     usual: _Usual | None,
+    in_logs: _Usual | None,
     known: Variation | None,
     level: float,
     least: int,
@@ -132,14 +155,18 @@ def _reading(
         return replace(
             blank, verdict="insufficient", sentence=f"{name} is {shown}; what is usual cannot be said: {held}."
         )
-    sd = max(usual.sd * math.sqrt(max(usual.rows / max(value.rows, 1), 1.0)), 1e-12 * abs(usual.mean))
+    p = _p_value(usual, value.value, value.rows, len(known.values))
+    if (
+        in_logs is not None and value.value > 0
+    ):  # what is positive is often skewed: the larger of the two holds for both
+        p = max(p, _p_value(in_logs, math.log(value.value), value.rows, len(known.values)))
+    sd = _spread(usual, value.rows)
     gap = value.value - usual.mean
-    t = abs(gap) / sd if sd > 0 else math.inf if gap else 0.0
-    p = 2 * float(special.stdtr(usual.freedom, -t))
     reach = float(special.stdtrit(usual.freedom, 0.975)) * sd
-    limit = max(-float(special.stdtrit(usual.freedom, level / 2)) * sd, CHANGED * abs(usual.mean))
+    limit = max(-float(special.stdtrit(usual.freedom, level / 2)) * sd, CHANGED * abs(usual.mean), FARTHER * usual.most)
     worse = {"higher_is_worse": gap > 0, "lower_is_worse": gap < 0, "both": True}[check.direction]
-    significant, material = p < level, worse and abs(gap) > CHANGED * abs(usual.mean)
+    significant = p < level and abs(gap) > FARTHER * usual.most  # what mostly is 0 is no normal distribution
+    material = worse and abs(gap) > CHANGED * abs(usual.mean)
     broken = significant and material and not check.limited
     lower, upper = usual.mean - reach, usual.mean + reach
     band = f"{explain.number(lower)} to {explain.number(upper, check.unit)} is usual, by {known.source}"

@@ -60,6 +60,11 @@ def size(n: int, day: int) -> int:
     return int(n * 0.4) if day % 7 >= 5 else n
 
 
+def reference_of_nothing() -> Reference:
+    empty = layout_of({"x": [1.0]}).empty(1)
+    return Reference("m", 1, NOW, "file", Window(START, START), (START,), empty, None)
+
+
 def blank(reference: Reference) -> Reading:
     nothing: dict[str, Any] = dict.fromkeys(
         ("value", "reference_value", "threshold", "lower", "upper", "p_value", "effect"), np.nan
