@@ -11,14 +11,19 @@ _FOLDS = 4
 KEPT = 0.65  # share of the variance that the components hold, as NannyML has it
 
 
-def components(reference: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean, spread and the principal directions (columns, kept) that hold :data:`KEPT` of the variance, but never all of them."""
+def components(
+    reference: NDArray[np.float64], kept: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean, spread and the principal directions (columns, kept) that hold :data:`KEPT` of the variance, but never all of them.
+
+    ``kept``: how many instead.
+    """
     mean, spread = reference.mean(axis=0), reference.std(axis=0)
     spread = np.where(spread > 1e-12, spread, 1.0)
     scaled = (reference - mean) / spread
     values, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
     held = np.cumsum(values[::-1]) / max(float(values.sum()), 1e-300)
-    kept = min(int(np.searchsorted(held, KEPT)) + 1, len(values) - 1)
+    kept = min(int(np.searchsorted(held, KEPT)) + 1, len(values) - 1) if kept is None else kept
     return mean, spread, vectors[:, ::-1][:, :kept]
 
 
@@ -31,12 +36,12 @@ def residuals(
     return np.asarray(scaled - (scaled @ directions) @ directions.T)
 
 
-def _held_out(reference: NDArray[np.float64]) -> NDArray[np.float64]:
+def _held_out(reference: NDArray[np.float64], kept: int) -> NDArray[np.float64]:
     """Return what is left of the reference's rows by components of the other rows: their own would flatter them."""
     fold = np.arange(len(reference)) % _FOLDS
     found = np.zeros_like(reference)
     for k in range(_FOLDS):
-        found[fold == k] = residuals(reference[fold == k], components(reference[fold != k]))
+        found[fold == k] = residuals(reference[fold == k], components(reference[fold != k], kept))
     return found
 
 
@@ -49,7 +54,7 @@ def compare(sides: Sides, rng: np.random.Generator, explain: bool) -> Found:  # 
             "fewer than two columns vary in the reference, so nothing is said about how they belong together"
         )
     fitted = components(sides.reference)
-    before, after = _held_out(sides.reference), residuals(sides.current, fitted)
+    before, after = _held_out(sides.reference, fitted[2].shape[1]), residuals(sides.current, fitted)
     base, now = np.linalg.norm(before, axis=1), np.linalg.norm(after, axis=1)
     sd = float(base.std(ddof=1) * np.sqrt(1 / len(base) + 1 / len(now)))
     drivers: tuple[Driver, ...] = ()

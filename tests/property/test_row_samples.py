@@ -6,7 +6,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.row_samples import EVENT_TIME, HASH, Sample, bottom, from_bytes, merge, to_bytes
+from storage.names import EVENT_TIME
+from storage.row_samples import HASH, Sample, bottom, from_bytes, merge, to_bytes
 
 _LAST = 2**64 - 1
 HASHES = st.lists(st.integers(0, _LAST), unique=True, max_size=40)

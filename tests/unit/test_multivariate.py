@@ -1,6 +1,7 @@
 """The numbers behind checks on rows, held against the libraries that have them, and their nulls."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -134,7 +135,7 @@ def test_a_new_category_is_far_from_the_frequent_ones() -> None:
 
 
 # -- vectors -----------------------------------------------------------------------------------------------------------
-def vectors_of(rows: list[object]) -> pa.ChunkedArray:
+def vectors_of(rows: Any) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(rows, pa.list_(pa.float64()))])
 
 

@@ -1,0 +1,237 @@
+"""Rows as a whole, texts, embeddings and times in a real workspace: what is found, what it opens, and what leaves no trace."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from service.local.references import sample_path
+from storage import row_samples
+from storage.buckets import aware
+from tests.support.tiny_workspace import CITIES, LIVE, START, Tiny, tiny
+
+MODEL = "m"
+DECLARED = '[models.m]\ntask = "none"\n'
+SUBJECTS = DECLARED + 'subject = "who"\n'
+A_DAY = 120
+DAYS = 14
+COMMON, NEW = ["late", "train", "flight", "seat", "food", "gate"], ["refund", "card", "login", "crash"]
+
+
+def rows(
+    first: int, count: int, *, flip: bool = False, new: float = 0.0, moved: float = 0.0, a_day: int = A_DAY
+) -> pd.DataFrame:
+    """Return days of correlated ``x`` and ``y``, texts, vectors, and a time that moves with the clock; ``flip`` turns the correlation only."""
+    frames = []
+    for day in range(first, first + count):
+        rng = np.random.default_rng(day)
+        x = rng.normal(size=a_day)
+        at = pd.Series([START + timedelta(days=day) + timedelta(days=1) / a_day * i for i in range(a_day)])
+        words = [rng.choice(NEW if rng.random() < new else COMMON, 9) for _ in range(a_day)]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "prediction_id": [f"{day}-{i}" for i in range(a_day)],
+                    "event_time": at,
+                    "who": [f"person {i % 40}" for i in range(a_day)],
+                    "x": x,
+                    "y": (0.9 * x + 0.4 * rng.normal(size=a_day)) * (-1 if flip else 1),
+                    "city": rng.choice(CITIES, a_day),
+                    "words": [" ".join(chosen) + " said the customer this time" for chosen in words],
+                    "vector": list(rng.normal(moved, 1, (a_day, 4))),
+                    "ordered": at - pd.to_timedelta(rng.exponential(2, a_day), unit="D"),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def begin(ws: Tiny, columns: list[str], days: int = DAYS) -> None:
+    ws.workspace.reference(MODEL, rows(28 - days, days)[["prediction_id", "event_time", *columns]])
+
+
+def days_later(ws: Tiny, columns: list[str], count: int = 2, first: int = 0, **changes: Any) -> None:
+    ws.workspace.log(MODEL, rows(28 + first, count, **changes)[["prediction_id", "event_time", *columns]])
+    ws.clock.now = LIVE + timedelta(days=first + count, hours=7)
+    ws.workspace.run(MODEL)
+
+
+def found(ws: Tiny, check: str) -> list[Any]:
+    return [row for row in ws.workspace.multivariate(MODEL) if row["check"] == check]
+
+
+def test_a_correlation_that_turns_is_found_although_no_column_moved(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED) as ws:
+        begin(ws, ["x", "y", "city"])
+        days_later(ws, ["x", "y", "city"])
+        assert {row["verdict"] for row in ws.workspace.multivariate(MODEL)} == {"ok"}
+        assert ws.workspace.alerts(MODEL) == []
+        days_later(ws, ["x", "y", "city"], first=2, flip=True)
+        for check in ("pca_reconstruction", "domain_classifier"):
+            readings = found(ws, check)
+            assert [row["verdict"] for row in readings] == ["ok", "ok", "drift", "drift"]
+            assert {driver["column"] for driver in readings[-1]["drivers"][:2]} == {"x", "y"}
+            assert "x (" in readings[-1]["sentence"]
+            assert "y (" in readings[-1]["sentence"]
+        assert ws.workspace.readings(MODEL, check="jensen_shannon", verdict="drift") == []
+        (alert,) = ws.workspace.alerts(MODEL)
+        assert (alert["kind"], alert["severity"], set(alert["members"])) == ("data_drift", "notice", {"x", "y"})
+
+
+def test_the_declaration_says_which_checks_are_made(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED + '[models.m.monitor]\nmultivariate = ["mmd"]\n') as ws:
+        begin(ws, ["x", "y"])
+        days_later(ws, ["x", "y"])
+        assert {row["check"] for row in ws.workspace.multivariate(MODEL)} == {"mmd"}
+        ws.workspace.apply(
+            DECLARED + '[models.m.features]\nx = "numeric"\ny = "numeric"\n[models.m.monitor]\nmultivariate = []\n'
+        )
+        days_later(ws, ["x", "y"], first=2)
+        assert len(found(ws, "mmd")) == 2
+
+
+def test_texts_of_another_topic_are_found_and_the_words_named(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED) as ws:
+        begin(ws, ["words"])
+        days_later(ws, ["words"])
+        assert {row["verdict"] for row in ws.workspace.multivariate(MODEL)} == {"ok"}
+        days_later(ws, ["words"], first=2, new=0.4)
+        for check in ("text_classifier", "out_of_vocabulary_share"):
+            last = found(ws, check)[-1]
+            assert (last["verdict"], last["column"]) == ("drift", "words")
+            assert {driver["column"].strip("+−") for driver in last["drivers"]} & set(NEW)
+        (alert,) = [alert for alert in ws.workspace.alerts(MODEL) if alert["kind"] == "data_drift"]
+        assert alert["severity"] == "notice"
+
+
+def test_embeddings_that_moved_are_found_and_broken_ones_fail_nothing(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED) as ws:
+        begin(ws, ["x", "y", "vector"])
+        assert ws.workspace.references(MODEL)
+        days_later(ws, ["x", "y", "vector"])
+        assert {row["verdict"] for row in ws.workspace.multivariate(MODEL)} == {"ok"}
+        days_later(ws, ["x", "y", "vector"], first=2, moved=0.8)
+        for check in ("embedding_centroid", "embedding_mmd", "embedding_classifier"):
+            assert [row["verdict"] for row in found(ws, check)][-1] == "drift"
+        broken = rows(32, 1)[["prediction_id", "event_time", "x", "y", "vector"]]
+        broken["vector"] = [[1.0, 2.0]] * len(broken)
+        assert ws.workspace.log(MODEL, broken)["accepted"] == len(broken)
+        ws.run_at(6)
+        last = found(ws, "embedding_centroid")[-1]
+        assert (last["verdict"], last["error"]) == ("error", "vectors have 2 numbers where the reference has 4")
+        assert found(ws, "domain_classifier")[-1]["verdict"] == "ok"
+        assert ws.workspace.readings(MODEL, column="x", check="jensen_shannon")[-1]["verdict"] == "ok"
+
+
+def test_a_model_of_embeddings_alone(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED) as ws:
+        begin(ws, ["vector"])
+        days_later(ws, ["vector"], moved=0.8)
+        assert {row["verdict"] for row in found(ws, "embedding_centroid")} == {"drift"}
+        assert ws.workspace.model(MODEL)["name"] == MODEL
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_time_that_moves_with_the_clock_is_no_drift(tmp_path: Path, timed: bool) -> None:  # noqa: FBT001
+    with tiny(tmp_path, DECLARED) as ws:
+        columns = ["event_time", "ordered", "x"] if timed else ["ordered", "x"]
+        ws.workspace.reference(MODEL, rows(14, DAYS)[columns])
+        days_later(ws, ["ordered", "x"], count=4)
+        judged = ws.workspace.readings(MODEL, column="ordered")
+        assert judged
+        assert {row["verdict"] for row in judged} == {"ok"}
+        later = rows(33, 2)
+        later["ordered"] -= pd.Timedelta(days=30, hours=12 if timed else 0)
+        if not timed:
+            later["ordered"] = later["ordered"].dt.normalize() + pd.Timedelta(hours=3)
+        ws.workspace.log(MODEL, later[["prediction_id", "event_time", "ordered", "x"]])
+        ws.run_at(8)
+        (one, *_) = ws.workspace.readings(MODEL, column="ordered", check="jensen_shannon", verdict="drift")
+        assert one["column"] == "ordered"
+
+
+# -- samples -----------------------------------------------------------------------------------------------------------
+def stored(ws: Tiny) -> list[Any]:
+    with ws.workspace.core.db.cursor() as cursor:
+        return cursor.execute("SELECT bucket, n_rows, rows FROM row_sample ORDER BY bucket").fetchall()
+
+
+def test_samples_are_drawn_when_windows_close_and_again_when_rows_come_late(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED) as ws:
+        begin(ws, ["x", "y"])
+        days_later(ws, ["x", "y"])
+        first = stored(ws)
+        assert [(aware(row[0]), row[1]) for row in first] == [(LIVE, A_DAY), (LIVE + timedelta(days=1), A_DAY)]
+        ws.workspace.run(MODEL)
+        assert stored(ws) == first
+        late = rows(28, 1, a_day=30)
+        late["prediction_id"] = "late" + late["prediction_id"]
+        ws.workspace.log(MODEL, late[["prediction_id", "event_time", "x", "y"]])
+        ws.run_at(2.4)
+        assert [row[1] for row in stored(ws)] == [A_DAY + 30, A_DAY]
+        assert {row["n"] for row in ws.workspace.multivariate(MODEL)} == {A_DAY + 30, A_DAY}
+        with ws.workspace.core.db.cursor() as cursor:
+            spec = ws.workspace.core.spec(MODEL)
+            days = list(ws.workspace.core.window_spec(MODEL).between(LIVE, LIVE + timedelta(days=2)))
+            alone = row_samples.draw(cursor, spec, days, 50)
+            whole = row_samples.draw(cursor, spec, [type(days[0])(days[0].start, days[-1].end)], 50)
+        merged = row_samples.merge([one.sample for one in alone], 50)
+        assert merged is not None
+        assert merged.table.equals(whole[0].sample.table)
+        assert merged.n_rows == whole[0].sample.n_rows == 2 * A_DAY + 30
+
+
+def test_whoever_is_erased_is_in_no_sample(tmp_path: Path) -> None:
+    with tiny(tmp_path, SUBJECTS) as ws:
+        ws.workspace.reference(MODEL, rows(14, DAYS)[["prediction_id", "event_time", "who", "x", "y", "words"]])
+        live = rows(28, 2)[["prediction_id", "event_time", "who", "x", "y", "words"]]
+        live.loc[live["who"] == "person 7", "words"] = "my name is unmistakable"
+        ws.workspace.log(MODEL, live[live["who"] != "person 7"].head(A_DAY - 3))
+        ws.workspace.log(MODEL, live[(live["who"] == "person 7") & (live["event_time"] >= LIVE + timedelta(days=1))])
+        ws.run_at(3)
+        assert [row[1] for row in stored(ws)] == [A_DAY - 3, 3]
+        ws.workspace.erase(MODEL, "person 7")
+        assert [row[1] for row in stored(ws)] == [A_DAY - 3]  # the day that held the person's rows is gone
+        assert "unmistakable" not in str(
+            [row_samples.from_bytes(bytes(row[2]), 0).table.to_pylist() for row in stored(ws)]
+        )
+        kept = pq.read_table(sample_path(ws.workspace.core, MODEL, 1))
+        assert "person 7" not in kept["_subject"].to_pylist()
+        more = rows(30, 1)[["prediction_id", "event_time", "who", "x", "y", "words"]]
+        ws.workspace.log(MODEL, more)
+        ws.run_at(4)
+        assert found(ws, "domain_classifier")[-1]["verdict"] == "ok"
+
+
+def test_samples_leave_with_the_rows_that_are_dropped(tmp_path: Path) -> None:
+    kept = DECLARED + '[models.m.retention]\nkeep = "3d"\nthen = "drop"\n'
+    with tiny(tmp_path, kept) as ws:
+        begin(ws, ["x", "y"])
+        days_later(ws, ["x", "y"], count=6)
+        with ws.workspace.core.db.cursor() as cursor:
+            ((first,),) = cursor.execute('SELECT min(_event_time) FROM "log_m"').fetchall()
+        assert min(row[0] for row in stored(ws)) == first
+        assert len(ws.workspace.multivariate(MODEL)) == 12  # what was found stays
+
+
+def test_hidden_columns_are_hidden_in_samples(tmp_path: Path) -> None:
+    declared = DECLARED + '[models.m.privacy]\ncity = "hash"\n'
+    with tiny(tmp_path, declared) as ws:
+        begin(ws, ["x", "city"])
+        days_later(ws, ["x", "city"])
+        texts = str([row_samples.from_bytes(bytes(row[2]), 0).table["city"].to_pylist() for row in stored(ws)])
+        assert not any(city in texts for city in CITIES)
+
+
+def test_hours_and_embeddings_keep_fewer_rows(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED + '[models.m.features]\nx = "numeric"\nvector = "embedding"\n') as ws:
+        spec = ws.workspace.core.spec(MODEL)
+        plain = spec.model_copy(update={"features": {"x": "numeric"}})
+        day = ws.workspace.core.window_spec(MODEL)
+        of = {text: row_samples.per_bucket(plain, type(day).parse(text)) for text in ("1d", "1w", "1h", "6h")}
+        assert of == {"1d": 1000, "1w": 215, "1h": 300, "6h": 250}
+        assert row_samples.per_bucket(spec, day) == 500
