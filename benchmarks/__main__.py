@@ -16,7 +16,11 @@ def main(names: list[str]) -> int:
         return 2
     for name in names or known:
         print(f"\n== {name}")
-        importlib.import_module(f"benchmarks.{name}").main()
+        try:
+            importlib.import_module(f"benchmarks.{name}").main()
+        except SystemExit as done:
+            if done.code:
+                raise
     return 0
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from reference_data.inference import infer_columns
 from reference_data.schema import Column, ColumnType
-from storage.column_profile import Counted, count_values
+from storage.column_profile import Counted, count_text
 from storage.column_values import Columns, Held, HeldColumns, Values, parquet_columns
 from storage.file_formats.column_types import from_values, type_text
 from storage.files import normalise, read_table
@@ -145,8 +145,8 @@ def _type(values: Values | None) -> tuple[ColumnType, Counted | None]:
     if values is None:
         return "numeric", None
     if pa.types.is_string(values.type):
-        counted = count_values(values)
-        return counted.kind(), counted
+        counted = count_text(values)
+        return ("text", None) if counted is None else (counted.kind(), counted)
     return infer_columns(pa.table({"x": pa.array([], values.type)}))[0].type, None
 
 

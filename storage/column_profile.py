@@ -25,6 +25,7 @@ from storage.derived import binned_as, derivation
 from storage.tally import BLOCK, ONE, Floats, Grid, add_moments, numbers, runs, tally
 
 _KEPT = 2_500_000
+_HEAD, _FREE = 1 << 20, 0.9  # rows that show whether text is free, by the share of distinct values
 #: Rows whose quantiles are taken as those of a longer column: ranks are then off by 0.003 (one standard error) at most.
 SAMPLE = 1 << 15
 
@@ -80,11 +81,31 @@ def merge_counted(left: Counted, right: Counted) -> Counted:
     return _folded([(left.values, left.counts), (right.values, right.counts)], left.missing + right.missing)
 
 
+def count_text(values: Values) -> Counted | None:
+    """Count each distinct value of a column of text; None if the first million are nearly all distinct, so that it is free text."""
+    head = 0
+    first: list[pa.Array] = []
+    if len(values) > 2 * _HEAD:
+        for piece in values.pieces():
+            first.append(piece)
+            head += len(piece)
+            if head >= _HEAD:
+                break
+        counted = _counted(iter(first))
+        if len(counted.values) > _FREE * counted.counts.sum():
+            return None
+    return count_values(values)
+
+
 def count_values(values: Values) -> Counted:
     """Count each distinct value of a column of text or truth values."""
+    return _counted(values.pieces())
+
+
+def _counted(pieces: Iterator[pa.Array]) -> Counted:
     parts: list[tuple[pa.Array, Counts]] = []
     missing = 0
-    for piece in values.pieces():
+    for piece in pieces:
         missing += piece.null_count
         encoded = _encoded(piece)
         index = encoded.indices.drop_null() if encoded.null_count else encoded.indices

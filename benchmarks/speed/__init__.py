@@ -14,4 +14,5 @@ def main() -> None:
     """Run every part at a small size."""
     from benchmarks.speed.__main__ import run
 
-    raise SystemExit(run(["--small"]))
+    if code := run(["--small"]):
+        raise SystemExit(code)

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from reference_data.bins import Bins
 from reference_data.profile import BinnedColumn, Layout, merge, stack
 from reference_data.schema import Column
+from storage import column_profile
 from storage.column_profile import (
     ColumnRows,
     Groups,
+    count_text,
     count_values,
     freeze_rows,
     profile_column,
@@ -175,6 +177,28 @@ def test_a_sampled_column_keeps_its_extremes_and_few_values_are_all_found() -> N
     found = freeze_rows(Column("x", "numeric"), ColumnRows(Held(pa.chunked_array([pa.array(few)])))).bins
     assert found.discrete
     assert found.edges[1:] == (0.0, 5.0)
+
+
+def test_a_column_too_long_to_be_held_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = Held(_table()["number"])
+    column = Column("number", "numeric")
+    entry = freeze_rows(column, ColumnRows(values))
+    expected = profile_column(entry, ColumnRows(values))
+    monkeypatch.setattr(column_profile, "_KEPT", 100)
+    assert freeze_rows(column, ColumnRows(values)) == entry
+    again = profile_column(entry, ColumnRows(values))
+    assert again.counts.tolist() == expected.counts.tolist()
+    assert again.moments.tolist() == expected.moments.tolist()
+
+
+def test_a_long_column_of_nearly_distinct_text_is_told_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(column_profile, "_HEAD", 1_000)
+    ids = Held(pa.chunked_array([pa.array([f"id {start + i}" for i in range(500)]) for start in range(0, 5_000, 500)]))
+    assert count_text(ids) is None
+    cities = Held(pa.chunked_array([pa.array([f"city {i % 40}" for i in range(5_000)])]))
+    found = count_text(cities)
+    assert found is not None
+    assert found.kind() == "categorical"
 
 
 def test_a_profile_inside_a_transaction_leaves_it_open() -> None:
