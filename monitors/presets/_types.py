@@ -155,6 +155,18 @@ def unjudged(name: str, kind: str, why: str) -> PresetColumn:
     return PresetColumn(name, kind, error=why)
 
 
+def each(asked: Request, judge: Callable[[str], PresetColumn]) -> tuple[PresetColumn, ...]:
+    """Judge every column; what one raises stands in that column, and the others go on."""
+    return tuple(_carefully(judge, name) for name in asked.columns)
+
+
+def _carefully(judge: Callable[[str], PresetColumn], name: str) -> PresetColumn:
+    try:
+        return judge(name)
+    except Exception as problem:  # a text column without words, a damaged column of a file
+        return unjudged(name, "numeric", f"cannot be judged: {' '.join(str(problem).split())[:300]}")
+
+
 def judged(check: str, value: float, threshold: float, unit: str) -> tuple[CheckValue, ...]:
     """Return the one check that decides."""
     return (CheckValue(check, value, threshold, unit),)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitors.presets._text import text_drift
-from monitors.presets._types import Preset, PresetColumn, PresetComparison, Request, judged, unjudged
+from monitors.presets._types import Preset, PresetColumn, PresetComparison, Request, each, judged, unjudged
 from monitors.presets._values import WORDS, Numbers, family, missing_share, numbers, read, side_by_side, tally
 
 SMALL = 1000  # rows of reference up to which a test's p-value decides
@@ -25,7 +25,7 @@ Found = tuple[str, str, float, float, str, bool]  # check, method, value, thresh
 
 def judge(preset: Preset, asked: Request, notes: tuple[str, ...]) -> PresetComparison:
     """Judge every column."""
-    columns = tuple(_column(asked, name) for name in asked.columns)
+    columns = each(asked, lambda name: _column(asked, name))
     drifted, of = sum(column.drift for column in columns), sum(column.error is None for column in columns)
     return PresetComparison(
         asked.reference.rows,
@@ -57,10 +57,7 @@ def _column(asked: Request, name: str) -> PresetColumn:
         return unjudged(
             name, kind, f"the reference holds {WORDS[left]}, the current data {WORDS[right]}; Evidently stops at it"
         )
-    try:
-        check, method, value, threshold, unit, drift = _found(reference, current)
-    except ValueError as problem:  # a text column without words, or nothing finite
-        return unjudged(name, kind, f"cannot be judged: {' '.join(str(problem).split())[:200]}; Evidently stops at it")
+    check, method, value, threshold, unit, drift = _found(reference, current)
     return PresetColumn(
         name,
         "text" if check == "text_classifier" else kind,
@@ -80,6 +77,8 @@ def _found(reference: pa.ChunkedArray, current: pa.ChunkedArray) -> Found:
             return text_drift(reference.drop_null(), current.drop_null(), small=_small(reference))
         return _categories(tally(reference), held)
     left, right = (x[np.isfinite(x)] for x in (numbers(reference), numbers(current)))
+    if not (len(left) and len(right)):
+        raise ValueError("one side has no finite value; Evidently stops at it")
     values = len(np.unique(np.concatenate([left, right])))
     if values <= FEW_VALUES or _is_categorical(current):
         return _categories(tally(pa.chunked_array([left])), tally(pa.chunked_array([right])))

@@ -18,7 +18,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from monitors.compare_inputs import CompareError
-from monitors.presets._types import Chunk, Chunking, Preset, PresetColumn, PresetComparison, Request, judged, unjudged
+from monitors.presets._types import (
+    Chunk,
+    Chunking,
+    Preset,
+    PresetColumn,
+    PresetComparison,
+    Request,
+    each,
+    judged,
+    unjudged,
+)
 from monitors.presets._values import WORDS, Numbers, family, missing_share, numbers, read, tally
 from storage.column_values import Columns
 
@@ -38,7 +48,7 @@ def judge(preset: Preset, asked: Request, notes: tuple[str, ...]) -> PresetCompa
     """Judge every column in every chunk."""
     before = _cut(asked.reference, "the reference", asked.timestamp, asked.chunking)
     after = _cut(asked.current, "the current data", asked.timestamp, asked.chunking)
-    columns = tuple(_column(asked, name, before, after) for name in asked.columns)
+    columns = each(asked, lambda name: _column(asked, name, before, after))
     if len(before.keys) < 6:
         notes = (
             *notes,

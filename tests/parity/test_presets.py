@@ -193,6 +193,8 @@ def test_evidently_infinite_and_partly_known_truth_values() -> None:
 def test_evidently_says_so_where_it_would_stop() -> None:
     reference = pa.table({"n": [1.0, 2.0], "empty": pa.nulls(2, pa.float64()), "word": ["a", "a"], "only": [1, 2]})
     current = pa.table({"n": ["a", "a"], "empty": [1.0, 2.0], "word": ["a", "a"], "new": [1, 2]})
+    reference, current = (side.append_column("infinite", pa.array([np.inf, -np.inf])) for side in (reference, current))
+    reference, current = (side.append_column("signs", pa.array(["?!", "!?"])) for side in (reference, current))
     found = compare(reference, current, preset="evidently")
     assert found["word"].checks[0].value == 1.0  # nothing but one value on both sides
     for name, word in {
@@ -200,6 +202,8 @@ def test_evidently_says_so_where_it_would_stop() -> None:
         "empty": "no value",
         "only": "only the reference",
         "new": "only the current",
+        "infinite": "no finite value",
+        "signs": "empty vocabulary",
     }.items():
         assert word in str(found[name].error)
     assert found.to_dict()["summary"] == {"columns": 1, "drifted": 0, "share_drifted": 0.0, "dataset_drift": False}

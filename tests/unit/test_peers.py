@@ -27,7 +27,7 @@ def test_a_peer_that_is_not_there(tmp_path, monkeypatch) -> None:
     with pytest.raises(PeerError, match="there are evidently, nannyml"):
         run_peer("deepchecks", [])
     monkeypatch.setattr(environments, "ROOT", tmp_path)
-    with pytest.raises(PeerError, match="python -m benchmarks.peers install river"):
+    with pytest.raises(PeerError, match="peers install river"):
         run_peer("river", [])
 
 
