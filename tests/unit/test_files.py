@@ -399,7 +399,14 @@ def test_any_arrow_table_becomes_one_of_few_types() -> None:
         }
     )
     found, notes = normalise(table)
-    kinds = {pa.int64(), pa.float64(), pa.string(), pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.list_(pa.float64())}
+    kinds = {
+        pa.int64(),
+        pa.float64(),
+        pa.string(),
+        pa.timestamp("us"),
+        pa.timestamp("us", "UTC"),
+        pa.list_(pa.float64()),
+    }
     assert set(found.schema.types) <= kinds
     assert found["took"].to_pylist() == [1.5, None]
     assert found["list"].to_pylist() == [[1.0, 2.0], None]
