@@ -20,9 +20,10 @@ from reference_data.windows import Window
 
 Flags = NDArray[np.bool_]
 
-_EXTRA_SCALE = 0.38  # episodes of false alarm that each further scale adds to those of one, by simulation
+_EXTRA_SCALE = 0.2  # episodes of false alarm that each further scale adds to those of one, by simulation
 _FIRST = 1e6  # what is material goes first
 _LEAST_EXPECTED = 5.0  # rows of a category, or of a group of cells, for a normal approximation
+_AGREED = 1.02  # a little more than half of what two windows must show together
 _LOOK = 2.0  # z from which on corrections for skew are worth their time
 
 
@@ -157,10 +158,11 @@ def _best(
     design = null.season.design(windows)
     inverse = null.inverse(windows, np.where(held, valid, 0))
     shape = shift.shape
+    clipped = _clipped(null, windows, shift, valid, critical[1]) if len(scales) > 1 else shift
     key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
     mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
     for place, scale in enumerate(scales):
-        d, now = _at_scale(null, shift, valid, held, inverse, design, scale)
+        d, now = _at_scale(null, shift, clipped if scale > 1 else shift, valid, held, inverse, design, scale)
         against = np.abs(now) / critical[place]
         better = np.nan_to_num(against + _FIRST * ((against > 1) & (np.abs(d) > tolerance)), nan=-np.inf)
         take = better > key
@@ -178,7 +180,14 @@ def _best(
 
 
 def _at_scale(
-    null: DriftNull, shift: Values, valid: Integers, held: Flags, inverse: Values, design: Values, scale: int
+    null: DriftNull,
+    shift: Values,
+    clipped: Values,
+    valid: Integers,
+    held: Flags,
+    inverse: Values,
+    design: Values,
+    scale: int,
 ) -> tuple[Values, Values]:
     """Return the mean deviation and its z over the latest ``scale`` windows: (windows, series), NaN where there are too few.
 
@@ -196,7 +205,8 @@ def _at_scale(
     at = design if scale == 1 else _latest(design, scale) / np.minimum(np.arange(len(design)) + 1, scale)[:, None]
     leverage, natural = _variances(null, scale / count, at, scale)
     variance = _latest(inverse, scale) / count[:, column] ** 2 + leverage[:, column] + null.tau2 * natural[:, column]
-    z = d / np.sqrt(variance)
+    told = d if clipped is shift else _latest(np.where(held[:, column], clipped, 0.0), scale) / count[:, column]
+    z = np.where(np.abs(told) < np.abs(d), told, d) / np.sqrt(variance)
     look = np.abs(z) > _LOOK
     if look.any():
         third = _latest(inverse**2, scale) / count[:, column] ** 3 * null.population.skew + null.natural_skew / scale**2
@@ -226,6 +236,18 @@ def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical
     variance = sampling + null.tau2[first] * natural[:, held]
     found[:, held] = np.maximum(critical[first] * np.sqrt(variance), tolerance)
     return found
+
+
+def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, critical: Values) -> Values:
+    """Return each window's deviation, held to what two have to agree on where tails are heavy: one outlier makes no long mean."""
+    heavy = np.flatnonzero(null.kurtosis > 0)
+    if not len(heavy):
+        return shift
+    inverse = null.inverse(windows, np.maximum(valid, 1))[:, heavy]
+    most = _AGREED * critical[heavy] / np.sqrt(2) * np.sqrt(inverse + null.tau2[heavy])
+    held = shift.copy()
+    held[:, heavy] = np.clip(shift[:, heavy], -most, most)
+    return held
 
 
 def _latest(values: Values, scale: int) -> Values:

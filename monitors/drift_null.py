@@ -34,12 +34,14 @@ ENOUGH = 3  # reference windows from which natural variation is measured rather 
 PRIOR_SHIFT = 0.05  # assumed standard deviation between windows, in standard deviations of the column
 PRIOR_FREEDOM = 30.0
 #: Prior degrees of freedom borrowed from the other series of a kind, at most: kinds differ in how alike their series are.
-CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 10.0}
+CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 40.0}
 
 _DAYS = (1, 2, 4, 7, 14, 28)  # how long the scales are
 _HOURS = (1, 2, 4, 8)
 _LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
 ENOUGH_FOR_TAILS = 60
+_HEAVY = 4.0  # degrees of freedom of single windows where tails are heavy
+_BEYOND, _BEYOND_ALONE = 1.0, 2.0  # standard errors from which on an excess of kurtosis counts: of a kind, of a column
 _ROWS_OF_A_SLOT = 200  # from which its own variance between rows is known well enough
 _SMALLEST = 0.2  # of the median window's values: reference windows with fewer are no measure of how windows vary
 
@@ -78,10 +80,12 @@ class DriftNull:
         return inverse if self.uneven is None else inverse * self.uneven[self.season.slots(windows)]
 
     def tail_freedom(self, scale: int | Integers, series: Any = slice(None)) -> Values:
-        """Return the degrees of freedom of t distributions with the tails of a mean over ``scale`` windows; infinite if normal."""
-        excess = self.kurtosis[series]
-        heavy = excess > 0
-        return np.asarray(np.where(heavy, 4 + 6 * scale / np.where(heavy, excess, 1.0), np.inf))
+        """Return the degrees of freedom of t distributions with the tails of a mean over ``scale`` windows; infinite if normal.
+
+        One window may be as far off as those of a t with 4, the heaviest that has a variance to speak of: how heavy tails really are, a
+        few hundred residuals cannot say. In longer means each window is held to what two have to agree on, so their tails are light.
+        """
+        return np.asarray(np.where((self.kurtosis[series] > 0) & (np.asarray(scale) == 1), _HEAVY, np.inf))
 
     def scales_of(self, windows: int) -> tuple[int, ...]:
         """Return the scales that a series of so many windows has; always the first."""
@@ -408,7 +412,10 @@ def natural_skew(scores: Scores, rows: Population, tau2: Values) -> Values:
 
 
 def _excess(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> Values:
-    """Return the excess kurtosis of standardised residuals, pooled over a kind and over a column; 0 where not beyond its noise."""
+    """Return the excess kurtosis of standardised residuals, pooled over a kind and over a column; 0 where not beyond its noise.
+
+    That of all locations and that of all categories count for every series: days are heavy-tailed or they are not.
+    """
     scores = nulls[0].scores
     found, held = [], []
     for null, fit in zip(nulls, fits, strict=True):
@@ -421,19 +428,34 @@ def _excess(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> Values:
     square, fourth = (np.sum([(x**power).sum(axis=0) for x in found], axis=0) for power in (2, 4))
     count = np.sum([h.sum(axis=0) for h in held], axis=0).astype(np.float64)
     excess = np.zeros(len(count))
-    for kind in (LOCATION, DISPERSION, CELL, LEVEL):
-        ours = scores.kind == kind
-        excess[ours] = _kurtosis(square[ours], fourth[ours], count[ours])
-        if kind in (CELL, LEVEL):
-            for place in np.unique(scores.column[ours]):
-                own = ours & (scores.column == place)
-                excess[own] = np.maximum(excess[own], _kurtosis(square[own], fourth[own], count[own]))
+    by_chance = np.mean([_chance_kurtosis(null, fit) for null, fit in zip(nulls, fits, strict=True)], axis=0) * count
+    kinds = [scores.kind == kind for kind in (LOCATION, DISPERSION, CELL, LEVEL)]
+    columns = [(scores.column == place) & np.isin(scores.kind, (CELL, LEVEL)) for place in np.unique(scores.column)]
+    for ours in (*kinds, *columns):
+        pooled = _kurtosis(
+            square[ours],
+            fourth[ours],
+            count[ours],
+            by_chance[ours],
+            _BEYOND if any(ours is kind for kind in kinds) else _BEYOND_ALONE,
+        )
+        shared = ours if not (ours is kinds[0] or ours is kinds[3]) else np.ones_like(ours)
+        excess[shared] = np.maximum(excess[shared], pooled)
     return excess
 
 
-def _kurtosis(square: Values, fourth: Values, count: Values) -> float:
+def _chance_kurtosis(null: DriftNull, fit: _Fit) -> Values:
+    """Return the excess kurtosis that sampling gives the residuals of a share: that of a binomial, in its part of the variance."""
+    usual = null.population.usual
+    spread = np.maximum(usual * (1 - usual), 1e-9)
+    inverse = fit.sampling(null.scores.column)
+    part = inverse / np.maximum(inverse + null.tau2, 1e-300)
+    return np.asarray(np.where(usual < 1, (1 - 6 * spread) / spread * inverse * part**2, 0.0))
+
+
+def _kurtosis(square: Values, fourth: Values, count: Values, by_chance: Values, beyond: float) -> float:
     n = float(count.sum())
     if n < ENOUGH_FOR_TAILS or square.sum() <= 0:
         return 0.0
-    excess = float(fourth.sum() / n / (square.sum() / n) ** 2 - 3)
-    return excess if excess > 2.5 * np.sqrt(24 / n) else 0.0
+    excess = float(fourth.sum() / n / (square.sum() / n) ** 2 - 3 - by_chance.sum() / n)
+    return excess if excess > beyond * np.sqrt(24 / n) else 0.0

@@ -23,7 +23,7 @@ Kind = Literal["location", "dispersion", "cell", "level"]
 KINDS: tuple[Kind, ...] = ("location", "dispersion", "cell", "level")
 LOCATION, DISPERSION, CELL, LEVEL = range(4)
 #: Of a column's part of the budget; what a column lacks goes to what it has.
-SPENT: dict[int, float] = {LOCATION: 0.6, DISPERSION: 0.2, CELL: 0.2, LEVEL: 1.0}
+SPENT: dict[int, float] = {LOCATION: 0.7, DISPERSION: 0.15, CELL: 0.15, LEVEL: 1.0}
 
 FINEST = 20  # groups of cells of an ordered column, equally frequent in the reference
 _LEAST_VARIANCE = 1e-3  # of a group's own, that is left when location and dispersion are taken out of it
