@@ -10,12 +10,21 @@ from numpy.typing import NDArray
 from storage.column_values import Columns
 
 Numbers = NDArray[np.float64]
-WORDS = {"number": "numbers", "truth": "true and false", "time": "dates or times", "text": "text", "null": "nothing"}
+WORDS = {
+    "number": "numbers",
+    "truth": "true and false",
+    "time": "dates or times",
+    "text": "text",
+    "null": "nothing",
+    "list": "lists",
+}
 
 
 def family(kind: pa.DataType) -> str:
-    """Return ``number``, ``truth``, ``time``, ``null`` or ``text``."""
+    """Return ``number``, ``truth``, ``time``, ``list``, ``null`` or ``text``."""
     types = pa.types
+    if types.is_list(kind):
+        return "list"
     if types.is_null(kind):
         return "null"
     if types.is_boolean(kind):

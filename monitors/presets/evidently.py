@@ -51,6 +51,8 @@ def _column(asked: Request, name: str) -> PresetColumn:
             return unjudged(name, kind, f"{side} has no value in this column; Evidently stops at it")
     if "time" in (left, right):
         return unjudged(name, "datetime", "Evidently leaves out dates and times")
+    if "list" in (left, right):
+        return unjudged(name, "embedding", "Evidently leaves out lists")
     if right == "truth" and current.null_count:
         return unjudged(name, kind, "Evidently leaves out truth values when some are missing")
     if (left == "text") != (right == "text"):

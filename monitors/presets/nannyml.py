@@ -121,6 +121,8 @@ def _column(asked: Request, name: str, before: _Cut, after: _Cut) -> PresetColum
     kind = {"number": "numeric", "truth": "boolean", "time": "datetime"}.get(left, "categorical")
     if left == "time":
         return unjudged(name, kind, "NannyML leaves out dates and times")
+    if "list" in (left, right):
+        return unjudged(name, "embedding", "NannyML stops at lists")
     if reference.null_count == len(reference):
         return unjudged(name, kind, "the reference has no value in this column; NannyML stops at it")
     if right not in (left, "null") and {left, right} != {"number", "truth"}:

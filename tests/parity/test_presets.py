@@ -209,6 +209,14 @@ def test_evidently_says_so_where_it_would_stop() -> None:
     assert found.to_dict()["summary"] == {"columns": 1, "drifted": 0, "share_drifted": 0.0, "dataset_drift": False}
 
 
+@pytest.mark.parametrize("preset", ["evidently", "nannyml"])
+def test_lists_are_left_out(preset: str) -> None:
+    table = pa.table({"vector": [[1.0, 2.0]] * 30, "x": np.arange(30.0)})
+    found = compare(table, table, preset=preset)
+    assert "lists" in str(found["vector"].error)
+    assert found["x"].error is None
+
+
 # ------------------------------------------------------------------------------------------------ arguments
 def _small() -> list[pa.Table]:
     rng = np.random.default_rng(1)
