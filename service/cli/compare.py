@@ -65,6 +65,10 @@ def compare(
     multivariate: Annotated[  # noqa: FBT002 - typer reads the default
         bool, typer.Option("--multivariate", help="Compare all columns together as well, on samples of rows.")
     ] = False,
+    segment: Annotated[
+        str | None,
+        typer.Option("--segment", metavar="COLUMN", help="Inside each value of this column as well, or of a pair 'a × b'."),
+    ] = None,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
     """Compare two files column by column: what drifted, and how far."""
@@ -74,10 +78,16 @@ def compare(
     from monitors.compare_inputs import CompareError
     from monitors.comparison import compare as compare_files
 
+    inside: dict[str, str] = {}
+    if segment is not None:
+        from monitors.compare_segments import compare_segments as compare_files  # type: ignore[assignment]
+
+        inside = {"segment": segment}
     try:
         result = compare_files(
             reference,
             current,
+            **inside,
             checks=_split(check),
             columns=column,
             timestamp=timestamp,
