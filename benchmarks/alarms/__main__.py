@@ -7,14 +7,17 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.alarms import report
-from benchmarks.alarms.protocol import FIRST_SEED, FULL, SMALL, Size, delays, null_cells, wide_delays
+from benchmarks.alarms.days import Cell, Drift
+from benchmarks.alarms.generator import make
+from benchmarks.alarms.ours import episodes
+from benchmarks.alarms.protocol import FIRST_SEED, FULL, JITTER, SMALL, Size, delays, null_cells, wide_delays
 from benchmarks.alarms.simulate import Workers, delay_row, null_row
 
 Row = dict[str, Any]
@@ -29,6 +32,7 @@ class Setting:
     workers: Workers
     cell: str | None
     notes: list[str] = field(default_factory=list)
+    more: dict[str, list[Row]] = field(default_factory=dict)  # parts that come with others
 
     def seeds(self, count: int) -> range:
         return range(self.first, self.first + count)
@@ -62,10 +66,73 @@ def delay(columns: int, setting: Setting) -> list[Row]:
     ]
 
 
+def agree(setting: Setting) -> list[Row]:
+    """Feed workspaces with rows; half of the models drift."""
+    from benchmarks.alarms.workspace import agreement_row
+
+    rows = []
+    for seed in setting.seeds(setting.size.agreements):
+        drift = Drift("normal_a", "location", 0.6, start=7) if seed % 2 else None
+        model = make(Cell("100 rows, jitter 0.05", 100, JITTER), seed, 14, drift)
+        rows.append(setting.say(agreement_row(model, episodes(model))))
+    return rows
+
+
+def real(setting: Setting) -> list[Row]:
+    from benchmarks.alarms.real import A_DAY, shuffled_row
+
+    size = setting.size
+    return [
+        setting.say(shuffled_row(name, setting.seeds(size.models), size.weeks, setting.workers))
+        for name in A_DAY
+        if setting.wanted(name)
+    ]
+
+
+def flights(setting: Setting) -> list[Row]:
+    from benchmarks.alarms.real import flights_rows
+
+    return [setting.say(row) for row in flights_rows()]
+
+
+def streams(setting: Setting) -> list[Row]:
+    from benchmarks.alarms.streams import stream_rows
+    from benchmarks.peers import installed
+
+    if not installed("river"):
+        setting.notes.append("river is not installed (`python -m benchmarks.peers install river`): no streams")
+        return []
+    return [setting.say(row) for row in stream_rows(setting.seeds(setting.size.streams))]
+
+
+def matters(setting: Setting) -> list[Row]:
+    from benchmarks.alarms.matters import matters_rows
+
+    seeds = setting.seeds(setting.size.harms)
+    return [setting.say(row) for jitter in (0.0, JITTER) for row in matters_rows(seeds, setting.workers, jitter)]
+
+
+def peers(setting: Setting) -> list[Row]:
+    """Run other tools; their delays come as a part of their own."""
+    from benchmarks.alarms.peers import run_peers
+
+    size = setting.size
+    found = run_peers(size.peer_rows, setting.seeds(size.peers), range(size.peers), setting.say)
+    setting.notes.extend(found["notes"])
+    setting.more["peer_delays"] = found["peer_delays"]
+    return list(found["peers"])
+
+
 PARTS: dict[str, Callable[[Setting], list[Row]]] = {
     "null": null,
     "delay": partial(delay, 20),
     "wide": partial(delay, 200),
+    "agree": agree,
+    "real": real,
+    "flights": flights,
+    "streams": streams,
+    "matters": matters,
+    "peers": peers,
 }
 
 
@@ -87,7 +154,9 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--markdown", type=Path, help="write the tables to this file, instead of showing them")
     asked = parser.parse_args(arguments)
     size = FULL if asked.full else SMALL
-    size = Size(asked.models or size.models, asked.weeks or size.weeks, asked.models or size.drifts)
+    if asked.models:
+        size = replace(size, models=asked.models, drifts=asked.models, harms=asked.models)
+    size = replace(size, weeks=asked.weeks or size.weeks)
     setting = Setting(size, FIRST_SEED[asked.seeds], Workers(asked.jobs), asked.cell)
     found: dict[str, Any] = {
         "command": " ".join(["python -m benchmarks.alarms", *arguments]),
@@ -104,6 +173,7 @@ def run(arguments: Sequence[str]) -> int:
         found["seconds"][name] = round(time.perf_counter() - started, 1)
         if rows:
             found["parts"][name] = rows
+    found["parts"].update(setting.more)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1) + "\n")
     if asked.markdown:

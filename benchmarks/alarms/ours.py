@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from math import inf
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from monitors.baseline import Baselines
 from monitors.judge import judge
 from monitors.lifecycle import advance
 from monitors.types import Alert, Reading
+from reference_data.declaration import ModelSpec
 from reference_data.windows import Window, WindowSpec
 
 DAILY = WindowSpec.parse("1d")
@@ -58,7 +60,16 @@ def episodes(model: Model) -> list[Episode]:
     return follow(model, read(model))
 
 
-def follow(model: Model, readings: Sequence[Reading]) -> list[Episode]:
+class Watched(Protocol):
+    """What has a declaration and windows."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+    @property
+    def windows(self) -> list[Window]: ...
+
+
+def follow(model: Watched, readings: Sequence[Reading], importance: Mapping[str, float] | None = None) -> list[Episode]:
     """Let alerts live through the days, as the product does once a window has closed."""
     by_window: dict[Window, list[Reading]] = defaultdict(list)
     for reading in readings:
@@ -70,7 +81,7 @@ def follow(model: Model, readings: Sequence[Reading]) -> list[Episode]:
     for day, window in enumerate(model.windows):
         held = [alert for alert in alerts.values() if alert.state != "resolved"]
         now = window.end + timedelta(hours=6)
-        changes = advance(held, by_window[window], model.spec, now, None, lambda: f"{next(numbers):06d}")
+        changes = advance(held, by_window[window], model.spec, now, importance, lambda: f"{next(numbers):06d}")
         for alert, _ in changes:
             alerts[alert.id] = alert
             if alert.severity in LOUD and alert.state != "pending":

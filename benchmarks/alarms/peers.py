@@ -25,7 +25,6 @@ from benchmarks.alarms.protocol import JITTER, Delay, delays
 from benchmarks.peers import PeerError, installed, run_peer
 
 Verdict = Mapping[str, Any]
-ROWS = (100, 1000)
 NULL_DAYS, DRIFT_DAYS = 28, 14
 STRICTER = 1e-6  # beyond the quietest value seen, relative: the limit has to lie on its other side
 
@@ -163,17 +162,19 @@ def write(folder: Path, rows: int, jitter: float, seeds: Sequence[int]) -> Files
     return Files(null, drifts, len(seeds))
 
 
-def run_peers(seeds: Sequence[int], tuning: Sequence[int], say: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+def run_peers(
+    cells: Sequence[int], seeds: Sequence[int], tuning: Sequence[int], say: Callable[[dict[str, Any]], Any]
+) -> dict[str, Any]:
     """Return rows of the null and of the delays of every tool that is installed, and notes on those that are not.
 
-    Limits are tuned on ``tuning`` (development) seeds; both tables are of ``seeds``, which may be the same.
+    ``cells``: rows a day, each without and with jitter. Limits are tuned on ``tuning`` (development) seeds; both tables are of ``seeds``, which may be the same.
     """
     nulls: list[dict[str, Any]] = []
     late: list[dict[str, Any]] = []
     missing = sorted({peer.name for peer in PEERS if not installed(peer.name)})
     notes = [f"{name} is not installed (`python -m benchmarks.peers install {name}`) and left out" for name in missing]
     with tempfile.TemporaryDirectory() as scratch:
-        for rows in ROWS:
+        for rows in cells:
             for jitter in (0.0, JITTER):
                 folder = Path(scratch) / f"{rows}_{jitter:g}"
                 folder.mkdir()

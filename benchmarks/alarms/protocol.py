@@ -23,9 +23,15 @@ class Size:
     models: int
     weeks: int
     drifts: int
+    harms: int  # models a change, harmful or not
+    streams: int  # models a stream
+    agreements: int  # models fed to a workspace
+    peers: int  # models a cell of other tools
+    peer_rows: tuple[int, ...]
 
 
-SMALL, FULL = Size(models=12, weeks=9, drifts=15), Size(models=50, weeks=21, drifts=100)
+SMALL = Size(models=12, weeks=9, drifts=15, harms=5, streams=1, agreements=2, peers=2, peer_rows=(100,))
+FULL = Size(models=50, weeks=21, drifts=100, harms=50, streams=10, agreements=10, peers=10, peer_rows=(100, 1000))
 
 
 def null_cells() -> Iterator[Cell]:
