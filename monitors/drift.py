@@ -20,10 +20,11 @@ from reference_data.windows import Window
 
 Flags = NDArray[np.bool_]
 
-_EXTRA_SCALE = 0.2  # episodes of false alarm that each further scale adds to those of one, by simulation
+_EXTRA_SCALE = 0.3  # episodes of false alarm that each further scale adds to those of one, by simulation
 _FIRST = 1e6  # what is material goes first
 _LEAST_EXPECTED = 5.0  # rows of a category, or of a group of cells, for a normal approximation
 _AGREED = 1.02  # a little more than half of what two windows must show together
+_CLEARLY = 2.5  # standard deviations by which the latest windows fall short of a shift that is over
 _LOOK = 2.0  # z from which on corrections for skew are worth their time
 
 
@@ -161,9 +162,12 @@ def _best(
     clipped = _clipped(null, windows, shift, valid, critical[1]) if len(scales) > 1 else shift
     key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
     mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
+    seen: list[tuple[Values, Values, Values]] = []
     for place, scale in enumerate(scales):
-        d, now = _at_scale(null, shift, clipped if scale > 1 else shift, valid, held, inverse, design, scale)
+        d, now, sd = _at_scale(null, shift, clipped if scale > 1 else shift, valid, held, inverse, design, scale)
         against = np.abs(now) / critical[place]
+        _forget_what_is_over(against, d, seen)
+        seen.append((d, now, sd))
         better = np.nan_to_num(against + _FIRST * ((against > 1) & (np.abs(d) > tolerance)), nan=-np.inf)
         take = better > key
         for kept, new in ((key, better), (ratio, against), (z, now), (mean, d)):
@@ -188,8 +192,10 @@ def _at_scale(
     inverse: Values,
     design: Values,
     scale: int,
-) -> tuple[Values, Values]:
-    """Return the mean deviation and its z over the latest ``scale`` windows: (windows, series), NaN where there are too few.
+) -> tuple[Values, Values, Values]:
+    """Return the mean deviation, its z and its standard deviation over the latest ``scale`` windows: (windows, series).
+
+    NaN where there are too few windows.
 
     The variance of a mean of L windows against the reference's K: sampling of both, and day effects whose autocorrelation is
     that of an AR(1); the reference's part follows from its linear model of the season.
@@ -206,7 +212,8 @@ def _at_scale(
     leverage, natural = _variances(null, scale / count, at, scale)
     variance = _latest(inverse, scale) / count[:, column] ** 2 + leverage[:, column] + null.tau2 * natural[:, column]
     told = d if clipped is shift else _latest(np.where(held[:, column], clipped, 0.0), scale) / count[:, column]
-    z = np.where(np.abs(told) < np.abs(d), told, d) / np.sqrt(variance)
+    sd = np.sqrt(variance)
+    z = np.where(np.abs(told) < np.abs(d), told, d) / sd
     look = np.abs(z) > _LOOK
     if look.any():
         third = _latest(inverse**2, scale) / count[:, column] ** 3 * null.population.skew + null.natural_skew / scale**2
@@ -215,7 +222,19 @@ def _at_scale(
         _hold_rare(null, rows, d, z, look)
     unusable = ~usable[:, column]
     d[unusable] = z[unusable] = np.nan
-    return d, z
+    return d, z, sd
+
+
+def _forget_what_is_over(against: Values, d: Values, shorter: Sequence[tuple[Values, Values, Values]]) -> None:
+    """Take back what a long mean says where the latest windows say that it is over: they are clearly nearer to the reference."""
+    at, series = np.nonzero(against > 1)
+    if not len(at) or not shorter:
+        return
+    mean = d[at, series]
+    over = np.zeros(len(at), dtype=bool)
+    for _, z, sd in shorter:
+        over |= np.sign(mean) * z[at, series] < np.abs(mean) / sd[at, series] - _CLEARLY
+    against[at[over], series[over]] = 0.0
 
 
 def _variances(null: DriftNull, few: Values, at: Values, scale: int) -> tuple[Values, Values]:

@@ -34,14 +34,14 @@ ENOUGH = 3  # reference windows from which natural variation is measured rather 
 PRIOR_SHIFT = 0.05  # assumed standard deviation between windows, in standard deviations of the column
 PRIOR_FREEDOM = 30.0
 #: Prior degrees of freedom borrowed from the other series of a kind, at most: kinds differ in how alike their series are.
-CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 40.0}
+CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 10.0}
 
 _DAYS = (1, 2, 4, 7, 14, 28)  # how long the scales are
 _HOURS = (1, 2, 4, 8)
 _LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
 ENOUGH_FOR_TAILS = 60
 _HEAVY = 4.0  # degrees of freedom of single windows where tails are heavy
-_BEYOND, _BEYOND_ALONE = 1.0, 2.0  # standard errors from which on an excess of kurtosis counts: of a kind, of a column
+_BEYOND, _BEYOND_ALONE = 0.5, 2.0  # standard errors from which on an excess of kurtosis counts: of a kind, of a column
 _ROWS_OF_A_SLOT = 200  # from which its own variance between rows is known well enough
 _SMALLEST = 0.2  # of the median window's values: reference windows with fewer are no measure of how windows vary
 

@@ -16,6 +16,8 @@ from reference_data.declaration import ModelSpec
 
 Change = tuple[Alert, AlertEvent]
 
+QUIET_WINDOWS = 28  # after an alert on columns is resolved, within which the same columns reopen it
+_OF_COLUMNS = frozenset({"data_drift", "prediction_drift", "data_quality"})
 SYSTEM = "driftdeck"  # the actor of what happens by itself
 
 
@@ -31,7 +33,8 @@ def advance(
 ) -> list[Change]:
     """Return what one window changes, as alerts in their new state, each with its event.
 
-    ``readings`` are all readings of one window of the serving version; ``open_alerts`` those of the model that are not resolved.
+    ``readings`` are all readings of one window of the serving version; ``open_alerts`` those of the model that are not resolved, with
+    those resolved lately if they are to be reopened by what brings their columns back within 28 windows.
     A window that cannot be judged leaves its groups as they are. Judging a window again does not count it twice; a window that ended
     before an open alert's own began is passed over. Windows of no rows open ``no_data``: pass only windows since the model's first row.
     ``causes`` (likeliest first, the more the better) go to alerts that open, change or rise in severity: to an outcome alert the
@@ -55,8 +58,40 @@ def advance(
             changes += _again(alert, condition, readings[0], now, causes)
         elif group not in silent:
             changes += _quiet(alert, readings[0], spec, now)
-    opened = [condition for group, condition in found.items() if group not in current]
-    return changes + [_open(condition, readings[0], spec, now, new_id(), causes) for condition in opened]
+    for group, condition in found.items():
+        if group not in current:
+            before = _lately(open_alerts, group, condition, readings[0])
+            if before is None:
+                changes.append(_open(condition, readings[0], spec, now, new_id(), causes))
+            elif not _counted(before, readings[0]):
+                changes.append(_reopen(before, condition, readings[0], now))
+    return changes
+
+
+def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: Reading) -> Alert | None:
+    """Return the resolved alert of the same cause, of the same version and over less than 28 windows ago; None without one.
+
+    The long means of drift that is over, or that comes and goes, tell one story: it is one alert, and no graver than it was.
+    """
+    length = reading.window.end - reading.window.start
+    found = [
+        alert
+        for alert in alerts
+        if alert.state == "resolved"
+        and group in _OF_COLUMNS
+        and group_of(alert.kind, alert.segment) == group
+        and alert.model_version == reading.model_version
+        and set(condition.members) <= set(alert.members)
+        and severity_rank(condition.severity) <= severity_rank(alert.severity)
+        and alert.judged_to is not None
+        and reading.window.start - alert.judged_to <= QUIET_WINDOWS * length
+    ]
+    return max(found, key=lambda alert: alert.changed_at, default=None)
+
+
+def _reopen(alert: Alert, condition: Condition, reading: Reading, now: datetime) -> Change:
+    updated = replace(alert, quiet=0, judged_to=reading.window.end)
+    return _to(updated, "firing", now, f"It came back after it was resolved: {condition.headline}")
 
 
 def acknowledge(alert: Alert, actor: str, comment: str, now: datetime) -> Change:

@@ -125,8 +125,8 @@ def refresh(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]
     references = references_in_use(core, spec.name)
     if not references:
         return {}
-    for reference in references:
-        segment_profiles.bring_up(core, spec, reference)
+    for used in references:
+        segment_profiles.bring_up(core, spec, used)
     every = core.window_spec(spec.name).bucket
     with core.db.cursor() as cursor:
         span = event_span(cursor, spec.name, core.now())
@@ -370,7 +370,7 @@ def move_alerts(
         whole = [reading for reading in by_window[window] if reading.segment is None]
         causes = stretch_causes(core, spec, stretch, place, whole, importance)
         with core.alerting:  # nobody acknowledges in between
-            alerts = {row["id"]: row_to_alert(row) for row in core.control.open_alerts(spec.name)}
+            alerts = {row["id"]: row_to_alert(row) for row in core.control.alerts(spec.name)}
             events = advance(
                 list(alerts.values()),
                 by_window[window],

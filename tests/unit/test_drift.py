@@ -73,6 +73,13 @@ def test_a_small_lasting_shift_shows_over_several_windows_and_says_which_way() -
     assert found.moved(11, 0) == ("location", 0)
 
 
+def test_a_drift_that_is_over_is_soon_no_longer_told_of() -> None:
+    world = World(14, 1000)
+    found = world.judge(world.days(8, shift=0.4) + world.days(12)).drifted[:, 0]
+    assert found[:8].all()
+    assert found[10:].sum() <= 1, "though it is in the means of 7 and 14 days"
+
+
 def test_dispersion_a_range_and_a_category_are_told_apart() -> None:
     world = World(3, 2000)
     (changed,) = world.days(1)
