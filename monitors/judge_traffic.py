@@ -36,11 +36,9 @@ _COVERAGE = Check("label_coverage", "column", frozenset(), "share", "lower_is_wo
 #: How the table's part of the warnings' budget is split between the questions asked of every window.
 VOLUME, FRESHNESS, COLUMNS, CUSTOM = 0.5, 0.1, 0.2, 0.2
 STALE_TIMES, STALE_SHARE = 3.0, 0.1  # of the longest silence before, and of the window, from which on silence matters
-REPEATED_SHARE, REPEATED_ROWS, REPEATED_TIMES = (
-    0.05,
-    10,
-    3.0,
-)  # from which on repeats are a warning; times what is usual
+STORM_SHARE = 0.6  # of rows that came again from which on they are a warning: more than everything once more
+REPEATED_SHARE, REPEATED_ROWS = 0.05, 10  # the same where they are other rows, which are lost; and how many it must be
+REPEATED_TIMES = 3.0  # times what is usual
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -55,6 +53,7 @@ def traffic_readings(run: Run, inputs: Profile, *, labelled: bool) -> Iterator[R
     least, usual = run.spec.monitor.min_rows, run.calibration.median_rows
     for window, rows, coverage in zip(run.windows, inputs.rows.tolist(), run.coverage.tolist(), strict=True):
         verdict: Verdict = "no_data" if rows == 0 else "insufficient" if rows < least else "ok"
+        few = rows < least
         sentence = f"{rows:,} rows, where a window of the reference has {usual:,.0f}."
         if rows == 0:
             sentence = f"No rows arrived in this window; a window of the reference has {usual:,.0f}."
@@ -63,7 +62,7 @@ def traffic_readings(run: Run, inputs: Profile, *, labelled: bool) -> Iterator[R
             threshold=float(least), n=rows, verdict=verdict, unit=_ROWS.unit, sentence=sentence,
         )  # fmt: skip
         if labelled and rows > 0:
-            low = coverage < LEAST_COVERAGE
+            low = few or coverage < LEAST_COVERAGE
             yield replace(
                 run.blank, check=_COVERAGE.name, scope="traffic", window=window, value=coverage, reference_value=1.0,
                 threshold=LEAST_COVERAGE, n=rows, unit=_COVERAGE.unit,
@@ -78,7 +77,7 @@ class Traffic:
 
     ``reference`` holds the rows of the reference's own consecutive windows, where it has any beside the log, and ``gap`` the windows between
     its end and the first of ``windows``. ``latest`` is the latest event time up to a window's end, by the start of the window; ``repeats``
-    the rows that came again.
+    the rows that came again, and how many of these had another event time than the row that was kept.
     """
 
     windows: Sequence[Window]
@@ -86,7 +85,7 @@ class Traffic:
     reference: NDArray[np.int64]
     gap: int
     latest: Mapping[datetime, datetime]
-    repeats: Mapping[datetime, int]
+    repeats: Mapping[datetime, tuple[int, int]]
 
 
 def arrival_readings(
@@ -219,23 +218,34 @@ def _ago(silence: timedelta) -> str:
 
 
 def _repeated(blank: Reading, traffic: Traffic, place: int) -> Reading | None:
-    """Judge the share of rows that came again under an id that was known; nothing where none did."""
-    again = traffic.repeats.get(blank.window.start, 0)
+    """Judge the share of rows that came under an id that was known; nothing where none did.
+
+    The same rows sent once more do no harm, and are told only when it is a storm. Other rows under a known id are lost.
+    """
+    again, others = traffic.repeats.get(blank.window.start, (0, 0))
     if not again:
         return None
     arrived = again + blank.n
     share = again / arrived
-    earlier = [
-        traffic.repeats.get(traffic.windows[i].start, 0)
-        / max(int(traffic.rows[i]) + traffic.repeats.get(traffic.windows[i].start, 0), 1)
-        for i in range(max(place - 28, 0), place)
-    ]
-    usual = float(np.median(earlier)) if earlier else 0.0
-    warns = share >= max(REPEATED_SHARE, REPEATED_TIMES * usual) and again >= REPEATED_ROWS
+    earlier = [_share_repeated(traffic, i) for i in range(max(place - 28, 0), place)]
+    usual = float(np.median(earlier)) if len(earlier) >= 7 else 0.0
+    limit = REPEATED_SHARE if others / arrived >= REPEATED_SHARE else STORM_SHARE
+    most = max(limit, min(REPEATED_TIMES * usual, (1 + usual) / 2))
+    warns = share >= most and again >= REPEATED_ROWS
     before = f"; {explain.number(usual, 'share')} is usual" if usual else ""
+    lost = (
+        f" {others:,} of them were of another time than the row that was kept: other rows under the same ids are lost."
+        if others
+        else ""
+    )
     return replace(
-        blank, check="repeated_rows", unit="share", value=share, reference_value=usual,
-        threshold=max(REPEATED_SHARE, REPEATED_TIMES * usual), effect=share, n=arrived, significant=warns, material=warns,
-        verdict="warning" if warns else "ok",
-        sentence=f"{again:,} of {arrived:,} rows had an id that was known already ({explain.number(share, 'share')}){before}. They were left out.",
+        blank, check="repeated_rows", unit="share", value=share, reference_value=usual, threshold=most, effect=share, n=arrived,
+        significant=warns, material=warns, verdict="warning" if warns else "ok",
+        sentence=f"{again:,} of {arrived:,} rows had an id that was known already ({explain.number(share, 'share')}){before}. "
+        f"They were left out.{lost}",
     )  # fmt: skip
+
+
+def _share_repeated(traffic: Traffic, place: int) -> float:
+    again, _ = traffic.repeats.get(traffic.windows[place].start, (0, 0))
+    return again / max(int(traffic.rows[place]) + again, 1)

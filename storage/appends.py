@@ -159,7 +159,9 @@ def _write_new(
     joined = pa.concat_tables(tables)
     batch = numbered(joined.combine_chunks() if joined.num_rows < _BLOCK and len(tables) > 1 else joined)
     hashes = hash_rows(con, batch, "hash(_id, _model_version)")
-    known = _repetitions(batch, repeated(hashes)) | _known_predictions(db, con, model, batch, hashes)
+    again, same = _repetitions(batch, repeated(hashes))
+    known, alike = _known_predictions(db, con, model, batch, hashes)
+    known, other = known | again, (known & ~alike) | (again & ~same)
     fresh = batch.filter(pa.array(~known)) if known.any() else batch
     insert(con, log_table(model), _in_order(fresh.drop_columns(["_row"])))
     for arrival in arrivals:
@@ -169,7 +171,7 @@ def _write_new(
     starts = touched_buckets(microseconds(fresh["_event_time"]), bucket_spec)
     mark(con, model, ("inputs", "outcomes"), starts)
     if known.any():
-        keep_repeats(con, model, microseconds(batch["_event_time"])[known], bucket_spec, now)
+        keep_repeats(con, model, microseconds(batch["_event_time"])[known], other[known], bucket_spec, now)
     results, first = [], 0
     for arrival, size in zip(arrivals, sizes, strict=True):
         duplicates = int(known[first : first + size].sum())
@@ -181,48 +183,59 @@ def _write_new(
 
 
 # -- predictions that are known already --------------------------------------------------------------------------------
-def _repetitions(batch: pa.Table, suspects: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which rows say again what an earlier row of the batch says; ``suspects`` are rows whose hash occurs more than once."""
-    again = np.zeros(batch.num_rows, dtype=np.bool_)
+def _repetitions(batch: pa.Table, suspects: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows have the id of an earlier row of the batch, and which of these its event time too.
+
+    ``suspects`` are rows whose hash occurs more than once.
+    """
+    again, same = (np.zeros(batch.num_rows, dtype=np.bool_) for _ in range(2))
     part = batch.select(["_id", "_model_version"]).take(pa.array(suspects))
-    seen: set[tuple[str, str]] = set()
+    times = microseconds(batch["_event_time"])[suspects]
+    seen: dict[tuple[str, str], int] = {}
     pairs = zip(part["_id"].to_pylist(), part["_model_version"].to_pylist(), strict=True)
-    for row, pair in zip(suspects.tolist(), pairs, strict=True):
+    for row, pair, time in zip(suspects.tolist(), pairs, times.tolist(), strict=True):
         again[row] = pair in seen
-        seen.add(pair)
-    return again
+        same[row] = seen.setdefault(pair, time) == time
+    return again, same
 
 
 def _known_predictions(
     db: Database, con: DuckDBPyConnection, model: str, batch: pa.Table, hashes: Hashes
-) -> NDArray[np.bool_]:
-    """Return which rows of the batch are in the log. The filter answers for most, a look-up pruned by event time for the rest."""
-    known = np.zeros(batch.num_rows, dtype=np.bool_)
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows of the batch are in the log by their ids, and which of these by their event times too.
+
+    The filter answers for most, a look-up pruned by event time for the rest.
+    """
+    known, alike = (np.zeros(batch.num_rows, dtype=np.bool_) for _ in range(2))
     if not batch.num_rows:
-        return known
+        return known, alike
     recent = _recent_predictions(db, con, model)
     held = recent.holds(hashes)
     times = batch["_event_time"]
     low, high = pc.min(times).as_py() - HORIZON, pc.max(times).as_py() + HORIZON
-    found: list[int] = []
+    found: list[tuple[int, bool]] = []
     if held.any():
         found += _look_up(con, model, batch.filter(pa.array(held)), low, high)
     if low < recent.complete_since and not held.all():
         found += _look_up(con, model, batch.filter(pa.array(~held)), low, min(high, recent.complete_since))
     recent.add(hashes)
-    known[found] = True
-    return known
+    for row, same in found:
+        known[row], alike[row] = True, same
+    return known, alike
 
 
-def _look_up(con: DuckDBPyConnection, model: str, batch: pa.Table, low: datetime, high: datetime) -> list[int]:
+def _look_up(
+    con: DuckDBPyConnection, model: str, batch: pa.Table, low: datetime, high: datetime
+) -> list[tuple[int, bool]]:
     log = whole_log(con, model, Window(aware(low), aware(high) + MOMENT))
     with registered(con, batch.select(["_row", "_id", "_model_version", "_event_time"])) as name:
-        rows = con.execute(
-            f"SELECT DISTINCT b._row FROM {name} b JOIN {log} l ON l._id = b._id AND l._model_version = b._model_version "
-            "WHERE l._event_time BETWEEN $low AND $high AND abs(epoch(l._event_time) - epoch(b._event_time)) <= $horizon",
+        return con.execute(
+            f"SELECT b._row, bool_or(l._event_time = b._event_time) FROM {name} b "
+            f"JOIN {log} l ON l._id = b._id AND l._model_version = b._model_version "
+            "WHERE l._event_time BETWEEN $low AND $high AND abs(epoch(l._event_time) - epoch(b._event_time)) <= $horizon "
+            "GROUP BY b._row",
             {"low": low, "high": high, "horizon": HORIZON.total_seconds()},
         ).fetchall()
-    return [row[0] for row in rows]
 
 
 def _recent_predictions(db: Database, con: DuckDBPyConnection, model: str) -> RecentIds:

@@ -20,27 +20,39 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def keep_repeats(
-    con: DuckDBPyConnection, model: str, times: NDArray[np.int64], bucket_spec: WindowSpec, now: datetime
+    con: DuckDBPyConnection,
+    model: str,
+    times: NDArray[np.int64],
+    other: NDArray[np.bool_],
+    bucket_spec: WindowSpec,
+    now: datetime,
 ) -> None:
-    """Count rows that were left out by bucket; ``times`` are their event times in microseconds since 1970."""
+    """Count rows that were left out by bucket; ``times`` are their event times in microseconds since 1970.
+
+    ``other``: which of them have another event time than the row that was kept, so they are no repetition of it.
+    """
     if not len(times):
         return
     starts = sorted(touched_buckets(times, bucket_spec))
     edges = np.asarray([(naive(start) - _EPOCH) // _MICROSECOND for start in starts], dtype=np.int64)
-    counts = np.bincount(np.searchsorted(edges, times, side="right") - 1, minlength=len(starts))
+    places = np.searchsorted(edges, times, side="right") - 1
+    counts, others = (np.bincount(part, minlength=len(starts)).tolist() for part in (places, places[other]))
     con.executemany(
-        "INSERT INTO repeated VALUES (?, ?, ?, ?)",
-        [[model, naive(start), int(n), naive(now)] for start, n in zip(starts, counts, strict=True) if n],
+        "INSERT INTO repeated VALUES (?, ?, ?, ?, ?)",
+        [[model, naive(at), n, m, naive(now)] for at, n, m in zip(starts, counts, others, strict=True) if n],
     )
 
 
-def repeats(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> dict[datetime, int]:
-    """Return how many rows came again in each window (aware starts) in which any did; ``windows`` are ascending and apart."""
+def repeats(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> dict[datetime, tuple[int, int]]:
+    """Return how many rows came again in each window (aware starts) in which any did, and how many of these with another event time.
+
+    ``windows`` are ascending and apart.
+    """
     if not windows:
         return {}
     bucket, inside = bucket_sql(windows, "bucket")
-    sql = f"SELECT {bucket} AS w, sum(rows)::BIGINT FROM repeated WHERE model = ? AND {inside} GROUP BY ALL"
-    return {bucket_start(start): int(rows) for start, rows in con.execute(sql, [model]).fetchall()}
+    sql = f"SELECT {bucket} AS w, sum(rows)::BIGINT, sum(others)::BIGINT FROM repeated WHERE model = ? AND {inside} GROUP BY ALL"
+    return {bucket_start(start): (rows, others) for start, rows, others in con.execute(sql, [model]).fetchall()}
 
 
 def latest_times(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> dict[datetime, datetime]:

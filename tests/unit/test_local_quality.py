@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from service.workspace import WorkspaceError
@@ -122,16 +123,30 @@ def test_rows_that_stop_coming_during_the_day_are_a_warning(ws: Tiny) -> None:
     assert alerts(ws, "data_quality")[0]["headline"] == "Rows stopped coming"
 
 
-def test_rows_that_come_again_are_counted_by_when_they_happened(ws: Tiny) -> None:
+def test_rows_that_come_again_and_again_are_a_warning_for_the_window_they_happened_in(ws: Tiny) -> None:
     live(ws, 3)
+    ws.log_days(0, labels=False)
     for _ in range(2):
         ws.log_days(1, labels=False)
     ws.run_at(3.5)
-    found = reading(ws, 1, "repeated_rows")
-    assert (found["verdict"], found["value"]) == ("warning", pytest.approx(2 / 3))
-    assert reading(ws, 0, "repeated_rows") is None
+    assert [reading(ws, day, "repeated_rows")["verdict"] for day in (0, 1)] == ["ok", "warning"]
+    assert [reading(ws, day, "repeated_rows")["value"] for day in (0, 1)] == pytest.approx([1 / 2, 2 / 3])
+    assert reading(ws, 2, "repeated_rows") is None
     assert reading(ws, 1, "row_count")["value"] == 60
     assert [alert["headline"] for alert in alerts(ws, "data_quality")] == ["Rows came more than once"]
+
+
+def test_other_rows_under_known_ids_are_a_warning_because_they_are_lost(ws: Tiny) -> None:
+    live(ws, 2)
+    frame = rows(REFERENCE_DAYS + 1, 1).drop(columns="truth")[:12]
+    ws.workspace.log(MODEL, frame.assign(event_time=frame["event_time"] + timedelta(minutes=1)))
+    twice = rows(REFERENCE_DAYS + 1, 1, prefix="q").drop(columns="truth")[:1].assign(event_time=LIVE)
+    ws.workspace.log(MODEL, pd.concat([twice, twice.assign(event_time=LIVE + timedelta(hours=1))]))
+    ws.run_at(2.5)
+    found = reading(ws, 1, "repeated_rows")
+    assert (found["verdict"], found["value"]) == ("warning", pytest.approx(12 / 72))
+    assert "12 of them were of another time" in found["sentence"]
+    assert "1 of them" in reading(ws, 0, "repeated_rows")["sentence"]
 
 
 # -- what columns hold -------------------------------------------------------------------------------------------------

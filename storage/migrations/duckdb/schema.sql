@@ -189,5 +189,6 @@ CREATE TABLE repeated ( -- rows that came again under an id that was known, and 
     model VARCHAR NOT NULL,
     bucket TIMESTAMP NOT NULL, -- in which they happened
     rows BIGINT NOT NULL,
+    others BIGINT NOT NULL, -- of these, with another event time than the row that was kept
     seen_at TIMESTAMP NOT NULL
 );
