@@ -163,7 +163,7 @@ def smallest_visible(spec: ModelSpec, reference: Reference, calibration: Calibra
     )
     levels_of = np.asarray([level.column(context=name in context) for name in names])
     shifts = smallest_shift(calibration.inputs, usual, levels_of)
-    ordered = np.asarray([entry.ordered for entry in reference.inputs.layout.columns])
+    ordered = np.asarray([entry.ordered for entry in reference.inputs.layout.columns], dtype=bool)
     known = shifts[ordered & np.isfinite(shifts)]
     return float(np.median(known)) if len(known) else float("nan")
 

@@ -64,7 +64,7 @@ def quality_readings(
     total = reference.inputs.total()
     before = reference_windows(reference, window_spec)
     names = total.layout.names
-    each = level / (len(names) * len(QUALITY_CHECKS))
+    each = level / (max(len(names), 1) * len(QUALITY_CHECKS))
     found: list[Reading] = []
     for name in names:
         base, now, past = total.column(name), inputs.column(name), before.column(name)

@@ -120,7 +120,7 @@ def _skew(own: float, chance: float, natural: Natural) -> float:
     Values that grow with the square of a shift are skewed to the right: so much the more, the fewer columns the shift is spread over.
     """
     tau = float(np.sqrt(natural.tau2))
-    between = 0.0 if tau == 0 else min(_MOST_SKEW, 2 * tau / natural.bias) if natural.bias > 0 else _MOST_SKEW
+    between = min(_MOST_SKEW, 2 * tau / natural.bias) if natural.bias > 0 else 0.0
     return float((own * chance**1.5 + between * tau**3) / max((chance + natural.tau2) ** 1.5, 1e-300))
 
 

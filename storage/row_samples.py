@@ -176,10 +176,12 @@ def due(
     if not buckets:
         return []
     rows = con.execute(
-        "SELECT p.bucket, (SELECT max(d.seq) FROM profiled d WHERE d.model = p.model AND d.part = 'inputs' AND d.bucket = p.bucket) AS seq "
-        "FROM (SELECT DISTINCT model, bucket FROM profile WHERE model = $m AND reference_version = $r AND part = 'inputs' "
-        "AND segment IS NULL AND n_rows > 0 AND bucket >= $a AND bucket < $b) AS p WHERE NOT EXISTS ("
-        "SELECT 1 FROM row_sample s WHERE s.model = $m AND s.bucket = p.bucket AND s.seq >= seq)",
+        "WITH held AS (SELECT DISTINCT bucket FROM profile WHERE model = $m AND reference_version = $r AND part = 'inputs' "
+        "AND segment IS NULL AND n_rows > 0 AND bucket >= $a AND bucket < $b), "
+        "seen AS (SELECT bucket, max(seq) AS written FROM profiled WHERE model = $m AND part = 'inputs' GROUP BY bucket), "
+        "drawn AS (SELECT bucket, max(seq) AS sampled FROM row_sample WHERE model = $m GROUP BY bucket) "
+        "SELECT bucket, written FROM held JOIN seen USING (bucket) LEFT JOIN drawn USING (bucket) "
+        "WHERE coalesce(sampled < written, true)",
         {"m": model, "r": reference_version, "a": naive(buckets[0].start), "b": naive(buckets[-1].end)},
     ).fetchall()
     seqs = {aware(start): seq for start, seq in rows}

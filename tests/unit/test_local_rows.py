@@ -19,7 +19,7 @@ DECLARED = '[models.m]\ntask = "none"\n'
 SUBJECTS = DECLARED + 'subject = "who"\n'
 A_DAY = 120
 DAYS = 14
-COMMON, NEW = ["late", "train", "flight", "seat", "food", "gate"], ["refund", "card", "login", "crash"]
+COMMON, NEW = ["later", "train", "plane", "seats", "meals", "gates"], ["money", "cards", "login", "crash"]
 
 
 def rows(
@@ -57,6 +57,11 @@ def begin(ws: Tiny, columns: list[str], days: int = DAYS) -> None:
 def days_later(ws: Tiny, columns: list[str], count: int = 2, first: int = 0, **changes: Any) -> None:
     ws.workspace.log(MODEL, rows(28 + first, count, **changes)[["prediction_id", "event_time", *columns]])
     ws.clock.now = LIVE + timedelta(days=first + count, hours=7)
+    ws.workspace.run(MODEL)
+
+
+def run_at(ws: Tiny, day: float) -> None:
+    ws.clock.now = LIVE + timedelta(days=day)
     ws.workspace.run(MODEL)
 
 
@@ -99,9 +104,10 @@ def test_texts_of_another_topic_are_found_and_the_words_named(tmp_path: Path) ->
         begin(ws, ["words"])
         days_later(ws, ["words"])
         assert {row["verdict"] for row in ws.workspace.multivariate(MODEL)} == {"ok"}
-        days_later(ws, ["words"], first=2, new=0.4)
+        days_later(ws, ["words"], first=2, new=0.8)
         for check in ("text_classifier", "out_of_vocabulary_share"):
             last = found(ws, check)[-1]
+            assert last["value"] > last["threshold"], last["sentence"]
             assert (last["verdict"], last["column"]) == ("drift", "words")
             assert {driver["column"].strip("+−") for driver in last["drivers"]} & set(NEW)
         (alert,) = [alert for alert in ws.workspace.alerts(MODEL) if alert["kind"] == "data_drift"]
@@ -120,7 +126,7 @@ def test_embeddings_that_moved_are_found_and_broken_ones_fail_nothing(tmp_path: 
         broken = rows(32, 1)[["prediction_id", "event_time", "x", "y", "vector"]]
         broken["vector"] = [[1.0, 2.0]] * len(broken)
         assert ws.workspace.log(MODEL, broken)["accepted"] == len(broken)
-        ws.run_at(6)
+        run_at(ws, 6)
         last = found(ws, "embedding_centroid")[-1]
         assert (last["verdict"], last["error"]) == ("error", "vectors have 2 numbers where the reference has 4")
         assert found(ws, "domain_classifier")[-1]["verdict"] == "ok"
@@ -136,7 +142,7 @@ def test_a_model_of_embeddings_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("timed", [True, False])
-def test_a_time_that_moves_with_the_clock_is_no_drift(tmp_path: Path, timed: bool) -> None:  # noqa: FBT001
+def test_a_time_that_moves_with_the_clock_is_no_drift(tmp_path: Path, timed: bool) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         columns = ["event_time", "ordered", "x"] if timed else ["ordered", "x"]
         ws.workspace.reference(MODEL, rows(14, DAYS)[columns])
@@ -149,7 +155,7 @@ def test_a_time_that_moves_with_the_clock_is_no_drift(tmp_path: Path, timed: boo
         if not timed:
             later["ordered"] = later["ordered"].dt.normalize() + pd.Timedelta(hours=3)
         ws.workspace.log(MODEL, later[["prediction_id", "event_time", "ordered", "x"]])
-        ws.run_at(8)
+        run_at(ws, 8)
         (one, *_) = ws.workspace.readings(MODEL, column="ordered", check="jensen_shannon", verdict="drift")
         assert one["column"] == "ordered"
 
@@ -171,7 +177,7 @@ def test_samples_are_drawn_when_windows_close_and_again_when_rows_come_late(tmp_
         late = rows(28, 1, a_day=30)
         late["prediction_id"] = "late" + late["prediction_id"]
         ws.workspace.log(MODEL, late[["prediction_id", "event_time", "x", "y"]])
-        ws.run_at(2.4)
+        run_at(ws, 2.4)
         assert [row[1] for row in stored(ws)] == [A_DAY + 30, A_DAY]
         assert {row["n"] for row in ws.workspace.multivariate(MODEL)} == {A_DAY + 30, A_DAY}
         with ws.workspace.core.db.cursor() as cursor:
@@ -192,7 +198,7 @@ def test_whoever_is_erased_is_in_no_sample(tmp_path: Path) -> None:
         live.loc[live["who"] == "person 7", "words"] = "my name is unmistakable"
         ws.workspace.log(MODEL, live[live["who"] != "person 7"].head(A_DAY - 3))
         ws.workspace.log(MODEL, live[(live["who"] == "person 7") & (live["event_time"] >= LIVE + timedelta(days=1))])
-        ws.run_at(3)
+        run_at(ws, 3)
         assert [row[1] for row in stored(ws)] == [A_DAY - 3, 3]
         ws.workspace.erase(MODEL, "person 7")
         assert [row[1] for row in stored(ws)] == [A_DAY - 3]  # the day that held the person's rows is gone
@@ -203,19 +209,23 @@ def test_whoever_is_erased_is_in_no_sample(tmp_path: Path) -> None:
         assert "person 7" not in kept["_subject"].to_pylist()
         more = rows(30, 1)[["prediction_id", "event_time", "who", "x", "y", "words"]]
         ws.workspace.log(MODEL, more)
-        ws.run_at(4)
+        run_at(ws, 4)
         assert found(ws, "domain_classifier")[-1]["verdict"] == "ok"
 
 
 def test_samples_leave_with_the_rows_that_are_dropped(tmp_path: Path) -> None:
-    kept = DECLARED + '[models.m.retention]\nkeep = "3d"\nthen = "drop"\n'
+    kept = (
+        DECLARED
+        + '[models.m.retention]\nkeep = "60d"\nthen = "drop"\n[models.m.monitor]\nmultivariate = ["pca_reconstruction"]\n'
+    )
     with tiny(tmp_path, kept) as ws:
         begin(ws, ["x", "y"])
-        days_later(ws, ["x", "y"], count=6)
+        days_later(ws, ["x", "y"], count=64, a_day=40)
         with ws.workspace.core.db.cursor() as cursor:
             ((first,),) = cursor.execute('SELECT min(_event_time) FROM "log_m"').fetchall()
         assert min(row[0] for row in stored(ws)) == first
-        assert len(ws.workspace.multivariate(MODEL)) == 12  # what was found stays
+        assert aware(first) > LIVE
+        assert len(ws.workspace.multivariate(MODEL)) == 64  # what was found stays
 
 
 def test_hidden_columns_are_hidden_in_samples(tmp_path: Path) -> None:
