@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from monitors.checks._cells import shares
 from monitors.compare_checks import check_values
-from monitors.compare_days import DayFinding
 from monitors.compare_inputs import Pair
 from monitors.compare_result import ColumnComparison
 from monitors.evidence import DRIFT_SHARE, share_p_values
@@ -20,6 +20,9 @@ from monitors.registry import DECIDING, column_checks
 from monitors.two_sample import distance_that_matters, shift_between, two_sample_p
 from reference_data.profile import ColumnProfile
 from reference_data.schema import Column
+
+if TYPE_CHECKING:
+    from monitors.compare_days import DayFinding
 
 MIN_ROWS = 10  # values on either side below which no verdict is given
 FEW_ROWS = 30  # below which the answer warns that only large changes can be seen

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from monitors.compare_days import DayFinding, compare_days, side_by_side
 from monitors.compare_exact import exact_values
 from monitors.compare_inputs import CompareError, Pair, open_columns, pair_column
 from monitors.compare_judge import TOLERANCE, Result, failed, judge_column
@@ -24,6 +23,7 @@ from storage.column_values import Columns
 from storage.file_formats.errors import listing
 
 if TYPE_CHECKING:
+    from monitors.compare_days import DayFinding
     from monitors.compare_rows import RowsFinding
 
 __all__ = ["CompareError", "Comparison", "compare"]
@@ -212,6 +212,8 @@ def _natural(
     daily = [column.daily for column in profiled.values() if column.daily is not None]
     if days is None or not daily:
         return {}, ()
+    from monitors.compare_days import compare_days, side_by_side
+
     before, after = days
     return compare_days(
         before.days,

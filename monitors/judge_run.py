@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import repeat
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitors import explain
-from monitors.calibration import Calibration
 from monitors.checks._cells import Values
 from monitors.evidence import Levels
 from monitors.registry import DECIDING
 from monitors.types import Check, Reading, Verdict
-from reference_data.declaration import ModelSpec
 from reference_data.profile import ColumnProfile
 from reference_data.reference import Reference
 from reference_data.windows import Window
+
+if TYPE_CHECKING:
+    from monitors.calibration import Calibration
+    from reference_data.declaration import ModelSpec
 
 Flags = NDArray[np.bool_]
 
@@ -67,19 +71,18 @@ class Run:
     ) -> list[Reading]:
         """Make one reading a window; ``columns`` holds a list by field for what differs between windows."""
         common = {
-            **{name: getattr(self.blank, name) for name in SHARED},
+            **{name: getattr(self.blank, name) for name in _FIELDS},
             "check": check.name,
             "scope": check.scope,
             "column": column,
             "unit": check.unit,
         }
-        fields = {"n": n.tolist(), **columns}
-        names = tuple(fields)
-        rows = zip(self.windows, *fields.values(), strict=True)
-        return [Reading(window=window, **common, **dict(zip(names, row, strict=True))) for window, *row in rows]
+        given: dict[str, Iterable[object]] = {"window": self.windows, "n": n.tolist(), **columns}
+        ordered = [given[name] if name in given else repeat(common[name]) for name in _FIELDS]
+        return list(map(Reading, *ordered))  # by position: there are tens of thousands
 
 
-SHARED = ("model", "model_version", "reference_version", "segment", "computed_at")
+_FIELDS = tuple(entry.name for entry in fields(Reading))
 
 
 class States:

@@ -1,4 +1,4 @@
-"""A DuckDB in memory, for a comparison or a preview that leaves no trace."""
+"""A DuckDB in memory, for a preview or a transformation that leaves no trace."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from contextlib import contextmanager
 
 import duckdb
 import pyarrow as pa
-
-from reference_data.profile import Layout
-from storage.derived import Expressions, compile_value
-from storage.names import quote
 
 _SETTINGS: dict[str, str | bool] = {
     "enable_external_access": False,
@@ -38,25 +34,3 @@ def in_memory(
         yield connection
     finally:
         connection.close()
-
-
-def singletons(
-    cursor: duckdb.DuckDBPyConnection, relation: str, expressions: Expressions, layout: Layout
-) -> dict[str, int]:
-    """Return, for each nominal column, how many of its values occur exactly once in the relation."""
-    found: dict[str, int] = {}
-    for entry in layout.columns:
-        if not entry.ordered:
-            value = compile_value(entry, expressions)
-            once = f"SELECT {value} AS v FROM ({relation}) AS r GROUP BY ALL HAVING v IS NOT NULL AND count(*) = 1"
-            found[entry.column.name] = _count(cursor, f"SELECT count(*) FROM ({once}) AS s")
-    return found
-
-
-def distinct_days(cursor: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
-    """Return on how many calendar days the timestamps of a column lie."""
-    return _count(cursor, f"SELECT count(DISTINCT {quote(column)}::DATE) FROM {quote(table)}")
-
-
-def _count(cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
-    return int(cursor.execute(sql).fetchall()[0][0])

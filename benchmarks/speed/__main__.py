@@ -56,7 +56,7 @@ def _peer(name: str, files: Sequence[str | Path]) -> Row:
 def compare(folder: Path, rows: int, peers: Sequence[str]) -> list[Row]:
     """Ours and the peers on the same two files."""
     files = _files(folder, rows)
-    ours = {"name": "driftdeck compare"} | _ours(["compare", *files])
+    ours: Row = {"name": "driftdeck compare"} | _ours(["compare", *files])
     found = [ours]
     for name in peers:
         print(f"  {name} …", file=sys.stderr, flush=True)
@@ -76,7 +76,7 @@ def sizes(folder: Path, rows: Sequence[int]) -> list[Row]:
     found = []
     for size in rows:
         files = _files(folder, size)
-        row = {"name": f"{size:,} rows"} | _ours(["compare", *files], times=1 if size > 1_000_000 else 3)
+        row: Row = {"name": f"{size:,} rows"} | _ours(["compare", *files], times=1 if size > 1_000_000 else 3)
         found.append(row | {"per_million": row["cpu"] / size * 1e6})
         if size not in (SMALL, 1_000_000):
             for file in files:
@@ -100,7 +100,8 @@ def inside(folder: Path, rows: int, names: Sequence[str]) -> list[Row]:
             raise SystemExit(f"{name}: {done.stderr[-2000:]}")
         figures: dict[str, float] = json.loads(done.stdout)
         for what, seconds in figures.items():
-            base = figures.get(what.replace("profile of", "scan of"), figures.get("scan of its own table"))
+            source = "Parquet" if what.endswith("Parquet") else "its own table"
+            base = figures.get(f"scan of {source}")
             found.append({"name": what, "cpu": seconds} | ({"scan_ratio": seconds / base} if base else {}))
     return found
 

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"pandas", "scipy.stats", "sklearn", "evidently", "streamlit", "sqlalchemy", "numpy.f2py", "numpy.testing"}
+HEAVY = {
+    "pandas",
+    "pydantic",
+    "duckdb",
+    "scipy.stats",
+    "sklearn",
+    "evidently",
+    "streamlit",
+    "sqlalchemy",
+    "numpy.f2py",
+    "numpy.testing",
+}
 
 
 def _run(code: str) -> str:
