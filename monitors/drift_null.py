@@ -41,6 +41,7 @@ _HOURS = (1, 2, 4, 8)
 _LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
 ENOUGH_FOR_TAILS = 60
 _HEAVY = 4.0  # degrees of freedom of single windows where tails are heavy
+_DOUBTED = 40.0  # where they seem light: a month of days that looked normal is no proof
 _BEYOND, _BEYOND_ALONE = 0.5, 2.0  # standard errors from which on an excess of kurtosis counts: of a kind, of a column
 _ROWS_OF_A_SLOT = 200  # from which its own variance between rows is known well enough
 _SMALLEST = 0.2  # of the median window's values: reference windows with fewer are no measure of how windows vary
@@ -85,7 +86,9 @@ class DriftNull:
         One window may be as far off as those of a t with 4, the heaviest that has a variance to speak of: how heavy tails really are, a
         few hundred residuals cannot say. In longer means each window is held to what two have to agree on, so their tails are light.
         """
-        return np.asarray(np.where((self.kurtosis[series] > 0) & (np.asarray(scale) == 1), _HEAVY, np.inf))
+        moved = self.tau2[series] > self.inverse_rows[self.scores.column[series]]  # most of the variance is of days
+        single = np.where(self.kurtosis[series] > 0, _HEAVY, np.where(moved, _DOUBTED, np.inf))
+        return np.asarray(np.where(np.asarray(scale) == 1, single, np.inf))
 
     def scales_of(self, windows: int) -> tuple[int, ...]:
         """Return the scales that a series of so many windows has; always the first."""

@@ -137,9 +137,13 @@ def steady(name: str, shift: float, limit: float, *, significant: bool) -> str:
     )
 
 
-def measured(check: Check, name: str, value: float, low: float, high: float) -> str:
-    """State a check beside the deciding one."""
-    usual = f"; {number(low, check.unit)} to {number(high, check.unit)} is usual" if math.isfinite(high) else ""
+def usual_band(check: Check, low: float, high: float) -> str:
+    """Say what is usual of a check; nothing if that is not known."""
+    return f"; {number(low, check.unit)} to {number(high, check.unit)} is usual" if math.isfinite(high) else ""
+
+
+def measured(check: Check, name: str, value: float, usual: str) -> str:
+    """State a check beside the deciding one; ``usual`` as :func:`usual_band` has it."""
     return f"{check.label} of {name}: {number(value, check.unit)}{usual}."
 
 

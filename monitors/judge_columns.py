@@ -149,7 +149,7 @@ def _beside(
     else:
         beyond, threshold = drifted & ~(value <= high), high
     name, k = base.entry.column.name, len(run.windows)
-    values = value.tolist()
+    usual, values = explain.usual_band(check, low, high), value.tolist()
     fields: dict[str, list[object]] = {
         "value": values,
         "reference_value": [np.nan] * k,
@@ -164,9 +164,7 @@ def _beside(
         "material": beyond.tolist(),
         "harmful": [False] * k,
         "sentence": [
-            explain.measured(check, name, values[i], low, high)
-            if state is None
-            else states.sentence(i, int(states.n[i]))
+            explain.measured(check, name, values[i], usual) if state is None else states.sentence(i, int(states.n[i]))
             for i, state in enumerate(states.by_value)
         ],
     }

@@ -170,7 +170,7 @@ def unread(
                 few: Verdict = "no_data" if rows == 0 else "insufficient"
                 verdict: Verdict = few if of < spec.monitor.min_rows else "ok"
                 sentence = (
-                    explain.measured(check, name, float(value[i]), math.nan, math.nan)
+                    explain.measured(check, name, float(value[i]), "")
                     if verdict == "ok"
                     else explain.too_few(of, spec.monitor.min_rows, name)
                 )
