@@ -105,4 +105,4 @@ def _coarse(found: Sequence[ColumnSensitivity], rows: float) -> str:
     last = later[-1]
     if last == 0 or middle[last] > CLEARLY * middle[0]:
         return f"{sentence}; more rows a window would show smaller ones."
-    return f"{sentence}; a change that lasts is found from {middle[last]:.2g} after {steps[last]} windows, so longer windows lose little."
+    return f"{sentence}; one that lasts is found from {middle[last]:.2g} on after {steps[last]} windows."

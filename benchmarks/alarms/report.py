@@ -26,7 +26,7 @@ def null_table(rows: Sequence[Row]) -> str:
                 _kinds(row),
                 f"{row['a_week']:.3f}",
                 f"{row['upper']:.3f}",
-                "met" if row["met"] else "**missed**",
+                {True: "met", False: "**missed**", None: "too few weeks"}[row["met"]],
             )
             for row in rows
         ],
