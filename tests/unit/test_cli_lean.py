@@ -8,8 +8,8 @@ import pytest
 
 HEAVY = {
     "pandas",
-    "pydantic",
     "duckdb",
+    "reference_data.declaration",
     "scipy.stats",
     "sklearn",
     "evidently",
