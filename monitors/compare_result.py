@@ -153,6 +153,8 @@ class Comparison:
         compared = len(self.columns) - failed
         columns = _count(compared, "column")
         text = f"{drifted} of {columns} drifted" if drifted else f"no drift in {columns}"
+        if any(finding.drift for finding in self.multivariate):
+            text += ", and all columns together drifted" if drifted else ", but all columns together drifted"
         if failed:
             text += f", {failed} could not be compared"
         return f"{text} ({_count(self.n_reference, 'row')} of reference, {self.n_current:,} current)"
