@@ -87,9 +87,10 @@ def learn(spec: ModelSpec, reference: Reference, segments: Segments, window_spec
     wide = _wide(pairs, by_window)
     plan = spec.reference
     season = plan.season if plan.kind == "seasonal" else None
-    nulls = {0: measure([(windows, wide)], wide.layout.names, window_spec)[0]}
-    if season is not None:
-        nulls = _seasons(windows, wide, season, window_spec) | nulls
+    with np.errstate(divide="ignore", invalid="ignore"):  # a column may be constant inside a segment
+        nulls = {0: measure([(windows, wide)], wide.layout.names, window_spec)[0]}
+        if season is not None:
+            nulls = _seasons(windows, wide, season, window_spec) | nulls
     shares = tuple(_share_null(by_window[pair.place].column(pair.column)) for pair in pairs)
     return SegmentNull(segments.names, total, pairs, nulls, shares, season, window_spec)
 

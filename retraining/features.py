@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reference_data.schema import Column
+from reference_data.segments import PAIR, segment_columns
 
 #: Column types that an estimator can be given; text and embeddings are left out, and the trainer says so.
 USABLE: frozenset[str] = frozenset({"numeric", "categorical", "boolean", "datetime"})
@@ -40,6 +41,23 @@ def texts(values: pd.Series[Any]) -> NDArray[Any]:
     plain[~missing] = [as_text(value) for value in plain[~missing]]
     plain[missing] = np.nan
     return np.asarray(plain, dtype=object)
+
+
+def segment_texts(frame: pd.DataFrame, segments: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return the values of each declared segment that the frame has the columns of, as :func:`texts`; of a pair ``UA × JFK``."""
+    found: dict[str, NDArray[Any]] = {}
+    for name in segments:
+        try:
+            columns = segment_columns(name, frame.columns)
+        except ValueError:
+            continue
+        one, *other = (texts(frame[column]) for column in columns)
+        for two in other:
+            known = ~(pd.isna(one) | pd.isna(two))
+            one[known] = [PAIR.join(pair) for pair in zip(one[known], two[known], strict=True)]
+            one[~known] = np.nan
+        found[name] = one
+    return found
 
 
 def _convert(values: pd.Series[Any], column: Column) -> NDArray[Any]:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from reference_data.declaration import parse_duration
 from reference_data.plugins import discover
 from retraining import job_files, registry
-from retraining.features import texts
+from retraining.features import segment_texts, texts
 from retraining.fitted import FittedModel, ModelCard, positive_class
 from retraining.gate import Candidate, Gate, HeldOut, gate
 from retraining.job_files import Incumbent, JobRequest
@@ -265,9 +265,7 @@ def _held_out(request: JobRequest, trained: _Trained, judged: NDArray[np.intp]) 
         label=rows.label[judged],
         times=rows.times[judged],
         timezone=spec.timezone,
-        segments={
-            column: texts(rows.frame[column].iloc[judged]) for column in spec.segments if column in rows.frame.columns
-        },
+        segments=segment_texts(rows.frame.iloc[judged], spec.segments),
         baseline=baseline,
         baseline_name=name,
         unit=_unit(request),

@@ -15,12 +15,14 @@ from service.local import monitoring, segment_profiles, segments
 from service.local.convert import aware, iso, number
 from service.local.drift import histogram
 from service.workspace import NotFoundError, WorkspaceError
+from storage.readings import current_readings, latest_window
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
     from service import views
     from service.local.core import Core
 
+ROWS = "row_count"  # the check of which every judged window has a reading
 _SHOWN = 20  # names in an error
 
 
@@ -62,12 +64,14 @@ def segment_readings(
     """Return the readings inside one segment, also where nothing is wrong: worked out anew from the profiles of each judged window."""
     _known(core, model, segment)
     spec = core.spec(model)
+    with core.db.cursor() as cursor:
+        judged = {row["window_start"] for row in current_readings(cursor, model, check=ROWS, since=since, until=until)}
     found: list[Reading] = []
     for version, windows in monitoring.serving_stretches(core, spec, since, until):
         reference = core.reference_for(model, version)
         if reference is None:
             continue
-        kept = [w for w in monitoring.fair(reference, windows) if until is None or w.start < until]
+        kept = [window for window in monitoring.fair(reference, windows) if window.start in judged]
         for drift in segments.judged(core, spec, reference, version, kept):
             found += found_readings(drift, segments.blank_reading(core, reference, version), inside=segment)
     return found
@@ -86,17 +90,20 @@ def _known(core: Core, model: str, segment: str) -> None:
 
 
 def _window(core: Core, spec: ModelSpec, start: datetime | None) -> tuple[str, Reference | None, Window | None]:
-    """Return the version that served a window (default: the latest closed one), and what it is held against."""
-    wanted = None if start is None else core.window_spec(spec.name).containing(aware(start, spec.zone))
+    """Return the version that served a window (default: the latest judged), and what it is held against."""
+    with core.db.cursor() as cursor:
+        latest = latest_window(cursor, spec.name, ROWS)
+    at = latest if start is None else aware(start, spec.zone)
+    wanted = None if at is None else core.window_spec(spec.name).containing(at)
     stretches = monitoring.serving_stretches(core, spec)
     for version, windows in reversed(stretches):
         reference = core.reference_for(spec.name, version)
         if reference is None:
             continue
         fair = monitoring.fair(reference, windows)
-        if fair and (wanted is None or wanted in fair):
-            return version, reference, wanted or fair[-1]
-    if wanted is not None and stretches:
+        if wanted is not None and wanted in fair:
+            return version, reference, wanted
+    if start is not None and wanted is not None and stretches:
         raise WorkspaceError(
             f"model {spec.name!r} has no judged window that starts at {iso(wanted.start, spec.zone)}; "
             f"`driftdeck readings {spec.name}` lists them"
