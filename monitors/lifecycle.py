@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from monitors.conditions import Condition, conditions, group_of, severity_rank, unjudged
@@ -16,7 +16,8 @@ from reference_data.declaration import ModelSpec
 
 Change = tuple[Alert, AlertEvent]
 
-QUIET_WINDOWS = 28  # after an alert on columns is resolved, within which the same columns reopen it
+QUIET = timedelta(days=28)  # after an alert on columns is resolved, within which the same columns reopen it
+QUIET_WINDOWS = 4  # as long at least
 _OF_COLUMNS = frozenset({"data_drift", "prediction_drift", "data_quality"})
 SYSTEM = "driftdeck"  # the actor of what happens by itself
 
@@ -34,7 +35,7 @@ def advance(
     """Return what one window changes, as alerts in their new state, each with its event.
 
     ``readings`` are all readings of one window of the serving version; ``open_alerts`` those of the model that are not resolved, with
-    those resolved lately if they are to be reopened by what brings their columns back within 28 windows.
+    those resolved lately if they are to be reopened by what brings their columns back within 28 days (or four windows).
     A window that cannot be judged leaves its groups as they are. Judging a window again does not count it twice; a window that ended
     before an open alert's own began is passed over. Windows of no rows open ``no_data``: pass only windows since the model's first row.
     ``causes`` (likeliest first, the more the better) go to alerts that open, change or rise in severity: to an outcome alert the
@@ -60,7 +61,7 @@ def advance(
             changes += _quiet(alert, readings[0], spec, now)
     for group, condition in found.items():
         if group not in current:
-            before = _lately(open_alerts, group, condition, readings[0])
+            before = None if condition.wait else _lately(open_alerts, group, condition, readings[0])
             if before is None:
                 changes.append(_open(condition, readings[0], spec, now, new_id(), causes))
             elif not _counted(before, readings[0]):
@@ -69,7 +70,7 @@ def advance(
 
 
 def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: Reading) -> Alert | None:
-    """Return the resolved alert of the same cause, of the same version and over less than 28 windows ago; None without one.
+    """Return the resolved alert of the same cause, of the same version and over less than 28 days ago; None without one.
 
     The long means of drift that is over, or that comes and goes, tell one story: it is one alert, and no graver than it was.
     """
@@ -84,7 +85,7 @@ def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: 
         and set(condition.members) <= set(alert.members)
         and severity_rank(condition.severity) <= severity_rank(alert.severity)
         and alert.judged_to is not None
-        and reading.window.start - alert.judged_to <= QUIET_WINDOWS * length
+        and reading.window.start - alert.judged_to <= max(QUIET, QUIET_WINDOWS * length)
     ]
     return max(found, key=lambda alert: alert.changed_at, default=None)
 

@@ -36,8 +36,9 @@ class Play:
         causes: tuple[Cause, ...] = (),
         only: frozenset[str] | None = None,
     ) -> list[AlertEvent]:
-        still_open = [alert for alert in self.alerts.values() if alert.state != "resolved"]
-        changes = advance(still_open, readings, SPEC, NOW, importance, lambda: f"a{next(self._ids)}", causes, only)
+        changes = advance(
+            list(self.alerts.values()), readings, SPEC, NOW, importance, lambda: f"a{next(self._ids)}", causes, only
+        )
         self.alerts |= {alert.id: alert for alert, _ in changes}
         return [event for _, event in changes]
 
@@ -87,6 +88,27 @@ def test_all_columns_that_drift_share_one_alert(play: Play) -> None:
     assert (play.one.kind, play.one.severity, play.one.column) == ("data_drift", "warning", "x")
     assert set(play.one.members) == {"x", "k", "weather"}
     assert play.one.headline == "x drifted from the reference (and 2 more columns)"
+
+
+def test_the_same_columns_within_28_days_reopen_their_alert_and_others_do_not(play: Play) -> None:
+    play.feed(window(0, drift=("x",)))
+    for quiet in (1, 2):
+        play.feed(window(quiet))
+    assert play.one.state == "resolved"
+    (event,) = play.feed(window(20, drift=("x",)))
+    assert (event.alert_id, event.state, play.one.quiet) == (play.one.id, "firing", 0)
+    for quiet in (21, 22):
+        play.feed(window(quiet))
+    play.feed(window(23, drift=("x", "k")))
+    assert len(play.alerts) == 2, "another column is another story"
+
+
+def test_what_comes_back_after_28_days_is_a_new_alert(play: Play) -> None:
+    play.feed(window(0, drift=("x",)))
+    for quiet in (1, 2):
+        play.feed(window(quiet))
+    play.feed(window(32, drift=("x",)))
+    assert len(play.alerts) == 2
 
 
 @pytest.mark.parametrize(
