@@ -14,20 +14,20 @@ from service.workspace import WorkspaceError
 from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Tiny, rows, tiny
 
 OWN_FILE = '''
-"""Share of values below zero."""
+"""Mean of the finite values."""
 
 import numpy as np
 
 from monitors.types import Check
 
 
-def below_zero(reference, current):
-    return np.where(current.valid > 0, current.mean < 0, np.nan).astype(float)
+def typical(reference, current):
+    return np.where(current.valid > 0, current.mean, np.nan).astype(float)
 
 
 CHECK = Check(
-    name="below_zero", scope="column", kinds=frozenset({"ordered"}), unit="share", direction="higher_is_worse",
-    summary="Whether values are negative on average.", citation="ours, 2026", column_function=below_zero,
+    name="typical", scope="column", kinds=frozenset({"ordered"}), unit="statistic", direction="lower_is_worse",
+    summary="Mean of the finite values.", citation="ours, 2026", column_function=typical,
 )
 '''
 
@@ -343,24 +343,24 @@ def test_without_rows_of_the_reference_the_logs_first_windows_say_what_is_usual(
 def test_a_file_of_the_homes_folder_is_a_check_and_a_broken_one_fails_alone(ws: Tiny) -> None:
     folder = ws.home / "checks"
     folder.mkdir()
-    (folder / "below_zero.py").write_text(OWN_FILE)
+    (folder / "typical.py").write_text(OWN_FILE)
     (folder / "broken.py").write_text("import nothing_of_this_name")
     (folder / "failing.py").write_text(
-        OWN_FILE.replace("below_zero", "failing").replace("    return np", "    raise KeyError('gone')\n    return np")
+        OWN_FILE.replace("typical", "failing").replace("    return np", "    raise KeyError('gone')\n    return np")
     )
     (folder / "_helper.py").write_text("raise SystemExit")
     ws.log_days(0, labels=False)
     ws.log_days(1, labels=False, shift=-20.0)
     ws.run_at(2.5)
-    assert [reading(ws, day, "below_zero", "distance")["verdict"] for day in (0, 1)] == ["ok", "warning"]
-    assert reading(ws, 0, "below_zero", "city") is None
+    assert [reading(ws, day, "typical", "distance")["verdict"] for day in (0, 1)] == ["ok", "warning"]
+    assert reading(ws, 0, "typical", "city") is None
     broken, failing = reading(ws, 1, "broken"), reading(ws, 1, "failing", "distance")
     assert broken["verdict"] == failing["verdict"] == "error"
     assert "nothing_of_this_name" in broken["error"]
     assert "KeyError" in failing["error"]
     assert reading(ws, 1, "jensen_shannon", "distance")["verdict"] == "drift", "the others are read all the same"
     assert alerts(ws, "business")[0]["members"] == ["distance", "prediction"]
-    (folder / "broken.py").write_text(OWN_FILE.replace("below_zero", "broken"))
+    (folder / "broken.py").write_text(OWN_FILE.replace("typical", "broken"))
     os.utime(folder / "broken.py", ns=(1, 1))
     ws.log_days(2, labels=False)
     ws.run_at(3.5)
@@ -370,11 +370,11 @@ def test_a_file_of_the_homes_folder_is_a_check_and_a_broken_one_fails_alone(ws: 
 def test_a_file_may_have_limits_and_stand_in_a_declaration(ws: Tiny) -> None:
     folder = ws.home / "checks"
     folder.mkdir()
-    (folder / "below_zero.py").write_text(OWN_FILE)
-    limit = '[[models.eta.monitor.thresholds]]\ncheck = "below_zero"\ncolumn = "distance"\ncritical = 0.5'
+    (folder / "typical.py").write_text(OWN_FILE)
+    limit = '[[models.eta.monitor.thresholds]]\ncheck = "typical"\ncolumn = "distance"\ncritical = 0.5'
     ws.workspace.apply(declared(custom=limit))
     ws.log_days(0, labels=False, shift=-20.0)
     ws.run_at(1.5)
-    assert reading(ws, 0, "below_zero", "distance")["verdict"] == "critical"
-    assert reading(ws, 0, "below_zero", "prediction")["verdict"] == "warning"
+    assert reading(ws, 0, "typical", "distance")["verdict"] == "critical"
+    assert reading(ws, 0, "typical", "prediction")["verdict"] == "warning"
     assert alerts(ws, "business")[0]["severity"] == "page"
