@@ -18,6 +18,7 @@ from storage.streamed import OrderedTotals, block_rows, stream
 __all__ = ["compile_value", "freeze_layout", "outcome_columns", "profile_rows", "sample_hash", "sample_sql"]
 
 _BLOCK = 40  # nominal columns a pass; more do not fit the processor's caches
+_WIDE = 256  # ordered columns a pass; of more, a block that fits into memory would hold too few rows
 
 
 def profile_rows(
@@ -42,11 +43,14 @@ def profile_rows(
     nominal = [i for i, entry in enumerate(layout.columns) if not entry.ordered]
     source = _Source(relation, tuple(group), where)
     with _snapshot(cursor):
-        fields = [f"{values[i]} AS v{i}" for i in ordered] or ["1 AS one"]
-        reader = cursor.sql(source.select(fields)).to_arrow_reader(block_rows(len(fields)))
-        totals = stream(iter(reader), [layout.columns[i] for i in ordered], len(group))
+        parts: list[tuple[list[int], OrderedTotals]] = []
+        for start in range(0, max(len(ordered), 1), _WIDE):
+            block = ordered[start : start + _WIDE]
+            fields = [f"{values[i]} AS v{i}" for i in block] or ["1 AS one"]
+            reader = cursor.sql(source.select(fields)).to_arrow_reader(block_rows(len(fields)))
+            parts.append((block, stream(iter(reader), [layout.columns[i] for i in block], len(group))))
         counted = _count_nominal(cursor, source, layout, values, nominal) if nominal else None
-    return _assemble(totals, counted, layout, ordered, len(group))
+    return _assemble(parts, counted, layout, len(group))
 
 
 @contextmanager
@@ -122,29 +126,28 @@ def _listed(layout: Layout, nominal: list[int]) -> dict[str, list[Any]]:
 
 
 def _assemble(
-    totals: OrderedTotals, counted: pa.Table | None, layout: Layout, ordered: list[int], n_keys: int
+    parts: list[tuple[list[int], OrderedTotals]], counted: pa.Table | None, layout: Layout, n_keys: int
 ) -> tuple[list[tuple[Any, ...]], Profile]:
-    order = sorted(
-        range(len(totals.keys)),
-        key=lambda at: [
-            (value is not None, value) for value in totals.keys[at]
-        ],  # the flag differs before None is compared
-    )
-    keys = [totals.keys[at] for at in order]
+    # the flag differs before None is compared
+    keys = sorted(parts[0][1].keys, key=lambda key: [(value is not None, value) for value in key])
+    position = {key: index for index, key in enumerate(keys)}
     profile = layout.empty(len(keys))
     starts = np.cumsum([1, *(CELLS + entry.bins.size for entry in layout.columns)])
-    where = [np.arange(starts[i], starts[i + 1]) for i in ordered]
-    profile.counts[:, 0] = totals.rows[order]
-    if where:
-        profile.counts[:, np.concatenate(where)] = totals.counts[order]
-        profile.moments[:] = totals.moments[order]
+    moment = 0
+    for block, totals in parts:
+        at = np.array([position[key] for key in totals.keys], dtype=np.intp)
+        profile.counts[at, 0] = totals.rows[: len(at)]
+        if block:
+            where = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in block])
+            profile.counts[at[:, None], where] = totals.counts[: len(at)]
+            profile.moments[at, moment : moment + 4 * len(block)] = totals.moments[: len(at)]
+            moment += 4 * len(block)
     if counted is not None and counted.num_rows:
-        position = {key: index for index, key in enumerate(keys)}
         found = zip(*(counted[f"g{index}"].to_pylist() for index in range(n_keys)), strict=True)
-        at = [position[key] for key in found] if n_keys else [0] * counted.num_rows
+        rows = [position[key] for key in found] if n_keys else [0] * counted.num_rows
         cells = counted["cell"].to_numpy()
         place = starts[counted["k"].to_numpy()] + np.where(cells < 0, MISSING, CELLS + cells)
-        np.add.at(profile.counts, (np.array(at), place), counted["n"].to_numpy())
+        np.add.at(profile.counts, (np.array(rows), place), counted["n"].to_numpy())
     return keys, profile
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reference_data.bins import Bins
 from reference_data.profile import BinnedColumn, Layout, merge, stack
 from reference_data.schema import Column
-from storage import column_profile
+from storage import column_profile, profiler
 from storage.column_profile import (
     ColumnRows,
     Groups,
@@ -213,3 +213,19 @@ def test_a_profile_inside_a_transaction_leaves_it_open() -> None:
     assert inside.column("x").cells.tolist() == [[1, 1]]
     assert after.column("x").cells.tolist() == [[0, 1]]
     assert merge([inside[0], after[0]]).rows == stack([inside[0], after[0]]).rows.sum()
+
+
+def test_columns_beyond_one_pass_are_profiled_as_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    bins = Bins("ordered", edges=(0.0, 1.0))
+    layout = Layout(tuple(BinnedColumn(Column(f"x{i}", "numeric"), bins) for i in range(5)))
+    relation = (
+        "SELECT i % 3 AS g, " + ", ".join(f"sin(i * {n + 1}) * {n} AS x{n}" for n in range(5)) + " FROM range(90) t(i)"
+    )
+    fields = {f"x{i}": f"x{i}" for i in range(5)}
+    with duckdb.connect() as con:
+        keys, expected = profile_rows(con, relation, fields, layout, group=["g"])
+        monkeypatch.setattr(profiler, "_WIDE", 2)
+        again, found = profile_rows(con, relation, fields, layout, group=["g"])
+    assert keys == again == [(0,), (1,), (2,)]
+    assert found.counts.tolist() == expected.counts.tolist()
+    assert found.moments.tolist() == expected.moments.tolist()
