@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitors.calibration import PRIOR_SHIFT, Calibration
+from monitors.calibration import Calibration
+from monitors.drift_null import PRIOR_SHIFT
 from monitors.sensitivity import ColumnSensitivity
 from reference_data.declaration import ModelSpec
 from reference_data.profile import Profile
