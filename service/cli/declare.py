@@ -56,6 +56,7 @@ def export(session: Session) -> None:
 def check(session: Session, file: FileArgument) -> None:
     """Validate a TOML file only; problems name their line, the allowed values and the nearest valid key."""
     from service.declaration_file import DeclarationError, parse
+    from service.declared_checks import check_problems
 
     text = _read(file)
     problems: list[str] = []
@@ -70,6 +71,8 @@ def check(session: Session, file: FileArgument) -> None:
             "channels": list(declaration.channels),
             "sources": list(declaration.sources),
         }
+        own = [file.stem for file in (session.home / "checks").glob("[!_]*.py")]
+        problems = check_problems(declaration.models, text, own)
     result = {"valid": not problems, "problems": problems, **names}
     if problems and not session.json:
         session.say("\n".join(f"{file}: {problem}" for problem in problems))
