@@ -39,7 +39,8 @@ _LIMITED = ("warning", "critical")
 
 def known_checks() -> frozenset[str]:
     """Return the names of all checks that come with Driftdeck and give readings."""
-    return frozenset({*column_checks(), *discover("monitors.metrics", "CHECK"), *TRAFFIC})
+    rows = discover("monitors.multivariate", "CHECK")
+    return frozenset({*column_checks(), *discover("monitors.metrics", "CHECK"), *rows, *TRAFFIC})
 
 
 def limits_of(spec: ModelSpec) -> list[Threshold]:

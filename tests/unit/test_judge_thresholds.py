@@ -41,6 +41,7 @@ def reading(check: str, value: float, **fields: Any) -> Reading:
         ({"check": "mae", "warning": 1.5, "relative": True}, reading("mae", 2.9, reference_value=2.0), None),
         ({"check": "psi", "warning": 2.0, "relative": True}, reading("psi", 0.5, lower=0.1, upper=0.3), "warning"),
         ({"check": "psi", "warning": 2.0, "relative": True}, reading("psi", 9.0), None),
+        ({"check": "mmd", "critical": 0.1}, reading("mmd", 0.2, scope="multivariate", column=None), "critical"),
         ({"check": "row_count", "critical": 200}, reading("row_count", 99, scope="traffic", verdict="insufficient"), "critical"),
         ({"check": "row_count", "critical": 200}, reading("row_count", 0, scope="traffic", verdict="no_data", n=0), None),
         ({"check": "row_volume", "warning": 0.5, "relative": True}, reading("row_volume", 40, scope="traffic", reference_value=100), "warning"),
@@ -67,4 +68,5 @@ def test_the_graver_verdict_stands_and_the_sentence_says_which_limit_was_passed(
 def test_every_check_has_a_way() -> None:
     ways = {name: direction(spec(check="psi", warning=1), name, {}) for name in known_checks()}
     assert set(ways.values()) == {"higher_is_worse", "lower_is_worse", "both"}
+    assert "domain_classifier" in ways
     assert ways["row_count"] == ways["label_coverage"] == "lower_is_worse"
