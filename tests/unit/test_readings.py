@@ -46,6 +46,7 @@ def reading(week: int = 0, **more) -> dict:
         "computed_at": T0 + 9 * WEEK,
         "error": None,
         "scale": 1,
+        "drivers": None,
     } | more
 
 
