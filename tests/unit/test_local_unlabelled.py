@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from service import context
 from tests.support.tiny_workspace import LIVE, START, tiny
 
 DECLARATION = """
@@ -91,3 +93,28 @@ def test_what_a_model_without_labels_says_is_watched(
         assert {cell["column"] for cell in ws.heatmap("m")} == shown
         assert len(ws.rows("m", LIVE, LIVE + timedelta(days=1))["rows"]) == 100
         assert isinstance(ws.labels("m"), dict)
+
+
+def _script(name: str) -> None:
+    from dashboard.app import main
+
+    main(name)
+
+
+def test_pages_draw_a_model_without_labels(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home", DECLARATION.format(prediction='prediction = "found"')) as opened:
+        opened.workspace.reference("m", rows(0, 28, "clusters"))
+        opened.workspace.log("m", rows(28, 3, "clusters", shift=1.5))
+        opened.clock.now = LIVE + timedelta(days=3.5)
+        opened.workspace.run("m")
+        context.set_workspace(opened.workspace)
+        try:
+            for name in ("overview", "model", "feature", "performance", "references", "alerts", "data"):
+                page = AppTest.from_function(_script, args=(name,), default_timeout=60)
+                page.query_params["model"] = "m"
+                page.query_params["column"] = "x"
+                page.run()
+                assert not page.exception, (name, page.exception)
+                assert page.title
+        finally:
+            context.set_workspace(None)
