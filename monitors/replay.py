@@ -151,8 +151,8 @@ def _alerts(
                 by_window[reading.window].append(reading)
     numbers, held, loud = count(), dict[str, Alert](), dict[str, ReplayedAlert]()
     for window in kept:
-        still = [alert for alert in held.values() if alert.state != "resolved"]
-        for alert, _ in advance(still, by_window[window], spec, window.end, importance, lambda: str(next(numbers))):
+        known = list(held.values())
+        for alert, _ in advance(known, by_window[window], spec, window.end, importance, lambda: str(next(numbers))):
             held[alert.id] = alert
             if alert.severity != "notice" and alert.state != "pending":
                 loud.setdefault(alert.id, ReplayedAlert(window, alert.column, alert.severity, alert.message))

@@ -71,7 +71,7 @@ def _pages(change: str, jitter: float, seed: int) -> bool:
         }
     )  # fmt: skip
     features = {"a": "numeric", "b": "numeric", "unused": "numeric", "noise": "numeric", "segment": "categorical"}
-    spec = ModelSpec(name="harm", task="binary", features=features, positive="yes", monitor=Monitor())  # type: ignore[arg-type]
+    spec = ModelSpec(name="harm", task="binary", features=features, positive="yes", monitor=Monitor())
     model = watched(spec, rows, day, REFERENCE_DAYS)
     found = [e for e in model.episodes(DAILY, IMPORTANCE) if e.kind in ("performance", "concept_drift")]
     last = QUIET + (WITHIN if harmful(change) else CHANGED)

@@ -26,13 +26,17 @@ LOUD = ("warning", "page")
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One alert of warning or above: when it became one, of what kind, the day it named each column, and the day it was over."""
+    """One alert of warning or above: when it became one, of what kind, the day it named each column, and the day it was over.
+
+    ``reopened``: the product's own word for an alert that comes back with the same columns within 28 windows; it is the same alert.
+    """
 
     day: int
     kind: str
     columns: Mapping[str, int]
     over: float
     message: str
+    reopened: bool = False
 
 
 def read(model: Model) -> list[Reading]:
@@ -75,24 +79,30 @@ def follow(model: Watched, readings: Sequence[Reading], importance: Mapping[str,
     for reading in readings:
         by_window[reading.window].append(reading)
     numbers, alerts = count(), dict[str, Alert]()
-    loud: dict[str, int] = {}
-    named: dict[str, dict[str, int]] = defaultdict(dict)
-    over: dict[str, int] = {}
+    told: list[tuple[Alert, int, dict[str, int], bool]] = []
+    going: dict[str, int] = {}  # alert -> its place in `told` while it is open and loud
+    over: dict[int, int] = {}
     for day, window in enumerate(model.windows):
-        held = [alert for alert in alerts.values() if alert.state != "resolved"]
         now = window.end + timedelta(hours=6)
-        changes = advance(held, by_window[window], model.spec, now, importance, lambda: f"{next(numbers):06d}")
+        changes = advance(
+            list(alerts.values()), by_window[window], model.spec, now, importance, lambda: f"{next(numbers):06d}"
+        )
         for alert, _ in changes:
             alerts[alert.id] = alert
-            if alert.severity in LOUD and alert.state != "pending":
-                loud.setdefault(alert.id, day)
-            for column in alert.members:
-                named[alert.id].setdefault(column, day)
             if alert.state == "resolved":
-                over[alert.id] = day
+                if alert.id in going:
+                    over[going.pop(alert.id)] = day
+                continue
+            if alert.severity in LOUD and alert.state != "pending" and alert.id not in going:
+                before = any(known.id == alert.id for known, *_ in told)
+                going[alert.id] = len(told)
+                told.append((alert, day, {}, before))
+            if alert.id in going:
+                for column in alert.members:
+                    told[going[alert.id]][2].setdefault(column, day)
     return [
-        Episode(day, alerts[name].kind, named[name], over.get(name, inf), alerts[name].message)
-        for name, day in loud.items()
+        Episode(day, alert.kind, named, over.get(place, inf), alert.message, reopened=again)
+        for place, (alert, day, named, again) in enumerate(told)
     ]
 
 

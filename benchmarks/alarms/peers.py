@@ -79,7 +79,7 @@ def excess(verdict: Verdict) -> float:
     if value is None:
         return -inf
     if verdict.get("spread"):
-        return abs(value - verdict["center"]) / float(verdict["spread"])
+        return abs(float(value) - float(verdict["center"])) / float(verdict["spread"])
     return -float(np.log10(max(value, 1e-300))) if verdict["fires"] == "below" else float(value)
 
 
@@ -229,7 +229,7 @@ def _one(
         null.append({**row, **alarms, "dataset_alerts_a_week": whole if setting == "default" else None})
         for words, (case, path) in files.drifts.items():
             if options or words not in plain:
-                answer = verdicts(peer, path, options)[0]
+                answer: Sequence[Verdict] = verdicts(peer, path, options)[0]
                 if not options:
                     plain[words] = answer
             else:

@@ -45,7 +45,7 @@ def table(name: str) -> tuple[pa.Table, dict[str, str]]:
 
 
 def _spec(types: dict[str, str]) -> ModelSpec:
-    return ModelSpec(name="table", task="none", features=types, prediction=None, label=None, id=None, monitor=Monitor())  # type: ignore[arg-type]
+    return ModelSpec(name="table", task="none", features=types, prediction=None, label=None, id=None, monitor=Monitor())
 
 
 def _shuffled(name: str, weeks: int, seed: int) -> list[str]:

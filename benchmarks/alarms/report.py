@@ -35,7 +35,8 @@ def null_table(rows: Sequence[Row]) -> str:
 
 def _kinds(row: Row) -> str:
     kinds = ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in sorted(row["kinds"].items()))
-    return f"{row['alerts']} ({kinds})" if row["alerts"] else "0"
+    again = f", {row['reopened']} came back" if row.get("reopened") else ""
+    return f"{row['alerts']} ({kinds}{again})" if row["alerts"] else "0"
 
 
 def delay_table(rows: Sequence[Row]) -> str:

@@ -47,16 +47,17 @@ class Workers:
         return map(function, items) if self._pool is None else self._pool.map(function, items)
 
 
-def _false_alerts(cell: Cell, weeks: int, seed: int) -> list[tuple[str, str]]:
-    """Return the kind and the first column of every alert of one model in which nothing drifts."""
+def _false_alerts(cell: Cell, weeks: int, seed: int) -> list[tuple[str, str, bool]]:
+    """Return of every alert of one model in which nothing drifts its kind, its first column, and whether it is an earlier one again."""
     model = make(cell, seed, 7 * weeks)
-    return [(episode.kind, next(iter(episode.columns), "")) for episode in episodes(model)]
+    return [(episode.kind, next(iter(episode.columns), ""), episode.reopened) for episode in episodes(model)]
 
 
 def null_row(cell: Cell, seeds: Sequence[int], weeks: int, workers: Workers) -> dict[str, Any]:
     """Return one row of the null table."""
     found = list(workers.map(partial(_false_alerts, cell, weeks), seeds))
-    alerts = [alert for model in found for alert in model]
+    every = [alert for model in found for alert in model]
+    alerts = [(kind, column) for kind, column, again in every if not again]
     model_weeks = len(seeds) * weeks
     bound = upper_bound(len(alerts), model_weeks)
     return {
@@ -65,6 +66,7 @@ def null_row(cell: Cell, seeds: Sequence[int], weeks: int, workers: Workers) -> 
         "columns": cell.columns,
         "model_weeks": model_weeks,
         "alerts": len(alerts),
+        "reopened": len(every) - len(alerts),
         "models_with_alerts": sum(bool(model) for model in found),
         "a_week": len(alerts) / model_weeks,
         "upper": bound,

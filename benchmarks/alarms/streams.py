@@ -59,7 +59,7 @@ def _one(task: str, path: Path) -> tuple[int, float, float]:
     kept = (
         rows.filter(pa.array(~learning)).select([*features, "label"]).append_column("prediction", pa.array(prediction))
     )
-    spec = ModelSpec(name="stream", task=task, features=dict.fromkeys(features, "numeric"), monitor=Monitor())  # type: ignore[arg-type]
+    spec = ModelSpec(name="stream", task=task, features=dict.fromkeys(features, "numeric"), monitor=Monitor())
     if task == "binary":
         spec = spec.model_copy(update={"positive": str(np.unique(y)[-1])})
     model = watched(spec, kept, day[~learning] - LEARNING_DAYS, REFERENCE_DAYS)
