@@ -24,7 +24,9 @@ def members(ours: Sequence[Reading]) -> tuple[str, ...]:
     """Return the columns they are about: a text or embedding itself, or the three that drive what was found in all together."""
     found: list[str] = []
     for reading in ours:
-        found += [reading.column] if reading.column else [name for name, share in reading.drivers[:3] if share >= WEIGHTY]
+        found += (
+            [reading.column] if reading.column else [name for name, share in reading.drivers[:3] if share >= WEIGHTY]
+        )
     return tuple(dict.fromkeys(found))
 
 
