@@ -156,7 +156,7 @@ def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[s
     if worst is None:
         return None
     concept = next((r for r in readings if r.column in CONCEPT_COLUMNS and r.check == DECIDING), None)
-    leaned = any(leans_on(spec, reading.column, importance) for reading in _drifted(readings))
+    leaned = any(leans_on(spec, r.column, importance) and _explains(r, concept) for r in _drifted(readings))
     moved = concept is not None and concept.material and not leaned
     beside = [f" {concept.sentence}"] if moved and concept is not None and concept.significant else []
     return Condition(
@@ -170,6 +170,11 @@ def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[s
         headline=_outcome_headline(readings, worst, spec),
         message="".join([worst.sentence, *beside]),
     )
+
+
+def _explains(reading: Reading, concept: Reading | None) -> bool:
+    """Return whether a column's drift can stand for the errors': shifts are in standard deviations, so they can be compared."""
+    return concept is None or not reading.effect < concept.effect / 2
 
 
 def _outcome_headline(readings: Sequence[Reading], worst: Reading, spec: ModelSpec) -> str:

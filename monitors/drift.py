@@ -162,12 +162,12 @@ def _best(
     clipped = _clipped(null, windows, shift, valid, critical[1]) if len(scales) > 1 else shift
     key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
     mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
-    seen: list[tuple[Values, Values, Values]] = []
+    seen: list[tuple[Values, Values]] = []
     for place, scale in enumerate(scales):
         d, now, sd = _at_scale(null, shift, clipped if scale > 1 else shift, valid, held, inverse, design, scale)
         against = np.abs(now) / critical[place]
         _forget_what_is_over(against, d, seen)
-        seen.append((d, now, sd))
+        seen.append((d, sd))
         better = np.nan_to_num(against + _FIRST * ((against > 1) & (np.abs(d) > tolerance)), nan=-np.inf)
         take = better > key
         for kept, new in ((key, better), (ratio, against), (z, now), (mean, d)):
@@ -225,15 +225,15 @@ def _at_scale(
     return d, z, sd
 
 
-def _forget_what_is_over(against: Values, d: Values, shorter: Sequence[tuple[Values, Values, Values]]) -> None:
+def _forget_what_is_over(against: Values, d: Values, shorter: Sequence[tuple[Values, Values]]) -> None:
     """Take back what a long mean says where the latest windows say that it is over: they are clearly nearer to the reference."""
     at, series = np.nonzero(against > 1)
     if not len(at) or not shorter:
         return
     mean = d[at, series]
     over = np.zeros(len(at), dtype=bool)
-    for _, z, sd in shorter:
-        over |= np.sign(mean) * z[at, series] < np.abs(mean) / sd[at, series] - _CLEARLY
+    for latest, sd in shorter:
+        over |= np.sign(mean) * latest[at, series] < np.abs(mean) - _CLEARLY * sd[at, series]
     against[at[over], series[over]] = 0.0
 
 
@@ -264,6 +264,7 @@ def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: I
         return shift
     inverse = null.inverse(windows, np.maximum(valid, 1))[:, heavy]
     most = _AGREED * critical[heavy] / np.sqrt(2) * np.sqrt(inverse + null.tau2[heavy])
+    most = most * np.sqrt(1 + 2 / null.windows)  # what two windows are held against is uncertain too
     held = shift.copy()
     held[:, heavy] = np.clip(shift[:, heavy], -most, most)
     return held
