@@ -157,8 +157,8 @@ def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[s
         return None
     concept = next((r for r in readings if r.column in CONCEPT_COLUMNS and r.check == DECIDING), None)
     leaned = any(leans_on(spec, r.column, importance) and _explains(r, concept) for r in _drifted(readings))
-    moved = concept is not None and concept.material and not leaned
-    beside = [f" {concept.sentence}"] if moved and concept is not None and concept.significant else []
+    moved = concept is not None and concept.significant and concept.material and not leaned
+    beside = [f" {concept.sentence}"] if moved and concept is not None else []
     return Condition(
         kind="concept_drift" if moved else "performance",
         severity="page",

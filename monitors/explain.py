@@ -122,7 +122,7 @@ def drifted(what: str, shift: float, limit: float, scale: int, unit: str, leanin
     over = f" over the last {scale} {unit}" if scale > 1 else ""
     weight = "" if leaning is None else f" It carries {number(leaning, 'share')} of the model's importance."
     usual = f", where up to {number(limit)} is usual in one" if abs(shift) > limit else ""
-    small = ": little, but for too long to be chance" if scale > 1 and not usual else ""
+    small = ", which one window alone could not tell from chance" if scale > 1 and not usual else ""
     return f"{what}{over}. That is a shift of {number(abs(shift))} standard deviations{usual}{small}.{weight}"
 
 

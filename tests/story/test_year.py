@@ -100,7 +100,11 @@ def test_the_second_change_is_found_in_autumn(year: Year) -> None:
 
 
 def test_alerts_keep_to_their_budget(year: Year) -> None:
-    assert len(year.workspace.alerts(MODEL)) <= 40
+    """Three pages are of harm that was there; the schedule of the airlines moves a column the model leans on in April."""
+    alerts = year.workspace.alerts(MODEL)
+    assert len(alerts) <= 15
+    assert len([alert for alert in alerts if alert["severity"] == "warning"]) <= 3
+    assert len([alert for alert in alerts if alert["severity"] == "page"]) <= 4
 
 
 def test_after_the_rollback_the_first_model_serves_and_its_error_is_below_the_threshold(year: Year) -> None:
