@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ def test_drift_of_one_carrier_is_a_notice_that_names_it(ws: Tiny) -> None:
     run(ws, 6.5)
     (alert,) = ws.workspace.alerts("flights")
     assert (alert["severity"], alert["kind"], alert["column"]) == ("notice", "data_drift", "seats")
-    assert alert["segment"] is not None and alert["segment"].startswith("carrier=DL")
+    assert alert["segment"] is not None
+    assert alert["segment"].startswith("carrier=DL")
     assert "2024-02-01" <= alert["window_start"][:10] <= "2024-02-03"
     assert "seats drifted inside carrier=DL" in alert["headline"]
     assert all(reading["segment"] is None for reading in ws.workspace.readings("flights"))
@@ -107,9 +108,7 @@ def test_every_row_is_in_one_value_of_each_segment(ws: Tiny) -> None:
         }
     of_pairs = sum(rows for name, rows in sums.items() if name.endswith("true"))
     assert (sums["carrierfalse"], sums["distancefalse"], of_pairs) == (2 * A_DAY,) * 3
-    assert {"carrier=AA", "carrier=missing", "carrier=other", "distance=missing", 'carrier="x=y"'} <= kept | {
-        'carrier="x=y"'
-    }
+    assert {"carrier=AA", "carrier=missing", "carrier=other", "distance=missing", "carrier=x=y"} <= kept
 
 
 def test_a_pair_of_segments_is_named_when_only_that_cell_moves(ws: Tiny) -> None:
@@ -118,8 +117,11 @@ def test_a_pair_of_segments_is_named_when_only_that_cell_moves(ws: Tiny) -> None
     worst = ws.workspace.segment_drift("flights")[0]
     assert (worst["segment"], worst["column"], worst["verdict"]) == ("carrier=UA × origin=JFK", "seats", "drift")
     assert worst["space"] == "carrier × origin"
-    assert worst["shift"] is not None and 0.3 < worst["shift"] < 1.0
-    assert worst["value"] is not None and worst["threshold"] is not None and worst["value"] > worst["threshold"]
+    assert worst["shift"] is not None
+    assert 0.3 < worst["shift"] < 1.0
+    assert worst["value"] is not None
+    assert worst["threshold"] is not None
+    assert worst["value"] > worst["threshold"]
     assert "carrier=UA × origin=JFK" in worst["sentence"]
     for row in ws.workspace.segment_drift("flights", limit=10_000):
         beyond = row["value"] is not None and row["threshold"] is not None and row["value"] > row["threshold"]
@@ -228,14 +230,8 @@ def test_values_nobody_expects_are_segments_like_any_other(tmp_path: Path) -> No
         assert len(names) == len({*names})
         carriers = [name for name in names if name.startswith("carrier=") and "×" not in name.replace("a × b", "")]
         assert len(carriers) == len(ODD) + 2
-        assert {
-            'carrier=""',
-            'carrier="="',
-            'carrier="a × b"',
-            'carrier="other"',
-            "carrier=other",
-            "carrier=missing",
-        } - {'carrier="="'} <= {*names}
+        odd = {'carrier=""', "carrier==", 'carrier="a × b"', 'carrier="other"', "carrier=other", "carrier=missing"}
+        assert odd <= {*names}
         for name in carriers:
             assert isinstance(ws.workspace.segment_drift("flights", segment=name), list)
         with ws.workspace.core.db.cursor() as cursor:
