@@ -151,6 +151,28 @@ def test_a_constant_category_drifts_and_constant_or_empty_numbers_are_left_to_th
     assert np.isnan(found.p[0, 1])
 
 
+def test_where_days_have_outliers_one_makes_no_alert_and_a_lasting_shift_still_does() -> None:
+    rng = np.random.default_rng(15)
+
+    def row(shift: float = 0.0) -> dict[str, np.ndarray]:
+        effects = 0.05 * rng.standard_t(3, 12)
+        effects[0] += shift
+        return {f"x{i}": rng.normal(effect, 1, 1000) for i, effect in enumerate(effects)}
+
+    rows = [row() for _ in range(30)]
+    layout = layout_of(together(rows))
+    (null,) = measure([(days(30), profiles_of(layout, rows))], layout.names, DAILY)
+    assert (null.kurtosis > 0).all()
+
+    def drifted(live: list[dict[str, np.ndarray]]) -> np.ndarray:
+        series = profiles_of(layout, live)
+        return find_drift(null, days(len(live), 30), series, YEAR / 12, 0.05).drifted
+
+    quiet = [row() for _ in range(10)]
+    assert not drifted([*quiet[:5], row(0.6), *quiet[5:]])[:, 0].any(), "one day that is far off"
+    assert drifted([*quiet, *(row(0.6) for _ in range(4))])[13, 0]
+
+
 def test_a_weekday_cycle_is_learned_and_not_drift() -> None:
     rng = np.random.default_rng(9)
 
