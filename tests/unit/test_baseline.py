@@ -109,7 +109,7 @@ def test_a_daily_cycle_alone_is_not_drift_under_a_seasonal_reference(cycle: Cycl
 
 
 def test_a_shift_smaller_than_the_cycle_is_seen_against_the_same_hour(cycle: Cycle) -> None:
-    shifted = cycle.week(shift=1.2)
+    shifted = cycle.week(shift=2.0)
     seasonal = judged(planned(kind="seasonal", season="hour"), cycle.reference, HOURLY, cycle.windows, shifted)
     assert share_of_drift(seasonal) > 0.8
 
