@@ -112,6 +112,7 @@ def reading(model: str, column: str, number: int, state: str, check: str = "psi"
         "harmful": state == "harmful",
         "unit": "statistic",
         "sentence": f"{column}: {check} in {model}",
+        "scale": 1,
         "error": None,
         "computed_at": end.isoformat(),
     }

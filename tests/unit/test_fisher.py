@@ -12,7 +12,7 @@ def test_it_is_scipys_on_small_tables() -> None:
     for _ in range(300):
         n, m = draw.integers(1, 60, 2)
         a, b = draw.integers(0, n + 1), draw.integers(0, m + 1)
-        expected = stats.fisher_exact([[a, n - a], [b, m - b]]).pvalue
+        expected = stats.fisher_exact(np.array([[a, n - a], [b, m - b]])).pvalue
         assert fisher_p(int(a), int(n), int(b), int(m)) == pytest.approx(expected, rel=1e-6)
 
 
@@ -26,7 +26,9 @@ def test_it_is_scipys_on_small_tables() -> None:
     ],
 )
 def test_it_is_scipys_on_large_tables(a: int, n: int, b: int, m: int) -> None:
-    assert fisher_p(a, n, b, m) == pytest.approx(stats.fisher_exact([[a, n - a], [b, m - b]]).pvalue, rel=1e-5)
+    assert fisher_p(a, n, b, m) == pytest.approx(
+        stats.fisher_exact(np.array([[a, n - a], [b, m - b]])).pvalue, rel=1e-5
+    )
 
 
 def test_what_is_beyond_doubt_is_zero_and_what_says_nothing_is_one() -> None:

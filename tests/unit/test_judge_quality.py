@@ -76,8 +76,8 @@ def blank(reference: Reference) -> Reading:
     )  # fmt: skip
 
 
-def day(n: int, seed: int, at: int = DAYS, **changed: np.ndarray) -> dict[str, np.ndarray]:
-    return ordinary(np.random.default_rng(seed), n, at) | changed
+def day(n: int, seed: int, at: int = DAYS, changed: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    return ordinary(np.random.default_rng(seed), n, at) | (changed or {})
 
 
 @pytest.mark.parametrize("n", [30, 100, 1000, 5000])
@@ -108,7 +108,7 @@ def test_what_chance_or_habit_keeps_away_is_not_missed() -> None:
 
 @pytest.mark.parametrize(("column", "stuck"), [("number", np.full(500, 0.25)), ("few", np.full(500, "k1"))])
 def test_a_column_that_is_stuck_is_a_warning(column: str, stuck: np.ndarray) -> None:
-    found = {r.check: r for r in read(500, [day(500, 5, **{column: stuck})], 10)}
+    found = {r.check: r for r in read(500, [day(500, 5, changed={column: stuck})], 10)}
     assert found["constant"].verdict == "warning"
     assert found["constant"].column == column
     assert ("0.250" if column == "number" else "k1") in found["constant"].sentence
@@ -116,7 +116,7 @@ def test_a_column_that_is_stuck_is_a_warning(column: str, stuck: np.ndarray) -> 
 
 def test_fewer_categories_than_so_many_rows_hold_is_a_warning() -> None:
     rng = np.random.default_rng(12)
-    few = day(2000, 6, many=rng.choice([f"k{i}" for i in range(12)], 2000))
+    few = day(2000, 6, changed={"many": rng.choice([f"k{i}" for i in range(12)], 2000)})
     found = {(r.check, r.column) for r in read(2000, [few, day(2000, 7)], 11) if r.verdict == "warning"}
     assert ("cardinality", "many") in found
 
@@ -137,6 +137,6 @@ def test_a_reference_of_one_window_is_careful_and_not_blind() -> None:
 
 
 def test_checks_have_a_sentence_in_every_state() -> None:
-    found = read(500, [day(500, 11), day(500, 12, number=np.full(500, 1.0))], 15, named=QUALITY_CHECKS)
+    found = read(500, [day(500, 11), day(500, 12, changed={"number": np.full(500, 1.0)})], 15, named=QUALITY_CHECKS)
     assert {r.check for r in found} == set(QUALITY_CHECKS)
     assert all(r.sentence.endswith(".") and "nan" not in r.sentence for r in found)

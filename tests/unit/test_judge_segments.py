@@ -29,7 +29,7 @@ NAMES = [f"x{place}" for place in range(COLUMNS)]
 SPEC = ModelSpec(
     name="m",
     task="none",
-    features={"shop": "categorical"} | dict.fromkeys(NAMES, "numeric"),  # type: ignore[arg-type]
+    features={"shop": "categorical"} | dict.fromkeys(NAMES, "numeric"),
     segments=["shop"],
 )
 DAYS = WindowSpec.parse("1d")
