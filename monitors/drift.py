@@ -317,11 +317,11 @@ def _critical(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
     found = np.empty((len(scales), len(p)))
     for place, scale in enumerate(scales):
         tail = null.tail_freedom(scale)
-        distinct, where = np.unique(np.stack([p, null.freedom, tail]), axis=1, return_inverse=True)
-        level, freedom, heavy = distinct
+        distinct, where = np.unique(np.stack([p, null.freedom, tail, null.natural]), axis=1, return_inverse=True)
+        level, freedom, heavy, natural = distinct
         own = -special.stdtrit(freedom, level / 2)
         bounded = np.where(np.isfinite(heavy), heavy, 1e6)
-        heavier = -special.stdtrit(bounded, level / 2) * np.sqrt((bounded - 2) / bounded)
+        heavier = -special.stdtrit(bounded, level / 2) * np.sqrt((bounded - 2) / bounded) * natural
         found[place] = np.maximum(own, heavier)[np.ravel(where)]
     return found
 
@@ -333,5 +333,6 @@ def _p_values(null: DriftNull, seen: _Seen) -> Values:
     p = 2 * special.stdtr(null.freedom[seen.series], -np.abs(seen.z))
     tail = null.tail_freedom(seen.scale, seen.series)
     tail = np.where(np.isfinite(tail), tail, 1e6)
-    p = np.fmax(p, 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail)))
+    natural = np.maximum(null.natural[seen.series], 1e-9)
+    p = np.fmax(p, 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail) / natural))
     return np.asarray(np.minimum(p * episodes(len(null.scales)) / null.scores.weight[seen.series], 1.0))

@@ -90,6 +90,15 @@ class DriftNull:
         single = np.where(self.kurtosis[series] > 0, _HEAVY, np.where(moved, _DOUBTED, np.inf))
         return np.asarray(np.where(np.asarray(scale) == 1, single, np.inf))
 
+    @property
+    def natural(self) -> Values:
+        """How much of one window's deviation may be of day effects, whose tails alone are heavy; 1 if all of it.
+
+        Between their part of the standard deviation, as the reference has it, and 1: the less, the less certain it is.
+        """
+        sampling = self.inverse_rows[self.scores.column]
+        return np.asarray((self.tau2 / np.maximum(self.tau2 + sampling, 1e-300)) ** 0.25)
+
     def scales_of(self, windows: int) -> tuple[int, ...]:
         """Return the scales that a series of so many windows has; always the first."""
         return tuple(scale for scale in self.scales if scale <= max(windows, 1))
