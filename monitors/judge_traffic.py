@@ -20,6 +20,7 @@ from monitors.volume import (
     HARMFUL_DROP,
     HARMFUL_SURGE,
     UNKNOWN,
+    USUALLY_EMPTY,
     Expected,
     Season,
     expectations,
@@ -152,7 +153,7 @@ def _volume(
     broken = significant and material and rows > 0
     verdict: Verdict = "no_data" if rows == 0 else "warning" if broken else "ok"
     usual = f"about {expected.rows:,.0f} were to be expected{name}"
-    if rows == 0 and expected.rows < 0.5:
+    if rows == 0 and expected.rows < USUALLY_EMPTY:
         words = f"No rows arrived, as is usual{name}."
     elif rows == 0:
         words = f"No rows arrived, where {usual}."

@@ -11,6 +11,7 @@ from monitors.judge_quality import QUALITY_CHECKS
 from monitors.judge_thresholds import fixed_verdict, limits_of
 from monitors.registry import CONCEPT_COLUMNS, column_checks
 from monitors.types import AlertKind, Reading
+from monitors.volume import USUALLY_EMPTY
 from reference_data.declaration import ModelSpec
 
 _PREDICTIONS = frozenset({"prediction", "score"})
@@ -51,7 +52,7 @@ def business_judged(readings: Sequence[Reading]) -> bool:
 def usually_empty(readings: Sequence[Reading]) -> bool:
     """Whether a window without rows is nothing to tell, for windows of its kind have none: a shop that is closed on Sundays."""
     return any(
-        reading.check == "row_volume" and reading.verdict == "no_data" and reading.reference_value < 0.5
+        reading.check == "row_volume" and reading.verdict == "no_data" and reading.reference_value < USUALLY_EMPTY
         for reading in readings
     )
 

@@ -21,6 +21,7 @@ LEAST_BLOCKS = 2  # weeks that it takes at least
 PRIOR_MISS, PRIOR_WEIGHT = 0.2, 3.0  # assumed miss of an expectation (in logarithms), worth so many windows
 MOST_FREEDOM = 12.0  # days are not normal: never so sure as more degrees of freedom would make it
 CONFIRMED = 3  # first windows of the log, by which a reference's volume is seen to be the log's
+USUALLY_EMPTY = 0.5  # expected rows below which a window without any is nothing to tell
 HARMFUL_DROP, HARMFUL_SURGE = 0.7, 1.5  # times the expected rows, from which on it matters
 
 
@@ -77,9 +78,23 @@ def expectations(rows: Sequence[int] | NDArray[np.int64], season: Season, first:
     logarithms, against the misses before it; and the tail of a negative binomial with the same variation between windows.
     """
     y = np.asarray(rows, dtype=np.float64)
-    predicted = np.asarray([_predict(y, t, season) for t in range(len(y))])
+    predicted = _predictions(y, season)
     miss = np.log((y + 0.5) / (predicted + 0.5))
     return [_held(y, predicted, miss, t, season) for t in range(first, len(y))]
+
+
+def _predictions(y: Values, season: Season) -> Values:
+    """Return what each window should have by those before it. Of an outage only the first window is learned from, or it would pass for usual."""
+    seen, predicted = y.copy(), np.empty(len(y))
+    away = False
+    for t in range(len(y)):
+        predicted[t] = _predict(seen, t, season)
+        usual = predicted[t] if np.isfinite(predicted[t]) else float(np.median(seen[:t])) if t else 0.0
+        missed = bool(y[t] == 0 and usual >= USUALLY_EMPTY)
+        if missed and away:
+            seen[t] = usual
+        away = missed
+    return predicted
 
 
 def _predict(y: Values, t: int, season: Season) -> float:

@@ -116,3 +116,17 @@ def test_nights_are_no_alarm_for_hourly_windows() -> None:
     place = first + 12
     rows[place] //= 4
     assert expectations(rows[: place + 1], season, place)[0].p_value < LEVEL / 24
+
+
+@pytest.mark.parametrize("before", [10, 40])
+def test_an_outage_does_not_become_usual(before: int) -> None:
+    rows = np.concatenate([traffic(1000, before, 61), np.zeros(25, dtype=np.int64)])
+    held = expectations(rows, WEEK, before)
+    assert all(each.rows > 200 for each in held if each.known)
+    assert held[-1].known
+
+
+def test_a_shop_that_begins_to_close_on_weekends_is_understood() -> None:
+    rows = traffic(1000, 210, 62)
+    rows[28:][np.arange(182) % 7 >= 5] = 0
+    assert all(each.rows < 0.5 for each in expectations(rows, WEEK, 0)[-2:])
