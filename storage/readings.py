@@ -62,10 +62,7 @@ def append_readings(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     if not rows:
         return
-    columns = {
-        name: [_stored(name, row[name] if name != "drivers" else row.get(name)) for row in rows]
-        for name in SCHEMA.names
-    }
+    columns = {name: [_stored(name, row[name]) for row in rows] for name in SCHEMA.names}
     table = pa.table(columns, schema=SCHEMA)
     db.write(lambda con: insert(con, "reading", table))
 

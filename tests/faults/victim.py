@@ -97,6 +97,8 @@ def reading(batch: int) -> dict:
         "sentence": "",
         "computed_at": NOW,
         "error": None,
+        "scale": 1,
+        "drivers": None,
     }
 
 
