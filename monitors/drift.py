@@ -20,11 +20,15 @@ from reference_data.windows import Window
 
 Flags = NDArray[np.bool_]
 
-_EXTRA_SCALE = 0.3  # episodes of false alarm that each further scale adds to those of one, by simulation
+_EXTRA_SCALE = 0.25  # episodes of false alarm that each further scale adds to those of one, by simulation
 _FIRST = 1e6  # what is material goes first
 _LEAST_EXPECTED = 5.0  # rows of a category, or of a group of cells, for a normal approximation
 _AGREED = 1.02  # a little more than half of what two windows must show together
 _CLEARLY = 2.5  # standard deviations by which the latest windows fall short of a shift that is over
+_ENOUGH_COLUMNS = 10  # to say that a day is wild
+_MEDIAN_OF_Z = 0.6745
+_BY_CHANCE = 1.4  # times as far as usual
+_WILDEST = 2.5
 _LOOK = 2.0  # z from which on corrections for skew are worth their time
 
 
@@ -95,7 +99,7 @@ def find_drift(
     seen, limit = _Seen.nothing(held.shape), np.full(held.shape, np.nan)
     if shift.size:
         scales = null.scales_of(len(windows))
-        critical = _critical(null, levels, scales)
+        critical = critical_values(null, levels, scales)
         seen = _best(null, windows, shift, valid, held, scales, critical, tolerance)
         limit = _limit(null, windows, valid, critical[0], tolerance)
     p = _p_values(null, seen)
@@ -125,7 +129,7 @@ def smallest_shift(null: DriftNull, rows: float, level: float | Values) -> Value
     found = np.full(len(levels), np.nan)
     variance = 1 / max(rows, 1.0) + null.inverse_rows[held] / null.windows
     variance = variance + null.tau2[first] * (1 + correlated(null.phi, null.windows))
-    found[held] = _critical(null, levels, (1,))[0][first] * np.sqrt(variance)
+    found[held] = critical_values(null, levels, (1,))[0][first] * np.sqrt(variance)
     return np.where(np.isin(np.arange(len(found)), held), found, np.nan)
 
 
@@ -159,12 +163,17 @@ def _best(
     design = null.season.design(windows)
     inverse = null.inverse(windows, np.where(held, valid, 0))
     shape = shift.shape
-    clipped = _clipped(null, windows, shift, valid, critical[1]) if len(scales) > 1 else shift
+    clipped = shift
     key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
     mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
     seen: list[tuple[Values, Values]] = []
     for place, scale in enumerate(scales):
         d, now, sd = _at_scale(null, shift, clipped if scale > 1 else shift, valid, held, inverse, design, scale)
+        if scale == 1:
+            wild = _wild(null, now)
+            now = now / wild
+            if len(scales) > 1:
+                clipped = _clipped(null, windows, shift / wild, valid, critical[1])
         against = np.abs(now) / critical[place]
         _forget_what_is_over(against, d, seen)
         seen.append((d, sd))
@@ -225,6 +234,23 @@ def _at_scale(
     return d, z, sd
 
 
+def _wild(null: DriftNull, z: Values) -> Values:
+    """Return how many times as far as usual all columns are on a day, (windows, 1): the median of |z|, which one that drifts does not move.
+
+    1 where that may be chance, or columns are few. Bounded, and 1 on the day after a wild one: where many columns drift they stay there.
+    """
+    many = np.unique(null.scores.column[null.leading]).size
+    if many < _ENOUGH_COLUMNS:
+        return np.ones((len(z), 1))
+    held = np.abs(z[:, null.leading])
+    some = np.isfinite(held).any(axis=1)
+    median = np.zeros(len(z))
+    median[some] = np.nanmedian(held[some], axis=1) / _MEDIAN_OF_Z
+    wild = median > _BY_CHANCE
+    wild[1:] &= median[:-1] <= _BY_CHANCE
+    return np.where(wild, np.minimum(median, _WILDEST), 1.0)[:, None]
+
+
 def _forget_what_is_over(against: Values, d: Values, shorter: Sequence[tuple[Values, Values]]) -> None:
     """Take back what a long mean says where the latest windows say that it is over: they are clearly nearer to the reference."""
     at, series = np.nonzero(against > 1)
@@ -259,7 +285,7 @@ def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical
 
 def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, critical: Values) -> Values:
     """Return each window's deviation, held to what two have to agree on where tails are heavy: one outlier makes no long mean."""
-    heavy = np.flatnonzero(null.kurtosis > 0)
+    heavy = np.flatnonzero(null.heavy)
     if not len(heavy):
         return shift
     inverse = null.inverse(windows, np.maximum(valid, 1))[:, heavy]
@@ -311,7 +337,7 @@ def _without_skew(z: Values, skew: Values) -> Values:
     return np.where(usable & (skew * z > 0) & (np.abs(straight) < np.abs(z)), straight, z)
 
 
-def _critical(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
+def critical_values(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
     """Return the z that each series must exceed at each scale: (scales, series)."""
     p = levels[null.scores.column] * null.scores.weight / episodes(len(null.scales))
     found = np.empty((len(scales), len(p)))

@@ -26,6 +26,7 @@ from monitors.drift_scores import (
     make_scores,
     population,
 )
+from monitors.drift_tails import heavy_tailed
 from monitors.season import Season, choose_season, least_squares
 from reference_data.profile import Profile
 from reference_data.windows import Window, WindowSpec
@@ -36,13 +37,13 @@ PRIOR_FREEDOM = 30.0
 #: Prior degrees of freedom borrowed from the other series of a kind, at most: kinds differ in how alike their series are.
 CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 10.0}
 
-_DAYS = (1, 2, 4, 7, 14, 28)  # how long the scales are
+_DAYS = (1, 2, 3, 4, 7, 9, 14, 28)  # how long the scales are
 _HOURS = (1, 2, 4, 8)
 _LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
-ENOUGH_FOR_TAILS = 60
+_LEADING = 3  # categories of a column
+_VARIES = 2.5  # standard errors by which windows vary more than by chance
+_BURSTS = 0.2  # of itself by which a share varies: more than that is no normal variation
 _HEAVY = 4.0  # degrees of freedom of single windows where tails are heavy
-_DOUBTED = 40.0  # where they seem light: a month of days that looked normal is no proof
-_BEYOND, _BEYOND_ALONE = 0.5, 2.0  # standard errors from which on an excess of kurtosis counts: of a kind, of a column
 _ROWS_OF_A_SLOT = 200  # from which its own variance between rows is known well enough
 _SMALLEST = 0.2  # of the median window's values: reference windows with fewer are no measure of how windows vary
 
@@ -55,8 +56,8 @@ class DriftNull:
 
     ``fit`` (parameters of the season, series) and ``gram``, the inverse of its normal equations, are the reference's linear model;
     ``inverse_rows`` (columns,) is the mean of 1/n over its windows; ``tau2`` the variance of day effects in units of the variance
-    between rows, ``freedom`` the degrees of freedom of the whole variance, ``phi`` the autocorrelation of day effects, ``kurtosis`` the
-    excess of their tails, 0 for normal ones. ``uneven`` (slots of the season, series) is the variance between the rows of one slot, relative to
+    between rows, ``freedom`` the degrees of freedom of the whole variance, ``phi`` the autocorrelation of day effects, ``heavy`` whether
+    their tails may be heavier than normal ones. ``uneven`` (slots of the season, series) is the variance between the rows of one slot, relative to
     that of all; None without a season.
     """
 
@@ -70,7 +71,7 @@ class DriftNull:
     tau2: Values
     freedom: Values
     phi: float
-    kurtosis: Values
+    heavy: Flags
     natural_skew: Values
     scales: tuple[int, ...]
     uneven: Values | None = None
@@ -86,8 +87,7 @@ class DriftNull:
         One window may be as far off as those of a t with 4, the heaviest that has a variance to speak of: how heavy tails really are, a
         few hundred residuals cannot say. In longer means each window is held to what two have to agree on, so their tails are light.
         """
-        moved = self.tau2[series] > self.inverse_rows[self.scores.column[series]]  # most of the variance is of days
-        single = np.where(self.kurtosis[series] > 0, _HEAVY, np.where(moved, _DOUBTED, np.inf))
+        single = np.where(self.heavy[series], _HEAVY, np.inf)
         return np.asarray(np.where(np.asarray(scale) == 1, single, np.inf))
 
     @property
@@ -97,7 +97,15 @@ class DriftNull:
         Between their part of the standard deviation, as the reference has it, and 1: the less, the less certain it is.
         """
         sampling = self.inverse_rows[self.scores.column]
-        return np.asarray((self.tau2 / np.maximum(self.tau2 + sampling, 1e-300)) ** 0.25)
+        return np.asarray((self.tau2 / np.maximum(self.tau2 + sampling, 1e-300)) ** (1 / 3))
+
+    @property
+    def leading(self) -> Flags:
+        """The series that say how a day is: each number's location, and the three most frequent categories of any other column."""
+        column = self.scores.column
+        first = np.searchsorted(column, column)  # where its column begins
+        place = np.arange(len(column)) - first
+        return np.asarray((self.scores.kind == LOCATION) | ((self.scores.kind == LEVEL) & (place < _LEADING)))
 
     def scales_of(self, windows: int) -> tuple[int, ...]:
         """Return the scales that a series of so many windows has; always the first."""
@@ -319,15 +327,15 @@ def _nulls(
                 tau2=tau2,
                 freedom=np.where(known, total_freedom, PRIOR_FREEDOM),
                 phi=phi,
-                kurtosis=np.zeros(len(column)),
+                heavy=np.zeros(len(column), dtype=bool),
                 natural_skew=natural_skew(scores, own, tau2),
                 scales=scales_for(window_spec, k)
                 if len(fits) == 1
                 else tuple(s for s in (1, 2, 4) if s <= max(k // 2, 1)),
             )
         )
-    kurtosis = _excess(nulls, fits)
-    return [replace(null, kurtosis=kurtosis) for null in nulls]
+    heavy = _heavy(nulls, fits)
+    return [replace(null, heavy=heavy) for null in nulls]
 
 
 def _autocorrelation(scores: Scores, fits: Sequence[_Fit], effect: Values) -> float:
@@ -423,51 +431,39 @@ def natural_skew(scores: Scores, rows: Population, tau2: Values) -> Values:
     return np.asarray(np.where(np.isin(scores.kind, (CELL, LEVEL)), tau**3 * skew, 0.0))
 
 
-def _excess(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> Values:
-    """Return the excess kurtosis of standardised residuals, pooled over a kind and over a column; 0 where not beyond its noise.
-
-    That of all locations and that of all categories count for every series: days are heavy-tailed or they are not.
-    """
-    scores = nulls[0].scores
-    found, held = [], []
+def _vary(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> bool:
+    """Return whether the locations and the more frequent categories of all columns together vary by more than chance."""
+    square, freedom = 0.0, 0.0
     for null, fit in zip(nulls, fits, strict=True):
-        there = fit.held[:, scores.column]
-        usable = there & _timeless(scores)
-        usable &= fit.valid[:, scores.column] * null.population.share >= _LEAST_EXPECTED
-        spread = (fit.inverse + null.tau2) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
-        found.append(np.where(usable, fit.left / np.sqrt(spread), 0.0))
-        held.append(usable)
-    square, fourth = (np.sum([(x**power).sum(axis=0) for x in found], axis=0) for power in (2, 4))
-    count = np.sum([h.sum(axis=0) for h in held], axis=0).astype(np.float64)
-    excess = np.zeros(len(count))
-    by_chance = np.mean([_chance_kurtosis(null, fit) for null, fit in zip(nulls, fits, strict=True)], axis=0) * count
-    kinds = [scores.kind == kind for kind in (LOCATION, DISPERSION, CELL, LEVEL)]
-    columns = [(scores.column == place) & np.isin(scores.kind, (CELL, LEVEL)) for place in np.unique(scores.column)]
-    for ours in (*kinds, *columns):
-        pooled = _kurtosis(
-            square[ours],
-            fourth[ours],
-            count[ours],
-            by_chance[ours],
-            _BEYOND if any(ours is kind for kind in kinds) else _BEYOND_ALONE,
+        held = fit.held[:, null.scores.column] & null.leading & _timeless(null.scores)
+        square += float((fit.left**2 / np.where(held, fit.inverse, np.inf))[held].sum())
+        freedom += float(held.sum()) * (1 - fit.rank / max(len(fit.left), 1))
+    return bool(square > freedom + _VARIES * np.sqrt(2 * max(freedom, 1.0)))
+
+
+def _heavy(nulls: Sequence[DriftNull], fits: Sequence[_Fit]) -> Flags:
+    """Return the series whose day effects may have heavier tails than normal ones.
+
+    That the locations and the more frequent categories of all columns together have them counts for every series, for days have outliers or
+    they have not. Where day effects are less than half of what varies in most of them, their tails cannot be seen, and are doubted. What groups of cells
+    and dispersions of one column show by themselves counts for these.
+    """
+    scores, null = nulls[0].scores, nulls[0]
+    moved = null.tau2 > null.inverse_rows[scores.column]
+    left, held = [], []
+    for own, fit in zip(nulls, fits, strict=True):
+        spread = (fit.inverse + own.tau2) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
+        left.append(fit.left / np.sqrt(np.maximum(spread, 1e-300)))
+        held.append(
+            fit.held[:, scores.column] & (fit.valid[:, scores.column] * own.population.share >= _LEAST_EXPECTED)
         )
-        shared = ours if not (ours is kinds[0] or ours is kinds[3]) else np.ones_like(ours)
-        excess[shared] = np.maximum(excess[shared], pooled)
-    return excess
-
-
-def _chance_kurtosis(null: DriftNull, fit: _Fit) -> Values:
-    """Return the excess kurtosis that sampling gives the residuals of a share: that of a binomial, in its part of the variance."""
-    usual = null.population.usual
-    spread = np.maximum(usual * (1 - usual), 1e-9)
-    inverse = fit.sampling(null.scores.column)
-    part = inverse / np.maximum(inverse + null.tau2, 1e-300)
-    return np.asarray(np.where(usual < 1, (1 - 6 * spread) / spread * inverse * part**2, 0.0))
-
-
-def _kurtosis(square: Values, fourth: Values, count: Values, by_chance: Values, beyond: float) -> float:
-    n = float(count.sum())
-    if n < ENOUGH_FOR_TAILS or square.sum() <= 0:
-        return 0.0
-    excess = float(fourth.sum() / n / (square.sum() / n) ** 2 - 3 - by_chance.sum() / n)
-    return excess if excess > beyond * np.sqrt(24 / n) else 0.0
+    x, there = np.concatenate(left), np.concatenate(held) & _timeless(scores) & moved
+    ours = null.leading & moved
+    if heavy_tailed(x[:, ours], there[:, ours]) or (ours.sum() < null.leading.sum() / 2 and _vary(nulls, fits)):
+        return np.ones(len(moved), dtype=bool)
+    cv = np.sqrt(null.tau2 * (1 - null.population.usual) / np.maximum(null.population.usual, 1e-9))
+    found = moved & (cv > _BURSTS)
+    for column in np.unique(scores.column):
+        ours = moved & (scores.column == column) & np.isin(scores.kind, (CELL, DISPERSION))
+        found[ours] |= ours.any() and heavy_tailed(x[:, ours], there[:, ours])
+    return found
