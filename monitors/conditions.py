@@ -1,6 +1,7 @@
 """What one window's readings amount to: at most one condition for each cause-group.
 
-The groups are ``outcome`` (performance or concept drift), ``data_drift``, ``prediction_drift``, ``data_quality`` and ``no_data``.
+The groups are ``outcome`` (performance or concept drift), ``data_drift``, ``prediction_drift``, ``data_quality``, ``arrival`` (how rows
+come, whatever they hold) and ``no_data``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from typing import Literal
 
 from monitors import explain, row_conditions, segment_conditions
 from monitors.judge_door import DOOR_CHECKS
-from monitors.quality_conditions import Found, business_judged, quality_conditions, rows_judged, usually_empty
+from monitors.quality_conditions import (
+    Found,
+    arrival_judged,
+    business_judged,
+    quality_conditions,
+    rows_judged,
+    usually_empty,
+)
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
 from monitors.types import AlertKind, Reading
 from reference_data.declaration import ModelSpec
@@ -21,6 +29,9 @@ _RANK: dict[str, int] = {"notice": 0, "warning": 1, "page": 2}
 
 LEANED_ON = 0.05  # share of the total importance from which a model leans on a column
 _INPUT_GROUPS = frozenset({segment_conditions.GROUP, "data_drift", "prediction_drift", "data_quality"})
+ARRIVAL = (
+    "arrival"  # the group of data quality that is about no column; its members are the checks that found something
+)
 _PREDICTIONS = frozenset({"prediction", "score"})
 _OUTCOMES = frozenset({"label", *CONCEPT_COLUMNS})
 _QUALITY = {
@@ -52,10 +63,12 @@ def severity_rank(severity: str) -> int:
     return _RANK[severity]
 
 
-def group_of(kind: str, segment: str | None = None) -> str:
-    """Return the cause-group of an alert's kind: at most one alert of a group is open at a time."""
+def group_of(kind: str, segment: str | None = None, column: str | None = None) -> str:
+    """Return the cause-group of an alert by its kind, segment and column: at most one alert of a group is open at a time."""
     if segment is not None:
         return segment_conditions.GROUP
+    if kind == "data_quality" and column is None:
+        return ARRIVAL
     return "outcome" if kind in {"performance", "concept_drift"} else kind
 
 
@@ -73,16 +86,23 @@ def conditions(
     """Return the conditions of one window by group."""
     inside = _in_segments(segment_conditions.inside_segments(readings))
     readings = [reading for reading in readings if reading.segment is None]
+    columns, away = _data_quality(readings, spec), _columns_away(readings)
+    if columns is not None and away is not None:  # their values are missing because they stay away: one story
+        columns = replace(
+            away, column=columns.column, members=columns.members, message=f"{away.message} {columns.message}"
+        )
+        readings = [reading for reading in readings if reading.check != "missing_columns"]
     found = {
         "no_data": _no_data(readings),
         "outcome": _outcome(readings, spec, importance),
         "data_drift": _both(_as_a_whole(row_conditions.moved(readings)), _data_drift(readings, spec, importance)),
         "prediction_drift": _prediction_drift(readings),
-        "data_quality": _both(_data_quality(readings, spec), _at_the_door(readings)),
+        "data_quality": columns,
+        ARRIVAL: _at_the_door(readings),
         segment_conditions.GROUP: inside,
     }
     for each in quality_conditions(readings, spec):
-        group = group_of(each.kind)
+        group = group_of(each.kind, column=each.column)
         found[group] = _both(found.get(group), _of_quality(each))
     return {group: condition for group, condition in found.items() if condition is not None}
 
@@ -92,7 +112,7 @@ def _of_quality(found: Found) -> Condition:
     return Condition(
         kind=found.kind,
         severity=found.severity,
-        column=next(iter(found.members), None),
+        column=found.column,
         members=found.members,
         significant=True,
         material=True,
@@ -138,6 +158,7 @@ def unjudged(readings: Sequence[Reading]) -> frozenset[str]:
     rows = {reading.verdict for reading in readings if reading.check == "row_count"}
     silent: frozenset[str] = frozenset() if rows_judged(readings) else _INPUT_GROUPS
     silent |= frozenset() if rows else {"no_data"}
+    silent |= frozenset() if rows_judged(readings) or arrival_judged(readings) else {ARRIVAL}
     silent |= frozenset() if business_judged(readings) else {"business"}
     return silent if _outcomes_judged(readings) else silent | {"outcome"}
 
@@ -258,13 +279,17 @@ def _at_the_door(readings: Sequence[Reading]) -> Condition | None:
         kind="data_quality",
         severity="warning" if any(DOOR_CHECKS[reading.check] == "warning" for reading in ours) else "notice",
         column=None,
-        members=(),
+        members=tuple(reading.check for reading in ours),
         significant=True,
         material=True,
         harmful=False,
         headline=_DOOR_HEADLINES[ours[0].check],
         message=" ".join(reading.sentence for reading in ours),
     )
+
+
+def _columns_away(readings: Sequence[Reading]) -> Condition | None:
+    return _at_the_door([reading for reading in readings if reading.check == "missing_columns"])
 
 
 def _both(one: Condition | None, other: Condition | None) -> Condition | None:

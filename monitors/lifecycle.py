@@ -10,15 +10,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from monitors.conditions import Condition, conditions, group_of, severity_rank, unjudged
+from monitors.conditions import ARRIVAL, Condition, conditions, group_of, severity_rank, unjudged
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import ModelSpec
 
 Change = tuple[Alert, AlertEvent]
 
-QUIET = timedelta(days=28)  # after an alert on columns is resolved, within which the same columns reopen it
+QUIET = timedelta(
+    days=28
+)  # after an alert on data is resolved, within which the same columns (or checks of arrival) reopen it
 QUIET_WINDOWS = 4  # as long at least
-_OF_COLUMNS = frozenset({"data_drift", "prediction_drift", "data_quality"})
+_OF_DATA = frozenset({"data_drift", "prediction_drift", "data_quality", ARRIVAL})
 SYSTEM = "driftdeck"  # the actor of what happens by itself
 
 
@@ -50,7 +52,9 @@ def advance(
         if only is None or group in only
     }
     silent = unjudged(readings)
-    current = {group_of(alert.kind, alert.segment): alert for alert in open_alerts if alert.state != "resolved"}
+    current = {
+        group_of(alert.kind, alert.segment, alert.column): alert for alert in open_alerts if alert.state != "resolved"
+    }
     changes: list[Change] = []
     for group, alert in current.items():
         if readings[0].window.end <= alert.window.start or (only is not None and group not in only):
@@ -65,7 +69,7 @@ def advance(
             if before is None:
                 changes.append(_open(condition, readings[0], spec, now, new_id(), causes))
             elif not _counted(before, readings[0]):
-                changes.append(_reopen(before, condition, readings[0], now))
+                changes.append(_reopen(before, condition, readings[0], now, causes))
     return changes
 
 
@@ -79,10 +83,10 @@ def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: 
         alert
         for alert in alerts
         if alert.state == "resolved"
-        and group in _OF_COLUMNS
-        and group_of(alert.kind, alert.segment) == group
+        and group in _OF_DATA
+        and group_of(alert.kind, alert.segment, alert.column) == group
         and alert.model_version == reading.model_version
-        and set(condition.members) <= set(alert.members)
+        and (set(condition.members) <= set(alert.members) if condition.members else not alert.members)
         and severity_rank(condition.severity) <= severity_rank(alert.severity)
         and alert.judged_to is not None
         and reading.window.start - alert.judged_to <= max(QUIET, QUIET_WINDOWS * length)
@@ -90,9 +94,21 @@ def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: 
     return max(found, key=lambda alert: alert.changed_at, default=None)
 
 
-def _reopen(alert: Alert, condition: Condition, reading: Reading, now: datetime) -> Change:
-    updated = replace(alert, quiet=0, judged_to=reading.window.end)
+def _reopen(alert: Alert, condition: Condition, reading: Reading, now: datetime, causes: tuple[Cause, ...]) -> Change:
+    """Tell what is wrong now; the severity stays what it was, or the same drift would be graver once more a month later."""
+    updated = _telling(replace(alert, quiet=0, judged_to=reading.window.end), condition, causes)
     return _to(updated, "firing", now, f"It came back after it was resolved: {condition.headline}")
+
+
+def _telling(alert: Alert, condition: Condition, causes: tuple[Cause, ...]) -> Alert:
+    """Return the alert with the words of what this window shows."""
+    return replace(
+        alert,
+        column=condition.column,
+        message=condition.message,
+        headline=condition.headline,
+        causes=_own(causes, condition) or alert.causes,
+    )
 
 
 def acknowledge(alert: Alert, actor: str, comment: str, now: datetime) -> Change:
@@ -160,15 +176,12 @@ def _again(
         material=alert.material or condition.material,
         harmful=alert.harmful or condition.harmful,
     )
-    if risen or became:
+    another = bool(grown) and severity_rank(condition.severity) == severity_rank(alert.severity)
+    if risen or became or another:
         updated = replace(
-            updated,
+            _telling(updated, condition, causes),
             kind=condition.kind if became else alert.kind,
             severity=condition.severity if risen else alert.severity,
-            column=condition.column,
-            message=condition.message,
-            headline=condition.headline,
-            causes=_own(causes, condition) or alert.causes,
         )
     if risen:
         return [
@@ -183,6 +196,10 @@ def _again(
         return [_to(updated, "firing", now, "A second window confirms it.")]
     if alert.state == "recovering":
         return [_to(updated, "firing", now, "It came back before it was resolved.")]
+    if grown and alert.column is None and condition.kind == "data_quality":
+        return [
+            _to(updated, "firing", now, f"Another fault: {condition.headline}")
+        ]  # whoever knows of the first does not of this
     if grown or became:
         comment = f"Also in {', '.join(grown)}." if grown else condition.headline
         return [_to(updated, alert.state, now, comment)]

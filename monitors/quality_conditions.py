@@ -27,13 +27,22 @@ _HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What readings of one kind amount to; ``members`` are the columns concerned, the foremost first."""
+    """What readings of one kind amount to; ``members`` are the columns concerned, the foremost first.
+
+    Of the table as a whole (``of_table``) they are the checks that found something, for the next fault may be another one.
+    """
 
     kind: AlertKind
     severity: Literal["notice", "warning", "page"]
     members: tuple[str, ...]
     headline: str
     message: str
+    of_table: bool = False
+
+    @property
+    def column(self) -> str | None:
+        """The foremost column, None where no column is at fault."""
+        return None if self.of_table else next(iter(self.members), None)
 
 
 def quality_conditions(readings: Sequence[Reading], spec: ModelSpec) -> list[Found]:
@@ -47,6 +56,11 @@ def business_judged(readings: Sequence[Reading]) -> bool:
     """Whether a window says anything of a team's own checks: one of them could be judged, or there are none any more."""
     own = [reading for reading in readings if reading.scope == "custom"]
     return not own or any(reading.verdict in ("ok", "warning", "critical") for reading in own)
+
+
+def arrival_judged(readings: Sequence[Reading]) -> bool:
+    """Whether a window says how its rows came: with few rows its columns may say nothing, and it still does."""
+    return any(r.check in _ARRIVAL and r.verdict in ("ok", "warning", "critical") for r in readings)
 
 
 def usually_empty(readings: Sequence[Reading]) -> bool:
@@ -68,7 +82,8 @@ def _arrival(readings: Sequence[Reading]) -> Found | None:
         "freshness": "Rows stopped coming",
         "repeated_rows": "Rows came more than once",
     }
-    return Found("data_quality", _severity(ours), (), words[ours[0].check], _message(ours))
+    members = tuple(reading.check for reading in ours)
+    return Found("data_quality", _severity(ours), members, words[ours[0].check], _message(ours), of_table=True)
 
 
 def _columns(readings: Sequence[Reading], spec: ModelSpec) -> Found | None:
@@ -105,7 +120,7 @@ def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
     """Yield one finding for each kind of alert that fixed limits of columns, metrics and counts make."""
     if not limits_of(spec):
         return
-    ours: dict[AlertKind, list[Reading]] = {}
+    ours: dict[tuple[AlertKind, bool], list[Reading]] = {}
     for reading in readings:
         told = reading.scope == "custom" or reading.check in QUALITY_CHECKS or reading.check in _ARRIVAL
         if (
@@ -113,13 +128,15 @@ def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
             and reading.verdict in ("warning", "drift", "critical")
             and fixed_verdict(spec, reading) is not None
         ):
-            ours.setdefault(_kind(reading), []).append(reading)
-    for kind, group in ours.items():
+            kind = _kind(reading)
+            ours.setdefault((kind, kind == "data_quality" and reading.column is None), []).append(reading)
+    for (kind, of_table), group in ours.items():
         group.sort(key=lambda reading: reading.verdict != "critical")
-        members = tuple(dict.fromkeys(reading.column for reading in group if reading.column is not None))
+        names = [reading.check if of_table else reading.column for reading in group]
+        members = tuple(dict.fromkeys(name for name in names if name is not None))
         of = f" of {group[0].column}" if group[0].column else ""
-        headline = f"{_label(group[0].check)}{of} passed its fixed limit{_more(members)}"
-        yield Found(kind, _severity(group), members, headline, _message(group))
+        headline = f"{_label(group[0].check)}{of} passed its fixed limit{'' if of_table else _more(members)}"
+        yield Found(kind, _severity(group), members, headline, _message(group), of_table)
 
 
 def _kind(reading: Reading) -> AlertKind:

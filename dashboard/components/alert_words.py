@@ -83,7 +83,7 @@ def judged(alert: AlertView, readings: Iterable[ReadingView], metric: str | None
     first = [r for r in readings if r["window_start"] == alert["window_start"] and r["error"] is None]
     first = [r for r in first if r["segment"] == alert["segment"]] or first
     columns = {alert["column"], *alert["members"]} - {None}
-    own = [r for r in first if r["column"] in columns] or [r for r in first if r["check"] == metric]
+    own = [r for r in first if (r["column"] or r["check"]) in columns] or [r for r in first if r["check"] == metric]
     decided = max(own, key=_weight, default=None)
     performance = next((r for r in first if r["scope"] == "performance" and r["check"] == metric), None)
     outcome = alert["kind"] in OUTCOMES and performance is not None

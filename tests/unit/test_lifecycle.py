@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 
 from monitors.lifecycle import acknowledge, advance
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from tests.support.profiles import NOW, spec_of
-from tests.support.readings import window
+from tests.support.readings import reading, window
 
 SPEC = spec_of(
     "regression",
@@ -101,6 +102,49 @@ def test_the_same_columns_within_28_days_reopen_their_alert_and_others_do_not(pl
         play.feed(window(quiet))
     play.feed(window(23, drift=("x", "k")))
     assert len(play.alerts) == 2, "another column is another story"
+
+
+def traffic(number: int, *, missing: tuple[str, ...] = (), wrong: tuple[str, ...] = ()) -> list[Reading]:
+    """Return a day on which rows did not come as usual."""
+    found = window(number, missing=missing)
+    checks = ("row_volume", "freshness", "refused_rows")
+    verdicts = {check: "warning" if check in wrong else "ok" for check in checks}
+    more: dict[str, Any] = {"scope": "traffic", "window": found[0].window, "value": 1.0, "reference_value": 9.0}
+    return [*found, *(reading(check, verdict=verdicts[check], sentence=f"{check}!", **more) for check in checks)]
+
+
+@pytest.mark.parametrize("state", ["open", "acknowledged", "resolved"])
+def test_missing_values_do_not_swallow_a_collapse_of_traffic(play: Play, state: str) -> None:
+    play.feed(traffic(0, missing=("x",)))
+    if state == "acknowledged":
+        play.alerts["a1"], _ = acknowledge(play.one, "ada", "", NOW)
+    for quiet in (1, 2) if state == "resolved" else ():
+        play.feed(traffic(quiet))
+    (event,) = play.feed(traffic(3, missing=("x",) if state != "resolved" else (), wrong=("row_volume",)))
+    alert = play.alerts[event.alert_id]
+    assert (event.state, alert.id, alert.headline) == ("firing", "a2", "Fewer rows arrived than usual")
+    assert (alert.message, alert.members, alert.column) == ("row_volume!", ("row_volume",), None)
+
+
+def test_another_fault_of_the_table_is_told_even_when_the_first_is_known(play: Play) -> None:
+    play.feed(traffic(0, wrong=("row_volume",)))
+    play.alerts["a1"], _ = acknowledge(play.one, "ada", "", NOW)
+    assert play.feed(traffic(1, wrong=("row_volume",))) == []
+    (event,) = play.feed(traffic(2, wrong=("refused_rows",)))
+    assert (event.alert_id, event.state, event.comment) == ("a1", "firing", "Another fault: Rows were refused")
+    assert (play.one.headline, play.one.message) == ("Rows were refused", "refused_rows!")
+
+
+def test_what_reopens_an_alert_is_told_in_its_own_words(play: Play) -> None:
+    play.feed(window(0, drift=("x", "k")))
+    for quiet in (1, 2):
+        play.feed(window(quiet))
+    play.feed(window(3, drift=("k",)), importance=None)
+    assert (play.one.state, play.one.headline, play.one.message) == (
+        "firing",
+        "k drifted from the reference",
+        "k moved.",
+    )
 
 
 def test_what_comes_back_after_28_days_is_a_new_alert(play: Play) -> None:

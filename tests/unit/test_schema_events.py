@@ -260,8 +260,10 @@ def test_a_new_column_alone_is_a_notice_and_a_missing_one_a_warning_while_it_is_
     assert one_day(workspace, clock, rows(clock, 400)) == []
     (alert,) = one_day(workspace, clock, rows(clock, 400, tariff=1))
     assert (alert["severity"], alert["headline"]) == ("notice", "Undeclared columns came along")
-    (alert,) = one_day(workspace, clock, rows(clock, 200), rows(clock, 30, open=...))
+    alert, before = one_day(workspace, clock, rows(clock, 200), rows(clock, 30, open=...))
+    assert (before["headline"], before["state"]) == ("Undeclared columns came along", "recovering")
     assert (alert["severity"], alert["headline"]) == ("warning", "Declared columns stay away")
+    assert alert["members"] == ["open"], "the column whose values are missing because it stays away"
     assert [r["value"] for r in workspace.readings("m", check="missing_columns")] == [1.0]
 
 
