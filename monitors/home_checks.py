@@ -49,7 +49,7 @@ def _load(path: Path, changed: int, size: int) -> HomeCheck:  # noqa: ARG001  (a
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a file that ends the process ends itself only
         return HomeCheck(path.stem, None, f"{path.name} cannot be loaded: {type(error).__name__}: {error}")
     check = getattr(module, "CHECK", None)
     return HomeCheck(path.stem, check if isinstance(check, Check) else None, _problem(path, check))
@@ -92,7 +92,7 @@ def home_readings(
     for name in names:
         try:
             values, usual = _values(file.check, reference, window_spec, name, total, inputs)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             words = f"{file.name} of {name} could not be computed: {type(error).__name__}: {error}"
             found += [
                 replace(failed, column=name, window=window, error=words, sentence=f"{words}.") for window in windows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,12 +197,3 @@ def segment_series(
     flat = sum_groups(layout, buckets, groups)
     shape = (len(place), len(windows))
     return Profile(layout, flat.counts.reshape(*shape, -1), flat.moments.reshape(*shape, -1))
-
-
-def adjacent(core: Core, model: str, first: Window, last: Window, before: int) -> list[Window]:
-    """Return the windows from ``before`` ones ahead of ``first`` up to ``last``."""
-    spec = core.window_spec(model)
-    windows = list(spec.between(first.start, last.end))
-    for _ in range(before):
-        windows.insert(0, spec.containing(windows[0].start - timedelta(microseconds=1)))
-    return windows

@@ -22,12 +22,13 @@ from reference_data.reference import Reference
 from reference_data.segments import Segments
 from reference_data.windows import Window, WindowSpec
 from service.local import segment_profiles
+from service.local.lead_in import blocks
+from service.local.quality import FROM_LOG
 from storage.readings import ANY_SEGMENT, current_readings
 
 if TYPE_CHECKING:
     from service.local.core import Core
 
-LONGEST_SCALE = 28  # windows
 _AT_ONCE = 100  # windows that are judged in one step: more would only take memory
 _NAN = float("nan")
 
@@ -62,12 +63,11 @@ def judged(
     null = _null(spec.model_dump_json(), reference, frozen, core.window_spec(spec.name))
     if null is None:
         return
+    own = reference.source.startswith(FROM_LOG)
     for first in range(0, len(windows), _AT_ONCE):
-        wanted = windows[first : first + _AT_ONCE]
-        every = segment_profiles.adjacent(core, spec.name, wanted[0], wanted[-1], LONGEST_SCALE - 1)
-        series = segment_profiles.segment_series(core, reference, frozen, every, version)
-        places = {window: place for place, window in enumerate(every)}
-        yield judge_segments(spec, null, every, series, [places[window] for window in wanted])
+        for block in blocks(core, spec, reference, windows[first : first + _AT_ONCE], fair=own):
+            series = segment_profiles.segment_series(core, reference, frozen, block.windows, version)
+            yield judge_segments(spec, null, block.windows, series, block.judged)
 
 
 @lru_cache(maxsize=16)

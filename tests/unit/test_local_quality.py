@@ -378,3 +378,15 @@ def test_a_file_may_have_limits_and_stand_in_a_declaration(ws: Tiny) -> None:
     assert reading(ws, 0, "typical", "distance")["verdict"] == "critical"
     assert reading(ws, 0, "typical", "prediction")["verdict"] == "warning"
     assert alerts(ws, "business")[0]["severity"] == "page"
+
+
+def test_a_file_that_ends_the_process_fails_alone(ws: Tiny) -> None:
+    folder = ws.home / "checks"
+    folder.mkdir()
+    (folder / "stop.py").write_text("import sys\nsys.exit(3)\n")
+    stopping = OWN_FILE.replace("typical", "late").replace("    return np", "    raise SystemExit(3)\n    return np")
+    (folder / "late.py").write_text(stopping)
+    ws.log_days(0, labels=False)
+    ws.run_at(1.5)
+    assert reading(ws, 0, "stop")["verdict"] == reading(ws, 0, "late", "distance")["verdict"] == "error"
+    assert "SystemExit" in reading(ws, 0, "stop")["error"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from service.local import segment_profiles
 from tests.support.tiny_workspace import LIVE, START, Tiny, tiny
 
 DECLARATION = """
@@ -237,3 +238,21 @@ def test_values_nobody_expects_are_segments_like_any_other(tmp_path: Path) -> No
         with ws.workspace.core.db.cursor() as cursor:
             sql = "SELECT sum(n_rows) FROM profile WHERE part = 'segments' AND segment LIKE 'carrier=%' AND segment NOT LIKE '% × origin%'"
             assert cursor.execute(sql).fetchone() == (A_DAY,)
+
+
+def test_the_references_own_windows_are_in_no_mean_of_later_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[datetime] = []
+    whole = segment_profiles.segment_series
+
+    def noted(core: Any, reference: Any, frozen: Any, windows: Any, version: str) -> Any:
+        seen.extend(window.start for window in windows)
+        return whole(core, reference, frozen, windows, version)
+
+    monkeypatch.setattr(segment_profiles, "segment_series", noted)
+    with tiny(tmp_path / "home", DECLARATION) as ws:
+        ws.workspace.log("flights", rows(0, DAYS + 3))
+        ws.workspace.reference("flights", (START, LIVE))
+        run(ws, 3.5)
+    assert sorted(seen) == [LIVE + timedelta(days=day) for day in range(3)]
