@@ -17,7 +17,7 @@ from monitors import explain
 from monitors.multivariate._encoding import Encoder
 from monitors.multivariate._types import Driver, Rows, RowsCheck, Sides
 from monitors.multivariate._vectors import vectors
-from monitors.natural import Judgement, Natural, beside, judge_found, natural_variation, spread
+from monitors.natural import HeldOut, Judgement, Natural, among, beside, judge_found, natural_variation, spread
 from monitors.types import Reading, Verdict
 from reference_data.declaration import ModelSpec
 from reference_data.plugins import discover
@@ -27,6 +27,7 @@ from reference_data.windows import Window
 _NAMED = 3  # drivers that a sentence names
 WEIGHTY = 0.1  # share from which a driver is named
 _SEED = 20_250_101
+_COUNTED = 20_000  # rows of a reference from which the scale of its columns is learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,11 @@ class ReferenceRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """What one check looks at in a reference: all its rows, and those of each window that has enough."""
+    """What one check looks at in a reference: its rows, how many windows have enough of them, and each of those against the rest."""
 
     rows: Rows
-    pieces: tuple[Rows, ...]
+    windows: int
+    held_out: HeldOut
     names: tuple[str, ...]
     groups: NDArray[np.intp] | None
     encode: Callable[[pa.Table, pa.ChunkedArray | None], tuple[Rows, str]]
@@ -84,33 +86,61 @@ def _features(spec: ModelSpec) -> list[Column]:
 # -- the reference's side ----------------------------------------------------------------------------------------------
 def prepare(asked: Asked, spec: ModelSpec, reference: ReferenceRows, least: int) -> Prepared:
     """Read off a reference what a check looks at; raises :class:`ValueError` in words if there is nothing of it."""
-    encode, names, groups = _encoding(asked, spec, reference)
-    held = [reference.windows == place for place in np.unique(reference.windows[reference.windows >= 0])]
-    rows, _ = encode(reference.table, reference.times)
+    if asked.column is None:
+        return _together(asked.check, spec, reference, least)
+    encode = _encoding(asked.check, asked.column.name, reference)
     pieces = []
-    for where in held:
-        mask = pa.array(where)
-        times = None if reference.times is None else reference.times.filter(mask)
+    for place in np.unique(reference.windows[reference.windows >= 0]):
         try:
-            pieces.append(encode(reference.table.filter(mask), times)[0])
+            pieces.append(encode(reference.table.filter(pa.array(reference.windows == place)), None)[0])
         except ValueError:
             continue
-    return Prepared(rows, tuple(piece for piece in pieces if len(piece) >= least), names, groups, encode)
+    pieces = [piece for piece in pieces if len(piece) >= least]
+    rows, _ = encode(reference.table, None)
+    return Prepared(rows, len(pieces), among(asked.check, pieces), (), None, encode)
+
+
+def _together(check: RowsCheck, spec: ModelSpec, reference: ReferenceRows, least: int) -> Prepared:
+    """Prepare all inputs together. Where values count by how frequent they are, no row that is looked at is counted."""
+    features = _features(spec)
+    places, sizes = np.unique(reference.windows[reference.windows >= 0], return_counts=True)
+    enough = places[sizes >= least]
+
+    def taken(at: NDArray[np.intp]) -> tuple[pa.Table, pa.ChunkedArray | None]:
+        chosen = pa.array(at)
+        return reference.table.take(chosen), None if reference.times is None else reference.times.take(chosen)
+
+    def fitted(among_: NDArray[np.intp], most: int) -> tuple[Encoder, Rows]:
+        held, times = taken(among_[most : most + _COUNTED] if 2 * most <= len(among_) else among_[:_COUNTED])
+        encoder = Encoder.fit(held, features, times)
+        if encoder.counts and 2 * most > len(among_):
+            most = len(among_) // 2
+            held, times = taken(among_[most : most + _COUNTED])
+            encoder = Encoder.fit(held, features, times)
+        return encoder, encoder(*taken(among_[:most]))
+
+    def held_out(place: int, rng: np.random.Generator) -> Sides:
+        inside = reference.windows == enough[place]
+        own = rng.permutation(np.flatnonzero(inside))[: check.most[1]]
+        encoder, rest = fitted(rng.permutation(np.flatnonzero(~inside)), beside(check, len(own)))
+        return Sides(rest, encoder(*taken(own)), encoder.names, encoder.groups)
+
+    order = np.random.default_rng(_SEED).permutation(reference.table.num_rows)
+    encoder, rows = fitted(order, check.most[0])
+    return Prepared(
+        rows, len(enough), held_out, encoder.names, encoder.groups, lambda table, times: (encoder(table, times), "")
+    )
 
 
 def _encoding(
-    asked: Asked, spec: ModelSpec, reference: ReferenceRows
-) -> tuple[Callable[[pa.Table, pa.ChunkedArray | None], tuple[Rows, str]], tuple[str, ...], NDArray[np.intp] | None]:
-    if asked.column is None:
-        encoder = Encoder.fit(reference.table, _features(spec), reference.times)
-        return lambda table, times: (encoder(table, times), ""), encoder.names, encoder.groups
-    name = asked.column.name
+    check: RowsCheck, name: str, reference: ReferenceRows
+) -> Callable[[pa.Table, pa.ChunkedArray | None], tuple[Rows, str]]:
     if name not in reference.table.column_names:
         raise ValueError(f"the reference was frozen before {name} was declared; freeze a new one")
-    if asked.check.target == "text":
-        return lambda table, _: (_texts(table, name), ""), (), None
+    if check.target == "text":
+        return lambda table, _: (_texts(table, name), "")
     dimensions = vectors(reference.table.column(name))[0].shape[1]
-    return lambda table, _: vectors(_column(table, name), dimensions), (), None
+    return lambda table, _: vectors(_column(table, name), dimensions)
 
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -127,7 +157,7 @@ def _texts(table: pa.Table, name: str) -> Rows:
 
 def measure_natural(asked: Asked, prepared: Prepared, reference_version: int) -> Natural:
     """Return what the check does between the reference's own windows."""
-    return natural_variation(asked.check, prepared.pieces, prepared.names, prepared.groups, [_SEED, reference_version])
+    return natural_variation(asked.check, prepared.windows, prepared.held_out, [_SEED, reference_version])
 
 
 # -- one window --------------------------------------------------------------------------------------------------------

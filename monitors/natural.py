@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,22 +34,22 @@ class Natural:
         return asdict(self)
 
 
-def natural_variation(
-    check: RowsCheck, pieces: Sequence[Rows], names: tuple[str, ...], groups: Any, seed: Sequence[int]
-) -> Natural:
+#: (place of a window, a seeded generator) -> the rest of the reference and that window, in a form that nothing of the window has shaped
+HeldOut = Callable[[int, np.random.Generator], Sides]
+
+
+def natural_variation(check: RowsCheck, windows: int, held_out: HeldOut, seed: Sequence[int]) -> Natural:
     """Hold up to twelve of the reference's windows, evenly spaced, each against the rest without it.
 
-    ``pieces``: the rows of each window. Windows that the check cannot use are left out; with fewer than three nothing was measured.
+    Windows that the check cannot use are left out; with fewer than three nothing was measured.
     """
-    chosen = sorted({int(place) for place in np.linspace(0, len(pieces) - 1, MOST_WINDOWS)}) if pieces else []
+    chosen = sorted({int(place) for place in np.linspace(0, windows - 1, MOST_WINDOWS)}) if windows else []
     excess: list[float] = []
     chance: list[float] = []
-    for place in chosen if len(pieces) >= ENOUGH else []:
+    for place in chosen if windows >= ENOUGH else []:
         rng = np.random.default_rng([*seed, place])
-        window = pieces[place][: check.most[1]]
-        rest = spread([p for i, p in enumerate(pieces) if i != place], beside(check, len(window)), rng)
         try:
-            found = check.compare(Sides(rest, window, names, groups), rng, False)
+            found = check.compare(held_out(place, rng), rng, False)
         except ValueError:
             continue
         scale = abs(found.expected) if check.relative else 1.0
@@ -59,6 +59,16 @@ def natural_variation(
         return Natural(0, 0.0, check.prior**2, 0.0)
     chance2 = float(np.mean(chance))
     return Natural(len(excess), float(np.mean(excess)), max(float(np.var(excess, ddof=1)) - chance2, 0.0), chance2)
+
+
+def among(check: RowsCheck, pieces: Sequence[Rows]) -> HeldOut:
+    """Return how each piece is held against the others, where their form depends on no other row."""
+
+    def sides(place: int, rng: np.random.Generator) -> Sides:
+        window = pieces[place][: check.most[1]]
+        return Sides(spread([p for i, p in enumerate(pieces) if i != place], beside(check, len(window)), rng), window)
+
+    return sides
 
 
 def beside(check: RowsCheck, n: int) -> int:

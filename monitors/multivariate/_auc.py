@@ -28,24 +28,30 @@ def auc(scores: Scores, current: NDArray[np.bool_]) -> float:
 
 
 def cross_validated(
-    reference: Rows, current: Rows, fit: Fit, rng: np.random.Generator, explain: Explain | None = None
+    reference: Rows,
+    current: Rows,
+    fit: Fit,
+    rng: np.random.Generator,
+    explain: Explain | None = None,
+    *,
+    folds: int = FOLDS,
 ) -> tuple[Found, NDArray[np.float64] | None]:
-    """Return the mean AUC over five folds, each scored by a classifier that learned from the others, with its null.
+    """Return the mean AUC over some folds, each scored by a classifier that learned from the others, with its null.
 
     The null of a mean over folds is that of Mann and Whitney (1947): mean 1/2, variance (n + m + 1) / 12nm. Raises
     :class:`ValueError` when a side has fewer rows than folds.
     """
     n, m = len(current), len(reference)
-    if min(n, m) < FOLDS:
-        raise ValueError(f"{min(n, m)} rows on one side are too few to tell the sides apart; {FOLDS} are needed")
+    if min(n, m) < folds:
+        raise ValueError(f"{min(n, m)} rows on one side are too few to tell the sides apart; {folds} are needed")
     rows, label = np.concatenate([reference, current]), np.repeat([False, True], [m, n])
     fold = np.empty(n + m, dtype=np.intp)
     for side in (False, True):
         places = np.flatnonzero(label == side)
-        fold[places] = rng.permutation(np.arange(len(places)) % FOLDS)
+        fold[places] = rng.permutation(np.arange(len(places)) % folds)
     values, lost = [], []
     with one_thread():
-        for k in range(FOLDS):
+        for k in range(folds):
             held = fold == k
             score = fit(rows[~held], label[~held])
             values.append(auc(score(rows[held]), label[held]))

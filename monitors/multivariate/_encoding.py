@@ -23,7 +23,10 @@ _DAY = 86_400_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """How one input becomes columns: ``number`` and ``age`` by mean and spread; ``listed`` one for each value; ``frequency`` a value's share."""
+    """How one input becomes columns: ``number`` and ``age`` by mean and spread; ``listed`` one for each value; ``frequency`` a value's share.
+
+    A value that the rows it was fitted on hold once has the code of one they do not hold: so little tells nothing.
+    """
 
     name: str
     kind: Literal["number", "age", "listed", "frequency"]
@@ -38,14 +41,16 @@ class _Code:
         column = table.column(self.name)
         if self.kind in ("number", "age"):
             held = _numbers(column, times if self.kind == "age" else None)
-            scaled = np.clip((held - self.mean[0]) / self.spread, -FAR, FAR)
+            with np.errstate(over="ignore"):
+                scaled = np.clip((held - self.mean[0]) / self.spread, -FAR, FAR)
             return np.nan_to_num(scaled, nan=0.0)[:, None]  # what is missing stands at the reference's mean
         places = pc.index_in(_texts(column), value_set=pa.array(self.values, pa.string()))
         at = places.fill_null(-1).to_numpy().astype(np.intp)
         missing = column.is_null().to_numpy()
         if self.kind == "frequency":
-            known = np.array([*self.shares, 0.0])[at]
-            return np.where(missing, 0.0, (known - self.mean[0]) / self.spread)[:, None]
+            known = np.array(self.shares)[at]  # the last one is that of strangers
+            scaled = np.clip((known - self.mean[0]) / self.spread, -FAR, FAR)
+            return np.where(missing, 0.0, scaled)[:, None]
         one_hot = (at[:, None] == np.arange(len(self.values))).astype(float)
         return np.where(missing[:, None], 0.0, (one_hot - np.array(self.mean)) / self.spread)
 
@@ -54,6 +59,8 @@ class _Code:
 class Encoder:
     """Standardised numbers; categories one by one if they are few, else by how frequent they are in the reference; missing values at the mean.
 
+    How frequent a value is must be counted in other rows than those that are looked at: rows that were counted themselves are never rare,
+    and could be told from new ones by that alone.
     A column of times counts by its age at the event, in days; without event times it is left out. Constant columns are left out.
     """
 
@@ -71,6 +78,11 @@ class Encoder:
         if not self.codes or not table.num_rows:
             return np.zeros((table.num_rows, sum(len(code.mean) for code in self.codes)))
         return np.hstack([code(table, times) for code in self.codes])
+
+    @property
+    def counts(self) -> bool:
+        """Whether any input stands for how frequent its values are."""
+        return any(code.kind == "frequency" for code in self.codes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,11 +122,13 @@ def _fit_nominal(name: str, texts: pa.ChunkedArray) -> _Code | None:
     values = tuple(listed[i] for i in order)
     if len(values) <= FEW:
         return _Code(name, "listed", tuple(share.tolist()), float(np.sqrt((share * (1 - share)).sum())), values)
-    mean = float((share**2).sum())
-    spread = float(np.sqrt(max((share**3).sum() - mean**2, 0.0)))
-    if spread <= 1e-9:  # all alike: a stranger is still told by its share of zero
-        spread = max(mean, 1e-9)
-    return _Code(name, "frequency", (mean,), spread, values, tuple(share.tolist()))
+    seen = share * (counts[order] > 1)
+    seen = np.append(seen, 0.0)  # what no row holds, or one alone
+    mean = float((share * seen[:-1]).sum())
+    spread = float(np.sqrt(max((share * seen[:-1] ** 2).sum() - mean**2, 0.0)))
+    if spread <= 1e-9:  # all alike, as ids are
+        spread = mean
+    return _Code(name, "frequency", (mean,), spread, values, tuple(seen.tolist())) if mean > 0 else None
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.multivariate._threads import one_thread
 from monitors.multivariate._types import Driver, Found, RowsCheck, Sides, shares_of
 
 _FOLDS = 4
@@ -53,8 +54,9 @@ def compare(sides: Sides, rng: np.random.Generator, explain: bool) -> Found:  # 
         raise ValueError(
             "fewer than two columns vary in the reference, so nothing is said about how they belong together"
         )
-    fitted = components(sides.reference)
-    before, after = _held_out(sides.reference, fitted[2].shape[1]), residuals(sides.current, fitted)
+    with one_thread():
+        fitted = components(sides.reference)
+        before, after = _held_out(sides.reference, fitted[2].shape[1]), residuals(sides.current, fitted)
     base, now = np.linalg.norm(before, axis=1), np.linalg.norm(after, axis=1)
     sd = float(base.std(ddof=1) * np.sqrt(1 / len(base) + 1 / len(now)))
     drivers: tuple[Driver, ...] = ()

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 31  # buckets whose samples are drawn at once
 _REMEMBERED = 2000  # readings whose rows have not changed since, kept in memory
-_SCHEME = 1  # of what is remembered of a reference: counted up when a check is computed otherwise
+_SCHEME = 2  # of what is remembered of a reference: counted up when a check is computed otherwise
 
 
 def row_readings(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading]:

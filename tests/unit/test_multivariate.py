@@ -1,10 +1,13 @@
 """The numbers behind checks on rows, held against the libraries that have them, and their nulls."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
@@ -15,9 +18,9 @@ from monitors.judge_rows import Asked, ReferenceRows, empty_reading, judge_rows,
 from monitors.multivariate import _kernel, _vectors, embedding_centroid, out_of_vocabulary_share, pca_reconstruction
 from monitors.multivariate._auc import auc
 from monitors.multivariate._encoding import Encoder
-from monitors.multivariate._types import Sides
+from monitors.multivariate._types import RowsCheck, Sides
 from monitors.multivariate._words import words
-from monitors.natural import MOST_WINDOWS, Natural, judge_found, natural_variation
+from monitors.natural import MOST_WINDOWS, HeldOut, Natural, among, judge_found, natural_variation
 from reference_data.declaration import ModelSpec
 from reference_data.schema import Column
 from reference_data.windows import Window
@@ -158,6 +161,13 @@ def days(rng: np.random.Generator, count: int, rows: int, jitter: float) -> list
     return [rng.normal(size=(rows, 6)) + rng.normal(size=6) * jitter for _ in range(count)]
 
 
+def held(check: RowsCheck, pieces: list[np.ndarray]) -> tuple[int, HeldOut]:
+    def sides(place: int, rng: np.random.Generator) -> Sides:
+        return replace(among(check, pieces)(place, rng), names=tuple("abcdef"), groups=np.arange(6))
+
+    return len(pieces), sides
+
+
 @pytest.mark.parametrize("name", ["pca_reconstruction", "mmd"])
 @pytest.mark.parametrize("jitter", [0.0, 0.15])
 def test_days_that_only_do_what_days_do_are_no_drift(name: str, jitter: float) -> None:
@@ -166,7 +176,7 @@ def test_days_that_only_do_what_days_do_are_no_drift(name: str, jitter: float) -
     for seed in range(4):
         rng = RNG([41, seed])
         pieces = days(rng, 14, 150, jitter)
-        natural = natural_variation(check, pieces, names, groups, [seed])
+        natural = natural_variation(check, *held(check, pieces), [seed])
         assert natural.windows == min(len(pieces), MOST_WINDOWS)
         for rows in days(rng, 6, 150, jitter):
             base = np.concatenate(pieces)[:500]
@@ -179,17 +189,59 @@ def test_days_that_only_do_what_days_do_are_no_drift(name: str, jitter: float) -
 
 def test_jitter_widens_what_is_usual() -> None:
     check = row_checks()["mmd"]
-    calm, wild = (
-        natural_variation(check, days(RNG(5), 12, 200, jitter), tuple("abcdef"), np.arange(6), [1])
-        for jitter in (0.0, 0.3)
-    )
+    calm, wild = (natural_variation(check, *held(check, days(RNG(5), 12, 200, jitter)), [1]) for jitter in (0.0, 0.3))
     assert wild.tau2 > calm.tau2
     assert wild.bias > calm.bias
 
 
 def test_two_windows_are_too_few_to_measure() -> None:
     check = row_checks()["mmd"]
-    assert natural_variation(check, days(RNG(6), 2, 100, 0.1), tuple("abcdef"), np.arange(6), [1]).windows == 0
+    assert natural_variation(check, *held(check, days(RNG(6), 2, 100, 0.1)), [1]).windows == 0
+
+
+# -- categories of many values -----------------------------------------------------------------------------------------
+def zipf(rng: np.random.Generator, day: int, n: int) -> list[str]:
+    weight = 1 / np.arange(1, 5001) ** 0.8
+    return [f"z{i}" for i in rng.choice(5000, n, p=weight / weight.sum())]
+
+
+MANY: dict[str, Callable[[np.random.Generator, int, int], list[str]]] = {
+    "zipf": zipf,
+    "ids": lambda _, day, n: [f"{day}-{i}" for i in range(n)],
+    "nearly ids": lambda rng, day, n: [f"{day}-{i}" for i in rng.integers(0, 20 * n, n)],
+    "even": lambda rng, _, n: [f"v{i}" for i in rng.integers(0, 20, n)],
+    "sessions": lambda rng, day, n: [f"{day}-{i}" for i in rng.integers(0, n // 4, n)],
+}
+
+
+@pytest.mark.parametrize("check", ["domain_classifier", "mmd", "pca_reconstruction"])
+@pytest.mark.parametrize("kind", MANY)
+def test_values_that_are_new_in_every_window_are_no_drift(kind: str, check: str) -> None:
+    spec = ModelSpec(name="m", task="none", features={"x": "numeric", "y": "numeric", "many": "categorical"})
+    one, drifted, places = Asked(row_checks()[check], None), 0, []
+
+    def rows(rng: np.random.Generator, day: int, n: int) -> pa.Table:
+        x = rng.normal(size=n)
+        return pa.table({"x": x, "y": x + rng.normal(size=n), "many": MANY[kind](rng, day, n)})
+
+    for seed in range(3):
+        rng = RNG([seed, 5])
+        whole = pa.concat_tables([rows(rng, day, 150) for day in range(14)])
+        ready = prepare(one, spec, ReferenceRows(whole, None, np.repeat(np.arange(14), 150)), 30)
+        natural = measure_natural(one, ready, seed)
+        for day in range(14, 17):
+            reading = judge_rows(one, ready, natural, rows(rng, day, 150), None, 30, BLANK)
+            drifted += reading.verdict == "drift"
+            places.append(reading.p_value)
+        if kind != "sessions" and check == "domain_classifier":
+            assert judge_rows(one, ready, natural, turned(rows(rng, 20, 150)), None, 30, BLANK).verdict == "drift"
+    assert drifted == 0
+    assert np.median(places) > 0.1
+
+
+def turned(table: pa.Table) -> pa.Table:
+    """Turn a correlation round."""
+    return table.set_column(1, "y", pc.negate(table["y"]))
 
 
 # -- one window --------------------------------------------------------------------------------------------------------
