@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitors import explain
 from monitors.checks._cells import Values
@@ -14,12 +15,16 @@ from monitors.registry import column_values
 from monitors.types import Check, Reading
 from reference_data.profile import ColumnProfile
 
+Flags = NDArray[np.bool_]
+
 #: By how much a share may change before it matters, and whether only a rise counts.
 SHARE_LIMITS: dict[str, tuple[float, bool]] = {
     "missing_share": (0.05, False),
     "unseen_share": (0.01, True),
     "out_of_range_share": (0.05, True),
 }
+_BESIDE = 0.2  # standard deviations beyond the reference's extremes: a day's own shift goes so far
+_MANY = 0.2  # share of values out of range that matters however near they are
 _WEEK = 7  # windows: the longer of the two scales that shares are judged at
 
 
@@ -54,6 +59,8 @@ def judge_share(
         change = found - usual.mean
         material = (change if only_rise else np.abs(change)) > limit
         now = judged & (own < level) & material & (rows > 0) & (run.judged >= scale - 1)
+        if check.name == "out_of_range_share":
+            now &= (found > _MANY) | _far_outside(base, series, scale)[run.judged]
         take = (now & ~broken) | ((scale == 1) & ~now)
         value, at = np.where(take, found, value), np.where(take, scale, at)
         p = np.where(take, np.minimum(own, 1.0), p)
@@ -84,6 +91,27 @@ def judge_share(
         "scale": list(at.tolist()),
     }
     return run.readings(check, name, n, fields)
+
+
+def _far_outside(base: ColumnProfile, series: ColumnProfile, scale: int) -> Flags:
+    """Return whether values of the latest ``scale`` windows lie far from the reference's range, for the column's spread; (windows,).
+
+    The extremes of a reference are those of its most extreme days: a day that goes a little further is one of about K + 1.
+    """
+    if (
+        not base.cells.any()
+        or base.minimum is None
+        or base.maximum is None
+        or series.minimum is None
+        or series.maximum is None
+    ):
+        return np.ones(series.rows.shape, dtype=bool)
+    near = _BESIDE * np.nan_to_num(base.std)
+    inside = np.flatnonzero(base.cells > 0)
+    below, above = series.cells[:, : inside[0]].sum(axis=1), series.cells[:, inside[-1] + 1 :].sum(axis=1)
+    far = (series.minimum < base.minimum - near) & (below >= above)
+    far |= (series.maximum > base.maximum + near) & (above >= below)
+    return _latest(far.astype(np.float64), scale) > 0
 
 
 def _latest(values: Values, scale: int) -> Values:

@@ -292,6 +292,9 @@ def _current(
             _cell_moments(
                 profile.moments[:, where], count[:, CELLS:], _representatives(layout.entry(feature.name), total)
             )
+            if feature.family != "poisson":
+                days = (moves[index][REFERENCE_DAYS:, 0], spread[feature.name])
+                _extremes(profile.moments[:, where], count[:, CELLS:], p, feature, *days)
     return profile
 
 
@@ -334,6 +337,17 @@ def _representatives(entry: BinnedColumn, total: Profile) -> Values:
     span = float(column.maximum - column.minimum) or 1.0
     bounds = np.concatenate([[edges[0] - 0.02 * span], edges, [edges[-1] + 0.02 * span]])
     return np.asarray((bounds[1:] + bounds[:-1]) / 2)
+
+
+def _extremes(
+    moments: Values, cells: NDArray[np.int64], p: Values, feature: Feature, shift: Values, spread: Values
+) -> None:
+    """Put the likeliest extremes where values lie in an outermost cell: the median of the smallest, and of the largest, of so many."""
+    for place, at in ((0, MIN), (-1, MAX)):
+        for day in np.flatnonzero(cells[:, place]):
+            tail = p[day, place] * (1 - 0.5 ** (1 / cells[day, place]))
+            u = np.array([tail if place == 0 else 1 - tail])
+            moments[day, at] = quantile(feature, u, float(shift[day]), float(spread[day]))[0]
 
 
 def _cell_moments(moments: Values, cells: NDArray[np.int64], values: Values) -> None:

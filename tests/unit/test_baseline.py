@@ -117,7 +117,8 @@ def test_a_shift_smaller_than_the_cycle_is_seen_against_the_same_hour(cycle: Cyc
 def test_all_of_the_reference_knows_the_cycle_of_its_days_by_itself(cycle: Cycle) -> None:
     whole = judged(planned(), cycle.reference, HOURLY, cycle.windows, cycle.week(shift=1.2))
     assert share_of_drift(whole) > 0.8
-    assert share_of_drift(judged(planned(), cycle.reference, HOURLY, cycle.windows, cycle.week())) == 0
+    quiet = judged(planned(), cycle.reference, HOURLY, cycle.windows, cycle.week())
+    assert share_of_drift(quiet) < 0.01, "one of 168 hours may be chance"
 
 
 def test_readings_say_which_season_they_were_held_against(cycle: Cycle) -> None:
