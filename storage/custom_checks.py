@@ -23,23 +23,39 @@ from storage.memory import in_memory
 from storage.model_tables import joined_relation, log_relation, tables_exist
 from storage.names import EVENT_TIME, quote
 
-SECONDS = 60.0  # that all checks of a model may take in a run, and again each by itself if one of them fails
+SECONDS = (
+    60.0  # that all checks of a model may take for one piece of a run, and again each by itself if one of them fails
+)
+AT_ONCE = 100  # windows of one piece
 LONGEST = 4000  # characters of an expression
-_WINDOW, _VERSION, _ROLE = "_window", "_model_version", "_role"
+LONGEST_TEXT = 200  # characters of a text in it
+DEEPEST = 100  # levels of an expression
+_BIND_SECONDS = 5.0  # that an expression may take on no rows
+_BIND_LIMITS = {"memory_limit": "256MB", "threads": "1"}
+_SAMPLE_LIMITS = {"memory_limit": "1GB", "threads": "2"}
+_WINDOW, _VERSION, _ROLE, _LABELLED = "_window", "_model_version", "_role", "_has_label"
 
-#: What an expression may call: functions of their arguments alone, whose answer is the same each time.
-_ALLOWED = (
-    "! !~~ !~~* % & * ** + - / // < <= <> = > >= != ^ || ~ ~~ ~~* abs acos asin atan atan2 cbrt ceil ceiling concat contains cos "
+#: What an expression may call: functions of their arguments alone, whose answer is the same each time, and no longer than they are.
+_PLAIN = (
+    "! % & * ** + - / // < <= <> = > >= != ^ ~ abs acos asin atan atan2 cbrt ceil ceiling cos date_diff datediff date_part datepart "
+    "date_sub date_trunc datetrunc day dayofweek dayofyear degrees epoch epoch_ms even exp floor fdiv fmod gamma greatest hour if "
+    "isfinite isinf isnan isodow least lgamma ln log log10 log2 minute mod month nullif pi pow power quarter radians round "
+    "round_even second sign sin sqrt tan trunc week weekday year to_days to_hours to_minutes to_seconds to_weeks"
+)
+#: Those of texts: of constants alone the engine would compute them before any limit of time can stop it.
+_OF_TEXT = (
+    "!~~ !~~* || ~~ ~~* concat contains ends_with lcase left len length lower ltrim prefix regexp_extract regexp_matches "
+    "regexp_full_match right rtrim starts_with strftime strlen strpos substr substring suffix trim ucase upper"
+)
+_AGGREGATES = (
     "count count_if count_star countif covar_pop covar_samp corr avg mean sum fsum kahan_sum sumkahan min max arg_max arg_min max_by "
     "min_by median mad quantile quantile_cont quantile_disc stddev stddev_pop stddev_samp var_pop var_samp variance sem skewness "
     "kurtosis entropy product bool_and bool_or regr_slope regr_intercept regr_r2 approx_count_distinct geomean geometric_mean wavg "
-    "weighted_avg date_diff datediff date_part datepart date_sub date_trunc datetrunc day dayofweek dayofyear degrees "
-    "ends_with epoch epoch_ms even exp floor fdiv fmod gamma greatest hour if isfinite isinf isnan isodow lcase least left len "
-    "length lgamma ln log log10 log2 lower ltrim minute mod month nullif pi pow power prefix quarter radians regexp_extract "
-    "regexp_matches regexp_full_match replace right round round_even rtrim second sign sin sqrt starts_with strftime strlen strpos "
-    "substr substring suffix tan trim trunc ucase upper week weekday year to_days to_hours to_minutes to_seconds to_weeks"
+    "weighted_avg"
 )
-FUNCTIONS = frozenset(_ALLOWED.split())
+OF_TEXT, AGGREGATES = frozenset(_OF_TEXT.split()), frozenset(_AGGREGATES.split())
+FUNCTIONS = frozenset(_PLAIN.split()) | OF_TEXT | AGGREGATES
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN")
 _FORMS = frozenset(
     {"FUNCTION", "OPERATOR", "COMPARISON", "CONJUNCTION", "CASE", "CAST", "BETWEEN", "COLUMN_REF", "CONSTANT", "TYPE"}
 )
@@ -50,6 +66,7 @@ _REFUSED = {
     "PARAMETER": "a parameter",
     "LAMBDA": "a lambda",
 }
+_TOO_DEEP = f"it is nested more than {DEEPEST} levels deep; make it flatter"
 
 
 class CustomCheckError(Exception):
@@ -57,19 +74,27 @@ class CustomCheckError(Exception):
 
 
 class CustomValue(NamedTuple):
-    """What one check gave in one window: ``error`` in words instead of a value that could not be had; NaN: it gave NULL."""
+    """What one check gave in one window: ``error`` in words instead of a value that could not be had; NaN: it gave NULL.
+
+    ``rows``: those the value rests on; of a check that reads labels the labelled ones, of ``every`` row of the window.
+    """
 
     value: float
     rows: int
     error: str | None = None
+    every: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What expressions are computed on: a sub-select with the columns of :func:`columns`, and the SQL of a row's event time."""
+    """What expressions are computed on: a sub-select with the columns of :func:`columns`, and the SQL of a row's event time.
+
+    ``of_labels``: the names of the checks that read labels; then the sub-select also says of each row whether it has one.
+    """
 
     relation: str
     time: str
+    of_labels: frozenset[str] = frozenset()
 
 
 def columns(spec: ModelSpec) -> dict[str, str]:
@@ -94,20 +119,27 @@ def check_expression(spec: ModelSpec, sql: str, *, bind: bool = True) -> None:
     It is read as a syntax tree, in which only columns, constants, operators and :data:`FUNCTIONS` may stand, then bound to an empty
     table in a database of its own. Without ``bind`` columns are not looked at: they are not known yet.
     """
+    tree = _tree(sql)
     if not bind:
-        _tree(sql)
         return
     known = {name.casefold() for name in columns(spec)}
-    lost = sorted(name for name in _tree(sql) if name.casefold() not in known)
+    lost = sorted(name for name in tree.columns if name.casefold() not in known)
     if lost:
         raise CustomCheckError(f"there is no column {lost[0]!r}; columns are {', '.join(columns(spec))}")
     fields = ", ".join(f"NULL::{kind} AS {quote(name)}" for name, kind in columns(spec).items())
-    query = f"SELECT (\n{sql}\n)::DOUBLE FROM (SELECT 0 AS {_WINDOW}, {fields} LIMIT 0) AS rows GROUP BY {_WINDOW}"
-    with in_memory({}) as connection:
+    empty = f"FROM (SELECT 0 AS {_WINDOW}, {fields} LIMIT 0) AS rows GROUP BY {_WINDOW}"
+    with in_memory({}, _BIND_LIMITS) as connection, _limited(connection, _BIND_SECONDS):
         try:
-            connection.execute(query).fetchall()
+            kind = str(connection.execute(f"DESCRIBE SELECT (\n{sql}\n) AS v {empty}").fetchall()[0][1])
+            connection.execute(f"SELECT (\n{sql}\n)::DOUBLE {empty}").fetchall()
+        except duckdb.InterruptException:
+            raise CustomCheckError(f"it takes longer than {_BIND_SECONDS:g} s on no rows at all") from None
         except duckdb.Error as error:
             raise CustomCheckError(_said(error)) from None
+    if not kind.removeprefix("U").startswith(_NUMBERS):
+        raise CustomCheckError(f"it gives {kind}, not a number; write for example count(DISTINCT x) or avg(x)")
+    if not tree.aggregate:
+        raise CustomCheckError("it is the same in every window; write one aggregate of its rows, such as avg(x)")
 
 
 def _said(error: duckdb.Error) -> str:
@@ -117,18 +149,26 @@ def _said(error: duckdb.Error) -> str:
     return first
 
 
+class _Tree(NamedTuple):
+    columns: frozenset[str]
+    aggregate: bool  # whether it calls one
+
+
 @lru_cache(maxsize=256)
-def _tree(sql: str) -> frozenset[str]:
-    """Return the columns an expression names; raises :class:`CustomCheckError` for what it must not hold."""
+def _tree(sql: str) -> _Tree:
+    """Return what an expression names; raises :class:`CustomCheckError` for what it must not hold."""
     if not sql.strip():
         raise CustomCheckError("it is empty; write one aggregate, such as sum(x) / count(*)")
     if len(sql) > LONGEST:
         raise CustomCheckError(f"it has {len(sql):,} characters; {LONGEST:,} are allowed")
-    with in_memory({}) as connection:
+    with in_memory({}, _BIND_LIMITS) as connection:
         ((text,),) = connection.execute(
             "SELECT json_serialize_sql($1::VARCHAR)", [f"SELECT (\n{sql}\n) FROM rows"]
         ).fetchall()
-    tree = json.loads(text)
+    try:
+        tree = json.loads(text)
+    except RecursionError:
+        raise CustomCheckError(_TOO_DEEP) from None
     if tree.get("error"):
         raise CustomCheckError(
             f"it is not an SQL expression: {tree.get('error_message', '')}; write for example avg(x)"
@@ -137,15 +177,21 @@ def _tree(sql: str) -> frozenset[str]:
     node = statements[0]["node"]
     if len(statements) != 1 or node.get("type") != "SELECT_NODE" or len(node["select_list"]) != 1:
         raise CustomCheckError("it is more than one expression; write one aggregate, such as sum(x) / count(*)")
-    return frozenset(_columns_of(node["select_list"]))
+    called: set[str] = set()
+    return _Tree(frozenset(_columns_of(node["select_list"], called)), not called.isdisjoint(AGGREGATES))
 
 
-def _columns_of(part: Any) -> Iterator[str]:
+def _columns_of(part: Any, called: set[str], depth: int = 0) -> list[str]:
+    """Return the columns of a part of the tree; what it calls is added to ``called``."""
+    found: list[str] = []
     if isinstance(part, list):
         for each in part:
-            yield from _columns_of(each)
+            found += _columns_of(each, called, depth)
     elif isinstance(part, dict):
         form = part.get("class")
+        depth += form is not None
+        if depth > DEEPEST:
+            raise CustomCheckError(_TOO_DEEP)
         if form is not None and form not in _FORMS:
             raise CustomCheckError(
                 f"it holds {_REFUSED.get(form, form)}, which a check may not; only columns, constants, operators and functions"
@@ -159,25 +205,50 @@ def _columns_of(part: Any) -> Iterator[str]:
             raise CustomCheckError("functions are called by their plain names")
         if form == "COLUMN_REF":
             *table, name = part["column_names"]
-            yield name if table in ([], ["rows"]) else ".".join(part["column_names"])
+            found.append(name if table in ([], ["rows"]) else ".".join(part["column_names"]))
+        if form == "CONSTANT" and _longest(part) > LONGEST_TEXT:
+            raise CustomCheckError(f"it holds a text of more than {LONGEST_TEXT} characters")
         for value in part.values():
-            yield from _columns_of(value)
+            found += _columns_of(value, called, depth)
+        if form == "FUNCTION":
+            name = part["function_name"].lower()
+            called.add(name)
+            if name in OF_TEXT and not found:
+                raise CustomCheckError(f"function {name!r} is called on constants alone; write what it gives")
+    return found
+
+
+def _longest(part: Any) -> int:
+    """Return the characters of the longest text in a part of the tree."""
+    if isinstance(part, dict | list):
+        return max(map(_longest, part.values() if isinstance(part, dict) else part), default=0)
+    return len(part) if isinstance(part, str) else 0
 
 
 def reads_labels(spec: ModelSpec, sql: str) -> bool:
     """Whether an expression needs the rows' labels."""
-    return "label" in {name.casefold() for name in _tree(sql)} and "label" not in spec.features | spec.context
+    try:
+        named = {name.casefold() for name in _tree(sql).columns}
+    except CustomCheckError:
+        return False
+    return "label" in named and "label" not in spec.features | spec.context
 
 
 def logged_rows(
-    con: duckdb.DuckDBPyConnection, spec: ModelSpec, version: str | None, within: Window, *, labels: bool
+    con: duckdb.DuckDBPyConnection,
+    spec: ModelSpec,
+    version: str | None,
+    within: Window,
+    of_labels: frozenset[str],
 ) -> Rows:
-    """Return what was served ``within``, by one version or by all, as the rows of expressions."""
-    relation, expressions = (joined_relation if labels else log_relation)(spec, within, con)
+    """Return what was served ``within``, by one version or by all, as the rows of expressions; ``of_labels``: checks that read labels."""
+    relation, expressions = (joined_relation if of_labels else log_relation)(spec, within, con)
     known = {"latency_ms": "_latency_ms", "label": "NULL"} | dict(expressions)
     fields = ", ".join(f"{known[name]}::{kind} AS {quote(name)}" for name, kind in columns(spec).items())
     of = "" if version is None else f" AND {_VERSION} = '{version.replace(chr(39), chr(39) * 2)}'"
-    return Rows(f"SELECT {EVENT_TIME}, {fields} FROM ({relation}) AS l WHERE {_ROLE} = 'serving'{of}", EVENT_TIME)
+    has = f", {known['label']} IS NOT NULL AS {_LABELLED}" if of_labels else ""
+    sql = f"SELECT {EVENT_TIME}, {fields}{has} FROM ({relation}) AS l WHERE {_ROLE} = 'serving'{of}"
+    return Rows(sql, EVENT_TIME, of_labels)
 
 
 def custom_values(
@@ -190,9 +261,9 @@ def custom_values(
     """
     try:
         return _computed(con, rows, checks, windows)
-    except duckdb.Error as error:
+    except (duckdb.Error, CustomCheckError) as error:  # what was allowed once may not be any more
         if len(checks) == 1:
-            words = f"took longer than {SECONDS:g} s" if isinstance(error, duckdb.InterruptException) else _first(error)
+            words = _too_long() if isinstance(error, duckdb.InterruptException) else _first(error)
             return {name: [CustomValue(math.nan, 0, words) for _ in windows] for name in checks}
     found: dict[str, list[CustomValue]] = {}
     for name, sql in checks.items():
@@ -207,23 +278,31 @@ def _computed(
         _tree(sql)  # whatever the declaration holds, nothing else reaches the engine
     bucket, inside = bucket_sql(windows, rows.time)
     fields = ", ".join(f"(\n{sql}\n)::DOUBLE AS c{place}" for place, sql in enumerate(checks.values()))
+    labelled = f"count_if({_LABELLED})" if rows.of_labels else "0"
     query = (
-        f"SELECT {_WINDOW}, count(*) AS n, {fields} FROM (SELECT * EXCLUDE ({rows.time}), {bucket} AS {_WINDOW} "
+        f"SELECT {_WINDOW}, count(*) AS n, {labelled} AS l, {fields} FROM (SELECT * EXCLUDE ({rows.time}), {bucket} AS {_WINDOW} "
         f"FROM ({rows.relation}) AS r WHERE {inside}) AS rows GROUP BY {_WINDOW}"
     )
-    with _limited(con):
+    with _limited(con, SECONDS):
         found = {bucket_start(row[0]): row[1:] for row in con.execute(query).fetchall()}
     values: dict[str, list[CustomValue]] = {}
     for place, name in enumerate(checks):
+        labels = name in rows.of_labels
+        each = (found.get(window.start) for window in windows)
         values[name] = [
-            CustomValue(math.nan, 0) if (row := found.get(window.start)) is None else _value(row[place + 1], row[0])
-            for window in windows
+            CustomValue(math.nan, 0) if row is None else _value(row[place + 2], row[0], row[1] if labels else None)
+            for row in each
         ]
     return values
 
 
-def _value(value: float | None, rows: int) -> CustomValue:
-    return CustomValue(math.nan if value is None else float(value), int(rows))
+def _value(value: float | None, rows: int, labelled: int | None) -> CustomValue:
+    number = math.nan if value is None else float(value)
+    return CustomValue(number, rows) if labelled is None else CustomValue(number, labelled, every=rows)
+
+
+def _too_long() -> str:
+    return f"took longer than {SECONDS:g} s"
 
 
 def _first(error: Exception) -> str:
@@ -232,8 +311,8 @@ def _first(error: Exception) -> str:
 
 
 @contextmanager
-def _limited(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    watch = threading.Timer(SECONDS, con.interrupt)
+def _limited(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    watch = threading.Timer(seconds, con.interrupt)
     watch.daemon = True
     watch.start()
     try:
@@ -249,12 +328,29 @@ def logged_values(
     checks: Mapping[str, str],
     windows: Sequence[Window],
 ) -> dict[str, list[CustomValue]]:
-    """Return the checks of what was served in windows of the log; archived rows count too."""
+    """Return the checks of what was served in windows of the log (ascending and apart); archived rows count too.
+
+    Windows are computed :data:`AT_ONCE`, each time within :data:`SECONDS`; a check that takes longer is not tried on those that follow.
+    """
     if not windows or not checks or not tables_exist(con, spec.name):
         return {name: [CustomValue(math.nan, 0) for _ in windows] for name in checks}
-    labels = any(reads_labels(spec, sql) for sql in checks.values())
-    within = Window(windows[0].start, windows[-1].end)
-    return custom_values(con, logged_rows(con, spec, version, within, labels=labels), checks, windows)
+    found: dict[str, list[CustomValue]] = {name: [] for name in checks}
+    for first in range(0, len(windows), AT_ONCE):
+        piece = windows[first : first + AT_ONCE]
+        slow = {name for name, values in found.items() if values and values[-1].error == _too_long()}
+        wanted = {name: sql for name, sql in checks.items() if name not in slow}
+        values = {name: [CustomValue(math.nan, 0, _too_long()) for _ in piece] for name in slow}
+        if wanted:
+            within = Window(piece[0].start, piece[-1].end)
+            rows = logged_rows(con, spec, version, within, _of_labels(spec, wanted))
+            values |= custom_values(con, rows, wanted, piece)
+        for name, more in values.items():
+            found[name] += more
+    return found
+
+
+def _of_labels(spec: ModelSpec, checks: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name for name, sql in checks.items() if reads_labels(spec, sql))
 
 
 def sampled_values(
@@ -266,6 +362,8 @@ def sampled_values(
         f"{f'TRY_CAST({held[name]} AS {kind})' if name in held else f'NULL::{kind}'} AS {quote(name)}"
         for name, kind in columns(spec).items()
     )
-    relation = f"SELECT {held[EVENT_TIME]}::TIMESTAMP AS {EVENT_TIME}, {fields} FROM kept"
-    with in_memory({"kept": table.rename_columns(list(held.values()))}) as connection:
-        return custom_values(connection, Rows(relation, EVENT_TIME), checks, windows)
+    of_labels = _of_labels(spec, checks)
+    has = f", {held.get('label', 'NULL')} IS NOT NULL AS {_LABELLED}" if of_labels else ""
+    relation = f"SELECT {held[EVENT_TIME]}::TIMESTAMP AS {EVENT_TIME}, {fields}{has} FROM kept"
+    with in_memory({"kept": table.rename_columns(list(held.values()))}, _SAMPLE_LIMITS) as connection:
+        return custom_values(connection, Rows(relation, EVENT_TIME, of_labels), checks, windows)

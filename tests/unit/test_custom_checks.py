@@ -1,9 +1,12 @@
 """SQL of a team's own: what it may be, what is refused and why, and what it gives for many windows at once."""
 
 import math
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -11,7 +14,14 @@ from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
 from service.workspace import WorkspaceError
 from storage import custom_checks
-from storage.custom_checks import CustomCheckError, check_expression, columns, custom_values, sampled_values
+from storage.custom_checks import (
+    CustomCheckError,
+    CustomValue,
+    check_expression,
+    columns,
+    custom_values,
+    sampled_values,
+)
 from storage.memory import in_memory
 from storage.names import EVENT_TIME
 from tests.support.profiles import START
@@ -74,6 +84,15 @@ def test_aggregates_over_the_models_columns_are_taken(sql: str) -> None:
         ("max(current_user)", "no column 'current_user'"),
         ("max(other.price)", "no column 'other.price'"),
         ("main.sum(price)", "plain names"),
+        ("max(length(replace(replace('aa', 'a', 'aaaa'), 'a', 'aaaa')))", "'replace' is not allowed"),
+        ("max(length('a' || 'b'))", "on constants alone"),
+        (f"count_if(shop = '{'a' * 201}')", "more than 200 characters"),
+        ("max(" + "-" * 1 + "(-" * 101 + "price" + ")" * 102, "nested more than 100 levels"),
+        ("max(price" + " + 1" * 900 + ")", "nested more than 100 levels|depth"),
+        ("1", "the same in every window"),
+        ("NULL", "not a number"),
+        ("'abc'", "it gives VARCHAR, not a number"),
+        ("max(shop)", "it gives VARCHAR, not a number"),
         (" ", "it is empty"),
         ("avg(price) /*", "not an SQL expression"),
         ("avg(price) + " + "1 + " * 2000 + "1", "characters"),
@@ -132,6 +151,57 @@ def test_what_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None
         slow = {"slow": "quantile_cont(sqrt(price) * sin(price), 0.5)"}
         found = custom_values(connection, custom_checks.Rows(relation, EVENT_TIME), slow, DAYS[:1])
     assert found["slow"][0].error == "took longer than 0.05 s"
+
+
+def test_what_takes_too_long_to_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the engine would do before it has seen a row is stopped, by a limit of time and one of memory."""
+    asked: list[tuple[float, str]] = []
+    whole = custom_checks._limited
+
+    def noted(connection: duckdb.DuckDBPyConnection, seconds: float) -> AbstractContextManager[None]:
+        ((memory,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+        asked.append((seconds, memory))
+        return whole(connection, seconds)
+
+    monkeypatch.setattr(custom_checks, "_limited", noted)
+    check_expression(SPEC, "avg(price)")
+    assert asked == [(5.0, "244.1 MiB")]
+
+
+def test_a_long_backlog_is_computed_in_pieces_and_what_is_slow_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custom_checks, "AT_ONCE", 2)
+    pieces: list[tuple[list[str], int]] = []
+
+    def noted(con: Any, rows: Any, checks: Any, windows: Any) -> Any:
+        pieces.append((sorted(checks), len(windows)))
+        error = custom_checks._too_long()
+        return {n: [CustomValue(1.0, 9, error if n == "slow" else None) for _ in windows] for n in checks}
+
+    monkeypatch.setattr(custom_checks, "custom_values", noted)
+    with tiny(tmp_path / "home") as ws, ws.workspace.core.db.cursor() as cursor:
+        ws.log_days(0, labels=False)
+        spec = ws.workspace.core.spec(MODEL)
+        days = [Window(LIVE + timedelta(days=day), LIVE + timedelta(days=day + 1)) for day in range(5)]
+        checks = {"quick": "avg(distance)", "slow": "median(distance)"}
+        found = custom_checks.logged_values(cursor, spec, None, checks, days)
+    assert pieces == [(["quick", "slow"], 2), (["quick"], 2), (["quick"], 1)]
+    assert [value.error for value in found["quick"]] == [None] * 5
+    assert [value.error for value in found["slow"]] == ["took longer than 60 s"] * 5
+
+
+def test_a_check_that_is_not_allowed_any_more_fails_alone() -> None:
+    found = sampled_values(kept(), SPEC, {"good": "avg(price)", "old": "avg(length(replace(shop, 'a', 'b')))"}, DAYS)
+    assert found["good"][0].value == 2
+    assert found["old"][0].error == "could not be computed: CustomCheckError"
+
+
+def test_a_check_that_reads_labels_rests_on_the_labelled_rows() -> None:
+    table = kept().append_column("label", pa.array([1.0, None, None, None, 2.0, 4.0, None, None]))
+    found = sampled_values(table, SPEC, {"n": "count(*)", "far": "avg(label)"}, DAYS)
+    assert [(value.rows, value.every) for value in found["n"]] == [(4, None), (4, None), (0, None)]
+    assert [(value.rows, value.every) for value in found["far"]] == [(1, 4), (2, 4), (0, None)]
 
 
 def test_what_the_log_holds_under_hostile_names_is_read_by_its_name(tmp_path: Path) -> None:
