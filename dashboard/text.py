@@ -36,7 +36,7 @@ def figure(value: object, limit: int = 40) -> str:
 
 def suffix(unit: str | None) -> str:
     """Return a unit for Plotly, nothing when there is none."""
-    return figure(unit, 16) if unit else ""
+    return figure(unit, 16) if unit and unit != "share" else ""
 
 
 def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
@@ -49,6 +49,8 @@ def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    if unit == "share":
+        return number(100 * value, "%", signed=signed)
     size = abs(value)
     if size >= 100 or size == 0:
         words = f"{size:,.0f}"

@@ -403,7 +403,7 @@ class Marker(TypedDict):
     """A dotted vertical on every time chart."""
 
     at: str
-    kind: str  # alert | champion | rollback | retrain
+    kind: str  # alert (a page) | warning | champion | rollback | retrain
     label: str
     until: str | None  # alerts: resolved at (or None while open)
 

@@ -15,6 +15,7 @@ from service.views import Marker
 #: kind of a marker -> (shape before its label, attribute of the palette)
 EVENTS = {
     "alert": ("▲", "page"),
+    "warning": ("◆", "warning"),
     "champion": ("⬢", "second"),
     "rollback": ("↩", "warning"),
     "retrain": ("↻", "accent"),

@@ -64,7 +64,8 @@ def linked(
     kept = set(sorted(names, key=lambda name: -_trouble(name, cells))[:room])
     shown = [name for name in names if name in kept]
     heat = max(1, len(shown)) * ROW
-    domains, height = _domains([PERFORMANCE, heat, SMALL, SMALL])
+    labelled = bool(points) or any(window["labels"] for window in windows)  # else there is nothing to tell of labels
+    domains, height = _domains([PERFORMANCE if labelled else 1, heat, SMALL, SMALL if labelled else 1])
     figure = base.new(palette, height, top=TOP, bottom=BOTTOM, left=126)
     clicks = series.add(
         figure, points, palette, name=f"realised {metric}", unit=unit, timezone=timezone, order=versions
@@ -77,14 +78,16 @@ def linked(
     clicks[len(figure.data)] = [(None, window["start"]) for window in windows]
     _traffic(figure, windows, palette, timezone)
     _labels(figure, windows, palette, timezone)
-    base.reference_period(figure, reference_period, palette, timezone, y0=domains[0][0], y1=domains[0][1], yref="paper")
-    _firing(figure, markers, palette, timezone, domains[0], windows)
+    if labelled:
+        period = {"y0": domains[0][0], "y1": domains[0][1], "yref": "paper"}
+        base.reference_period(figure, reference_period, palette, timezone, **period)
+        _firing(figure, markers, palette, timezone, domains[0], windows)
     base.events(figure, markers, palette, timezone)
     _mark_chosen(figure, chosen, ends, palette, timezone)
     zero_mode = "tozero" if zero else "normal"
     figure.update_layout(
         xaxis=base.time_axis(palette, anchor="y4", domain=[0, 1], range=_span(windows, timezone)),
-        yaxis=base.value_axis(palette, unit, domain=domains[0], rangemode=zero_mode, range=limits),
+        yaxis=base.value_axis(palette, unit, domain=domains[0], rangemode=zero_mode, range=limits, visible=labelled),
         yaxis2={
             "domain": domains[1],
             "tickvals": [place + 0.5 for place in range(len(shown))],
@@ -98,7 +101,13 @@ def linked(
         },
         yaxis3=base.value_axis(palette, domain=domains[2], rangemode="tozero", nticks=3, tickformat="~s", anchor="x"),
         yaxis4=base.value_axis(
-            palette, domain=domains[3], range=[0, 1.05], tickvals=[0, 0.5, 1], tickformat=".0%", anchor="x"
+            palette,
+            domain=domains[3],
+            range=[0, 1.05],
+            tickvals=[0, 0.5, 1],
+            tickformat=".0%",
+            anchor="x",
+            visible=labelled,
         ),
         legend={"y": 1, "yanchor": "bottom", "yref": "container", "x": 0},
     )
@@ -110,6 +119,8 @@ def linked(
         ("<b>Labels in</b>  share of rows", 3),
     )
     for (words, lift), (_, top) in zip(titles, domains, strict=True):
+        if not labelled and words in (titles[0][0], titles[-1][0]):
+            continue
         base.note(
             figure,
             words,

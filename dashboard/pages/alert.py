@@ -213,7 +213,7 @@ def _how_bad(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence
 def _markers(ws: Workspace, alert: AlertView) -> list[Marker]:
     """Return this alert and what was deployed; other alerts have pages of their own."""
     own: Marker = {"at": alert["window_start"], "kind": "alert", "label": "alert", "until": alert["resolved_at"]}
-    return [own, *(marker for marker in ws.markers(alert["model"]) if marker["kind"] != "alert")]
+    return [own, *(marker for marker in ws.markers(alert["model"]) if marker["kind"] not in ("alert", "warning"))]
 
 
 def _where(ws: Workspace, alert: AlertView, model: ModelView) -> None:

@@ -87,7 +87,7 @@ def _verdict(view: FeatureView) -> None:
             st.caption(
                 f"{rows_in} are too few to say anything, so there is no verdict and no alert. Counts, not shares."
             )
-        elif view["gates"]:
+        elif view["gates"] and view["state"] != "no_data":
             gates.columns(view["gates"], view["threshold_origin"])
 
 

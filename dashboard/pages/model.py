@@ -115,28 +115,28 @@ def _nothing(model: ModelView) -> None:
 
 
 def _window(windows: list[WindowView]) -> WindowView:
-    """Return the window the address names, or the latest closed one."""
+    """Return the window the address names, or the latest closed one that has rows."""
     named = state.param("window")
     for window in windows:
         if window["start"] == named:
             return window
     closed = [window for window in windows if window["closed"]]
-    return (closed or windows)[-1]
+    filled = [window for window in closed if window["rows"]]
+    return (filled or closed or windows)[-1]
 
 
 def _tiles(model: ModelView, window: WindowView, points: list[PerformancePoint], table: list[DriftRow]) -> None:
     data = [row for row in table if row["kind"] in ("feature", "context")]
     about = f"In the {text.window_name(window['start'], window['end'], model['timezone'])}"
-    tiles.row(
-        [
-            _metric_tile(model, window, points, about),
-            _drift_tile(data, about),
-            _kind_tile("Prediction drift", [r for r in table if r["kind"] in ("prediction", "score")], about),
-            _concept_tile(model, [r for r in table if r["kind"] == "concept"], window, about),
-            _rows_tile(model, window, about),
-        ],
-        key="model_tiles",
-    )
+    predictions = [row for row in table if row["kind"] in ("prediction", "score")]
+    shown = [_drift_tile(data, about), _rows_tile(model, window, about)]
+    if predictions or model["task"] != "none":
+        shown.insert(1, _kind_tile("Prediction drift", predictions, about))
+    if model["task"] != "none":
+        concept = [row for row in table if row["kind"] == "concept"]
+        shown.insert(0, _metric_tile(model, window, points, about))
+        shown.insert(3, _concept_tile(model, concept, window, about))
+    tiles.row(shown, key="model_tiles")
 
 
 def _metric_tile(model: ModelView, window: WindowView, points: list[PerformancePoint], about: str) -> tiles.Tile:

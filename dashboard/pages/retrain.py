@@ -279,7 +279,7 @@ def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], vers
             unit=metric["unit"],
             timezone=model["timezone"],
             shaded=version,
-            markers=[marker for marker in ws.markers(model["name"]) if marker["kind"] != "alert"],
+            markers=[marker for marker in ws.markers(model["name"]) if marker["kind"] not in ("alert", "warning")],
             zero=metric["direction"] == "higher_is_worse",
         )
         alt = f"{text.metric_name(metric['name'])} by {word}, one line for each of {', '.join(sorted(map(text.clean, seen)))}"

@@ -51,6 +51,32 @@ def deciding(core: Core, model: str, since: datetime | None = None) -> list[Read
     return sorted(latest.values(), key=lambda reading: reading.window.start)
 
 
+def standing(core: Core, model: str, since: datetime | None = None) -> list[Reading]:
+    """Return for each column and window the reading that says what is to be known of it: the deciding one, or what is wrong beside it.
+
+    A column whose distribution holds may still miss values, leave its range or pass a fixed limit.
+    """
+    readings = deciding(core, model, since)
+    with core.db.cursor() as cursor:
+        rows = [
+            row
+            for kind in ("critical", "warning")
+            for row in current_readings(cursor, model, scope="column", verdict=kind, since=since)
+        ]
+    worse: dict[tuple[str | None, datetime, str, int], Reading] = {}
+    for row in rows:
+        wrong = replace(row_to_reading(row), significant=True, material=True)
+        worse.setdefault((wrong.column, wrong.window.start, wrong.model_version, wrong.reference_version), wrong)
+    return [
+        reading
+        if reading.verdict == "drift" or reading.harmful
+        else worse.get(
+            (reading.column, reading.window.start, reading.model_version, reading.reference_version), reading
+        )
+        for reading in readings
+    ]
+
+
 def heatmap(core: Core, model: str) -> list[views.HeatCell]:
     """Return the state of every column in every judged window."""
     spec = core.spec(model)
@@ -63,19 +89,20 @@ def heatmap(core: Core, model: str) -> list[views.HeatCell]:
             "value": number(reading.value),
             "threshold": number(reading.threshold),
         }
-        for reading in deciding(core, model)
+        for reading in standing(core, model)
     ]
 
 
 def choose_window(core: Core, model: str, readings: list[Reading], start: datetime | None) -> Window:
-    """Return the judged window that holds ``start``, the latest one by default."""
+    """Return the judged window that holds ``start``, the latest one with rows by default."""
     judged = sorted({reading.window for reading in readings})
     if not judged:
         raise NotFoundError(
             f"no window of {model!r} has been judged yet; log rows, freeze a reference, then `driftdeck run {model}`"
         )
     if start is None:
-        return judged[-1]
+        filled = [reading.window for reading in readings if reading.verdict != "no_data"]
+        return max(filled, default=judged[-1])
     moment = aware(start, core.spec(model).zone)
     for window in judged:
         if window.start <= moment < window.end:
@@ -95,10 +122,10 @@ def reference_of(core: Core, reading: Reading) -> Reference:
 def drift_table(core: Core, model: str, window_start: datetime | None) -> list[views.DriftRow]:
     """Return one row a column for a window, worst first."""
     spec = core.spec(model)
-    readings = deciding(core, model)
+    readings = standing(core, model)
     window = choose_window(core, model, readings, window_start)
     history: dict[str, list[Reading]] = defaultdict(list)
-    for reading in readings:
+    for reading in deciding(core, model):
         if reading.window <= window:
             history[reading.column or ""].append(reading)
     chosen = [reading for reading in readings if reading.window == window]
@@ -125,12 +152,23 @@ def drift_table(core: Core, model: str, window_start: datetime | None) -> list[v
                 "value": number(reading.value),
                 "threshold": number(reading.threshold),
                 "p_value": number(reading.p_value),
-                "trend": numbers(r.value for r in history[name][-30:]),
+                "trend": numbers(
+                    r.value for r in (history[name] if reading.check == DECIDING else _beside(core, reading))[-30:]
+                ),
                 "histogram": histogram(base, now),
                 "sentence": reading.sentence,
             }
         )
     return sorted(rows, key=lambda row: (STATES.index(row["state"]), -(row["value"] or 0.0)))
+
+
+def _beside(core: Core, reading: Reading) -> list[Reading]:
+    """Return the readings of a check beside the deciding one, up to a window."""
+    with core.db.cursor() as cursor:
+        rows = current_readings(
+            cursor, reading.model, check=reading.check, column=reading.column, until=reading.window.end
+        )
+    return [row_to_reading(row) for row in rows]
 
 
 def _column(reference: Reference, current: dict[str, Profile], name: str) -> tuple[ColumnProfile, ColumnProfile]:

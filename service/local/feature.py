@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from scipy import special
 
-from monitors.registry import DECIDING
+from monitors import explain
+from monitors.registry import DECIDING, column_checks
 from reference_data.profile import BinnedColumn, ColumnProfile
 from reference_data.quantiles import quantiles, rebin
 from reference_data.windows import Window
 from service.local.convert import iso, number, reading_view, row_to_reading
-from service.local.drift import SHOWN_OUTCOMES, choose_window, deciding, histogram, judged_readings, reference_of
+from service.local.drift import (
+    SHOWN_OUTCOMES,
+    choose_window,
+    deciding,
+    histogram,
+    judged_readings,
+    reference_of,
+    standing,
+)
 from service.local.heat import kind_of, state_of
 from service.local.performance import metric
 from service.local.series import held_against, load_series
@@ -47,6 +56,7 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
     chosen = next((r for r in readings if r.column == column and r.window == window), None)
     if chosen is None:
         raise NotFoundError(f"{column!r} was not judged in the window from {iso(window.start, zone)}")
+    told = next((r for r in standing(core, model, window.start) if r.column == column and r.window == window), chosen)
     reference = reference_of(core, chosen)
     ((held, _),) = held_against(core, spec, reference, [window])
     part: Part = "inputs" if column in reference.inputs.layout.names else "outcomes"
@@ -71,10 +81,10 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
         "reference_start": iso(against.period.start, zone),
         "reference_end": iso(against.period.end, zone),
         "reference_version": reference.version,
-        "state": state_of(chosen),
-        "sentence": chosen.sentence,
+        "state": state_of(told),
+        "sentence": told.sentence,
         "threshold_origin": threshold_origin(spec, held.calibration, len(reference.inputs.layout.columns)),
-        "gates": gates(core, chosen),
+        "gates": gates(core, told),
         "histogram": histogram(base, now),
         "quantiles": _quantiles(steps, series.windows, zone) if base.entry.ordered else [],
         "reference_quantiles": _reference_quantiles(base, against.period, zone) if base.entry.ordered else None,
@@ -120,10 +130,20 @@ def gates(core: Core, reading: Reading) -> list[views.GateView]:
         {
             "name": "material",
             "passed": reading.material,
-            "sentence": f"Jensen–Shannon {reading.value:.3g} against {reading.threshold:.3g}",
+            "sentence": _against(reading),
         },
         {"name": "harmful", "passed": harm, "sentence": words},
     ]
+
+
+def _against(reading: Reading) -> str:
+    """Return a check's value against its limit, or that there is none to speak of."""
+    check = column_checks().get(reading.check)
+    label = "Jensen–Shannon" if reading.check == DECIDING or check is None else check.label
+    if math.isnan(reading.value):
+        return f"{label} unknown: too few values in this window"
+    limit = "no limit" if math.isnan(reading.threshold) else explain.number(reading.threshold, reading.unit)
+    return f"{label} {explain.number(reading.value, reading.unit)} against {limit}"
 
 
 def _harm(core: Core, reading: Reading) -> tuple[bool, str]:

@@ -62,11 +62,12 @@ def markers(core: Core, model: str) -> list[views.Marker]:
     for row in core.control.alerts(model):
         if row["severity"] == "notice":
             continue
-        ended = row["resolved_at"]
+        ends = [datetime.fromisoformat(row[name]) for name in ("resolved_at", "judged_to") if row.get(name)]
+        ended = min(ends).isoformat() if row["resolved_at"] else None  # of history, the window that ended it
         found.append(
             {
                 "at": iso(datetime.fromisoformat(row["window_start"]), zone),
-                "kind": "alert",
+                "kind": "alert" if row["severity"] == "page" else "warning",
                 "label": row["severity"].capitalize(),
                 "until": iso(datetime.fromisoformat(ended), zone) if ended else None,
             }
