@@ -39,7 +39,8 @@ class Drift:
     ``p`` is the p-value at the best scale, corrected for the column's series and scales, so it is held against ``level`` (columns,).
     ``shift`` is in standard deviations of the reference's rows, over the latest ``scale`` windows. ``series`` is the place of what moved
     in the null's series; see :meth:`moved`. ``limit`` is the smallest shift that one window by itself would show, in the same unit:
-    of the location, or of the share of the most frequent category. A window without enough values has p NaN.
+    of the location, or of the share of the most frequent category. ``ratio`` is how many times its critical value the evidence is, at
+    the best scale. A window without enough values has p NaN.
     """
 
     null: DriftNull
@@ -50,6 +51,7 @@ class Drift:
     scale: Integers
     series: Integers
     limit: Values
+    ratio: Values
     significant: Flags
     material: Flags
 
@@ -113,6 +115,7 @@ def find_drift(
         scale=seen.scale,
         series=seen.series,
         limit=limit,
+        ratio=np.where(found, seen.ratio, np.nan),
         significant=found & (seen.ratio > 1),
         material=found & (np.abs(seen.shift) > tolerance),
     )

@@ -126,6 +126,12 @@ def drifted(what: str, shift: float, limit: float, scale: int, unit: str, leanin
     return f"{what}{over}. That is a shift of {number(abs(shift))} standard deviations{usual}{small}.{weight}"
 
 
+def varied(what: str, name: str, leaning: float | None) -> str:
+    """Say that a column that never varied in the reference does now."""
+    weight = "" if leaning is None else f" It carries {number(leaning, 'share')} of the model's importance."
+    return f"{what}. In the reference {name} never varied.{weight}"
+
+
 def steady(name: str, shift: float, limit: float, *, significant: bool) -> str:
     """Say that a column is within its limits, or that it moved too little to matter."""
     if significant:
@@ -157,7 +163,8 @@ _SHARE_WORDS = {
 def share(check: str, name: str, value: float, reference: float, *, broken: bool, over: str = "") -> str:
     """Say how many rows miss a value, hold a new category or lie outside the range."""
     words = _SHARE_WORDS.get(check, check.replace("_", " ") + " of {}").format(name)
-    against = f", against {number(reference, 'share')} in the reference"
+    where = "to be expected of rare ones" if check == "unseen_share" and reference > 0 else "in the reference"
+    against = f", against {number(reference, 'share')} {where}"
     of = f"of rows {over}" if over else "of rows"
     return (
         f"{number(value, 'share')} {of} {words}{against if broken or value != reference else ', as in the reference'}."

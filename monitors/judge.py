@@ -19,6 +19,7 @@ from monitors.judge_run import LEAST_COVERAGE, Run
 from monitors.judge_traffic import traffic_readings
 from monitors.registry import concept_column
 from monitors.types import Reading
+from monitors.unvaried import with_unvaried
 from reference_data.declaration import ModelSpec
 from reference_data.profile import Profile
 from reference_data.reference import Reference
@@ -64,6 +65,7 @@ def judge(
     level = np.asarray([run.column_level(name, late=False) for name in names])
     least, tolerance = spec.monitor.min_rows, spec.monitor.tolerance
     drift = find_drift(calibration.inputs, windows, inputs, level, tolerance, least)
+    drift = with_unvaried(drift, reference.inputs, inputs, least, tolerance)
     part = Part(reference.inputs.total(), inputs, drift)
     for name in names:
         found += judge_column(run, part, name, never)

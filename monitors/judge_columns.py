@@ -14,6 +14,7 @@ from monitors.judge_run import Flags, Run, States
 from monitors.judge_shares import SHARE_LIMITS, judge_share
 from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check, Reading
+from monitors.unvaried import never_varied
 from reference_data.profile import ColumnProfile, Profile
 
 
@@ -91,12 +92,15 @@ def _deciding(
         what = drift.moved(int(run.judged[i]), column)
         groups = drift.null.scores.groups[column]
         moved = explain.moved(base, now_at, what, groups, float(shift[i]))
-        words[i] = explain.drifted(
-            moved, float(shift[i]), float(limit[i]), int(scale[i]), run.unit, run.importance.get(name)
+        words[i] = (
+            explain.varied(moved, name, run.importance.get(name))
+            if never_varied(base)
+            else explain.drifted(
+                moved, float(shift[i]), float(limit[i]), int(scale[i]), run.unit, run.importance.get(name)
+            )
         )
-    usual = np.sqrt(chance + DISTANCE_OF_SHIFT * limit**2)
-    threshold = np.where(drifted, np.minimum(usual, value * _BELOW), np.fmax(usual, value))
-    threshold = np.where(drifted | (value < usual), threshold, np.where(np.isnan(value), usual, threshold))
+    ratio, tolerance = drift.ratio[run.judged, column], run.spec.monitor.tolerance
+    threshold = np.where(judged, thresholds(value, chance, shift, limit, ratio, drifted, tolerance), np.nan)
 
     def sentence(i: int) -> str:
         if states.by_value[i] is not None:
@@ -126,7 +130,26 @@ def _deciding(
     return run.readings(check, name, n, fields), drifted, p
 
 
-_BELOW = 0.999  # a drifted column's threshold, where the usual one is above its distance
+_CLEARLY = 1.02  # times that value and threshold are apart at least, on either side
+_FARTHEST = 2.0  # times that a threshold gives way at most
+
+
+def thresholds(
+    value: Values, chance: Values, shift: Values, limit: Values, ratio: Values, drifted: Flags, tolerance: float
+) -> Values:
+    """Return the distance of the smallest shift that would show at the deciding scale; value > threshold <=> drifted.
+
+    ``chance`` is the squared distance that sampling gives by itself, ``ratio`` how many times its critical value the evidence is.
+    Where shape and shift disagree the threshold gives way by as much as the evidence is beyond its limit, or short of it.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        smallest = np.where(drifted, np.fmax(np.abs(shift) / ratio, tolerance), limit)
+        short = np.fmax(1 / ratio, tolerance / np.abs(shift))
+    usual = np.minimum(np.sqrt(chance + DISTANCE_OF_SHIFT * np.nan_to_num(smallest) ** 2), 1.0)
+    below = value / np.fmax(ratio, _CLEARLY)
+    above = np.minimum(value * np.clip(np.nan_to_num(short, nan=_CLEARLY), _CLEARLY, _FARTHEST), 1.0)
+    held = np.where(drifted, np.where(usual * _CLEARLY < value, usual, below), np.where(value < usual, usual, above))
+    return np.asarray(np.where(np.isnan(value), np.nan, held))
 
 
 def _beside(

@@ -17,7 +17,8 @@ from monitors.calibration import windows_per_year
 from monitors.checks._cells import Values
 from monitors.checks.jensen_shannon import jensen_shannon
 from monitors.drift import Drift, find_drift
-from monitors.evidence import DISTANCE_OF_SHIFT, sampling_divergence, share_p_values
+from monitors.evidence import sampling_divergence, share_p_values
+from monitors.judge_columns import thresholds
 from monitors.registry import DECIDING
 from monitors.segment_null import SegmentNull, missing_share
 from monitors.types import Reading, Verdict
@@ -33,7 +34,6 @@ LARGEST_LEVEL = 0.02  # however few windows a year has
 DRIFT_SHARE = 0.8  # of the level goes to distributions, the rest to missing values
 MISSING_LIMIT = 0.05  # by which a missing share may change before it matters
 MISSING = "missing_share"
-_BELOW = 0.999  # a drifted column's threshold, where the usual one is above its distance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,9 +172,8 @@ def drift_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Readin
     current = Profile(now.layout, now.counts[None], now.moments[None]).column(pair.column)
     value = float(jensen_shannon(reference, current)[0])
     chance = float(sampling_divergence(reference.cells, current.valid, np.asarray(reference.valid))[0])
-    threshold = float(np.sqrt(chance + DISTANCE_OF_SHIFT * limit**2))
     drifted = bool(drift.drifted[i, j])
-    threshold = min(threshold, value * _BELOW) if drifted else float(np.fmax(threshold, value))
+    threshold = _threshold(drift, i, j, value, chance)
     verdict: Verdict = "drift" if drifted else "ok"
     if np.isnan(drift.p[i, j]):
         verdict = "no_data" if drift.rows[i, j] == 0 else "insufficient"
@@ -194,6 +193,19 @@ def drift_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Readin
         material=abs(shift) > drift.spec.monitor.tolerance, unit="distance", scale=int(drift.scale[i, j]) if drifted else 1,
         sentence=f"In {pair.segment}: {words}",
     )  # fmt: skip
+
+
+def _threshold(drift: SegmentDrift, i: int, j: int, value: float, chance: float) -> float:
+    """Return the threshold of one reading as columns have it; NaN where the segment could not be judged."""
+    if np.isnan(drift.p[i, j]):
+        return float("nan")
+    found = drift.drifts[int(drift.slots[drift.places[i]])]
+    ratio = found.drift.ratio[int(found.at[drift.places[i]]), j]
+    one, noise, shift, limit, surprise, drifted = (
+        np.asarray([part]) for part in (value, chance, drift.shift[i, j], drift.limit[i, j], ratio, drift.drifted[i, j])
+    )
+    tolerance = drift.spec.monitor.tolerance
+    return float(thresholds(one, noise, shift, limit, surprise, drifted, tolerance)[0])
 
 
 def missing_reading(drift: SegmentDrift, i: int, j: int, blank: Reading) -> Reading:
