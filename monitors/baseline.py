@@ -57,6 +57,9 @@ def season_of(start: datetime, season: str, zone: ZoneInfo, hours: int = 1) -> i
     return {"weekday": local.weekday(), "hour": hour, "hour_of_week": 24 * local.weekday() + hour}[season]
 
 
+_SLOT_SCALES = (1, 2, 4)  # windows of one slot, which are not neighbours
+
+
 def season_name(slot: int, season: str) -> str:
     """Return a slot in words: "Tuesdays", "14:00", "Tuesdays at 14:00"."""
     day, hour = divmod(slot, 24) if season == "hour_of_week" else (slot, slot)
@@ -144,7 +147,7 @@ class Baselines:
         number = 0 if part is None else self._windows(part)
         count = "no window" if number == 0 else "only 1 window" if number == 1 else f"only {number} windows"
         held = f"all of the reference, for it has {count} of {season_name(slot, plan.season)} ({ENOUGH} are needed)"
-        calibration = replace(self.whole.calibration, held=held, held_late=held)
+        calibration = _at(self.whole.calibration, _SLOT_SCALES, held)
         self._seasons[slot] = Baseline(self.reference, calibration)
         return self._seasons[slot]
 
@@ -186,7 +189,7 @@ class Baselines:
         if not latest.buckets or self._windows(latest) < ENOUGH:
             return None
         calibration = replace(
-            _recentred(self.whole.calibration, latest, self.window_spec),
+            _recentred(_at(self.whole.calibration, (1,), ""), latest, self.window_spec),
             among=f"reference windows, set about the log of the {self.spec.reference.span} before",
             held=f"the log of the {self.spec.reference.span} before",
             held_late="the frozen reference: what slowly gets worse is worse",
@@ -196,7 +199,17 @@ class Baselines:
     @cached_property
     def _not_yet(self) -> Baseline:
         held = f"the frozen reference, for the log does not reach {self.spec.reference.span} back yet"
-        return Baseline(self.reference, replace(self.whole.calibration, held=held, held_late=held))
+        return Baseline(self.reference, _at(self.whole.calibration, (1,), held))
+
+
+def _at(calibration: Calibration, scales: tuple[int, ...], held: str) -> Calibration:
+    """Return it with no more than these scales, for so few windows before those that are judged are looked at, and what it is held against."""
+    inputs, outcomes = (
+        None if null is None else replace(null, scales=tuple(scale for scale in null.scales if scale in scales))
+        for null in (calibration.inputs, calibration.outcomes)
+    )
+    assert inputs is not None
+    return replace(calibration, inputs=inputs, outcomes=outcomes, held=held, held_late=held)
 
 
 def _recentred(frozen: Calibration, latest: Reference, window_spec: WindowSpec) -> Calibration:

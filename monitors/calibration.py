@@ -204,6 +204,8 @@ def _bands(check: Check, parts: Sequence[_Part], freedom: int) -> list[tuple[flo
 def _share_nulls(name: str, parts: Sequence[_Part], freedom: int) -> list[ShareNull]:
     """Return each part's mean share, with the variance between windows that all parts have in common."""
     found = [_shares(name, part, alone=not freedom) for part in parts]
+    if name == "unseen_share":
+        return [_unseen_null(part, share, n) for part, (share, n) in zip(parts, found, strict=True)]
     means = [float((share * n).sum() / n.sum()) if len(n) else 0.0 for share, n in found]
     every = _joined(n for _, n in found)
     within = len(every) - sum(len(n) > 0 for _, n in found)
@@ -215,6 +217,29 @@ def _share_nulls(name: str, parts: Sequence[_Part], freedom: int) -> list[ShareN
     usual = float((_joined(share for share, _ in found) * every).sum() / every.sum())
     tau2 = max(between - usual * (1 - usual), 0.0) / _harmonic(every)
     return [ShareNull(mean, tau2, float(within) if tau2 > 0 else PRIOR_FREEDOM) for mean in means]
+
+
+def _unseen_null(part: _Part, share: Values, n: Values) -> ShareNull:
+    """Return what is to be expected of new values: no window of the reference holds any, by construction.
+
+    Good (1953): the next value is new with a probability of the share of values that were seen once. Of listed values that only one
+    window held it is known how many rows they fill. Of a reference that did not keep count each rare value is taken for one seen once.
+    How much their share varies between windows beyond chance is taken from that of all rare ones.
+    """
+    entry, held = part.window.entry, n.sum()
+    if entry.ordered or not held or not entry.bins.known_complete:  # what is not known counts as "other", never as new
+        return ShareNull(0.0, 0.0, PRIOR_FREEDOM)
+    cells = part.window.cells.sum(axis=0)
+    listed = max(float((cells[:-2] == 1).sum()) / held, float((share * n).sum() / held))
+    rare = len(entry.bins.known) / held if entry.bins.once is None else entry.bins.once
+    mean = min(listed + rare, 1.0)
+    valid = part.window.valid.astype(np.float64)
+    usual, others = float(cells[-2] / max(cells.sum(), 1)), part.window.cells[valid > 0, -2] / valid[valid > 0]
+    if len(n) < ENOUGH or not 0 < usual < 1:
+        return ShareNull(mean, 0.0, PRIOR_FREEDOM)
+    between = float((n * (others - usual) ** 2).sum() / (len(n) - 1))
+    excess = max(between / (usual * (1 - usual)) - 1, 0.0)
+    return ShareNull(mean, excess * mean * (1 - mean) / _harmonic(n), len(n) - 1.0 if excess else PRIOR_FREEDOM)
 
 
 def _shares(name: str, part: _Part, *, alone: bool) -> tuple[Values, Values]:

@@ -106,7 +106,7 @@ def _readings(
     value = column_values(check, base, now)
     finding = _FINDINGS[check.name](base, now, past, value, least)
     n = now.valid
-    judged = n >= least
+    judged = (n >= least) & (int(base.valid) >= least)
     significant = judged & (np.nan_to_num(finding.p, nan=1.0) < level)
     material = judged & finding.material
     broken = significant & material
@@ -150,7 +150,12 @@ def _sentence(
     if state == "no_data":
         return f"No values of {name} arrived in this window."
     if state == "insufficient":
-        return explain.too_few(n, least, name)
+        few = int(base.valid) < least
+        return (
+            f"In the reference {explain.too_few(int(base.valid), least, name)}"
+            if few
+            else explain.too_few(n, least, name)
+        )
     share = explain.number(value, "share")
     if check.name == "constant":
         if not value:

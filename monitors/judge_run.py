@@ -91,10 +91,11 @@ class States:
     def __init__(self, run: Run, reference: ColumnProfile, column: ColumnProfile, *, late: bool) -> None:
         self._run, self._name, self._late = run, reference.entry.column.name, late
         self.level = run.column_level(self._name, late=late)
-        self._unknown = int(reference.valid) == 0
+        self.late, least = late, run.spec.monitor.min_rows
+        self._held, self._unknown = int(reference.valid), int(reference.valid) < least
         self.n, self.rows = column.valid, column.rows
         self.by_value = self._states(column.valid, unknown=self._unknown)
-        self.by_row = self._states(column.rows, unknown=False)
+        self.by_row = self._states(column.rows, unknown=int(reference.rows) < least)
 
     def _states(self, n: NDArray[np.int64], *, unknown: bool) -> list[Verdict | None]:
         few = (n < self._run.spec.monitor.min_rows) | unknown
@@ -109,8 +110,10 @@ class States:
             return f"No labels have arrived yet, so {self._name} cannot be judged."
         if n == 0:
             return f"No values of {self._name} arrived in this window."
-        if self._unknown:
+        if self._unknown and not self._held:
             return f"The reference holds no values of {self._name}, so there is nothing to compare with."
+        if self._unknown:
+            return f"In the reference {explain.too_few(self._held, self._run.spec.monitor.min_rows, self._name)}"
         if self._late and self._run.coverage[window] < LEAST_COVERAGE:
             return explain.low_coverage(float(self._run.coverage[window]), self._name)
         return explain.too_few(n, self._run.spec.monitor.min_rows, self._name)

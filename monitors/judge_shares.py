@@ -25,7 +25,8 @@ SHARE_LIMITS: dict[str, tuple[float, bool]] = {
 }
 _BESIDE = 0.2  # standard deviations beyond the reference's extremes: a day's own shift goes so far
 _MANY = 0.2  # share of values out of range that matters however near they are
-_WEEK = 7  # windows: the longer of the two scales that shares are judged at
+_LONGEST = 7  # windows: up to which the longer of the two scales that shares are judged at goes
+_STILL = 1 / 3  # of what the longer scale shows that the latest window must show as well: else it is over
 
 
 def judge_share(
@@ -39,12 +40,13 @@ def judge_share(
     every = series.rows if of_rows else series.valid
     n, state = every[run.judged], states.by_row if of_rows else states.by_value
     n_reference = float(base.rows if of_rows else base.valid)
+    known = n_reference / 2 if check.name == "unseen_share" else n_reference  # what was seen once is less certain
     usual = null.shares[check.name]
     limit, only_rise = SHARE_LIMITS[check.name]
     shares = column_values(check, base, series)
     held = every >= run.spec.monitor.min_rows
     concerned, counted = np.where(held, np.nan_to_num(shares) * every, 0.0), np.where(held, every, 0)
-    scales = (1, _WEEK) if null.windows >= 2 * _WEEK and len(every) >= _WEEK else (1,)
+    scales = _scales(run, late=states.late)
     value, p, at = shares[run.judged], np.full(len(n), np.inf), np.ones(len(n), dtype=np.int64)
     broken = np.zeros(len(n), dtype=bool)
     judged = np.asarray([s is None for s in state], dtype=bool)
@@ -54,11 +56,12 @@ def judge_share(
         found = _latest(concerned, scale)[run.judged] / np.maximum(rows, 1) if scale > 1 else value
         tau2 = usual.tau2 * correlated(run.calibration.inputs.phi, scale)
         own = episodes(len(scales)) * share_p_values(
-            usual, found, np.rint(rows).astype(np.int64), n_reference, max(null.windows, 1), tau2
+            usual, found, np.rint(rows).astype(np.int64), known, max(null.windows, 1), tau2
         )
         change = found - usual.mean
         material = (change if only_rise else np.abs(change)) > limit
         now = judged & (own < level) & material & (rows > 0) & (run.judged >= scale - 1)
+        now &= (shares[run.judged] - usual.mean) * np.sign(change) >= _STILL * np.abs(change)
         if check.name == "out_of_range_share":
             now &= (found > _MANY) | _far_outside(base, series, scale)[run.judged]
         take = (now & ~broken) | ((scale == 1) & ~now)
@@ -112,6 +115,12 @@ def _far_outside(base: ColumnProfile, series: ColumnProfile, scale: int) -> Flag
     far = (series.minimum < base.minimum - near) & (below >= above)
     far |= (series.maximum > base.maximum + near) & (above >= below)
     return _latest(far.astype(np.float64), scale) > 0
+
+
+def _scales(run: Run, *, late: bool) -> tuple[int, ...]:
+    """Return one window, and the longest scale up to seven that the part's null has: so many windows are read before those judged."""
+    null = run.calibration.outcomes if late and run.calibration.outcomes is not None else run.calibration.inputs
+    return tuple(sorted({1, max(scale for scale in null.scales if scale <= _LONGEST)}))
 
 
 def _latest(values: Values, scale: int) -> Values:

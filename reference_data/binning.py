@@ -75,12 +75,16 @@ def score_bins() -> Bins:
     return Bins("ordered", edges=(math.nextafter(0.0, -1.0), *steps[1:]), display=tuple(steps[1:-1]))
 
 
-def nominal_bins(values: Sequence[str], listed: int = MAX_LISTED) -> Bins:
-    """Return the cells of a nominal column from its values, most frequent first (one more than kept shows there were more)."""
+def nominal_bins(values: Sequence[str], listed: int = MAX_LISTED, once: float | None = None) -> Bins:
+    """Return the cells of a nominal column from its values, most frequent first (one more than kept shows there were more).
+
+    ``once`` as in :class:`~reference_data.bins.Bins`.
+    """
     kept = values[: listed + MAX_KNOWN]
     return Bins(
         "nominal",
         categories=tuple(kept[:listed]),
         known=tuple(kept[listed:]),
         known_complete=len(values) <= len(kept),
+        once=once,
     )

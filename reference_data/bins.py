@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 OTHER = "other"  # known to the reference, but not listed by itself
@@ -20,7 +20,8 @@ class Bins:
 
     ``nominal``: one cell for each of ``categories`` (most frequent first), then ``other`` and ``unseen``. ``known``
     are the values the reference held that are not listed; ``known_complete`` is False when there were too many to keep,
-    in which case what is not listed counts as ``other``.
+    in which case what is not listed counts as ``other``. ``once`` is the share of the reference's values that are known but not
+    listed and occurred a single time: how many of the next ones are new (Good 1953); None in references older than that.
     """
 
     kind: Literal["ordered", "nominal"]
@@ -29,6 +30,7 @@ class Bins:
     categories: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     known_complete: bool = True
+    once: float | None = field(default=None, compare=False)  # it says nothing of the cells
 
     @property
     def size(self) -> int:
@@ -58,7 +60,7 @@ class Bins:
             "categories": list(self.categories),
             "known": list(self.known),
             "known_complete": self.known_complete,
-        }
+        } | ({} if self.once is None else {"once": self.once})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Bins:
@@ -70,4 +72,5 @@ class Bins:
             categories=tuple(data["categories"]),
             known=tuple(data["known"]),
             known_complete=bool(data["known_complete"]),
+            once=data.get("once"),
         )

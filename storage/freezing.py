@@ -132,10 +132,12 @@ def _freeze_score(cursor: duckdb.DuckDBPyConnection, relation: str, expressions:
 
 def _freeze_nominal(cursor: duckdb.DuckDBPyConnection, relation: str, value: str, listed: int = MAX_LISTED) -> Bins:
     sql = (
-        f"SELECT v FROM (SELECT {value} AS v FROM ({relation}) AS r) WHERE v IS NOT NULL "
+        f"SELECT v, count(*), sum(count(*)) OVER () FROM (SELECT {value} AS v FROM ({relation}) AS r) WHERE v IS NOT NULL "
         f"GROUP BY v ORDER BY count(*) DESC, v LIMIT {listed + MAX_KNOWN + 1}"
     )
-    return nominal_bins([row[0] for row in _rows(cursor, sql)], listed)
+    found = _rows(cursor, sql)
+    rare = sum(n == 1 for _, n, _ in found[listed : listed + MAX_KNOWN])
+    return nominal_bins([v for v, _, _ in found], listed, once=rare / float(found[0][2]) if found else 0.0)
 
 
 def _freeze_confusion(cursor: duckdb.DuckDBPyConnection, relation: str, expressions: Expressions, value: str) -> Bins:

@@ -9,10 +9,11 @@ from monitors.calibration import MetricNull, calibrate
 from monitors.evidence import levels
 from monitors.judge import judge
 from monitors.judge_performance import performance_limit
+from monitors.judge_quality import quality_readings
 from monitors.registry import column_checks, performance_checks
 from monitors.types import Reading
 from reference_data.default_checks import DEFAULT_CHECKS
-from reference_data.profile import Profile, stack
+from reference_data.profile import Layout, Profile, stack
 from tests.support.profiles import (
     DAILY,
     NOW,
@@ -180,6 +181,67 @@ def test_a_new_category_is_a_warning(world: World) -> None:
     assert found.value == pytest.approx(0.1)
     assert found.verdict == "warning"
     assert "never held" in found.sentence
+
+
+def rare(rng: np.random.Generator, n: int) -> np.ndarray:
+    weights = np.arange(1, 2001) ** -0.8
+    return np.asarray([f"v{value}" for value in rng.choice(2000, n, p=weights / weights.sum())])
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["counted when frozen", "frozen before that"])
+def test_rare_values_that_were_not_held_yet_are_to_be_expected(counted: bool) -> None:
+    rng = np.random.default_rng(11)
+    spec = spec_of("none", features={"k": "categorical"})
+    past = [{"k": rare(rng, 150)} for _ in range(28)]
+    reference = reference_of(past)
+    values = np.unique(np.concatenate([part["k"] for part in past]), return_counts=True)[1]
+    (entry,) = reference.inputs.layout.columns
+    bins = replace(entry.bins, once=float((values == 1).sum() / values.sum()) if counted else None)
+    layout = Layout((replace(entry, bins=bins),))
+    reference = replace(reference, inputs=Profile(layout, reference.inputs.counts, reference.inputs.moments))
+    now = [{"k": rare(rng, 150)} for _ in range(30)]
+    now[-1]["k"][:75] = "new"  # half of the rows
+    calibration = calibrate(spec, reference, DAILY)
+    readings = judge(spec, reference, calibration, days(30, 28), profiles_of(layout, now), None, None, "v1", None, NOW)
+    found = [r for r in readings if r.check == "unseen_share"]
+    assert min(r.value for r in found) > 0.01, "more than would matter if it were not to be expected"
+    assert [r.verdict for r in found[:-1]] == ["ok"] * 29
+    if counted:
+        assert found[0].reference_value == pytest.approx(np.mean([r.value for r in found[:-1]]), abs=0.03)
+        assert found[-1].verdict == "warning"
+
+
+def test_an_outage_of_a_day_is_over_when_the_values_are_back(world: World) -> None:
+    usual = [day(world.rng) for _ in range(14)]
+    usual[6] = day(world.rng, x=np.full(N, np.nan))
+    usual[6]["x"][:20] = 0.0
+    verdicts = [r.verdict for r in world.judge(usual, None) if r.check == "missing_share" and r.column == "x"]
+    assert verdicts == ["ok"] * 6 + ["warning"] + ["ok"] * 7
+
+
+def test_missing_values_that_stay_show_over_seven_windows(world: World) -> None:
+    def holes() -> np.ndarray:
+        return np.where(world.rng.random(40) < 0.14, np.nan, world.rng.normal(size=40))
+
+    some = [day(world.rng, 40, x=holes()) for _ in range(14)]
+    found = [r for r in world.judge(some, None) if r.check == "missing_share" and r.column == "x"]
+    assert [r.verdict for r in found[-4:]].count("warning") >= 2
+    assert 7 in {r.scale for r in found if r.verdict == "warning"}
+
+
+@pytest.mark.parametrize("rows", [1, 29])
+def test_a_reference_of_too_few_rows_raises_nothing(rows: int) -> None:
+    rng = np.random.default_rng(4)
+    spec = spec_of("none", features={"x": "numeric", "k": "categorical"})
+    reference = reference_of([{"x": rng.normal(size=rows), "k": np.full(rows, "a")}])
+    now = profiles_of(reference.inputs.layout, [{"x": np.full(500, np.nan), "k": np.full(500, "b")}])
+    calibration = calibrate(spec, reference, DAILY)
+    readings = judge(spec, reference, calibration, days(1, 20), now, None, None, "v1", None, NOW)
+    blank = replace(readings[0], column=None)
+    readings += quality_readings(reference, DAILY, days(1, 20), now, blank, level=0.05, least=30)
+    assert not {r.verdict for r in readings} & {"warning", "drift", "critical"}
+    assert only(readings, "unseen_share", "k").verdict == "insufficient"
+    assert "are needed" in only(readings, "unseen_share", "k").sentence
 
 
 def test_missing_values_are_a_warning_though_the_rest_is_unchanged(world: World) -> None:
