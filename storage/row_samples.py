@@ -256,3 +256,9 @@ def forget_rows(con: duckdb.DuckDBPyConnection, model: str, log: str, condition:
 def forget_before(con: duckdb.DuckDBPyConnection, model: str, cut: datetime) -> None:
     """Delete the samples of buckets that begin before a cut: their rows were dropped for good."""
     con.execute("DELETE FROM row_sample WHERE model = ? AND bucket < ?", [model, naive(cut)])
+
+
+def readings_with_words(con: duckdb.DuckDBPyConnection, model: str) -> int:
+    """Return how many readings of one column name what drives them: of texts, words that were found in them."""
+    sql = "SELECT count(*) FROM reading WHERE model = ? AND scope = 'column' AND drivers IS NOT NULL"
+    return int(con.execute(sql, [model]).fetchall()[0][0])

@@ -10,7 +10,7 @@ import numpy as np
 from monitors.multivariate._types import Driver, Found, RowsCheck, Sides
 from monitors.multivariate._words import in_texts, words
 
-_TOLD = 5  # texts that must hold a word before it is named: what one person wrote is not told
+_TOLD = 5  # texts that must hold a word before it is named; where texts are about people, none is (see judge_rows)
 
 
 def compare(sides: Sides, rng: np.random.Generator, explain: bool) -> Found:  # noqa: FBT001

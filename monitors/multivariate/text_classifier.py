@@ -14,7 +14,7 @@ from monitors.multivariate._types import Driver, Found, Rows, RowsCheck, Sides, 
 from monitors.multivariate._words import in_texts, words
 
 _WORDS = 5000
-_TOLD = 5  # texts that must hold a word before it is named: what one person wrote is not told
+_TOLD = 5  # texts that must hold a word before it is named; where texts are about people, none is (see judge_rows)
 
 
 def _learn(texts: Rows, current: NDArray[np.bool_]) -> tuple[Any, Any]:

@@ -27,6 +27,7 @@ from storage.mentions import unsearched
 from storage.model_tables import tables_exist
 from storage.privacy import hide, load_key
 from storage.retention import apply_retention, next_cut, stored
+from storage.row_samples import readings_with_words
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
@@ -212,10 +213,22 @@ def _kept(core: Core, spec: ModelSpec) -> list[str]:
             if nobody:
                 kept.append(f"{nobody:,} rows of the log do not tell whom they are about; they were not touched")
         unread = unsearched(con, spec.name)
+        worded = readings_with_words(con, spec.name)
     if unread:
         kept.append(
             f"{unread:,} refused rows of which neither a subject nor the line as it came is kept (see quarantine), and the answers "
             f"to their appends, for {HORIZON.days} days: nobody can be found in them"
+        )
+    if worded:
+        kept.append(
+            f"{worded:,} readings of texts from before the model said whom its rows are about, and the alerts they opened: they name "
+            "words that at least five texts held"
+        )
+    open_ = [column.name for column in spec.columns if column.type == "categorical" and column.name not in spec.privacy]
+    if open_:
+        kept.append(
+            f"values of {', '.join(open_)} as names of categories, in profiles, references, readings and alerts: also those that only "
+            "the subject had"
         )
     trained = [record["version"] for record in core.control.versions(spec.name) if record.get("artefact")]
     if trained:

@@ -97,7 +97,16 @@ def _window_readings(
     known = _remembered(core)
     rows = hashlib.sha256(row_samples.to_bytes(sample)).hexdigest()
     for one in asked:
-        key = (stretch.version, window, one.check.name, one.name, rows, spec.monitor.min_rows, against.key)
+        key = (
+            stretch.version,
+            window,
+            one.check.name,
+            one.name,
+            rows,
+            spec.monitor.min_rows,
+            spec.subject is None,
+            against.key,
+        )
         if key not in known:
             while len(known) >= _REMEMBERED:
                 del known[next(iter(known))]

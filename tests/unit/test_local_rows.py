@@ -213,6 +213,45 @@ def test_whoever_is_erased_is_in_no_sample(tmp_path: Path) -> None:
         assert found(ws, "domain_classifier")[-1]["verdict"] == "ok"
 
 
+def test_words_of_texts_about_people_are_never_told(tmp_path: Path) -> None:
+    columns = ["prediction_id", "event_time", "who", "words", "city"]
+
+    def said(first: int, count: int) -> pd.DataFrame:
+        found = rows(first, count)[columns]
+        found.loc[found.index % 3 == 0, ["who", "words"]] = ["person 7", "zzsecret zzsecret call zzsecret zzsecret"]
+        return found
+
+    with tiny(tmp_path, DECLARED) as ws:  # before anybody says whom the rows are about, words are told
+        ws.workspace.reference(MODEL, rows(14, DAYS)[columns])
+        ws.workspace.log(MODEL, said(28, 1))
+        run_at(ws, 1.3)
+        told = [row for row in ws.workspace.multivariate(MODEL) if "zzsecret" in row["sentence"]]
+        assert told
+        ws.workspace.apply(SUBJECTS)
+        ws.workspace.log(MODEL, said(29, 1))
+        run_at(ws, 2.3)
+        later = [row for row in ws.workspace.multivariate(MODEL) if row["column"] == "words"][-2:]
+        assert "drift" in {row["verdict"] for row in later}
+        assert [row["drivers"] for row in later] == [[], []]
+        assert not any("zzsecret" in row["sentence"] for row in later)
+        kept = ws.workspace.erase(MODEL, "person 7")["kept"]
+        assert any(words.startswith(f"{len(told)} readings of texts from before") for words in kept)
+        assert any("city as names of categories" in words for words in kept)
+
+
+def test_nothing_in_a_home_names_what_one_person_wrote(tmp_path: Path) -> None:
+    columns = ["prediction_id", "event_time", "who", "words"]
+    with tiny(tmp_path, SUBJECTS) as ws:
+        ws.workspace.reference(MODEL, rows(14, DAYS)[columns])
+        live = rows(28, 2)[columns]
+        live.loc[live.index % 3 == 0, ["who", "words"]] = ["person 7", "zzsecret zzsecret call zzsecret zzsecret"]
+        ws.workspace.log(MODEL, live)
+        run_at(ws, 2.3)
+        assert any(alert["kind"] == "data_drift" for alert in ws.workspace.alerts(MODEL))
+        ws.workspace.erase(MODEL, "person 7")
+        assert "zzsecret" not in str([ws.workspace.readings(MODEL), ws.workspace.alerts(MODEL)])
+
+
 def test_samples_leave_with_the_rows_that_are_dropped(tmp_path: Path) -> None:
     kept = (
         DECLARED
