@@ -58,7 +58,7 @@ def _state(row: SegmentDrift) -> str:
 def ranked(model: str, window: str, name: str) -> None:
     """Draw an expander with the segments in which a window drifted most; nothing is read while it is closed."""
     panel = st.expander(
-        f"Where inside the {name}", icon=":material/splitscreen:", key="segments_panel", on_change="rerun"
+        f"By segment, {name}", icon=":material/splitscreen:", key="segments_panel", on_change="rerun"
     )
     if not panel.open:
         return
