@@ -14,6 +14,7 @@ from scipy import special
 
 from monitors import explain
 from monitors.checks._cells import Values
+from monitors.judge_run import LEAST_COVERAGE
 from monitors.types import Direction, Reading, Verdict
 from reference_data.windows import Window, WindowSpec
 from storage.custom_checks import CustomValue
@@ -39,12 +40,26 @@ class OwnCheck:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variation:
-    """A check's values in the windows that say what is usual, in order; ``source`` names them."""
+    """A check's values in the windows that say what is usual, in order; ``source`` names them.
+
+    ``logged``: they are the log's own, of which none up to the last is judged by the others: it would depend on when it was looked at.
+    """
 
     starts: tuple[datetime, ...]
     values: Values
     rows: NDArray[np.int64]
     source: str
+    logged: bool = False
+
+
+def usable(value: CustomValue, least: int) -> bool:
+    """Whether a value may say what is usual: it is one, of rows enough, and of labels enough where it reads them."""
+    return value.error is None and math.isfinite(value.value) and value.rows >= least and not few_labels(value)
+
+
+def few_labels(value: CustomValue) -> bool:
+    """Whether a value that reads labels rests on too small a part of the rows."""
+    return value.every is not None and value.rows < LEAST_COVERAGE * value.every
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,8 @@ def custom_readings(
     found = []
     for window, value in zip(windows, values, strict=True):
         made = replace(base, window=window, value=value.value, n=value.rows)
-        usual, in_logs = (_usual(part, window, zone, daily=daily) for part in (known, logs))
+        within = known is not None and known.logged and window.start <= known.starts[-1]
+        usual, in_logs = (None if within else _usual(part, window, zone, daily=daily) for part in (known, logs))
         found.append(_reading(check, made, value, usual, in_logs, known, level, least))
     return found
 
@@ -90,7 +106,7 @@ def _known(variation: Variation | None) -> Variation | None:
     if int(held.sum()) < ENOUGH:
         return None
     starts = tuple(start for start, keep in zip(variation.starts, held.tolist(), strict=True) if keep)
-    return Variation(starts, variation.values[held], variation.rows[held], variation.source)
+    return replace(variation, starts=starts, values=variation.values[held], rows=variation.rows[held])
 
 
 def _usual(known: Variation | None, window: Window, zone: ZoneInfo, *, daily: bool) -> _Usual | None:
@@ -142,16 +158,21 @@ def _reading(
     shown = explain.number(value.value, check.unit)
     if value.error is not None:
         return replace(blank, verdict="error", error=value.error, sentence=f"{name} {value.error}.")
-    if value.rows < least or math.isnan(value.value):
-        state: Verdict = "no_data" if value.rows == 0 else "insufficient"
+    rows = value.rows if value.every is None else value.every
+    if value.rows < least or math.isnan(value.value) or few_labels(value):
+        state: Verdict = "no_data" if rows == 0 else "insufficient"
         words = f"No rows arrived in this window, so {name} cannot be said."
-        if value.rows:
+        if few_labels(value):
+            words = f"Only {value.rows:,} of {rows:,} rows have a label, so {name} cannot be said yet."
+        elif rows:
             words = explain.too_few(value.rows, least, name) if value.rows < least else f"{name} gave no number."
         return replace(blank, verdict=state, sentence=words)
     if usual is None or known is None:
         if check.limited:
             return replace(blank, sentence=f"{name} is {shown}.")
-        held = "no reference windows are known by their rows, and the log's own first ones are too few yet"
+        held = "the reference has too few windows"
+        if check.column is None:  # the same words before and after these windows are there
+            held = f"the reference's rows are not known, so the log's own first {FIRST} windows with rows enough are to say it"
         return replace(
             blank, verdict="insufficient", sentence=f"{name} is {shown}; what is usual cannot be said: {held}."
         )

@@ -31,7 +31,7 @@ from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_
 from service.local.lead_in import blocks
 from service.local.quality import with_quality
 from service.local.row_checks import row_readings
-from service.local.series import held_against, load_series
+from service.local.series import held_against, load_inputs, load_series
 from storage import profile_store
 from storage.append_common import touched_buckets
 from storage.door_counts import door_counts
@@ -78,6 +78,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
         opened: list[str] = []
         resolved: list[str] = []
         n_windows = n_readings = 0
+        done: set[tuple[str, Window]] = set()
         for stretch in _due(core, spec, refreshed, since, until):
             readings = judge_stretch(core, spec, stretch)
             append_readings(core.db, [reading_to_row(reading) for reading in readings])
@@ -87,9 +88,10 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
                     opened.append(alert.id)
                 elif event.state == "resolved":
                     resolved.append(alert.id)
+            done.update((stretch.version, window) for window in stretch.windows)
             n_windows += len(stretch.windows)
             n_readings += len(readings)
-        late = own_checks.backfill(core, spec, lambda: serving_stretches(core, spec))
+        late = own_checks.backfill(core, spec, lambda: serving_stretches(core, spec), done)
         append_readings(core.db, [reading_to_row(reading) for reading in late])
         n_readings += len(late)
         care.retain(core, spec)
@@ -307,7 +309,7 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading
     judged_inputs: list[Profile] = []
     fair = reference.source.startswith(FROM_LOG)
     for block in blocks(core, spec, reference, stretch.windows, fair=fair):
-        inputs = load_series(core, reference, "inputs", block.windows, version=version).profile
+        inputs, own = load_inputs(core, reference, block.windows, version)
         outcomes = None
         if reference.outcomes is not None:
             outcomes = load_series(core, reference, "outcomes", block.windows, version=version).profile
@@ -323,7 +325,7 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading
                 windows=[block.windows[place] for place in places],
                 inputs=inputs[places],
                 outcomes=None if outcomes is None else outcomes[places],
-                labels_expected=None,
+                labels_expected=own.rows[places],
                 model_version=version,
                 importance=importance_of(core, spec.name, version),
                 now=core.now(),

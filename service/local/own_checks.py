@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from monitors.calibration import windows_per_year
 from monitors.home_checks import HomeCheck, home_readings, load_checks
-from monitors.judge_custom import ENOUGH, FIRST, OwnCheck, Variation, custom_readings
+from monitors.judge_custom import ENOUGH, FIRST, OwnCheck, Variation, custom_readings, few_labels, usable
 from monitors.judge_thresholds import with_limits
 from monitors.judge_traffic import CUSTOM, table_level
 from monitors.types import Direction, Reading
-from reference_data.declaration import CustomCheck, ModelSpec
+from reference_data.declaration import CustomCheck, ModelSpec, parse_duration
 from reference_data.profile import Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from service.local.core import Core
 
 FOLDER = "checks"
+_PATIENCE = 10  # times the windows it takes that are looked at for those that are usable
 _log = logging.getLogger(__name__)
 
 
@@ -49,11 +50,15 @@ def readings(
 ) -> tuple[list[Reading], dict[str, Direction]]:
     """Return the readings of all own checks, and which way is worse of those that are files. One that fails says so, and nothing else fails."""
     files = load_checks(core.home.root / FOLDER)
-    number = max(len(spec.monitor.custom) + len(files), 1)
-    each = CUSTOM * level / number
+    each = _each(spec, files, level)
     found = declared_readings(core, spec, spec.monitor.custom, reference, version, windows, blank, each)
     found += _file_readings(core, spec, files, reference, windows, inputs, blank, each)
     return found, {file.name: file.check.direction for file in files if file.check is not None}
+
+
+def _each(spec: ModelSpec, files: Sequence[HomeCheck], level: float) -> float:
+    """Return the level of one check, of the model's SQL ones and the home's files alike; ``level`` is that of the table."""
+    return CUSTOM * level / max(len(spec.monitor.custom) + len(files), 1)
 
 
 def declared_readings(
@@ -123,8 +128,9 @@ def _variations(
     missing: dict[str, str] = {}
     for name, check in checks.items():
         kept = core.control.get_setting(_key(spec, reference, name))
-        if kept is not None and kept["sql"] == check.sql:
-            found[name] = _from_json(kept)
+        held = _from_json(kept) if kept is not None and kept["sql"] == check.sql else None
+        if held is not None and int(np.isfinite(held.values).sum()) >= ENOUGH:
+            found[name] = held
         else:
             missing[name] = check.sql
     if not missing:
@@ -139,48 +145,68 @@ def _variations(
 def _measured(
     core: Core, spec: ModelSpec, sql: Mapping[str, str], reference: Reference
 ) -> dict[str, tuple[Variation, bool]]:
-    """Return values by the best that is known: the reference's rows in the log, those kept of it, else the log's first windows."""
+    """Return values by the best that is known: the reference's rows in the log, those kept of it, else the log's first windows.
+
+    And whether they will stay so: nothing failed, and no labels are waited for. Without :data:`ENOUGH` of them there are none.
+    """
     window_spec = core.window_spec(spec.name)
     windows = sorted({window_spec.containing(bucket) for bucket in reference.buckets})
-    of_reference = f"{len(windows)} windows of the reference"
-    if reference.source.startswith("log") and len(windows) >= ENOUGH:
+    found: dict[str, tuple[Variation, bool]] = {}
+    if len(windows) < ENOUGH:
+        return _of_log(core, spec, sql)
+    if reference.source.startswith("log"):
         with core.db.cursor() as cursor:
-            values = logged_values(cursor, spec, None, sql, windows)
-        if any(value.rows for value in next(iter(values.values()))):
-            return {name: (_variation(windows, values[name], of_reference), True) for name in sql}
+            found = _of_reference(windows, logged_values(cursor, spec, None, sql, windows))
     path = sample_path(core, spec.name, reference.version)
-    if len(windows) >= ENOUGH and reference.rows <= SAMPLE_ROWS and path.exists():
+    if reference.rows <= SAMPLE_ROWS and path.exists() and found.keys() != sql.keys():
         table = pq.read_table(path)
         if EVENT_TIME in table.column_names:
-            values = sampled_values(table, spec, sql, windows)
-            able = {name for name in sql if sum(math.isfinite(value.value) for value in values[name]) >= ENOUGH}
-            held = {name: (_variation(windows, values[name], of_reference), True) for name in able}
-            rest = {name: text for name, text in sql.items() if name not in able}
-            return held | (_of_log(core, spec, rest) if rest else {})
-    return _of_log(core, spec, sql)
+            rest = {name: text for name, text in sql.items() if name not in found}
+            found |= _of_reference(windows, sampled_values(table, spec, rest, windows))
+    return found | _of_log(core, spec, {name: text for name, text in sql.items() if name not in found})
+
+
+def _of_reference(
+    windows: Sequence[Window], values: Mapping[str, Sequence[CustomValue]]
+) -> dict[str, tuple[Variation, bool]]:
+    """Return what a reference's windows say of each check, where enough of them do."""
+    found: dict[str, tuple[Variation, bool]] = {}
+    for name, each in values.items():
+        known = [value if usable(value, 1) else value._replace(value=math.nan) for value in each]
+        if sum(math.isfinite(value.value) for value in known) >= ENOUGH:
+            complete = not any(value.error or few_labels(value) for value in each)
+            found[name] = _variation(windows, known, f"{len(windows)} windows of the reference"), complete
+    return found
 
 
 def _of_log(core: Core, spec: ModelSpec, sql: Mapping[str, str]) -> dict[str, tuple[Variation, bool]]:
-    """Return values of the log's own first windows that have rows enough; complete when there are as many as it takes."""
+    """Return values of the log's own first windows that have rows, and labels, enough; none until there are as many as it takes."""
     active = core.active_reference(spec.name)
-    if active is None:
+    if active is None or not sql:
         return {}
-    window_spec = core.window_spec(spec.name)
+    window_spec, least = core.window_spec(spec.name), spec.monitor.min_rows
+    closed = core.now() - parse_duration(spec.monitor.grace)
     rows: dict[Window, int] = {}
+    found: dict[str, list[tuple[Window, CustomValue]]] = {name: [] for name in sql}
     with core.db.cursor() as cursor:
         for bucket in bucket_rows(cursor, spec.name, active.version, "inputs"):
             if bucket.role == "serving":
                 window = window_spec.containing(bucket.start)
                 rows[window] = rows.get(window, 0) + bucket.rows
-        now = core.now()
-        enough = [w for w in sorted(rows) if rows[w] >= spec.monitor.min_rows and w.end <= now][:FIRST]
-        if not enough:
-            return {}
-        values = logged_values(cursor, spec, None, sql, enough)
-    source = f"the log's own first {len(enough)} windows, for the reference's rows are not known"
-    if len(enough) < FIRST:
-        return {}
-    return {name: (_variation(enough, values[name], source), True) for name in sql}
+        enough = [w for w in sorted(rows) if rows[w] >= least and w.end <= closed][: FIRST * _PATIENCE]
+        for first in range(0, len(enough), FIRST):
+            wanted = {name: text for name, text in sql.items() if len(found[name]) < FIRST}
+            piece = enough[first : first + FIRST]
+            values = logged_values(cursor, spec, None, wanted, piece) if wanted else {}
+            for name, each in values.items():
+                found[name] += [(w, value) for w, value in zip(piece, each, strict=True) if usable(value, least)]
+    source = f"the log's own first {FIRST} windows, for the reference's rows are not known"
+    made: dict[str, tuple[Variation, bool]] = {}
+    for name, kept in found.items():
+        if len(kept) >= FIRST:
+            windows, firsts = zip(*kept[:FIRST], strict=True)
+            made[name] = replace(_variation(windows, firsts, source), logged=True), True
+    return made
 
 
 def _variation(windows: Sequence[Window], values: Sequence[CustomValue], source: str) -> Variation:
@@ -199,7 +225,15 @@ def _key(spec: ModelSpec, reference: Reference, name: str) -> str:
 def _to_json(variation: Variation, sql: str) -> dict[str, Any]:
     values = [value if math.isfinite(value) else None for value in variation.values.tolist()]
     starts = [start.isoformat() for start in variation.starts]
-    return {"sql": sql, "starts": starts, "values": values, "rows": variation.rows.tolist(), "source": variation.source}
+    rows = variation.rows.tolist()
+    return {
+        "sql": sql,
+        "starts": starts,
+        "values": values,
+        "rows": rows,
+        "source": variation.source,
+        "logged": variation.logged,
+    }
 
 
 def _from_json(kept: Mapping[str, Any]) -> Variation:
@@ -208,6 +242,7 @@ def _from_json(kept: Mapping[str, Any]) -> Variation:
         np.asarray([math.nan if value is None else value for value in kept["values"]], dtype=np.float64),
         np.asarray(kept["rows"], dtype=np.int64),
         kept["source"],
+        kept.get("logged", kept["source"].startswith("the log's own")),
     )
 
 
@@ -228,11 +263,14 @@ def _digest(check: CustomCheck) -> str:
 
 
 def backfill(
-    core: Core, spec: ModelSpec, served: Callable[[], Sequence[tuple[str, Sequence[Window]]]]
+    core: Core,
+    spec: ModelSpec,
+    served: Callable[[], Sequence[tuple[str, Sequence[Window]]]],
+    done: Collection[tuple[str, Window]],
 ) -> list[Reading]:
     """Return the readings of SQL checks that were declared, or changed, after their windows had been judged.
 
-    ``served``: returns which version served which windows. Windows whose rows have left the log get no readings. What is past raises no
+    ``served``: returns which version served which windows; ``done``: which of them this run has judged already. Windows whose rows have left the log get no readings. What is past raises no
     alerts.
     """
     key = f"own_checks/{spec.name}"
@@ -242,7 +280,8 @@ def backfill(
         return []
     new = {name: check for name, check in spec.monitor.custom.items() if before.get(name) != now[name]}
     window_spec = core.window_spec(spec.name)
-    each = CUSTOM * table_level(spec, windows_per_year(window_spec)) / max(len(spec.monitor.custom), 1)
+    files = load_checks(core.home.root / FOLDER)
+    each = _each(spec, files, table_level(spec, windows_per_year(window_spec)))
     found: list[Reading] = []
     for version, windows in served() if new else ():
         reference = core.reference_for(spec.name, version)
@@ -250,7 +289,7 @@ def backfill(
             continue
         with core.db.cursor() as cursor:
             judged = judged_windows(cursor, spec.name, version, reference.version, outcomes=(), without=())
-        past = [window for window in windows if window.start in judged]
+        past = [window for window in windows if window.start in judged and (version, window) not in done]
         blank = blank_reading(spec, reference, version, core.now())
         found += declared_readings(core, spec, new, reference, version, past, blank, each)
     core.control.put_setting(key, now)

@@ -390,3 +390,84 @@ def test_a_file_that_ends_the_process_fails_alone(ws: Tiny) -> None:
     ws.run_at(1.5)
     assert reading(ws, 0, "stop")["verdict"] == reading(ws, 0, "late", "distance")["verdict"] == "error"
     assert "SystemExit" in reading(ws, 0, "stop")["error"]
+
+
+# -- what is usual of a check of the team's own ------------------------------------------------------------------------
+OVER = '[models.eta.monitor.custom.over]\nsql = "avg(prediction - label)"'
+
+
+def own_readings(ws: Tiny, check: str) -> list[Any]:
+    found: list[Any] = ws.workspace.readings(MODEL, check=check)
+    for each in found:
+        del each["computed_at"]
+    return found
+
+
+def test_a_handful_of_labels_says_nothing_yet(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home", declared(custom=OVER)) as ws:
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        frame = ws.log_days(0, labels=False, a_day=150)
+        ws.label(frame[:40])
+        ws.run_at(1.5)
+        found = reading(ws, 0, "over")
+        assert (found["verdict"], found["n"]) == ("insufficient", 40)
+        assert "Only 40 of 150 rows have a label" in found["sentence"]
+        ws.label(frame[40:100])
+        ws.run_at(1.6)
+        assert (reading(ws, 0, "over")["verdict"], reading(ws, 0, "over")["n"]) == ("ok", 100)
+
+
+def test_what_is_usual_waits_for_the_labels_of_the_logs_first_windows(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home", declared(custom=OVER)) as ws:
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS).drop(columns="event_time"))
+        frame = ws.log_days(0, 17, labels=False)
+        ws.run_at(17.5)
+        assert ws.workspace.core.control.get_setting("own_check/eta/1/over") is None
+        ws.label(frame)
+        ws.run_at(17.6)
+        assert [reading(ws, day, "over")["verdict"] for day in range(17)] == ["insufficient"] * 14 + ["ok"] * 3
+
+
+def test_what_was_kept_of_a_measurement_that_failed_is_measured_anew(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home", declared(custom=CUSTOM)) as ws:
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        control, key = ws.workspace.core.control, "own_check/eta/1/far"
+        ws.log_days(0, labels=False)
+        ws.run_at(1.5)
+        kept = control.get_setting(key)
+        control.put_setting(key, kept | {"values": [None] * len(kept["values"])})
+        ws.log_days(1, labels=False)
+        ws.run_at(2.5)
+        assert reading(ws, 1, "far")["verdict"] == "ok"
+        assert control.get_setting(key) == kept
+
+
+def test_the_windows_that_say_what_is_usual_are_judged_alike_however_runs_are_cut(tmp_path: Path) -> None:
+    found = []
+    for cuts in ([day + 1.5 for day in range(17)], [17.5]):
+        with tiny(tmp_path / f"home{len(cuts)}", declared(custom=CUSTOM)) as ws:
+            ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS).drop(columns="event_time"))
+            ws.log_days(0, 17, labels=False)
+            for cut in cuts:
+                ws.run_at(cut)
+            found.append(own_readings(ws, "far"))
+    assert [each["verdict"] for each in found[0]] == ["insufficient"] * 14 + ["ok"] * 3
+    assert found[0] == found[1]
+
+
+def test_a_check_declared_from_the_start_is_read_once_and_one_declared_later_is_held_to_the_same(
+    tmp_path: Path,
+) -> None:
+    found = []
+    for late in (False, True):
+        with tiny(tmp_path / f"home{late}", declared(custom="" if late else CUSTOM)) as ws:
+            (ws.home / "checks").mkdir()
+            (ws.home / "checks" / "typical.py").write_text(OWN_FILE)
+            ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+            ws.log_days(0, 2, labels=False)
+            ws.run_at(2.5)
+            ws.workspace.apply(declared(custom=CUSTOM))
+            ws.run_at(2.6)
+            assert ws.stored("reading WHERE \"check\" = 'far'") == 2
+            found.append(own_readings(ws, "far"))
+    assert found[0] == found[1]
