@@ -117,7 +117,7 @@ CREATE TABLE reading ( -- append-only; of one key the highest seq is current
     model_version VARCHAR NOT NULL,
     reference_version INTEGER NOT NULL,
     "check" VARCHAR NOT NULL,
-    scope VARCHAR NOT NULL, -- column | performance | traffic
+    scope VARCHAR NOT NULL, -- column | performance | traffic | multivariate | custom
     "column" VARCHAR,
     segment VARCHAR,
     window_start TIMESTAMP NOT NULL,
