@@ -28,7 +28,14 @@ Severity = Literal["notice", "warning", "page"]
 _RANK: dict[str, int] = {"notice": 0, "warning": 1, "page": 2}
 
 LEANED_ON = 0.05  # share of the total importance from which a model leans on a column
-_INPUT_GROUPS = frozenset({segment_conditions.GROUP, "data_drift", "prediction_drift", "data_quality"})
+LIMITS = frozenset({"limit of data_drift", "limit of prediction_drift", "limit of data_quality"})  # fixed ones
+_INPUT_GROUPS = LIMITS | {
+    segment_conditions.GROUP,
+    row_conditions.GROUP,
+    "data_drift",
+    "prediction_drift",
+    "data_quality",
+}
 ARRIVAL = (
     "arrival"  # the group of data quality that is about no column; its members are the checks that found something
 )
@@ -56,6 +63,7 @@ class Condition:
     message: str
     wait: bool = False
     segment: str | None = None  # the worst one, where it is about drift inside segments
+    limit: str | None = None  # the check whose fixed limit was passed, where it is about that
 
 
 def severity_rank(severity: str) -> int:
@@ -63,12 +71,19 @@ def severity_rank(severity: str) -> int:
     return _RANK[severity]
 
 
-def group_of(kind: str, segment: str | None = None, column: str | None = None) -> str:
-    """Return the cause-group of an alert by its kind, segment and column: at most one alert of a group is open at a time."""
+def group_of(kind: str, segment: str | None = None, column: str | None = None, limit: str | None = None) -> str:
+    """Return the cause-group of an alert: at most one alert of a group is open at a time.
+
+    A fixed limit that is passed day by day would swallow the drift that comes later: it is a story of its own.
+    """
     if segment is not None:
         return segment_conditions.GROUP
+    if limit is not None and f"limit of {kind}" in LIMITS:
+        return f"limit of {kind}"
     if kind == "data_quality" and column is None:
         return ARRIVAL
+    if kind == "data_drift" and column is None:
+        return row_conditions.GROUP
     return "outcome" if kind in {"performance", "concept_drift"} else kind
 
 
@@ -95,14 +110,15 @@ def conditions(
     found = {
         "no_data": _no_data(readings),
         "outcome": _outcome(readings, spec, importance),
-        "data_drift": _both(_as_a_whole(row_conditions.moved(readings)), _data_drift(readings, spec, importance)),
+        "data_drift": _data_drift(readings, spec, importance),
+        row_conditions.GROUP: _as_a_whole(row_conditions.not_told(readings, {r.column for r in _drifted(readings)})),
         "prediction_drift": _prediction_drift(readings),
         "data_quality": columns,
         ARRIVAL: _at_the_door(readings),
         segment_conditions.GROUP: inside,
     }
     for each in quality_conditions(readings, spec):
-        group = group_of(each.kind, column=each.column)
+        group = group_of(each.kind, column=each.column, limit=each.limit)
         found[group] = _both(found.get(group), _of_quality(each))
     return {group: condition for group, condition in found.items() if condition is not None}
 
@@ -119,6 +135,7 @@ def _of_quality(found: Found) -> Condition:
         harmful=found.kind == "performance",
         headline=found.headline,
         message=found.message,
+        limit=found.limit,
     )
 
 
@@ -136,14 +153,17 @@ def _in_segments(ours: Sequence[Reading]) -> Condition | None:
 
 
 def _as_a_whole(ours: Sequence[Reading]) -> Condition | None:
-    """Tell of rows that changed as a whole, of texts and of embeddings; it never is more than a notice."""
+    """Tell of rows that changed as a whole, of texts and of embeddings; it never is more than a notice.
+
+    It is an alert of its own, about no one column: else it would keep the warning of a column open that is as it was again.
+    """
     if not ours:
         return None
     members = row_conditions.members(ours)
     return Condition(
         kind="data_drift",
         severity="notice",
-        column=members[0] if members else None,
+        column=None,
         members=members,
         significant=True,
         material=True,

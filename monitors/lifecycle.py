@@ -10,9 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from monitors.conditions import ARRIVAL, Condition, conditions, group_of, severity_rank, unjudged
+from monitors import row_conditions
+from monitors.conditions import ARRIVAL, LIMITS, Condition, conditions, group_of, severity_rank, unjudged
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import ModelSpec
+from reference_data.windows import Window
 
 Change = tuple[Alert, AlertEvent]
 
@@ -20,7 +22,8 @@ QUIET = timedelta(
     days=28
 )  # after an alert on data is resolved, within which the same columns (or checks of arrival) reopen it
 QUIET_WINDOWS = 4  # as long at least
-_OF_DATA = frozenset({"data_drift", "prediction_drift", "data_quality", ARRIVAL})
+_OF_DATA = LIMITS | {"data_drift", "prediction_drift", "data_quality", "business", ARRIVAL, row_conditions.GROUP}
+_OF_INPUTS = frozenset({"data_drift", "data_quality"})  # kinds
 SYSTEM = "driftdeck"  # the actor of what happens by itself
 
 
@@ -53,7 +56,9 @@ def advance(
     }
     silent = unjudged(readings)
     current = {
-        group_of(alert.kind, alert.segment, alert.column): alert for alert in open_alerts if alert.state != "resolved"
+        group_of(alert.kind, alert.segment, alert.column, alert.limit): alert
+        for alert in open_alerts
+        if alert.state != "resolved"
     }
     changes: list[Change] = []
     for group, alert in current.items():
@@ -78,20 +83,24 @@ def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: 
 
     The long means of drift that is over, or that comes and goes, tell one story: it is one alert, and no graver than it was.
     """
-    length = reading.window.end - reading.window.start
     found = [
         alert
         for alert in alerts
         if alert.state == "resolved"
         and group in _OF_DATA
-        and group_of(alert.kind, alert.segment, alert.column) == group
+        and group_of(alert.kind, alert.segment, alert.column, alert.limit) == group
         and alert.model_version == reading.model_version
         and (set(condition.members) <= set(alert.members) if condition.members else not alert.members)
         and severity_rank(condition.severity) <= severity_rank(alert.severity)
         and alert.judged_to is not None
-        and reading.window.start - alert.judged_to <= max(QUIET, QUIET_WINDOWS * length)
+        and reading.window.start - alert.judged_to <= quiet_period(reading.window)
     ]
     return max(found, key=lambda alert: alert.changed_at, default=None)
+
+
+def quiet_period(window: Window) -> timedelta:
+    """Return how long after an alert was last judged what comes back in ``window`` reopens it."""
+    return max(QUIET, QUIET_WINDOWS * (window.end - window.start))
 
 
 def _reopen(alert: Alert, condition: Condition, reading: Reading, now: datetime, causes: tuple[Cause, ...]) -> Change:
@@ -105,6 +114,7 @@ def _telling(alert: Alert, condition: Condition, causes: tuple[Cause, ...]) -> A
     return replace(
         alert,
         column=condition.column,
+        limit=condition.limit,
         message=condition.message,
         headline=condition.headline,
         causes=_own(causes, condition) or alert.causes,
@@ -135,6 +145,7 @@ def _open(
         state=state,
         column=condition.column,
         segment=condition.segment,
+        limit=condition.limit,
         window=reading.window,
         opened_at=now,
         changed_at=now,
@@ -155,6 +166,8 @@ def _open(
 def _own(causes: tuple[Cause, ...], condition: Condition) -> tuple[Cause, ...]:
     if group_of(condition.kind) == "outcome":
         return causes[:3]
+    if condition.limit is not None:
+        return ()  # what moved is not why a fixed limit was passed
     return tuple(cause for cause in causes if cause.column in condition.members)[:3]
 
 
@@ -211,7 +224,8 @@ def _quiet(alert: Alert, reading: Reading, spec: ModelSpec, now: datetime) -> li
     if _counted(alert, reading):
         return []
     updated = replace(alert, quiet=alert.quiet + 1, judged_to=reading.window.end)
-    if alert.model_version is not None and reading.model_version != alert.model_version:
+    of_inputs = alert.kind in _OF_INPUTS  # they are what they are, whoever answers
+    if not of_inputs and alert.model_version is not None and reading.model_version != alert.model_version:
         return [
             _to(updated, "resolved", now, f"{reading.model_version} serves now, and its first judged window is fine.")
         ]

@@ -38,6 +38,7 @@ class Found:
     headline: str
     message: str
     of_table: bool = False
+    limit: str | None = None  # the foremost check whose fixed limit was passed, where that is a story of its own
 
     @property
     def column(self) -> str | None:
@@ -108,12 +109,13 @@ def _own(readings: Sequence[Reading]) -> Found | None:
     if not ours:
         return None
     ours.sort(key=lambda reading: reading.verdict != "critical")
-    members = tuple(dict.fromkeys(reading.column for reading in ours if reading.column is not None))
+    members = tuple(dict.fromkeys(reading.column or reading.check for reading in ours))
     first, more = ours[0], len(ours) - 1
     name = first.check if first.column is None else f"{first.check} of {first.column}"
     what = "passed its limit" if first.verdict == "critical" else "is not as usual"
     beside = "" if not more else f" (and {more} more {'check' if more == 1 else 'checks'})"
-    return Found("business", _severity(ours), members, f"{name} {what}{beside}", _message(ours))
+    of_table = first.column is None
+    return Found("business", _severity(ours), members, f"{name} {what}{beside}", _message(ours), of_table)
 
 
 def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
@@ -136,7 +138,8 @@ def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
         members = tuple(dict.fromkeys(name for name in names if name is not None))
         of = f" of {group[0].column}" if group[0].column else ""
         headline = f"{_label(group[0].check)}{of} passed its fixed limit{'' if of_table else _more(members)}"
-        yield Found(kind, _severity(group), members, headline, _message(group), of_table)
+        own = None if of_table or kind == "performance" else group[0].check
+        yield Found(kind, _severity(group), members, headline, _message(group), of_table, own)
 
 
 def _kind(reading: Reading) -> AlertKind:

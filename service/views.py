@@ -292,6 +292,7 @@ class AlertView(TypedDict):
     headline: str
     owner: str | None
     model_version: str | None
+    limit: NotRequired[str | None]
     history: list[AlertEventView]
 
 

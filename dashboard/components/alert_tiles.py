@@ -43,8 +43,10 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[Per
                 "help": "Rows with labels, times how much worse than in the reference.",
             }
         )
-    past = sum(point["verdict"] not in ("ok", "insufficient", "no_data", "error") for point in own)
-    if len(shown) < 4:
+    if alert.get("limit"):
+        shown.insert(0, _past_limit(ws, alert))
+    past = sum(point["verdict"] not in _NOT_PAST for point in own)
+    if len(shown) < 4 and not alert.get("limit"):
         shown.append(
             {
                 "label": "Windows past the limit",
@@ -55,6 +57,19 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[Per
     if len(shown) < 4:
         shown.append({"label": "Labels in", "value": text.share(model["label_coverage"]), "remark": "latest window"})
     tiles.row(shown[:4], key="alert_tiles")
+
+
+_NOT_PAST = ("ok", "insufficient", "no_data", "error")
+
+
+def _past_limit(ws: Workspace, alert: AlertView) -> tiles.Tile:
+    """Return the tile of a fixed limit: in how many windows its own check passed it."""
+    since = datetime.fromisoformat(alert["window_start"])
+    found = ws.readings(alert["model"], since=since, check=alert.get("limit"), column=alert["column"])
+    own = [r for r in found if r["segment"] is None and _in(r["window_start"], alert)]
+    past = sum(r["verdict"] not in _NOT_PAST for r in own)
+    name = text.metric_name(alert.get("limit") or "")
+    return {"label": "Windows past the limit", "value": f"{past} of {len(own)}", "remark": f"of {text.plain(name)}"}
 
 
 def during(points: Sequence[PerformancePoint], alert: AlertView) -> list[PerformancePoint]:

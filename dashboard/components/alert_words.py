@@ -84,6 +84,8 @@ def judged(alert: AlertView, readings: Iterable[ReadingView], metric: str | None
     first = [r for r in first if r["segment"] == alert["segment"]] or first
     columns = {alert["column"], *alert["members"]} - {None}
     own = [r for r in first if (r["column"] or r["check"]) in columns] or [r for r in first if r["check"] == metric]
+    if limit := alert.get("limit"):
+        return _limited(alert, [r for r in first if r["check"] == limit and r["column"] in (alert["column"], None)])
     decided = max(own, key=_weight, default=None)
     performance = next((r for r in first if r["scope"] == "performance" and r["check"] == metric), None)
     outcome = alert["kind"] in OUTCOMES and performance is not None
@@ -91,6 +93,17 @@ def judged(alert: AlertView, readings: Iterable[ReadingView], metric: str | None
         "significant": _significance(performance if outcome else decided),
         "material": _change(performance) if outcome else decided["sentence"] if decided else _GONE,
         "harmful": _harm(alert, performance),
+    }
+    return [{"name": name, "passed": open_, "sentence": sentences[name]} for name, open_ in passed(alert).items()]
+
+
+def _limited(alert: AlertView, own: Sequence[ReadingView]) -> list[GateView]:
+    """Return the gates of an alert on a fixed limit: it asks neither for chance nor for harm."""
+    said = own[0]["sentence"] if own else _GONE
+    sentences = {
+        "significant": f"A fixed limit of {text.metric_name(alert.get('limit') or '')} is passed or not: it needs no test.",
+        "material": said,
+        "harmful": "A fixed limit does not ask whether the model did worse.",
     }
     return [{"name": name, "passed": open_, "sentence": sentences[name]} for name, open_ in passed(alert).items()]
 

@@ -130,6 +130,7 @@ def alert_to_row(alert: Alert) -> dict[str, Any]:
         "quiet": alert.quiet,
         "model_version": alert.model_version,
         "judged_to": alert.judged_to.isoformat() if alert.judged_to else None,
+        "limit": alert.limit,
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from monitors.lifecycle import acknowledge, advance
 from monitors.types import Alert, AlertEvent, Cause, Reading
+from reference_data.declaration import Threshold
 from tests.support.profiles import NOW, spec_of
 from tests.support.readings import reading, window
 
@@ -280,6 +281,13 @@ def test_the_first_good_window_of_a_new_version_resolves_what_the_old_one_left(p
     assert event.comment == "v2 serves now, and its first judged window is fine."
 
 
+@pytest.mark.parametrize("trouble", [{"drift": ("x",)}, {"missing": ("x",)}], ids=["drift", "missing values"])
+def test_a_new_version_says_nothing_of_what_arrives(play: Play, trouble: dict[str, Any]) -> None:
+    play.feed(window(0, **trouble))
+    assert [event.state for event in play.feed(window(1, version="v2"))] == ["recovering"]
+    assert [event.state for event in play.feed(window(2, version="v2"))] == ["resolved"]
+
+
 def test_a_new_version_that_is_no_better_keeps_the_alert_open(play: Play) -> None:
     play.feed(window(0, harm=True))
     play.feed(window(1, harm=True, version="v2"))
@@ -317,3 +325,39 @@ def test_outcome_alerts_get_three_causes_and_others_their_own(play: Play) -> Non
     play.feed(window(0, harm=True, drift=("k",)), causes=causes)
     held = {alert.kind: [cause.column for cause in alert.causes] for alert in play.alerts.values()}
     assert held == {"performance": [None, "x", "weather"], "data_drift": ["k"]}
+
+
+def test_a_fixed_limit_does_not_swallow_the_drift_of_its_column() -> None:
+    spec = SPEC.model_copy(
+        update={"monitor": SPEC.monitor.model_copy(update={"thresholds": (Threshold(check="psi", warning=0.1),)})}
+    )
+    alerts: dict[str, Alert] = {}
+    ids = count(1)
+    for number in range(6):
+        passed = reading(
+            "psi", "x", value=0.2, verdict="warning", window=window(number)[0].window, sentence="PSI is over its limit."
+        )
+        found = [*window(number, drift=("x",) if number >= 3 else ()), passed]
+        changes = advance(list(alerts.values()), found, spec, NOW, LEANING, lambda: f"a{next(ids)}")
+        alerts |= {alert.id: alert for alert, _ in changes}
+        assert len(alerts) == (1 if number < 3 else 2)
+    limit, drift = alerts.values()
+    assert (limit.kind, limit.limit, limit.message) == ("data_drift", "psi", "PSI is over its limit.")
+    assert (drift.kind, drift.limit, drift.message) == ("data_drift", None, "x moved.")
+    assert "fixed limit" in limit.headline
+    assert "drifted" in drift.headline
+
+
+def custom(number: int, check: str = "revenue", verdict: str = "ok") -> list[Reading]:
+    own = reading(check, scope="custom", verdict=verdict, window=window(number)[0].window, sentence=f"{check} is low.")
+    return [*window(number), own]
+
+
+def test_an_own_check_that_comes_and_goes_is_one_alert_and_another_check_is_not(play: Play) -> None:
+    days_wrong = {3, 6, 10}
+    for number in range(14):
+        play.feed(custom(number, verdict="warning" if number in days_wrong else "ok"))
+    assert (play.one.kind, play.one.members, play.one.column) == ("business", ("revenue",), None)
+    assert play.one.state == "resolved"
+    play.feed(custom(14, "margin", "warning"))
+    assert len(play.alerts) == 2

@@ -98,6 +98,13 @@ def test_gates_tell_p_value_movement_and_harm_from_the_readings_of_the_first_win
     assert gates[2]["sentence"] == "MAE 14.9 min, worse than 11.0"
 
 
+def test_the_gates_of_a_fixed_limit_speak_of_its_check() -> None:
+    limited = alert(kind="data_drift", column="distance", limit="psi", harmful=False)
+    gates = alert_words.judged(limited, [], "mae")
+    assert "fixed limit" in gates[0]["sentence"]
+    assert "mae" not in " ".join(gate["sentence"] for gate in gates).lower()
+
+
 def test_gates_without_readings_say_so_and_keep_the_alerts_own_verdict() -> None:
     gates = alert_words.judged(alert(harmful=False), [], "mae")
     assert [gate["passed"] for gate in gates] == [True, True, False]
