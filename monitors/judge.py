@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.blank import blank_reading
 from monitors.calibration import Calibration, windows_per_year
 from monitors.checks._cells import Values, ratio
 from monitors.drift import find_drift
@@ -103,12 +104,8 @@ def _run(
     budget = spec.monitor.alert_budget
     names = reference.inputs.layout.names
     context = spec.context.keys() & set(names)
-    blank = Reading(
-        model=spec.name, model_version=model_version, reference_version=reference.version, check="", scope="column",
-        column=None, segment=None, window=reference.period, value=np.nan, reference_value=np.nan, threshold=np.nan,
-        lower=np.nan, upper=np.nan, p_value=np.nan, effect=np.nan, n=0, n_reference=reference.rows, verdict="ok",
-        significant=False, material=False, harmful=False, unit="", sentence="", computed_at=now,
-    )  # fmt: skip
+    own = reference.version, reference.rows
+    blank = blank_reading(spec.name, model_version, own, reference.period, now)
     total = sum(importance.values()) if importance else 0.0
     return Run(
         spec=spec,

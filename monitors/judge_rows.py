@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +21,6 @@ from monitors.types import Reading, Verdict
 from reference_data.declaration import ModelSpec
 from reference_data.plugins import discover
 from reference_data.schema import Column
-from reference_data.windows import Window
 
 _NAMED = 3  # drivers that a sentence names
 WEIGHTY = 0.1  # share from which a driver is named
@@ -235,17 +233,6 @@ def _blank(asked: Asked, blank: Reading) -> Reading:
         column=asked.name,
         unit=asked.check.unit,
     )
-
-
-def empty_reading(model: str, model_version: str, reference: tuple[int, int], window: Window, now: datetime) -> Reading:
-    """Return a reading that says nothing yet; ``reference`` is its version and its rows."""
-    version, rows = reference
-    return Reading(
-        model=model, model_version=model_version, reference_version=version, check="", scope="multivariate", column=None, segment=None,
-        window=window, value=np.nan, reference_value=np.nan, threshold=np.nan, lower=np.nan, upper=np.nan, p_value=np.nan,
-        effect=np.nan, n=0, n_reference=rows, verdict="ok", significant=False, material=False, harmful=False, unit="", sentence="",
-        computed_at=now,
-    )  # fmt: skip
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

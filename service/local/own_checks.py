@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from monitors.blank import blank_of
 from monitors.calibration import windows_per_year
 from monitors.home_checks import HomeCheck, home_readings, load_checks
 from monitors.judge_custom import ENOUGH, FIRST, OwnCheck, Variation, custom_readings, few_labels, usable
@@ -246,16 +247,6 @@ def _from_json(kept: Mapping[str, Any]) -> Variation:
     )
 
 
-def blank_reading(spec: ModelSpec, reference: Reference, version: str, now: datetime) -> Reading:
-    """Return a reading with what all of a version's readings have in common."""
-    return Reading(
-        model=spec.name, model_version=version, reference_version=reference.version, check="", scope="column", column=None,
-        segment=None, window=reference.period, value=np.nan, reference_value=np.nan, threshold=np.nan, lower=np.nan, upper=np.nan,
-        p_value=np.nan, effect=np.nan, n=0, n_reference=reference.rows, verdict="ok", significant=False, material=False,
-        harmful=False, unit="", sentence="", computed_at=now,
-    )  # fmt: skip
-
-
 # -- declared later ----------------------------------------------------------------------------------------------------
 def _digest(check: CustomCheck) -> str:
     """Return what tells one definition of a check from another."""
@@ -290,7 +281,7 @@ def backfill(
         with core.db.cursor() as cursor:
             judged = judged_windows(cursor, spec.name, version, reference.version, outcomes=(), without=())
         past = [window for window in windows if window.start in judged and (version, window) not in done]
-        blank = blank_reading(spec, reference, version, core.now())
+        blank = blank_of(reference, version, core.now())
         found += declared_readings(core, spec, new, reference, version, past, blank, each)
     core.control.put_setting(key, now)
     return with_limits(spec, [reading for reading in found if reading.n])

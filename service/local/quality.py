@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.blank import blank_of
 from monitors.calibration import windows_per_year
 from monitors.judge_quality import QUALITY_CHECKS, quality_readings, with_ranges
 from monitors.judge_thresholds import limited_checks, unread, with_limits
@@ -53,7 +54,7 @@ def with_quality(
         return readings
     window_spec = core.window_spec(spec.name)
     level = table_level(spec, windows_per_year(window_spec))
-    blank = own_checks.blank_reading(spec, reference, version, core.now())
+    blank = blank_of(reference, version, core.now())
     found = [r for r in readings if not (r.scope == "column" and r.check in QUALITY_CHECKS and r.segment is None)]
     found = with_ranges(found, reference.inputs.total(), windows, inputs)
     try:

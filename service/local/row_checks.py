@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from monitors.blank import blank_reading
 from monitors.judge_rows import (
     Asked,
     Prepared,
     ReferenceRows,
     asked_of,
-    empty_reading,
     failed,
     judge_rows,
     measure_natural,
@@ -93,7 +93,8 @@ def _window_readings(
     if sample is None:
         return
     reference = stretch.reference
-    blank = empty_reading(spec.name, stretch.version, (reference.version, reference.rows), window, core.now())
+    rows_of = reference.version, reference.rows
+    blank = blank_reading(spec.name, stretch.version, rows_of, window, core.now(), "multivariate")
     known = _remembered(core)
     rows = hashlib.sha256(row_samples.to_bytes(sample)).hexdigest()
     for one in asked:

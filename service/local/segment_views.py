@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitors.blank import blank_of
 from monitors.judge_segments import SegmentDrift, beyond, drift_reading, found_readings, missing_reading, two_sides
 from monitors.types import Reading
 from reference_data.reference import Reference
@@ -48,7 +49,7 @@ def segment_drift(
         _known(core, model, segment)
     found: list[views.SegmentDrift] = []
     for drift in segments.judged(core, spec, reference, version, [window]):
-        blank = segments.blank_reading(core, reference, version)
+        blank = blank_of(reference, version, core.now())
         bad = drift.drifted[0] | drift.lost[0]
         for j in np.lexsort((-beyond(drift)[0], ~bad)).tolist():
             if len(found) == limit:
@@ -73,7 +74,7 @@ def segment_readings(
             continue
         kept = [window for window in monitoring.fair(reference, windows) if window.start in judged]
         for drift in segments.judged(core, spec, reference, version, kept):
-            found += found_readings(drift, segments.blank_reading(core, reference, version), inside=segment)
+            found += found_readings(drift, blank_of(reference, version, core.now()), inside=segment)
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from monitors.blank import blank_of
 from monitors.judge_segments import (
     SegmentDrift,
     drift_reading,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from service.local.core import Core
 
 _AT_ONCE = 100  # windows that are judged in one step: more would only take memory
-_NAN = float("nan")
 
 
 def stretch_readings(
@@ -41,7 +41,7 @@ def stretch_readings(
     A reading that says otherwise of one of these windows, from an earlier run, is restated.
     """
     found: list[Reading] = []
-    blank = blank_reading(core, reference, version)
+    blank = blank_of(reference, version, core.now())
     try:
         for drift in judged(core, spec, reference, version, windows):
             fresh = list(found_readings(drift, blank))
@@ -74,16 +74,6 @@ def judged(
 def _null(spec: str, reference: Reference, frozen: Segments, window_spec: WindowSpec) -> SegmentNull | None:
     """Natural variation follows from these, so it is measured once."""
     return learn(ModelSpec.model_validate_json(spec), reference, frozen, window_spec)
-
-
-def blank_reading(core: Core, reference: Reference, version: str) -> Reading:
-    """Return what all readings of a reference and version share."""
-    return Reading(
-        model=reference.model, model_version=version, reference_version=reference.version, check="", scope="column",
-        column=None, segment=None, window=reference.period, value=_NAN, reference_value=_NAN, threshold=_NAN, lower=_NAN,
-        upper=_NAN, p_value=_NAN, effect=_NAN, n=0, n_reference=0, verdict="ok", significant=False, material=False,
-        harmful=False, unit="", sentence="", computed_at=core.now(),
-    )  # fmt: skip
 
 
 def _restated(core: Core, drift: SegmentDrift, blank: Reading, fresh: set[tuple[object, ...]]) -> Iterator[Reading]:

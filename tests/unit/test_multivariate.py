@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
-from monitors.judge_rows import Asked, ReferenceRows, empty_reading, judge_rows, measure_natural, prepare, row_checks
+from monitors.blank import blank_reading
+from monitors.judge_rows import Asked, ReferenceRows, judge_rows, measure_natural, prepare, row_checks
 from monitors.multivariate import _kernel, _vectors, embedding_centroid, out_of_vocabulary_share, pca_reconstruction
 from monitors.multivariate._auc import auc
 from monitors.multivariate._encoding import Encoder
@@ -248,7 +249,7 @@ def turned(table: pa.Table) -> pa.Table:
 SPEC = ModelSpec(
     name="m", task="none", features={"x": "numeric", "y": "numeric", "words": "text", "vector": "embedding"}
 )
-BLANK = empty_reading("m", "v1", (1, 500), Window(NOW, NOW + timedelta(days=1)), NOW)
+BLANK = blank_reading("m", "v1", (1, 500), Window(NOW, NOW + timedelta(days=1)), NOW, "multivariate")
 
 
 def table(rng: np.random.Generator, n: int, size: int = 3) -> pa.Table:
