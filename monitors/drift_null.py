@@ -35,13 +35,15 @@ ENOUGH = 3  # reference windows from which natural variation is measured rather 
 PRIOR_SHIFT = 0.05  # assumed standard deviation between windows, in standard deviations of the column
 PRIOR_FREEDOM = 30.0
 #: Prior degrees of freedom borrowed from the other series of a kind, at most: kinds differ in how alike their series are.
-CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 10.0}
+CAPS = {LOCATION: 200.0, DISPERSION: 15.0, CELL: 10.0, LEVEL: 40.0}
 
 _DAYS = (1, 2, 3, 4, 7, 9, 14, 28)  # how long the scales are
 _HOURS = (1, 2, 4, 8)
 _LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
+_ENOUGH_FOR_TREND = 12  # categories
 _LEADING = 3  # categories of a column
 _VARIES = 2.5  # standard errors by which windows vary more than by chance
+_LEAST_NATURAL = 0.5  # of a deviation that may be of day effects where these have outliers
 _BURSTS = 0.2  # of itself by which a share varies: more than that is no normal variation
 _HEAVY = 4.0  # degrees of freedom of single windows where tails are heavy
 _ROWS_OF_A_SLOT = 200  # from which its own variance between rows is known well enough
@@ -97,7 +99,7 @@ class DriftNull:
         Between their part of the standard deviation, as the reference has it, and 1: the less, the less certain it is.
         """
         sampling = self.inverse_rows[self.scores.column]
-        return np.asarray((self.tau2 / np.maximum(self.tau2 + sampling, 1e-300)) ** (1 / 3))
+        return np.asarray(np.maximum((self.tau2 / np.maximum(self.tau2 + sampling, 1e-300)) ** (1 / 3), _LEAST_NATURAL))
 
     @property
     def leading(self) -> Flags:
@@ -308,7 +310,7 @@ def _nulls(
     effect = np.where(known, square / np.maximum(freedom[column] * inverse, 1e-300), np.nan)
     phi = _autocorrelation(scores, fits, effect) if known.any() else 0.0
     less = (1 - phi**2) / (1 + phi**2)
-    shrunk, total_freedom = moderated(scores, effect, freedom[column] * less)
+    shrunk, total_freedom = moderated(scores, effect, freedom[column] * less, rows[0].usual)
     nulls = []
     for own, fit in zip(rows, fits, strict=True):
         k = len(fit.left)
@@ -371,23 +373,45 @@ def _timeless(scores: Scores) -> Flags:
     return np.asarray([entry.derive != "epoch" for entry in entries], dtype=bool)[scores.column]
 
 
-def moderated(scores: Scores, effect: Values, freedom: Values) -> tuple[Values, Values]:
+def moderated(scores: Scores, effect: Values, freedom: Values, usual: Values) -> tuple[Values, Values]:
     """Shrink design effects towards those of the same kind, as limma does with variances; never below 1.
 
     Smyth (2004), section 6.2, with median and median absolute deviation in place of mean and variance; a series beyond the 99 %
     quantile of the fitted F keeps its own (after Phipson et al. 2016). Returns effects and their degrees of freedom.
     """
     shrunk, total = np.ones_like(effect), np.maximum(freedom, 1.0)
+    several = np.bincount(scores.column, scores.kind == LEVEL, minlength=len(scores.names))[scores.column] > 1
+    alike = np.where((scores.kind == LEVEL) & ~several, LOCATION, scores.kind)  # one share of a column is its mean
     for kind, cap in CAPS.items():
-        ours = scores.kind == kind
+        ours = alike == kind
         known = ours & np.isfinite(effect) & (effect > 1e-6)
-        prior, borrowed = _prior(effect[known], freedom[known], cap)
-        own, d = np.where(known, effect, prior)[ours], np.where(known, freedom, 0.0)[ours]
+        trend = _trend_of_shares(usual, effect, known) if kind == LEVEL else np.zeros(len(effect))
+        centre, borrowed = _prior(effect[known] / np.exp(trend[known]), freedom[known], cap)
+        prior = (centre * np.exp(trend))[ours]
+        own, d = np.where(known[ours], effect[ours], prior), np.where(known, freedom, 0.0)[ours]
         far = own > (special.fdtri(np.maximum(d, 1.0), borrowed, 0.99) * prior if borrowed > 0 else -np.inf)
         mixed = np.where(far, own, (borrowed * prior + d * own) / np.maximum(borrowed + d, 1e-9))
         shrunk[ours] = np.maximum(mixed, 1.0)
         total[ours] = np.maximum(np.where(far, d, borrowed + d), 1.0)
     return shrunk, total
+
+
+def _trend_of_shares(usual: Values, effect: Values, known: Flags) -> Values:
+    """Return how the logarithm of the design effects of categories grows with that of their odds, 0 in the middle: (series,).
+
+    Where shares vary by a part of themselves, that of a frequent one varies more for its rows than that of a rare one (as the trend of
+    Law et al. 2014). A robust line (Sen 1968), never falling.
+    """
+    odds = np.log(np.clip(usual, 1e-6, 0.5) / (1 - np.clip(usual, 1e-6, 0.5)))
+    if known.sum() < _ENOUGH_FOR_TREND:
+        return np.zeros(len(effect))
+    x, z = odds[known], np.log(effect[known])
+    later, earlier = np.triu_indices(len(x), 1)
+    wide = np.abs(x[later] - x[earlier]) > 1
+    if not wide.any():
+        return np.zeros(len(effect))
+    slope = max(float(np.median(((z[later] - z[earlier]) / np.where(wide, x[later] - x[earlier], 1.0))[wide])), 0.0)
+    return np.asarray(slope * (odds - np.median(x)))
 
 
 def _prior(effect: Values, freedom: Values, cap: float) -> tuple[float, float]:

@@ -267,7 +267,7 @@ def test_moderation_pulls_towards_the_others_and_spares_outliers() -> None:
     effect = np.where(scores.kind == LOCATION, 3.0, 1.0) * rng.chisquare(9, len(scores.kind)) / 9
     (wild,) = np.flatnonzero((scores.kind == LOCATION) & (scores.column == 40))
     effect[wild] = 400.0
-    shrunk, freedom = moderated(scores, effect, np.full(len(effect), 9.0))
+    shrunk, freedom = moderated(scores, effect, np.full(len(effect), 9.0), np.ones(len(effect)))
     ours = np.flatnonzero((scores.kind == LOCATION) & (scores.column < 40))
     assert shrunk[ours].std() < 0.6 * effect[ours].std()
     assert np.median(shrunk[ours]) == pytest.approx(3, rel=0.25)
