@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from monitors.judge_rows import WEIGHTY, row_checks
 from monitors.types import Reading
 
+GROUP = "rows"  # the cause-group of alerts about rows as a whole, texts and embeddings
 _TOLD = 3  # findings that a message tells
 
 
@@ -18,6 +19,13 @@ def moved(readings: Sequence[Reading]) -> list[Reading]:
     checks = row_checks()
     ours = [reading for reading in drifted if reading.check in checks]
     return sorted(ours, key=lambda reading: (reading.scope != "multivariate", reading.p_value, reading.check))
+
+
+def not_told(readings: Sequence[Reading], drifted: Collection[str | None]) -> list[Reading]:
+    """Return what moved without the findings that only name columns which drifted by themselves: those have an alert that says it."""
+    return [
+        reading for reading in moved(readings) if not (named := members([reading])) or not set(named) <= set(drifted)
+    ]
 
 
 def members(ours: Sequence[Reading]) -> tuple[str, ...]:

@@ -284,3 +284,24 @@ def test_hours_and_embeddings_keep_fewer_rows(tmp_path: Path) -> None:
         of = {text: row_samples.per_bucket(plain, type(day).parse(text)) for text in ("1d", "1w", "1h", "6h")}
         assert of == {"1d": 1000, "1w": 215, "1h": 300, "6h": 250}
         assert row_samples.per_bucket(spec, day) == 500
+
+
+def drifts(ws: Tiny) -> list[Any]:
+    return [alert for alert in ws.workspace.alerts(MODEL) if alert["kind"] == "data_drift"]
+
+
+def test_rows_have_an_alert_of_their_own(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED + "[models.m.monitor]\nresolve_after = 2\n") as ws:
+        begin(ws, ["x", "y", "city"])
+        moved = rows(28, 3)
+        moved["city"] = CITIES[0]
+        ws.workspace.log(MODEL, moved[["prediction_id", "event_time", "x", "y", "city"]])
+        run_at(ws, 3.3)
+        (column,) = drifts(ws)  # what only names a column that drifted by itself is no alert of its own
+        assert (column["column"], column["members"]) == ("city", ["city"])
+        days_later(ws, ["x", "y", "city"], first=3, count=12, flip=True)
+        states = {alert["column"]: alert["state"] for alert in drifts(ws)}
+        assert states["city"] == "resolved"
+        (whole,) = [alert for alert in drifts(ws) if alert["column"] is None]
+        assert (whole["kind"], whole["severity"], whole["state"]) == ("data_drift", "notice", "firing")
+        assert {"x", "y"} <= set(whole["members"])
