@@ -12,6 +12,7 @@ from typing import Literal
 
 from monitors import row_conditions
 from monitors.conditions import ARRIVAL, LIMITS, Condition, conditions, group_of, severity_rank, unjudged
+from monitors.segment_conditions import told_by_the_whole
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
@@ -49,9 +50,10 @@ def advance(
     """
     if not readings:
         return []
+    known = told_by_the_whole(readings, open_alerts)
     found = {
         group: condition
-        for group, condition in conditions(readings, spec, importance).items()
+        for group, condition in conditions(known, spec, importance).items()
         if only is None or group in only
     }
     silent = unjudged(readings)

@@ -79,6 +79,15 @@ class Alerts(ControlBase):
         )
         return [json.loads(row["alert"]) for row in self._rows(sql, values)]
 
+    def alerts_to_move(self, model: str, since: datetime) -> list[Json]:
+        """Return the model's alerts that are not resolved, or that were judged up to ``since`` or later, oldest first."""
+        sql = (
+            _LATEST.format(where="WHERE model = ?")
+            + " AND (state <> 'resolved' OR datetime(json_extract(alert, '$.judged_to')) >= datetime(?))"
+            + " ORDER BY (SELECT min(seq) FROM alert_event e WHERE e.alert_id = alert_event.alert_id)"
+        )
+        return [json.loads(row["alert"]) for row in self._rows(sql, (model, to_text(since)))]
+
     def alert(self, alert_id: str) -> Json:
         """Return one alert, with its events under ``history``; raises :class:`MissingRecordError`."""
         rows = self._rows("SELECT event, alert FROM alert_event WHERE alert_id = ? ORDER BY seq", (alert_id,))

@@ -19,7 +19,7 @@ from uuid import uuid4
 from monitors.causes import rank_causes
 from monitors.judge import judge
 from monitors.judge_door import door_readings
-from monitors.lifecycle import advance
+from monitors.lifecycle import advance, quiet_period
 from monitors.registry import positive_class
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import parse_duration
@@ -372,7 +372,8 @@ def move_alerts(
         whole = [reading for reading in by_window[window] if reading.segment is None]
         causes = stretch_causes(core, spec, stretch, place, whole, importance)
         with core.alerting:  # nobody acknowledges in between
-            alerts = {row["id"]: row_to_alert(row) for row in core.control.alerts(spec.name)}
+            since = window.start - quiet_period(window)
+            alerts = {row["id"]: row_to_alert(row) for row in core.control.alerts_to_move(spec.name, since)}
             events = advance(
                 list(alerts.values()),
                 by_window[window],

@@ -16,7 +16,7 @@ from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
 from storage import profile_store
-from storage.traffic import bucket_rows
+from storage.traffic import BucketRows, bucket_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,10 +47,7 @@ def _log(core: Core, reference: Reference, chosen: Baselines, windows: Sequence[
         rows = bucket_rows(cursor, model, reference.version, "inputs")
         since, until = min(start for _, start in cuts), max(end for end, _ in cuts)
         keys, buckets = profile_store.load(cursor, layout, model, reference.version, "inputs", since, until)
-    served = {row.model_version for row in rows if row.role == "serving"}
-    ours = {
-        name for name in served if (found := core.reference_for(model, name)) and found.version == reference.version
-    }
+    ours = _of_reference(core, reference, rows)
     first = next((row.start for row in rows if row.role == "serving" and row.model_version in ours), None)
     if first is None:
         return None
@@ -59,6 +56,35 @@ def _log(core: Core, reference: Reference, chosen: Baselines, windows: Sequence[
         if key.role == "serving" and key.model_version in ours:
             places.setdefault(key.start, []).append(index)
     return LogBuckets(tuple(places), sum_groups(layout, buckets, list(places.values())), first)
+
+
+def _of_reference(core: Core, reference: Reference, rows: Sequence[BucketRows]) -> frozenset[str]:
+    """Return the versions that served anything and are held against this reference."""
+    served = {row.model_version for row in rows if row.role == "serving"}
+    found = {name: core.reference_for(reference.model, name) for name in served}
+    return frozenset(name for name, own in found.items() if own is not None and own.version == reference.version)
+
+
+def load_inputs(core: Core, reference: Reference, windows: Sequence[Window], version: str) -> tuple[Profile, Profile]:
+    """Return the inputs of what all versions of this reference served, and of what ``version`` alone did.
+
+    What arrives is one story whoever answers it: after a change of champion the means over several windows go on. The answers themselves
+    (prediction, score) are the version's own in both.
+    """
+    with core.db.cursor() as cursor:
+        rows = bucket_rows(cursor, reference.model, reference.version, "inputs")
+    ours = _of_reference(core, reference, rows)
+    own = load_series(core, reference, "inputs", windows, version=version).profile
+    if ours <= {version}:
+        return own, own
+    every = load_series(core, reference, "inputs", windows, version=ours | {version}).profile
+    layout = own.layout
+    for name in (entry.column.name for entry in layout.columns if entry.column.role in ("prediction", "score")):
+        counts, moments = layout.count_slice(name), layout.moment_slice(name)
+        every.counts[:, counts] = own.counts[:, counts]
+        if moments is not None:
+            every.moments[:, moments] = own.moments[:, moments]
+    return every, own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,10 +101,10 @@ def load_series(
     part: profile_store.Part,
     windows: Sequence[Window],
     *,
-    version: str | None = None,
+    version: str | frozenset[str] | None = None,
     role: str | None = "serving",
 ) -> Series:
-    """Sum the stored buckets of a model into ``windows`` (ascending, apart), for one version and role, or for all."""
+    """Sum the stored buckets of a model into ``windows`` (ascending, apart), for one version (or several) and role, or for all."""
     layout = reference.inputs.layout if part == "inputs" or reference.outcomes is None else reference.outcomes.layout
     if not windows:
         return Series([], layout.empty(0))
@@ -92,10 +118,11 @@ def load_series(
             windows[0].start,
             windows[-1].end,
         )
+    names = frozenset({version}) if isinstance(version, str) else version
     starts = [window.start for window in windows]
     rows: list[list[int]] = [[] for _ in windows]
     for index, key in enumerate(keys):
-        if (version is not None and key.model_version != version) or (role is not None and key.role != role):
+        if (names is not None and key.model_version not in names) or (role is not None and key.role != role):
             continue
         place = bisect_right(starts, key.start) - 1
         if place >= 0 and key.start < windows[place].end:

@@ -120,6 +120,16 @@ def test_alerts_are_what_their_latest_event_says(control: Control):
         control.alert("zz")
 
 
+def test_a_window_moves_open_alerts_and_those_resolved_lately(control: Control):
+    for name, state, judged in (("old", "resolved", -1), ("late", "resolved", 0), ("open", "firing", -9)):
+        judged_to = (T0 + judged * HOUR).isoformat()
+        control.commit_judgement("m", events=[(alert(name, "firing") | {"judged_to": None}, event(name, "firing"))])
+        control.commit_judgement("m", events=[(alert(name, state) | {"judged_to": judged_to}, event(name, state))])
+    control.commit_judgement("n", events=[(alert("other", "firing") | {"model": "n"}, event("other", "firing"))])
+    assert [a["id"] for a in control.alerts_to_move("m", T0)] == ["late", "open"]
+    assert [a["id"] for a in control.alerts_to_move("m", T0 - HOUR)] == ["old", "late", "open"]
+
+
 def test_messages_are_queued_once_and_tried_until_done_or_given_up(control: Control):
     control.commit_judgement("m", outbox=[item("o1"), item("o2", T0 + HOUR)])
     control.commit_judgement("m", outbox=[item("o1")])

@@ -361,3 +361,34 @@ def test_an_own_check_that_comes_and_goes_is_one_alert_and_another_check_is_not(
     assert play.one.state == "resolved"
     play.feed(custom(14, "margin", "warning"))
     assert len(play.alerts) == 2
+
+
+def inside(number: int, scale: int, column: str = "x") -> list[Reading]:
+    found = reading(
+        "jensen_shannon",
+        column,
+        segment="k=a",
+        verdict="drift",
+        window=window(number)[0].window,
+        value=0.3,
+        scale=scale,
+    )
+    return [*window(number), found]
+
+
+def test_a_shift_of_all_rows_that_is_over_is_not_told_again_from_inside_a_segment(play: Play) -> None:
+    for number in range(5):
+        play.feed(window(number, drift=("x",)))
+    for number in range(5, 9):
+        play.feed(inside(number, 14))
+    assert (play.one.segment, play.one.state) == (None, "resolved")
+    play.feed(inside(9, 14, "k"))
+    assert len(play.alerts) == 2, "another column inside a segment is told"
+
+
+def test_what_only_shows_inside_a_segment_after_the_shift_is_told(play: Play) -> None:
+    play.feed(window(0, drift=("x",)))
+    for number in range(1, 4):
+        play.feed(window(number))
+    play.feed(inside(9, 3))
+    assert {alert.segment for alert in play.alerts.values()} == {None, "k=a"}

@@ -171,6 +171,30 @@ def test_a_missed_schedule_and_a_daily_one_come_to_the_same(tmp_path: Path) -> N
     assert told[0][1], "there is something to compare"
 
 
+def test_what_arrives_is_judged_over_all_versions_of_a_reference(tmp_path: Path) -> None:
+    found = []
+    for name, change in (("changed", 5), ("steady", 99)):
+        with tiny(tmp_path / name) as ws:
+            ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+            for day in range(10):
+                ws.log_days(day, shift=0.9, version="v0" if day < change else "v1")
+            ws.run_at(10.5)
+            of_inputs = [
+                r for check in ("jensen_shannon", "missing_share") for r in ws.workspace.readings(MODEL, check=check)
+            ]
+            found.append([
+                (r["window_start"], r["column"], r["check"], r["p_value"], r["verdict"], r["scale"])
+                for r in of_inputs
+                if r["column"] in ("distance", "city") and r["segment"] is None
+            ])  # fmt: skip
+            labelled = {r["window_start"]: r["n"] for r in ws.workspace.readings(MODEL, check="mae")}
+            assert set(labelled.values()) == {A_DAY}
+            (alert,) = [a for a in ws.workspace.alerts(MODEL) if a["kind"] == "data_drift"]
+            assert "serves now" not in str(ws.workspace.alert(alert["id"]))
+    assert found[0] == found[1]
+    assert max(row[-1] for row in found[0]) > 1, "several windows were taken together"
+
+
 def test_a_run_that_was_cut_off_before_alerts_moved_is_made_up_for(ws: Tiny, monkeypatch: Any) -> None:
     for day in range(3):
         ws.log_days(day, **TROUBLE)
