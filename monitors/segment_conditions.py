@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitors.registry import DECIDING
-from monitors.types import Reading
+from monitors.types import Alert, Reading
 
 GROUP = "segments"  # the cause-group of alerts about drift inside segments
 
@@ -28,6 +28,30 @@ def inside_segments(readings: Sequence[Reading]) -> list[Reading]:
         and (reading.check, reading.column) not in whole
     ]
     return sorted(ours, key=_beyond, reverse=True)
+
+
+def told_by_the_whole(readings: Sequence[Reading], alerts: Sequence[Alert]) -> list[Reading]:
+    """Return the readings without those inside segments of columns that all rows had an alert of, within the windows they are about.
+
+    A long mean inside a segment of few rows still holds a shift of everything that is over: that story has been told.
+    """
+    told = [
+        (name, alert)
+        for alert in alerts
+        if alert.segment is None and alert.limit is None and alert.kind in ("data_drift", "prediction_drift")
+        for name in alert.members
+    ]
+
+    def known(reading: Reading) -> bool:
+        first = reading.window.end - reading.scale * (reading.window.end - reading.window.start)
+        return any(
+            name == reading.column
+            and alert.window.start < reading.window.end
+            and (alert.judged_to or alert.window.end) > first
+            for name, alert in told
+        )
+
+    return [reading for reading in readings if reading.segment is None or not known(reading)]
 
 
 def _beyond(reading: Reading) -> tuple[bool, float]:
