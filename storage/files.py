@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from storage import object_store
 from storage.file_formats.blocks import known_blocks
-from storage.file_formats.column_types import Kinds, normalise
+from storage.file_formats.column_types import Kinds, index_note, is_pandas_index, normalise
 from storage.file_formats.columnar import is_columnar, iter_columnar, read_columnar
 from storage.file_formats.delimited import iter_delimited, read_delimited
 from storage.file_formats.encoding import Utf8Stream
@@ -190,7 +190,7 @@ def _iter_one(path: str, size: int, reading: Reading, known: Collection[str]) ->
             identity = _whole_identity(path, reading.options)
             for number, (block, share) in enumerate(iter_columnar(opened)):
                 read = int(share * size) if share else opened.position()
-                yield replace(block, mark=f"{number}@{identity}", read=read)
+                yield replace(_without_index(block, reading, note=number == 0), mark=f"{number}@{identity}", read=read)
             return
         for block in _iter_text(opened, path, reading, known):
             yield replace(block, read=opened.position())
@@ -219,11 +219,23 @@ def _kinds_in_file(reading: Reading) -> Kinds:
 
 def _read_one(path: str, reading: Reading) -> FileTable:
     with guard(path), open_plain(path, reading.options) as opened:
-        block = read_columnar(opened) if is_columnar(opened.raw.peek(64)) else _read_text(opened, path, reading)
+        columnar = is_columnar(opened.raw.peek(64))
+        block = _without_index(read_columnar(opened), reading) if columnar else _read_text(opened, path, reading)
     if reading.columns:
         _check_mapping(block, reading.columns, path)
         block = replace(block, path=title(path)).renamed(reading.columns)
     return block
+
+
+def _without_index(block: FileTable, reading: Reading, *, note: bool = True) -> FileTable:
+    """Leave out what pandas wrote of a frame's index, unless it is declared, mapped or all there is."""
+    kept = {*reading.kinds, *reading.columns}
+    index = [name for name in block.table.column_names if is_pandas_index(name) and name not in kept]
+    if not index or len(index) == block.table.num_columns:
+        return block
+    return replace(
+        block, table=block.table.drop_columns(index), notes=[*block.notes, *([index_note(index)] if note else [])]
+    )
 
 
 def _read_text(opened: Opened, path: str, reading: Reading) -> FileTable:

@@ -137,6 +137,9 @@ def _dates(name: str) -> _Attempt:
         for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
             if (found := _cast(values, kind)) is not None:
                 return found, []
+        for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):  # as pandas writes them; cut to microseconds
+            if (found := _cast(values, kind)) is not None:
+                return pc.cast(found, pa.timestamp("us", kind.tz), safe=False), []
         for day, words in _DATE_FORMATS:
             for time in _TIME_FORMATS:
                 parsed = pc.strptime(values, format=day + time, unit="us", error_is_null=True)
@@ -287,6 +290,16 @@ def _as_text(value: Any) -> str:
         except (TypeError, ValueError):  # keys that JSON has not, or a circle
             pass
     return str(value)
+
+
+def is_pandas_index(name: str) -> bool:
+    """Whether a column is what pandas writes of a frame's index without a name."""
+    return name.startswith("__index_level_") and name.endswith("__")
+
+
+def index_note(names: list[str]) -> str:
+    """Return what there is to say of such columns."""
+    return f"{listing(names)} is left out: pandas wrote a frame's index there; declare it if it is a column of yours"
 
 
 def unique_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
