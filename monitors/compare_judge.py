@@ -12,7 +12,8 @@ import pyarrow as pa
 from monitors.checks._cells import shares
 from monitors.compare_checks import check_values
 from monitors.compare_inputs import Pair
-from monitors.compare_result import ColumnComparison
+from monitors.compare_profile import Newcomer
+from monitors.compare_result import ColumnComparison, Lacking
 from monitors.evidence import DRIFT_SHARE, share_p_values
 from monitors.fisher import fisher_p
 from monitors.judge_shares import SHARE_LIMITS
@@ -28,14 +29,19 @@ MIN_ROWS = 10  # values on either side below which no verdict is given
 FEW_ROWS = 30  # below which the answer warns that only large changes can be seen
 TOLERANCE = 0.05  # shift, in standard deviations, below which drift is immaterial
 _BARS = 24
+_NAME = 40  # characters of a new value that are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A column before the correction for the number of columns: ``decisive`` is the p-value of what is material."""
+    """A column before the correction for the number of columns.
+
+    ``decisive`` is the p-value of what is material, ``moved`` that of the distribution alone, 1 where that is immaterial.
+    """
 
     comparison: ColumnComparison
     decisive: float = 1.0
+    moved: float = 1.0
 
 
 def failed(pair: Pair, error: str | None) -> Result:
@@ -62,6 +68,7 @@ def judge_column(
     evidence: tuple[ColumnProfile, ColumnProfile],
     natural: DayFinding | None,
     once: int,
+    newcomer: Newcomer | None,
     checks: Sequence[str] | None,
     notes: tuple[str, ...],
     exact: Mapping[str, tuple[float, float]] | None = None,
@@ -70,24 +77,26 @@ def judge_column(
 
     ``shown`` and ``evidence`` are (reference, current) on cells frozen in the reference, and on those that the test takes;
     the reference without leading axis, the current side (1,). ``natural``: what the reference's own days say, if known.
-    ``once``: values that occur once in the reference. ``notes`` are added to the column's own.
+    ``once``: values that occur once in the reference; ``newcomer``: the most frequent one that it lacks. ``notes`` are added to the column's own.
     ``exact``: values and p-values of checks that were computed from rows.
     """
     base, now = evidence
     tests = [
         _distribution(natural, base, now),
         _missing(natural, *shown),
-        *([] if base.entry.ordered else [_unseen(once, *shown)]),
+        *([] if base.entry.ordered else [_unseen(once, *shown), _single(newcomer, *shown)]),
     ]
     counted = [test for test in tests if not np.isnan(test.p)]
     material = [test for test in counted if test.material]
     best = min(material or counted, key=lambda test: test.p, default=_Test("", np.nan, np.nan, False, ""))
-    own_notes, enough = _size_notes(*shown)
+    own_notes, lacking = _size_notes(*shown)
+    moved = [test.p for test in material if test.name == "distribution"]
     comparison = ColumnComparison(
         column=pair.name,
         type=pair.column.type,
-        p_value=min((test.p for test in counted), default=np.nan),
+        p_value=np.nan if lacking == "no_data" else min((test.p for test in counted), default=np.nan),
         effect=best.effect,
+        lacking=lacking,
         checks=check_values(shown, checks, _thresholds(*shown, once), exact),
         missing_reference=_absent(shown[0]),
         missing_current=_absent(shown[1]),
@@ -96,7 +105,9 @@ def judge_column(
         notes=(*pair.notes, *_type_notes(pair.column, *shown), *own_notes, *notes),
         bars=_bars(shown[0], shown[1]),
     )
-    return Result(comparison, best.p if material and enough else 1.0)
+    if lacking or not material:
+        return Result(comparison)
+    return Result(comparison, best.p, min(moved, default=1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +122,27 @@ class _Test:
 
 
 def _distribution(natural: DayFinding | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
-    """Test the distribution by what days do, where they are known, else by chance alone."""
-    if natural is not None:
+    """Test the distribution by what days do, where they are known, else by chance alone.
+
+    Of a reference that holds one value its days say nothing: no variation between them was seen, and none is to be excused.
+    """
+    if natural is not None and np.isfinite(natural.p) and not _constant(base):
         p, shift = natural.p, abs(natural.shift)
         last = int(natural.scale)
-        words = _movement(base, now) + (f" (clearest in the last {last} days)" if last < natural.current else "")
+        days = "day" if last == 1 else f"{last} days"
+        words = _movement(base, now) + (f" (clearest in the last {days})" if last < natural.current else "")
         return _Test("distribution", min(1.0, p / DRIFT_SHARE), shift, shift > TOLERANCE, words)
     distance = column_checks()[DECIDING].column_function
     assert distance is not None
     p = float(two_sample_p(base, now)[0])
     shift = float(shift_between(base, now, distance(base, now))[0])
     return _Test("distribution", min(1.0, p / DRIFT_SHARE), shift, shift > TOLERANCE, _movement(base, now))
+
+
+def _constant(base: ColumnProfile) -> bool:
+    if base.minimum is not None and base.maximum is not None:
+        return bool(base.minimum == base.maximum)
+    return int(np.count_nonzero(base.cells)) <= 1
 
 
 def _movement(base: ColumnProfile, now: ColumnProfile) -> str:
@@ -163,7 +184,23 @@ def _unseen(once: int, base: ColumnProfile, now: ColumnProfile) -> _Test:
     p = fisher_p(once, n, round(share * m / clump), max(round(m / clump), 1))
     limit, _ = SHARE_LIMITS["unseen_share"]
     rise = share - once / n
-    return _Test("unseen", min(1.0, 2 * p / (1 - DRIFT_SHARE)), max(rise, 0.0), rise > limit, f"new values {share:.1%}")
+    return _Test("unseen", min(1.0, 4 * p / (1 - DRIFT_SHARE)), max(rise, 0.0), rise > limit, f"new values {share:.1%}")
+
+
+def _single(newcomer: Newcomer | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
+    """Test the most frequent new value by itself: many rare values are no excuse for one that is frequent.
+
+    Given how often each value occurs on both sides together, chance leaves one of ``rivals`` out of the reference with at most
+    their number times Fisher's probability.
+    """
+    n, m = int(base.valid), int(now.valid[0])
+    if newcomer is None or newcomer.usual or not n or not m:
+        return _Test("newcomer", np.nan, np.nan, False, "")
+    p = min(1.0, newcomer.rivals * fisher_p(0, n, newcomer.rows, m))
+    limit, _ = SHARE_LIMITS["unseen_share"]
+    share = newcomer.rows / m
+    words = f"new value {newcomer.value[:_NAME]!r} {share:.1%}"
+    return _Test("newcomer", min(1.0, 4 * p / (1 - DRIFT_SHARE)), share, share > limit, words)
 
 
 def _absent(column: ColumnProfile) -> float:
@@ -176,19 +213,19 @@ def _unseen_share(now: ColumnProfile) -> float:
     return float(np.sum(now.cells[..., -1])) / valid if valid else 0.0
 
 
-def _size_notes(base: ColumnProfile, now: ColumnProfile) -> tuple[list[str], bool]:
-    """Say if there are few rows, and whether there are enough for a verdict."""
+def _size_notes(base: ColumnProfile, now: ColumnProfile) -> tuple[list[str], Lacking]:
+    """Say if there are few rows, and what is lacking for a verdict."""
     least = min(int(base.rows), int(now.rows[0]))
     if least < MIN_ROWS:
         return [
             f"only {least} {'row' if least == 1 else 'rows'} on one side, too few for a verdict: {MIN_ROWS} are needed"
-        ], False
+        ], "insufficient"
     held = int(base.valid), int(now.valid[0])
     if not any(held):
-        return ["no values on either side"], True
+        return ["no values on either side"], "no_data"
     if min(held) < FEW_ROWS:
-        return [f"{min(held)} values on one side: only large changes can be seen"], True
-    return [], True
+        return [f"{min(held)} values on one side: only large changes can be seen"], ""
+    return [], ""
 
 
 def _type_notes(column: Column, base: ColumnProfile, now: ColumnProfile) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow.compute as pc
 
 from monitors.compare_inputs import Pair
 from reference_data.bins import Bins
@@ -13,6 +14,7 @@ from reference_data.profile import BinnedColumn, ColumnProfile, Profile
 from reference_data.schema import Column
 from storage.column_profile import (
     ColumnRows,
+    Counted,
     Groups,
     count_values,
     freeze_rows,
@@ -26,6 +28,7 @@ from storage.column_values import Values
 from storage.tally import numbers
 
 _DAY = 86_400
+_MUCH, _FIVE = 0.01, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Profiled:
     """A column of both sides on cells frozen in the reference (``shown``), and on those the test takes (``evidence``).
 
     Each is (reference, current); the reference without a leading axis, the current side (1,). ``once``: values that occur once
-    in the reference. ``daily``: both sides by day, on the cells of the evidence, if their days are known.
+    in the reference. ``daily``: both sides by day, on the cells of the evidence, if their days are known. ``newcomer``: the most
+    frequent value that the reference never held.
     """
 
     pair: Pair
@@ -41,6 +45,20 @@ class Profiled:
     evidence: tuple[ColumnProfile, ColumnProfile]
     once: int
     daily: tuple[Profile, Profile] | None
+    newcomer: Newcomer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """The most frequent value that the reference never held: ``rows`` of the current side, out of ``rivals`` values as frequent.
+
+    ``usual``: the reference's own days have values of their own that are as frequent, so one more says nothing.
+    """
+
+    value: str
+    rows: int
+    rivals: int
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +126,12 @@ def _nominal(pair: Pair, days: tuple[Days, Days] | None) -> Profiled:
     assert pair.current is not None
     left = pair.counted or count_values(pair.reference)
     right = count_values(pair.current)
+    together = merge_counted(left, right)
     if pair.column.type == "boolean":
         shown = pooled = _entry(pair.column, Bins("nominal", categories=("false", "true")))
     else:
         shown = _entry(pair.column, left.bins())
-        pooled = _entry(pair.column, merge_counted(left, right).bins())
+        pooled = _entry(pair.column, together.bins())
     both, evidence = (
         _both(entry, profile_counted(entry, left), profile_counted(entry, right)) for entry in (shown, pooled)
     )
@@ -123,7 +142,26 @@ def _nominal(pair: Pair, days: tuple[Days, Days] | None) -> Profiled:
             profile_nominal(pooled, pair.reference, left_days.groups),
             profile_nominal(pooled, pair.current, right_days.groups),
         )
-    return Profiled(pair, both, evidence, left.once, daily)
+    newcomer = _newcomer(left, right, together)
+    if newcomer is not None and daily is not None and _own_values(daily[0].column(pair.name)):
+        newcomer = replace(newcomer, usual=True)
+    return Profiled(pair, both, evidence, left.once, daily, newcomer)
+
+
+def _newcomer(left: Counted, right: Counted, together: Counted) -> Newcomer | None:
+    new = np.flatnonzero(~pc.is_in(right.values, value_set=left.values).to_numpy(zero_copy_only=False))
+    if not len(new):
+        return None
+    most = new[right.counts[new].argmax()]
+    rows = int(right.counts[most])
+    return Newcomer(str(right.values[int(most)].as_py()), rows, int((together.counts >= rows).sum()))
+
+
+def _own_values(days: ColumnProfile) -> bool:
+    """Whether some day has a value that no other day has, in more than 1 % of its rows and in five at least."""
+    cells = np.asarray(days.cells)[:, :-1]
+    most = np.maximum(_MUCH * np.asarray(days.valid)[:, None], _FIVE)
+    return bool(np.any((cells >= most) & ((cells > 0).sum(axis=0) == 1)))
 
 
 def _entry(column: Column, bins: Bins) -> BinnedColumn:

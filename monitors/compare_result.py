@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,18 @@ _LOOK = (
     "padding:3px 10px;text-align:left;border-bottom:1px solid rgba(128,128,128,.3);vertical-align:middle",
 )
 _REFERENCE_COLOUR, _CURRENT_COLOUR = "rgba(128,128,128,.55)", "#d9730d"
+
+
+#: What a column lacks for a verdict: rows, or any values at all on both sides.
+Lacking = Literal["", "insufficient", "no_data"]
+_WORDS = {
+    "drift": "drift",
+    "ok": "same",
+    "insufficient": "too few rows to tell",
+    "no_data": "no values",
+    "error": "error",
+}
+_LONGEST = 110  # characters of a reason that the table shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,8 @@ class CheckValue:
 class ColumnComparison:
     """What was found in one column.
 
-    ``p_value`` is the column's own, before the correction for the number of columns; ``effect`` is the Jensen-Shannon distance
-    beyond what chance gives, or the change of a share where that is what drifted. Shares lie between 0 and 1. ``bars`` are
+    ``p_value`` is the column's own, before the correction for the number of columns; ``effect`` is the shift in standard deviations
+    where the distribution is what decided that the column drifted, else NaN. Shares lie between 0 and 1. ``bars`` are
     shares of the reference and of the current data in the cells that a small histogram shows.
     """
 
@@ -63,11 +76,13 @@ class ColumnComparison:
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     bars: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    lacking: Lacking = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "column": self.column,
             "type": self.type,
+            "verdict": self.verdict,
             "drift": self.drift,
             "p_value": _number(self.p_value),
             "effect": _number(self.effect),
@@ -82,13 +97,19 @@ class ColumnComparison:
 
     @property
     def verdict(self) -> str:
-        """One word: drift, same, or error."""
-        return "error" if self.error else "drift" if self.drift else "same"
+        """One word: drift, ok, insufficient (too few rows to tell), no_data (no values on either side), or error."""
+        return "error" if self.error else "drift" if self.drift else self.lacking or "ok"
 
     @property
     def words(self) -> str:
         """Whatever there is to say beyond the numbers."""
         return "; ".join([*([self.error] if self.error else []), *self.reasons, *self.notes])
+
+    @property
+    def short_words(self) -> str:
+        """The same for a table: of each reason that is several sentences the first, and no more than fits."""
+        reasons = [_shortened(reason.removeprefix(f"{self.column} ")) for reason in self.reasons]
+        return "; ".join([*([self.error] if self.error else []), *reasons, *self.notes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +128,14 @@ class Comparison:
         """Whether any column drifted, or all of them together."""
         return any(column.drift for column in self.columns) or any(finding.drift for finding in self.multivariate)
 
+    @property
+    def verdict(self) -> str:
+        """One word: drift, or ok if any column could be judged, else what they lack: insufficient, no_data or error."""
+        if self.drift:
+            return "drift"
+        found = {column.verdict for column in self.columns}
+        return next((word for word in ("ok", "insufficient", "no_data", "error") if word in found), "ok")
+
     def __getitem__(self, name: str) -> ColumnComparison:
         for column in self.columns:
             if column.column == name:
@@ -118,6 +147,7 @@ class Comparison:
         return {
             "n_reference": self.n_reference,
             "n_current": self.n_current,
+            "verdict": self.verdict,
             "drift": self.drift,
             "alpha": self.alpha,
             "columns": [column.to_dict() for column in self.columns],
@@ -139,9 +169,10 @@ class Comparison:
     def __str__(self) -> str:
         head = self._headline()
         width = min(max([len(column.column) for column in self.columns], default=0), 40)
+        wide = max([len(_WORDS[column.verdict]) for column in self.columns], default=0)
         lines = [
-            f"  {_printable(column.column)[:40]:<{width}}  {column.verdict:<5}  p {_short(column.p_value):<8}  "
-            f"effect {_short(column.effect):<6}  {column.words}".rstrip()
+            f"  {_printable(column.column)[:40]:<{width}}  {_WORDS[column.verdict]:<{wide}}  p {_short(column.p_value):<8}  "
+            f"effect {_short(column.effect):<6}  {column.short_words}".rstrip()
             for column in self.columns
         ]
         together = [f"together: {_printable(finding.words)}" for finding in self.multivariate]
@@ -149,14 +180,19 @@ class Comparison:
 
     def _headline(self) -> str:
         drifted = sum(column.drift for column in self.columns)
-        failed = sum(column.error is not None for column in self.columns)
-        compared = len(self.columns) - failed
-        columns = _count(compared, "column")
+        counts = Counter(column.verdict for column in self.columns)
+        columns = _count(drifted + counts["ok"], "column")
         text = f"{drifted} of {columns} drifted" if drifted else f"no drift in {columns}"
+        if not drifted and not counts["ok"]:
+            text = f"nothing can be told of {_count(len(self.columns), 'column')}"
         if any(finding.drift for finding in self.multivariate):
             text += ", and all columns together drifted" if drifted else ", but all columns together drifted"
-        if failed:
-            text += f", {failed} could not be compared"
+        if counts["insufficient"]:
+            text += f", too few rows to tell in {counts['insufficient']}"
+        if counts["no_data"]:
+            text += f", no values in {counts['no_data']}"
+        if counts["error"]:
+            text += f", {counts['error']} could not be compared"
         return f"{text} ({_count(self.n_reference, 'row')} of reference, {self.n_current:,} current)"
 
     def _repr_html_(self) -> str:
@@ -178,11 +214,16 @@ class Comparison:
     @staticmethod
     def _row(column: ColumnComparison, cell: str) -> str:
         missing = f"{_share(column.missing_reference)} → {_share(column.missing_current)}"
-        verdict = f"<strong>{column.verdict}</strong>" if column.drift else column.verdict
+        verdict = f"<strong>{_WORDS[column.verdict]}</strong>" if column.drift else _WORDS[column.verdict]
         name = f"{html.escape(column.column)} <small>{html.escape(column.type)}</small>"
         texts = [name, verdict, _short(column.p_value), _short(column.effect), missing, _svg(column.bars)]
-        texts.append(f"<small>{html.escape(column.words)}</small>")
+        texts.append(f"<small>{html.escape(column.short_words)}</small>")
         return "<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in texts) + "</tr>"
+
+
+def _shortened(reason: str) -> str:
+    first = reason.split(". ", maxsplit=1)[0]
+    return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1].rstrip(' ,')}…"
 
 
 def _count(number: int, thing: str) -> str:

@@ -28,6 +28,7 @@ LEAST = 30  # usable rows of a side
 _CHANCE = Natural(0, 0.0, 0.0, 0.0)
 _SEED = 20_250_102
 _LEVEL = 0.01  # at which a check's threshold is told
+_CLASSIFIER = "text_classifier"
 TOGETHER = ("domain_classifier", "pca_reconstruction", "mmd")
 
 
@@ -71,18 +72,28 @@ def judge_embedding(pair: Pair, checks: Sequence[str] | None) -> Result:
         missing_current=pair.current.null_count / max(len(pair.current), 1),
         notes=pair.notes,
     )
+    least = min(len(side) - side.null_count for side in (pair.reference, pair.current))
+    if least < LEAST:
+        note = (
+            f"{least} usable {'row' if least == 1 else 'rows'} on one side, too few for a verdict: {LEAST} are needed"
+        )
+        return Result(replace(blank, lacking="insufficient", notes=(*pair.notes, note)))
     return _with_rows(pair, Result(blank), checks)
 
 
-def with_words(pair: Pair, result: Result, checks: Sequence[str] | None) -> Result:
-    """Return the result of a column of texts with what their words say beside their length."""
-    if pair.column.type != "text" or result.comparison.error is not None:
+def with_words(pair: Pair, result: Result, checks: Sequence[str] | None, *, classify: bool) -> Result:
+    """Return the result of a column of texts with what their words say beside their length.
+
+    ``classify``: by a classifier as well, which takes longer to load than all the rest takes; else by new words alone.
+    """
+    if pair.column.type != "text" or result.comparison.error is not None or result.comparison.lacking:
         return result
-    return _with_rows(pair, result, checks)
+    return _with_rows(pair, result, checks, spared=() if classify or _CLASSIFIER in (checks or ()) else (_CLASSIFIER,))
 
 
-def _with_rows(pair: Pair, result: Result, checks: Sequence[str] | None) -> Result:
-    asked = [Asked(check, pair.column) for check in row_checks().values() if check.target == pair.column.type]
+def _with_rows(pair: Pair, result: Result, checks: Sequence[str] | None, spared: Sequence[str] = ()) -> Result:
+    wanted = [check for check in row_checks().values() if check.target == pair.column.type and check.name not in spared]
+    asked = [Asked(check, pair.column) for check in wanted]
     reference, current = (
         {pair.name: _sampled(side, place)} for place, side in enumerate((pair.reference, pair.current))
     )
@@ -101,7 +112,6 @@ def _with_rows(pair: Pair, result: Result, checks: Sequence[str] | None) -> Resu
     comparison = replace(
         told,
         p_value=min(1.0, tests * least),
-        effect=told.effect if pair.column.type == "text" else judged[0][1].value,
         checks=(*told.checks, *(v for v in values if checks is None or v.check in checks)),
         reasons=(
             *(told.reasons if own <= _LEVEL else ()),
@@ -109,7 +119,7 @@ def _with_rows(pair: Pair, result: Result, checks: Sequence[str] | None) -> Resu
         ),
         notes=tuple(note for note in told.notes if note != "text is compared by its length"),
     )
-    return Result(comparison, min([own, *(p for p, _ in material)]))
+    return Result(comparison, min([own, *(p for p, _ in material)]), min(1.0, tests * result.moved))
 
 
 def _judge_all(asked: Sequence[Asked], reference: pa.Table, current: pa.Table) -> list[tuple[Asked, Found, Judgement]]:
@@ -128,7 +138,7 @@ def _judge_all(asked: Sequence[Asked], reference: pa.Table, current: pa.Table) -
 def _compare(check: RowsCheck, sides: Sides) -> tuple[Found, Judgement]:
     n = len(sides.current)
     if min(n, len(sides.reference)) < LEAST:
-        raise ValueError(f"{min(n, len(sides.reference))} usable rows on one side are too few; {LEAST} are needed")
+        raise ValueError(f"too few usable rows on one side ({min(n, len(sides.reference))}); {LEAST} are needed")
     base = spread([sides.reference], beside(check, n), np.random.default_rng(_SEED))
     cut = replace(sides, reference=base, current=sides.current[: check.most[1]])
     found = check.compare(cut, np.random.default_rng(_SEED), False)

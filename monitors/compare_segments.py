@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from monitors.compare_inputs import CompareError, to_table
+from monitors.compare_inputs import CompareError, pair_column, to_table
 from monitors.compare_result import Comparison
 from monitors.comparison import compare
 from reference_data.binning import MAX_DISTINCT
 from reference_data.segments import MISSING, MOST_VALUES, PAIR, segment_columns, segment_text
+from storage.column_values import HeldColumns
 
 LEAST_ROWS = 30  # on either side for a value to be compared
 
@@ -38,7 +39,12 @@ class SegmentedComparison:
         """Return JSON-ready values: those of the comparison of all rows, and ``segments``."""
         found = [{"segment": name, **inside.to_dict()} for name, inside in self.segments]
         whole = self.whole.to_dict()
-        return whole | {"drift": self.drift, "notes": [*whole["notes"], *self.notes], "segments": found}
+        return whole | {
+            "verdict": "drift" if self.drift else self.whole.verdict,
+            "drift": self.drift,
+            "notes": [*whole["notes"], *self.notes],
+            "segments": found,
+        }
 
     def __str__(self) -> str:
         lines = [str(self.whole), ""]
@@ -65,20 +71,22 @@ def compare_segments(
     the 50 most frequent values with at least 30 rows on both sides, which share ``alpha`` once more between them (Bonferroni). Both
     tables are held in memory. Raises :class:`CompareError` for a column that is not there, and what :func:`monitors.compare` raises.
     """
-    left, right = (
-        to_table(data, side)[0] for data, side in ((reference, "the reference"), (current, "the current data"))
+    (left, read), (right, also) = (
+        to_table(data, side) for data, side in ((reference, "the reference"), (current, "the current data"))
     )
     try:
         made_of = segment_columns(segment, {*left.column_names} & {*right.column_names})
     except ValueError as error:
         raise CompareError(str(error)) from None
     whole = compare(left, right, alpha=alpha, columns=columns, **options)
-    names = [_names(left[column], right[column], column) for column in made_of]
+    names = [_names(*_alike(left, right, column), column) for column in made_of]
     before, now = (_joined([part[side] for part in names]) for side in (0, 1))
     values, counts = np.unique(before, return_counts=True)
     common = values[np.argsort(-counts, kind="stable")][:MOST_VALUES]
     kept = [v for v in common if (before == v).sum() >= LEAST_ROWS and (now == v).sum() >= LEAST_ROWS]
-    notes = _notes(segment, len({*values.tolist(), *np.unique(now).tolist()}), len(kept))
+    notes = tuple(dict.fromkeys((*read, *also))) + _notes(
+        segment, len({*values.tolist(), *np.unique(now).tolist()}), len(kept)
+    )
     inside_of = [name for name in (columns or left.column_names) if name not in made_of]
     found = [
         (
@@ -93,7 +101,12 @@ def compare_segments(
         )
         for value in kept
     ]
-    found.sort(key=lambda pair: (not pair[1].drift, min((c.p_value for c in pair[1].columns), default=1.0)))
+    found.sort(
+        key=lambda pair: (
+            not pair[1].drift,
+            min((c.p_value for c in pair[1].columns if np.isfinite(c.p_value)), default=1.0),
+        )
+    )
     return SegmentedComparison(whole, tuple(found), notes)
 
 
@@ -102,6 +115,14 @@ def _notes(segment: str, different: int, kept: int) -> tuple[str, ...]:
         return ()
     most = f"the {MOST_VALUES} most frequent of the reference that have {LEAST_ROWS} rows or more on both sides"
     return (f"of {different:,} values of {segment}, {kept:,} are compared: {most}",)
+
+
+def _alike(left: pa.Table, right: pa.Table, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Return both sides of a column in one type, as the comparison of all rows reads it; raises :class:`CompareError` if there is none."""
+    pair = pair_column(HeldColumns(left), HeldColumns(right), column)
+    if pair.error is not None or pair.reference is None or pair.current is None:
+        raise CompareError(f"segment column {column!r}: {pair.error}")
+    return pair.reference.whole(), pair.current.whole()
 
 
 def _names(left: pa.ChunkedArray, right: pa.ChunkedArray, column: str) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -7,6 +7,7 @@ days.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,11 +16,12 @@ from monitors.compare_exact import exact_values
 from monitors.compare_inputs import CompareError, Pair, open_columns, pair_column
 from monitors.compare_judge import TOLERANCE, Result, failed, judge_column
 from monitors.compare_profile import Days, Profiled, find_days, profile_pair
-from monitors.compare_result import ColumnComparison, Comparison
+from monitors.compare_result import CheckValue, ColumnComparison, Comparison
 from monitors.presets import judge_as
-from monitors.registry import column_checks
+from monitors.registry import DECIDING, column_checks
 from reference_data.schema import Column
 from storage.column_values import Columns
+from storage.file_formats.column_types import index_note, is_pandas_index
 from storage.file_formats.errors import listing
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ def compare(
         preset: Decide as another tool does on its defaults instead: ``evidently`` or ``nannyml``, a file each in ``monitors/presets``.
         chunk: How ``nannyml`` cuts rows: ``1h``, ``1d``, ``1w``, ``1mo`` of ``timestamp``, or ``500 rows``; ten parts by default.
 
-        multivariate: Compare all columns together as well, on samples of 5,000 rows: classifier, PCA reconstruction, discrepancy.
+        multivariate: Compare all columns together as well, on samples of 5,000 rows: classifier, PCA reconstruction, discrepancy;
+            and texts by a classifier on their words, beside their length and the words that the reference does not know.
 
     A column drifts if the change is significant *and* material. A column that cannot be compared carries an ``error`` in
     words. Raises :class:`CompareError` for arguments that make no sense and :class:`storage.files.FileError` for files that
@@ -70,6 +73,9 @@ def compare(
     right, right_notes = open_columns(current, "the current data")
     notes = [*left_notes, *(note for note in right_notes if note not in left_notes)]
     names = _chosen(left, right, columns, timestamp)
+    names, unnamed = _without_index(names, columns)
+    notes += unnamed
+    _refuse_empty({"the reference": left, "the current data": right})
     if preset is not None or chunk is not None:
         refused = [
             name
@@ -87,8 +93,8 @@ def compare(
         days = find_days(_time(pair_column(left, right, timestamp)))
         notes.append(f"column {timestamp!r} is taken as the time of the rows and not compared")
     pairs = [_pair(left, right, name) for name in names if name != timestamp]
-    results = _compare_columns(pairs, days, {"the reference": left, "the current data": right}, checks, exact=exact)
-    together = _together(pairs, alpha) if multivariate and left.rows and right.rows else ()
+    results = _compare_columns(pairs, days, checks, exact=exact, classify=multivariate)
+    together = _together(pairs, alpha) if multivariate else ()
     return Comparison(left.rows, right.rows, tuple(_decide(results, alpha)), alpha, tuple(notes), together)
 
 
@@ -98,11 +104,11 @@ def _together(pairs: list[Pair], alpha: float) -> tuple[RowsFinding, ...]:
     return compare_together(pairs, alpha)
 
 
-def _by_rows(pair: Pair, result: Result | None, checks: Sequence[str] | None) -> Result:
+def _by_rows(pair: Pair, result: Result | None, checks: Sequence[str] | None, *, classify: bool) -> Result:
     """Return the result of a column that is judged by its rows, or by its words beside its length."""
     from monitors.compare_rows import judge_embedding, with_words
 
-    return judge_embedding(pair, checks) if result is None else with_words(pair, result, checks)
+    return judge_embedding(pair, checks) if result is None else with_words(pair, result, checks, classify=classify)
 
 
 def _validate(checks: Sequence[str] | None, alpha: float, engine: str) -> None:
@@ -139,6 +145,23 @@ def _chosen(left: Columns, right: Columns, columns: Sequence[str] | None, timest
     return chosen
 
 
+def _without_index(names: list[str], columns: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """Leave out what pandas wrote of a frame's index, unless it is asked for or all there is."""
+    index = [name for name in names if is_pandas_index(name)]
+    if columns is not None or not index or len(index) == len(names):
+        return names, []
+    return [name for name in names if name not in index], [index_note(index)]
+
+
+def _refuse_empty(sides: Mapping[str, Columns]) -> None:
+    empty = [side for side, columns in sides.items() if not columns.rows]
+    if empty:
+        raise CompareError(
+            f"{' and '.join(empty)} {'has' if len(empty) == 1 else 'have'} no rows, so there is nothing to compare; give tables of "
+            "10 rows or more, better of hundreds"
+        )
+
+
 def _pair(left: Columns, right: Columns, name: str) -> Pair:
     try:
         return pair_column(left, right, name)
@@ -159,22 +182,20 @@ def _time(pair: Pair) -> Pair:
 def _compare_columns(
     pairs: list[Pair],
     days: tuple[Days, Days] | None,
-    sides: Mapping[str, Columns],
     checks: Sequence[str] | None,
     *,
     exact: bool,
+    classify: bool,
 ) -> list[Result]:
     """Return the result of every column, in order."""
-    empty = [side for side, columns in sides.items() if not columns.rows]
-    why = f"{' and '.join(empty)} {'has' if len(empty) == 1 else 'have'} no rows" if empty else None
     found: dict[str, Result] = {}
     profiled: dict[str, Profiled] = {}
     for pair in pairs:
-        error = pair.error or why
+        error = pair.error
         if error is None:
             try:
                 if pair.column.type == "embedding":
-                    found[pair.name] = _by_rows(pair, None, checks)
+                    found[pair.name] = _by_rows(pair, None, checks, classify=classify)
                     continue
                 profiled[pair.name] = profile_pair(pair, days)
             except Exception as problem:
@@ -186,10 +207,18 @@ def _compare_columns(
         try:
             rows = _exact(column.pair, checks) if exact else None
             found[name] = judge_column(
-                column.pair, column.shown, column.evidence, natural.get(name), column.once, checks, notes, rows
+                column.pair,
+                column.shown,
+                column.evidence,
+                natural.get(name),
+                column.once,
+                column.newcomer,
+                checks,
+                notes,
+                rows,
             )
             if column.pair.column.type == "text":
-                found[name] = _by_rows(column.pair, found[name], checks)
+                found[name] = _by_rows(column.pair, found[name], checks, classify=classify)
         except Exception as problem:
             found[name] = failed(column.pair, _unforeseen(problem))
     return [found[pair.name] for pair in pairs]
@@ -232,7 +261,27 @@ def _decide(results: list[Result], alpha: float) -> list[ColumnComparison]:
         if not result.decisive <= alpha / (len(compared) - rank):
             break
         drifted.add(result.comparison.column)
-    return [
-        replace(r.comparison, drift=True) if r.comparison.column in drifted else replace(r.comparison, reasons=())
-        for r in results
-    ]
+    return [_told(r, alpha, drifted=r.comparison.column in drifted) for r in results]
+
+
+def _told(result: Result, alpha: float, *, drifted: bool) -> ColumnComparison:
+    """Return a column with its verdict, which the deciding distance and its threshold agree with."""
+    found = result.comparison
+    moved = drifted and result.moved <= alpha
+    checks = tuple(_agreeing(check, moved=moved) if check.check == DECIDING else check for check in found.checks)
+    if not drifted:
+        return replace(found, checks=checks, effect=math.nan, reasons=())
+    by_itself = moved and result.moved <= result.decisive
+    return replace(found, checks=checks, effect=found.effect if by_itself else math.nan, drift=True)
+
+
+def _agreeing(check: CheckValue, *, moved: bool) -> CheckValue:
+    """Return the deciding check with value > threshold where the distribution drifted, and only there."""
+    if moved and not check.value > check.threshold:
+        return replace(check, threshold=check.value * _BELOW)
+    if not moved and check.value > check.threshold:
+        return replace(check, threshold=check.value)
+    return check
+
+
+_BELOW = 0.999  # a drifted column's threshold, where the usual one is above its distance

@@ -63,15 +63,24 @@ def compare(
         str | None, typer.Option("--chunk", metavar="LENGTH", help="With nannyml: 1h, 1d, 1w, 1mo or '500 rows'.")
     ] = None,
     multivariate: Annotated[  # noqa: FBT002 - typer reads the default
-        bool, typer.Option("--multivariate", help="Compare all columns together as well, on samples of rows.")
+        bool,
+        typer.Option(
+            "--multivariate",
+            help="Compare all columns together as well, and texts by a classifier, on samples of rows.",
+        ),
     ] = False,
     segment: Annotated[
         str | None,
-        typer.Option("--segment", metavar="COLUMN", help="Inside each value of this column as well, or of a pair 'a × b'."),
+        typer.Option(
+            "--segment", metavar="COLUMN", help="Inside each value of this column as well, or of a pair 'a × b'."
+        ),
     ] = None,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
-    """Compare two files column by column: what drifted, and how far."""
+    """Compare two files column by column: what drifted, and how far.
+
+    A verdict is drift, ok, insufficient (fewer than 10 rows), no_data or error. Exit code 2: a side without rows.
+    """
     from service.cli.lean import start_lean
 
     start_lean()

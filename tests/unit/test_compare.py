@@ -27,6 +27,7 @@ from reference_data.default_checks import DEFAULT_CHECKS
 from storage.files import FileError, read_table
 
 KEYS = {"column", "type", "drift", "p_value", "effect", "checks", "missing_reference", "missing_current", "unseen"} | {
+    "verdict",
     "error",
     "reasons",
     "notes",
@@ -40,6 +41,11 @@ def _sound(result: Comparison, names: list[str]) -> None:
     assert found["drift"] == any(column["drift"] for column in found["columns"])
     for column in found["columns"]:
         assert column.keys() == KEYS
+        assert column["drift"] == (column["verdict"] == "drift")
+        assert column["drift"] or column["effect"] is None
+        for check in column["checks"]:
+            if check["check"] == "jensen_shannon" and None not in (check["value"], check["threshold"]):
+                assert column["drift"] or check["value"] <= check["threshold"], "shown as beyond, and not as drift"
         if column["error"] is None:
             assert column["checks"]
             assert column["missing_reference"] is not None
@@ -117,9 +123,13 @@ def test_every_column_of_a_strangers_file_gets_an_answer_or_an_error(strangers: 
             with pytest.raises(CompareError, match="no column in common"):
                 compare(strangers[left], strangers[right])
             continue
+        if "header only" in (left, right):
+            with pytest.raises(CompareError, match="no rows, so there is nothing to compare"):
+                compare(strangers[left], strangers[right])
+            continue
         result = compare(strangers[left], strangers[right])
         _sound(result, list(dict.fromkeys(itertools.chain(*sides))))
-    assert not result.drift, "nothing drifts against itself"
+        assert left != right or not result.drift, "nothing drifts against itself"
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -227,7 +237,10 @@ def test_two_tiny_samples_get_no_verdict_but_a_note() -> None:
     result = compare(pa.table({"x": [1.0, 2.0, 3.0]}), pa.table({"x": [100.0, 200.0, 300.0]}))
     assert not result.drift
     assert result["x"].notes == ("only 3 rows on one side, too few for a verdict: 10 are needed",)
-    assert result["x"].effect > 0.3
+    assert result["x"].verdict == result.verdict == "insufficient"
+    assert result.to_dict()["columns"][0]["verdict"] == "insufficient"
+    assert "too few rows to tell" in str(result)
+    assert "no drift" not in str(result)
 
 
 def test_types_that_differ_are_brought_together_or_refused() -> None:
