@@ -32,6 +32,7 @@ _WIDE = 500  # of a bucket whose rows hold embeddings: each is hundreds of numbe
 _SPARE = 1.5  # buckets of a window are not of one size, and the fullest of them decides how far the sample is complete
 _TEXT = 2000  # characters of a text
 _LAST = np.iinfo(np.uint64).max
+_NOTHING = "nothing drawn"  # in place of a role: the bucket was looked at, and the log holds no row of it
 _DIGITS = 16  # hexadecimal ones of a hash that are kept: 64 bits
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")
 
@@ -191,12 +192,22 @@ def due(
 def save(
     con: duckdb.DuckDBPyConnection, model: str, buckets: Sequence[tuple[Window, int]], drawn: Sequence[Drawn]
 ) -> None:
-    """Replace the stored samples of ``buckets`` (each with the number of the write it has seen), inside a transaction."""
+    """Replace the stored samples of ``buckets`` (each with the number of the write it has seen), inside a transaction.
+
+    A bucket whose draw gave nothing is marked as seen, so that it is not drawn at every run.
+    """
     seqs = {window.start: seq for window, seq in buckets}
     con.execute(
         "DELETE FROM row_sample WHERE model = ? AND bucket IN (SELECT unnest(?::TIMESTAMP[]))",
         [model, [naive(start) for start in seqs]],
     )
+    found = {one.bucket.start for one in drawn}
+    for window, seq in buckets:
+        if window.start not in found:
+            con.execute(
+                "INSERT INTO row_sample (model, bucket, bucket_end, model_version, role, n_rows, seq, rows) VALUES (?, ?, ?, '', ?, 0, ?, '')",
+                [model, naive(window.start), naive(window.end), _NOTHING, seq],
+            )
     for one in drawn:
         con.execute(
             "INSERT INTO row_sample (model, bucket, bucket_end, model_version, role, n_rows, seq, rows) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -213,6 +213,29 @@ def test_whoever_is_erased_is_in_no_sample(tmp_path: Path) -> None:
         assert found(ws, "domain_classifier")[-1]["verdict"] == "ok"
 
 
+def test_a_bucket_whose_rows_are_gone_is_looked_at_once(tmp_path: Path) -> None:
+    with tiny(tmp_path, DECLARED) as ws:
+        begin(ws, ["x", "y"])
+        days_later(ws, ["x", "y"])
+        core = ws.workspace.core
+        core.db.write(lambda con: con.execute("DELETE FROM row_sample WHERE bucket = ?", [LIVE.replace(tzinfo=None)]))
+        core.db.write(
+            lambda con: con.execute(
+                'DELETE FROM "log_m" WHERE _event_time < ?', [(LIVE + timedelta(days=1)).replace(tzinfo=None)]
+            )
+        )
+        spec, days = core.spec(MODEL), list(core.window_spec(MODEL).between(LIVE, LIVE + timedelta(days=2)))
+        with core.db.cursor() as cursor:
+            due = row_samples.due(cursor, MODEL, 1, days)
+            assert [window for window, _ in due] == days[:1]
+            drawn = row_samples.draw(cursor, spec, days[:1], 50)
+        assert drawn == []
+        core.db.write(lambda con: row_samples.save(con, MODEL, due, drawn))
+        with core.db.cursor() as cursor:
+            assert row_samples.due(cursor, MODEL, 1, days) == []
+            assert row_samples.load(cursor, MODEL, days[0], versions=None) == []
+
+
 def test_words_of_texts_about_people_are_never_told(tmp_path: Path) -> None:
     columns = ["prediction_id", "event_time", "who", "words", "city"]
 
