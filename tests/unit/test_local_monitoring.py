@@ -171,6 +171,34 @@ def test_a_missed_schedule_and_a_daily_one_come_to_the_same(tmp_path: Path) -> N
     assert told[0][1], "there is something to compare"
 
 
+ROLLING = DECLARATION.replace(
+    "[models.eta.retrain]", '[models.eta.reference]\nkind = "rolling"\nspan = "14d"\n[models.eta.retrain]'
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "declaration",
+    [DECLARATION.replace('window = "1d"', 'window = "1w"'), ROLLING],
+    ids=["weekly windows", "rolling reference"],
+)
+def test_forty_days_judged_at_once_and_as_they_came_come_to_the_same(tmp_path: Path, declaration: str) -> None:
+    told = []
+    for name, every in (("as they came", 7), ("at once", 42)):
+        with tiny(tmp_path / name, declaration.replace('grace = "6h"', 'grace = "6h"\nmultivariate = []')) as ws:
+            ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+            for day in range(42):
+                frame = rows(REFERENCE_DAYS + day, shift=0.8 if day >= 14 else 0.0)
+                frame.loc[frame.index % 6 == 0, "distance"] = None if day >= 21 else 10.0
+                ws.workspace.log(MODEL, frame.drop(columns="truth"))
+                ws.label(frame)
+                if (day + 1) % every == 0:
+                    ws.run_at(day + 1.5)
+            told.append((values(ws), story(ws)))
+    assert told[0] == told[1]
+    assert told[0][1], "there is something to compare"
+
+
 def test_what_arrives_is_judged_over_all_versions_of_a_reference(tmp_path: Path) -> None:
     found = []
     for name, change in (("changed", 5), ("steady", 99)):
