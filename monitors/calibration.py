@@ -150,11 +150,16 @@ def _without_each(profile: Profile) -> Profile:
     n, n_total = profile.valid_counts().astype(np.float64), total.valid_counts().astype(np.float64)
     left = np.maximum(n_total - n, 0.0)
     mean, mean_total = profile.moments[..., MEAN::4], total.moments[..., MEAN::4]
-    rest_mean = np.divide(n_total * mean_total - n * mean, left, out=np.zeros_like(mean), where=left > 0)
-    between = np.divide(n * left, n_total, out=np.zeros_like(mean), where=n_total > 0) * (mean - rest_mean) ** 2
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # values near the largest a number can be: their moments are unknown
+        rest_mean = np.divide(n_total * mean_total - n * mean, left, out=np.zeros_like(mean), where=left > 0)
+        between = np.divide(n * left, n_total, out=np.zeros_like(mean), where=n_total > 0) * (mean - rest_mean) ** 2
+        rest_m2 = np.maximum(total.moments[..., M2::4] - profile.moments[..., M2::4] - between, 0.0)
     moments = np.broadcast_to(total.moments, profile.moments.shape).copy()
-    moments[..., MEAN::4] = rest_mean
-    moments[..., M2::4] = np.maximum(total.moments[..., M2::4] - profile.moments[..., M2::4] - between, 0.0)
+    known = np.isfinite(rest_mean) & np.isfinite(rest_m2)
+    moments[..., MEAN::4] = np.where(known, rest_mean, np.nan)
+    moments[..., M2::4] = np.where(known, rest_m2, np.nan)
     return Profile(profile.layout, total.counts - profile.counts, moments)
 
 
