@@ -8,6 +8,7 @@ import pytest
 from monitors.drift import Drift, find_drift
 from monitors.drift_null import DriftNull, correlated, measure, moderated, scales_for
 from monitors.drift_scores import LOCATION, klotz_scores, make_scores, normal_scores
+from monitors.drift_tails import heavy_tailed
 from reference_data.windows import Window, WindowSpec
 from tests.support.profiles import DAILY, days, layout_of, profiles_of, together
 
@@ -275,3 +276,31 @@ def test_moderation_pulls_towards_the_others_and_spares_outliers() -> None:
     assert freedom[wild] == 9
     assert freedom[ours].min() > 9
     assert shrunk.min() >= 1
+
+
+# -- days that are wild, and days that have outliers --------------------------------------------------------------------
+def together_on_a_day(rng: np.random.Generator, size: float, shift: float = 0.0) -> dict[str, np.ndarray]:
+    return {f"x{i}": rng.normal(shift + size * rng.standard_normal(), 1, 1000) for i in range(20)}
+
+
+def test_a_day_on_which_every_column_is_wild_is_no_drift_and_a_shift_of_every_column_is() -> None:
+    rng = np.random.default_rng(22)
+    rows = [together_on_a_day(rng, 0.05) for _ in range(30)]
+    layout = layout_of(together(rows))
+    (null,) = measure([(days(30), profiles_of(layout, rows))], layout.names, DAILY)
+
+    def drifted(live: list[dict[str, np.ndarray]]) -> np.ndarray:
+        return find_drift(null, days(len(live), 30), profiles_of(layout, live), YEAR / 20, 0.05).drifted
+
+    quiet = [together_on_a_day(rng, 0.05) for _ in range(6)]
+    wild = drifted([*quiet, together_on_a_day(rng, 0.2), *quiet])
+    assert not wild.any()
+    moved = drifted([*quiet, *(together_on_a_day(rng, 0.05, shift=0.3) for _ in range(4))])
+    assert moved[9].mean() > 0.8
+
+
+@pytest.mark.parametrize(("freedom", "heavy"), [(4, True), (1e6, False)])
+def test_residuals_tell_whether_days_have_outliers(freedom: float, heavy: bool) -> None:
+    rng = np.random.default_rng(22)
+    found = [heavy_tailed(rng.standard_t(freedom, (30, 20)), np.ones((30, 20), dtype=bool)) for _ in range(40)]
+    assert np.mean(np.asarray(found) == heavy) > 0.75
