@@ -15,7 +15,7 @@ from tests.support.profiles import layout_of, profiles_of, together
 def test_moments_beyond_the_largest_number_are_unknown_and_leave_other_columns_alone(wild: float) -> None:
     rng = np.random.default_rng(0)
     days = [{"x": rng.normal(size=50), "y": rng.normal(5, 1, size=50)} for _ in range(4)]
-    series = profiles_of(layout_of(together(days)), days)  # type: ignore[arg-type]
+    series = profiles_of(layout_of(together(days)), days)
     moments = series.moments.copy()
     moments[:, MEAN] = [wild, -wild, wild, wild]
     moments[:, M2] = wild
