@@ -42,6 +42,23 @@ def _three(value: float) -> str:
     return f"{value:.{max(digits - 1, 0)}f}" if len(text.replace(".", "").lstrip("0")) > 3 else text
 
 
+def apart(value: float, lower: float, upper: float, unit: str = "") -> tuple[str, str, str]:
+    """Return a value and two limits in so many digits that the value is on the side of each on which it reads to be."""
+    shown = number(value, unit), number(lower, unit), number(upper, unit)
+    factor, mark = (100.0, " %") if unit == "share" else (1.0, f" {unit}" if unit and unit not in _SILENT else "")
+    numbers = [factor * each for each in (value, lower, upper)]
+    for digits in range(4, 8):
+        same = [i for i in (1, 2) if shown[i] == shown[0] and numbers[i] != numbers[0]]
+        if not same or not math.isfinite(value):
+            break
+        texts = list(shown)
+        for i in (0, *same):
+            places = max(digits - 1 - math.floor(math.log10(max(abs(numbers[0]), 1e-12))), 0)
+            texts[i] = f"{numbers[i]:,.{places}f}".replace("-", MINUS) + mark
+        shown = texts[0], texts[1], texts[2]
+    return shown
+
+
 class Movement:
     """Says in which direction a column went, window by window; arrays are worked out once."""
 

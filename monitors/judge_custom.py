@@ -144,6 +144,24 @@ def _p_value(usual: _Usual, value: float, rows: int, k: int) -> float:
     return 2 * float(special.stdtr(usual.freedom, -abs(value - usual.mean) / sd))
 
 
+def _limits(usual: _Usual, in_logs: _Usual | None, rows: int, k: int, level: float) -> tuple[float, float]:
+    """Return the values between which one more window is usual: those beyond which it would be told; NaN where that cannot be said."""
+    sd, mean = _spread(usual, rows), usual.mean
+    reach = 0.0
+    if sd > _STILL * abs(mean):
+        reach = -float(special.stdtrit(usual.freedom, level / 2)) * sd
+    elif 1 / (k + 1) >= level:
+        return math.nan, math.nan
+    reach = max(reach, CHANGED * abs(mean), FARTHER * usual.most)
+    low, high = mean - reach, mean + reach
+    if in_logs is not None:
+        far = -float(special.stdtrit(in_logs.freedom, level / 2)) * _spread(in_logs, rows)
+        if low > 0:
+            low = min(low, math.exp(in_logs.mean - far))
+        high = max(high, math.exp(min(in_logs.mean + far, 700.0)))
+    return low, high
+
+
 def _reading(
     check: OwnCheck,
     blank: Reading,
@@ -181,23 +199,29 @@ def _reading(
         in_logs is not None and value.value > 0
     ):  # what is positive is often skewed: the larger of the two holds for both
         p = max(p, _p_value(in_logs, math.log(value.value), value.rows, len(known.values)))
-    sd = _spread(usual, value.rows)
     gap = value.value - usual.mean
-    reach = float(special.stdtrit(usual.freedom, 0.975)) * sd
-    limit = max(-float(special.stdtrit(usual.freedom, level / 2)) * sd, CHANGED * abs(usual.mean), FARTHER * usual.most)
+    low, high = _limits(usual, in_logs, value.rows, len(known.values), level)
     worse = {"higher_is_worse": gap > 0, "lower_is_worse": gap < 0, "both": True}[check.direction]
     significant = p < level and abs(gap) > FARTHER * usual.most  # what mostly is 0 is no normal distribution
     material = worse and abs(gap) > CHANGED * abs(usual.mean)
     broken = significant and material and not check.limited
-    lower, upper = usual.mean - reach, usual.mean + reach
-    band = f"{explain.number(lower)} to {explain.number(upper, check.unit)} is usual, by {known.source}"
+    shown, lowest, highest = explain.apart(value.value, low, high, check.unit)
+    bands = {
+        "higher_is_worse": f"up to {highest}",
+        "lower_is_worse": f"{lowest} or more",
+        "both": f"{lowest} to {highest}",
+    }
+    band = f"{bands[check.direction]} is usual, by {known.source}"
+    if math.isnan(low):
+        always = explain.number(usual.mean, check.unit)
+        band = f"it was {always} throughout, by {known.source}, which is too few to say what else is usual"
     words = (
         f"{name} is {shown}, where {explain.number(usual.mean, check.unit)} is to be expected: {band}."
         if broken
         else f"{name} is {shown}; {band}."
     )
     return replace(
-        blank, reference_value=usual.mean, threshold=usual.mean + math.copysign(limit, gap), lower=lower, upper=upper, p_value=p,
+        blank, reference_value=usual.mean, threshold=high if gap >= 0 else low, lower=low, upper=high, p_value=p,
         effect=abs(gap), n_reference=len(known.values), significant=significant, material=material,
         verdict="warning" if broken else "ok", sentence=words,
     )  # fmt: skip

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from monitors import explain
+from monitors.clocks import without_clocks
 from monitors.multivariate._encoding import Encoder
 from monitors.multivariate._types import Driver, Rows, RowsCheck, Sides
 from monitors.multivariate._vectors import vectors
@@ -105,7 +106,9 @@ def prepare(asked: Asked, spec: ModelSpec, reference: ReferenceRows, least: int)
 
 def _together(check: RowsCheck, spec: ModelSpec, reference: ReferenceRows, least: int) -> Prepared:
     """Prepare all inputs together. Where values count by how frequent they are, no row that is looked at is counted."""
-    features = _features(spec)
+    features, left_out = _features(spec), ""
+    if check.unit == "AUC":
+        features, left_out = without_clocks(features, reference)
     places, sizes = np.unique(reference.windows[reference.windows >= 0], return_counts=True)
     enough = places[sizes >= least]
 
@@ -131,7 +134,12 @@ def _together(check: RowsCheck, spec: ModelSpec, reference: ReferenceRows, least
     order = np.random.default_rng(_SEED).permutation(reference.table.num_rows)
     encoder, rows = fitted(order, check.most[0])
     return Prepared(
-        rows, len(enough), held_out, encoder.names, encoder.groups, lambda table, times: (encoder(table, times), "")
+        rows,
+        len(enough),
+        held_out,
+        encoder.names,
+        encoder.groups,
+        lambda table, times: (encoder(table, times), left_out),
     )
 
 
@@ -239,15 +247,11 @@ def _blank(asked: Asked, blank: Reading) -> Reading:
 def sentence(asked: Asked, value: float, judged: Judgement, drivers: Sequence[Driver]) -> str:
     """Say what was found in words, with the numbers and what drives it."""
     unit = "share" if asked.check.unit == "share" else ""
-    limit = explain.number(
-        min(judged.threshold, 1.0) if asked.check.unit in ("AUC", "share") else judged.threshold, unit
+    most = min(judged.upper, 1.0) if asked.check.unit in ("AUC", "share") else judged.upper
+    shown, low, high = explain.apart(value, judged.lower, most, unit)
+    stated = (
+        f"{asked.check.label} is {shown}; {f'{low} to {high}' if asked.check.two_sided else f'up to {high}'} is usual"
     )
-    usual = (
-        f"{explain.number(judged.lower)} to {explain.number(judged.upper)}"
-        if asked.check.two_sided
-        else f"up to {limit}"
-    )
-    stated = f"{asked.check.label} is {explain.number(value, unit)}; {usual} is usual"
     what = "Rows as a whole" if asked.column is None else asked.column.name
     if not judged.drifted:
         if judged.significant:

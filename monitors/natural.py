@@ -16,6 +16,7 @@ MOST_WINDOWS = 12  # reference windows that are held against the rest
 LEVEL = 0.001  # false notices of one check a window
 _PRIOR_FREEDOM = 30.0
 _MOST_SKEW = 2.0  # an exponential distribution's
+_AT_MOST = {"AUC": 0.999}  # a limit beyond which nothing could be told would switch a check off
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +118,15 @@ def judge_found(check: RowsCheck, found: Found, natural: Natural, level: float =
     p = min(1.0, sides * float(stats.t.sf(abs(z) if sides == 2 else _normal_score(z, skew), freedom)))
     reach = _from_normal_score(float(stats.t.isf(level / sides, freedom)), skew) * sd
     matter = check.least * scale
-    lower = usual - reach if sides == 2 else -np.inf
-    low_side = sides == 2 and found.value < usual
-    threshold = usual - max(reach, matter) if low_side else usual + max(reach, matter)
+    least = max(reach, matter)
+    lower, upper = usual - least if sides == 2 else -np.inf, usual + least
+    capped = upper > _AT_MOST.get(check.unit, np.inf)
+    if capped:
+        upper = _AT_MOST[check.unit]
+    threshold = lower if sides == 2 and found.value < usual else upper
     material = abs(found.value - usual) > matter and (sides == 2 or z > 0)
-    return Judgement(p, usual, lower, usual + reach, threshold, p < level, material)
+    beyond = capped and found.value > upper
+    return Judgement(p, usual, lower, upper, threshold, p < level or beyond, material or beyond)
 
 
 def _skew(own: float, chance: float, natural: Natural) -> float:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from monitors.explain import apart
 from monitors.judge_custom import OwnCheck, Variation, custom_readings
 from monitors.types import Direction, Reading
 from reference_data.windows import Window
@@ -79,3 +80,22 @@ def test_few_rows_no_rows_and_no_number_are_no_verdict() -> None:
 def test_a_smaller_window_may_be_farther_away() -> None:
     before = np.random.default_rng(3).normal(100, 3, 28)
     assert [read(before, np.asarray([122.0]), rows=rows)[0].verdict for rows in (100, 30)] == ["warning", "ok"]
+
+
+@pytest.mark.parametrize("kind", ["normal", "lognormal"])
+@pytest.mark.parametrize("direction", ["both", "lower_is_worse", "higher_is_worse"])
+def test_a_reading_agrees_with_its_own_limits(kind: str, direction: Direction) -> None:
+    rng = np.random.default_rng(5)
+    before = rng.normal(100, 5, 28) if kind == "normal" else 100 * rng.lognormal(0, 0.2, 28)
+    for found in read(before, np.linspace(1, 400, 200), direction):
+        assert found.lower < found.reference_value < found.upper
+        assert found.threshold == (found.upper if found.value >= found.reference_value else found.lower)
+        above, below = found.value > found.upper, found.value < found.lower
+        worse = {"both": above or below, "higher_is_worse": above, "lower_is_worse": below}[direction]
+        assert (found.verdict == "warning") == worse
+
+
+def test_a_value_just_beyond_its_limit_reads_so() -> None:
+    assert apart(2.009, 2.013, 2.262) == ("2.009", "2.013", "2.26")
+    assert apart(1.5, 1.0, 2.0, "USD") == ("1.50 USD", "1.00 USD", "2.00 USD")
+    assert apart(0.50004, 0.1, 0.5, "share") == ("50.004 %", "10.0 %", "50.000 %")
