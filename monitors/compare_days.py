@@ -30,7 +30,7 @@ class DayFinding:
     """What the days say of a column: p-value over all of its series and scales, shift in standard deviations over ``scale`` days.
 
     ``missing`` is the natural variation of its missing values between days, for a mean over the current ones; ``days`` are the
-    reference's, ``current`` those of the current side.
+    reference's, ``current`` those of the current side. ``told``: whether its distribution varies enough between rows for days to say anything.
     """
 
     p: float
@@ -39,6 +39,7 @@ class DayFinding:
     missing: ShareNull
     days: int
     current: int
+    told: bool = True
 
 
 def compare_days(
@@ -79,6 +80,7 @@ def compare_days(
             missing=replace(share, tau2=share.tau2 * shrink),
             days=column.windows,
             current=length,
+            told=bool(np.any(null.scores.blocks[place])),
         )
     return findings, ()
 

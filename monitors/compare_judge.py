@@ -29,6 +29,7 @@ MIN_ROWS = 10  # values on either side below which no verdict is given
 FEW_ROWS = 30  # below which the answer warns that only large changes can be seen
 TOLERANCE = 0.05  # shift, in standard deviations, below which drift is immaterial
 _BARS = 24
+_A_LOT = 0.05  # share of rows by which a cell moves for certain, whatever its days do
 _NAME = 40  # characters of a new value that are shown
 
 
@@ -124,9 +125,11 @@ class _Test:
 def _distribution(natural: DayFinding | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
     """Test the distribution by what days do, where they are known, else by chance alone.
 
-    Of a reference that holds one value its days say nothing: no variation between them was seen, and none is to be excused.
+    Of a reference that holds one value its days say nothing: no variation between them was seen, and none is to be excused. Where
+    nearly all rows hold one value they say nothing either, and rare values come in bursts: so some value has to move a lot.
     """
-    if natural is not None and np.isfinite(natural.p) and not _constant(base):
+    told = natural is not None and natural.told and np.isfinite(natural.p)
+    if natural is not None and told and not _constant(base):
         p, shift = natural.p, abs(natural.shift)
         last = int(natural.scale)
         days = "day" if last == 1 else f"{last} days"
@@ -136,7 +139,10 @@ def _distribution(natural: DayFinding | None, base: ColumnProfile, now: ColumnPr
     assert distance is not None
     p = float(two_sample_p(base, now)[0])
     shift = float(shift_between(base, now, distance(base, now))[0])
-    return _Test("distribution", min(1.0, p / DRIFT_SHARE), shift, shift > TOLERANCE, _movement(base, now))
+    material = shift > TOLERANCE
+    if natural is not None and not told and not _constant(base):
+        material = material and float(np.abs(shares(now.cells)[0] - shares(base.cells)).max()) > _A_LOT
+    return _Test("distribution", min(1.0, p / DRIFT_SHARE), shift, material, _movement(base, now))
 
 
 def _constant(base: ColumnProfile) -> bool:

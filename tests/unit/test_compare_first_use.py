@@ -47,6 +47,14 @@ def test_a_constant_that_changes_is_drift_with_times_and_without(before: object,
         assert found["k"].effect > 1
 
 
+@pytest.mark.parametrize("rare", [1, 3, 30])
+def test_a_constant_but_for_a_few_rows_is_as_good_as_one(rare: int) -> None:
+    k = np.where(np.arange(3000) % (3000 // rare) == 7, 8.0, 7.0)
+    left = table(1, "2026-01-01", k=k)
+    assert compare(left, table(2, "2026-02-01", k=np.full(3000, 8.0)), timestamp="at")["k"].drift
+    assert not compare(left, table(2, "2026-02-01", k=np.roll(k, 5)), timestamp="at")["k"].drift
+
+
 def test_a_constant_that_stays_is_none() -> None:
     left, right = (table(1, day, k=[7] * 3000, s=["a"] * 3000) for day in ("2026-01-01", "2026-02-01"))
     assert not compare(left, right, timestamp="at").drift
