@@ -25,6 +25,7 @@ QUIET = timedelta(
 QUIET_WINDOWS = 4  # as long at least
 _OF_DATA = LIMITS | {"data_drift", "prediction_drift", "data_quality", "business", ARRIVAL, row_conditions.GROUP}
 _OF_INPUTS = frozenset({"data_drift", "data_quality"})  # kinds
+UNUSUAL = 0.05
 SYSTEM = "driftdeck"  # the actor of what happens by itself
 
 
@@ -68,7 +69,7 @@ def advance(
             continue
         if (condition := found.get(group)) is not None:
             changes += _again(alert, condition, readings[0], now, causes)
-        elif group not in silent:
+        elif group not in silent and not _still_unusual(alert, readings):
             changes += _quiet(alert, readings[0], spec, now)
     for group, condition in found.items():
         if group not in current:
@@ -78,6 +79,17 @@ def advance(
             elif not _counted(before, readings[0]):
                 changes.append(_reopen(before, condition, readings[0], now, causes))
     return changes
+
+
+def _still_unusual(alert: Alert, readings: Sequence[Reading]) -> bool:
+    """Whether an own check of an alert is still where one window in twenty is, on the worse side: not enough to tell, too much to be over."""
+    return alert.kind == "business" and any(
+        reading.scope == "custom"
+        and (reading.column or reading.check) in alert.members
+        and reading.material
+        and reading.p_value < UNUSUAL
+        for reading in readings
+    )
 
 
 def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: Reading) -> Alert | None:
@@ -211,7 +223,7 @@ def _again(
         return [_to(updated, "firing", now, "A second window confirms it.")]
     if alert.state == "recovering":
         return [_to(updated, "firing", now, "It came back before it was resolved.")]
-    if grown and alert.column is None and condition.kind == "data_quality":
+    if grown and alert.column is None and condition.kind in ("data_quality", "business"):
         return [
             _to(updated, "firing", now, f"Another fault: {condition.headline}")
         ]  # whoever knows of the first does not of this

@@ -348,9 +348,20 @@ def test_a_fixed_limit_does_not_swallow_the_drift_of_its_column() -> None:
     assert "drifted" in drift.headline
 
 
-def custom(number: int, check: str = "revenue", verdict: str = "ok") -> list[Reading]:
-    own = reading(check, scope="custom", verdict=verdict, window=window(number)[0].window, sentence=f"{check} is low.")
+def custom(number: int, check: str = "revenue", verdict: str = "ok", **changes: Any) -> list[Reading]:
+    when = window(number)[0].window
+    own = reading(check, scope="custom", verdict=verdict, window=when, sentence=f"{check} is low.", **changes)
     return [*window(number), own]
+
+
+def test_an_own_check_that_stays_away_from_usual_keeps_its_alert_open(play: Play) -> None:
+    play.feed(custom(3, verdict="warning"))
+    for number in range(4, 10):
+        play.feed(custom(number, p_value=0.01, material=True))
+    assert (play.one.state, play.one.quiet) == ("firing", 0)
+    for number in range(10, 12):
+        play.feed(custom(number, p_value=0.4, material=True))
+    assert play.one.state == "resolved"
 
 
 def test_an_own_check_that_comes_and_goes_is_one_alert_and_another_check_is_not(play: Play) -> None:
