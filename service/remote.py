@@ -20,7 +20,9 @@ from service.remote_segments import RemoteSegments
 from service.remote_sources import RemoteSources
 
 
-class RemoteWorkspace(RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteSegments, RemoteCare):
+class RemoteWorkspace(
+    RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteSegments, RemoteCare
+):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 
     def __enter__(self) -> Self:

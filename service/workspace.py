@@ -124,7 +124,6 @@ class Workspace(Protocol):
         """Return current readings by window: of all rows, inside one ``segment``, or with ``*`` what is wrong inside any."""
         ...
 
-
     def multivariate(self, model: str) -> list[views.RowsReading]:
         """Return the readings of rows as a whole, of text and of embedding columns, by window, with the columns that drive each."""
         ...

@@ -57,9 +57,7 @@ def _state(row: SegmentDrift) -> str:
 @st.fragment
 def ranked(model: str, window: str, name: str) -> None:
     """Draw an expander with the segments in which a window drifted most; nothing is read while it is closed."""
-    panel = st.expander(
-        f"By segment, {name}", icon=":material/splitscreen:", key="segments_panel", on_change="rerun"
-    )
+    panel = st.expander(f"By segment, {name}", icon=":material/splitscreen:", key="segments_panel", on_change="rerun")
     if not panel.open:
         return
     with panel, errors.in_words():

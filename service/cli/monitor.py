@@ -64,7 +64,8 @@ def readings(
     column: Annotated[str | None, typer.Option("--column", help="This column only.")] = None,
     verdict: Annotated[Verdict | None, typer.Option("--verdict", help="This verdict only.")] = None,
     segment: Annotated[
-        str | None, typer.Option("--segment", help="Inside this one, such as carrier=AA; * for what is wrong inside any.")
+        str | None,
+        typer.Option("--segment", help="Inside this one, such as carrier=AA; * for what is wrong inside any."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100_000,
 ) -> None:

@@ -50,7 +50,9 @@ def blocks(core: Core, spec: ModelSpec, reference: Reference, due: Sequence[Wind
         else:
             block, between = Block([], []), window_spec.between(since, window.start)
             found.append(block)
-        block.windows.extend(w for w in between if w.end <= window.start and not (fair and w.start < reference.period.end))
+        block.windows.extend(
+            w for w in between if w.end <= window.start and not (fair and w.start < reference.period.end)
+        )
         block.judged.append(len(block.windows))
         block.windows.append(window)
     return found
