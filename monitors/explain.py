@@ -138,7 +138,7 @@ def drifted(what: str, shift: float, limit: float, scale: int, unit: str, leanin
     """Say that a column drifted, over how many windows, and how much the model leans on it."""
     over = f" over the last {scale} {unit}" if scale > 1 else ""
     weight = "" if leaning is None else f" It carries {number(leaning, 'share')} of the model's importance."
-    usual = f", where up to {number(limit)} is usual in one" if abs(shift) > limit else ""
+    usual = f"; up to {number(limit)} is usual in one window" if abs(shift) > limit else ""
     small = ", which one window alone could not tell from chance" if scale > 1 and not usual else ""
     return f"{what}{over}. That is a shift of {number(abs(shift))} standard deviations{usual}{small}.{weight}"
 

@@ -311,7 +311,20 @@ def _range(base: ColumnProfile, now: ColumnProfile, i: int) -> str:
     assert now.maximum is not None
     filled = np.flatnonzero(base.cells > 0)
     below, above = int(now.cells[i, : filled[0]].sum()), int(now.cells[i, filled[-1] + 1 :].sum())
-    sides = [f"{below:,} below {explain.number(float(base.minimum))}"] if below else []
-    sides += [f"{above:,} above {explain.number(float(base.maximum))}"] if above else []
-    reach = f"{explain.number(float(now.minimum[i]))} to {explain.number(float(now.maximum[i]))}"
-    return f"{' and '.join(sides).capitalize()}; values now go from {reach}."
+    low, high = explain.number(float(now.minimum[i])), explain.number(float(now.maximum[i]))
+    reach = f"all values are {low} now" if now.minimum[i] == now.maximum[i] else f"values now go from {low} to {high}"
+    sides = (
+        [f"{below:,} {_rows_are(below)} below the reference's lowest, {explain.number(float(base.minimum))}"]
+        if below
+        else []
+    )
+    sides += (
+        [f"{above:,} {_rows_are(above)} above the reference's highest, {explain.number(float(base.maximum))}"]
+        if above
+        else []
+    )
+    return f"{' and '.join(sides)}; {reach}."
+
+
+def _rows_are(count: int) -> str:
+    return "value is" if count == 1 else "values are"

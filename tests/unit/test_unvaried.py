@@ -5,6 +5,7 @@ import pytest
 
 from monitors.calibration import calibrate
 from monitors.judge import judge
+from monitors.judge_quality import _range
 from monitors.types import Reading
 from tests.support.profiles import DAILY, NOW, days, profiles_of, reference_of, spec_of
 
@@ -90,3 +91,10 @@ def test_a_window_that_cannot_be_judged_has_no_threshold():
     (found,) = of(readings([empty], reference), "x")
     assert found.verdict in ("insufficient", "no_data")
     assert np.isnan(found.threshold)
+
+
+def test_a_range_that_is_one_value_is_said_so():
+    rng = np.random.default_rng(3)
+    held = reference_of([day(rng) for _ in range(30)])
+    base, now = held.inputs.total().column("k"), profiles_of(held.inputs.layout, [day(rng, 8.0)]).column("k")
+    assert _range(base, now, 0) == "100 values are above the reference's highest, 7.00; all values are 8.00 now."
