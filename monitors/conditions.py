@@ -6,6 +6,7 @@ come, whatever they hold) and ``no_data``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -64,6 +65,7 @@ class Condition:
     wait: bool = False
     segment: str | None = None  # the worst one, where it is about drift inside segments
     limit: str | None = None  # the check whose fixed limit was passed, where it is about that
+    strength: float = 0.0  # the foremost reading's effect, where windows can be compared by it
 
 
 def severity_rank(severity: str) -> int:
@@ -355,5 +357,6 @@ def _of_columns(
         harmful=False,
         headline=f"{members[0]} {what}{beside}",
         message=" ".join(reading.sentence for reading in readings[:3]),
+        strength=readings[0].effect if math.isfinite(readings[0].effect) else 0.0,
         wait=wait,
     )

@@ -26,6 +26,8 @@ QUIET_WINDOWS = 4  # as long at least
 _OF_DATA = LIMITS | {"data_drift", "prediction_drift", "data_quality", "business", ARRIVAL, row_conditions.GROUP}
 _OF_INPUTS = frozenset({"data_drift", "data_quality"})  # kinds
 UNUSUAL = 0.05
+GREW = "It grew:"  # begins the comment of an event that changes what an alert tells, and alarms nobody
+GROWN = 1.5  # times as strong as what an alert tells of, from which on it tells of that
 SYSTEM = "driftdeck"  # the actor of what happens by itself
 
 
@@ -129,6 +131,7 @@ def _telling(alert: Alert, condition: Condition, causes: tuple[Cause, ...]) -> A
         alert,
         column=condition.column,
         limit=condition.limit,
+        strength=condition.strength,
         message=condition.message,
         headline=condition.headline,
         causes=_own(causes, condition) or alert.causes,
@@ -160,6 +163,7 @@ def _open(
         column=condition.column,
         segment=condition.segment,
         limit=condition.limit,
+        strength=condition.strength,
         window=reading.window,
         opened_at=now,
         changed_at=now,
@@ -230,6 +234,8 @@ def _again(
     if grown or became:
         comment = f"Also in {', '.join(grown)}." if grown else condition.headline
         return [_to(updated, alert.state, now, comment)]
+    if alert.strength and condition.column == alert.column and condition.strength > GROWN * alert.strength:
+        return [_to(_telling(updated, condition, causes), alert.state, now, f"{GREW} {condition.message}")]
     return []  # it goes on as it was: nothing to tell
 
 

@@ -145,6 +145,7 @@ class Alert:
     resolved_at: datetime | None = None
     model_version: str | None = None
     judged_to: datetime | None = None  # end of the latest window that counted: a restated one is not counted twice
+    strength: float = 0.0  # effect of the window that the message tells of, 0 where it is not known
     limit: str | None = None  # the check whose fixed limit was passed, of an alert about that and nothing else
     history: tuple[AlertEvent, ...] = field(default=())
 

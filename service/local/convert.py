@@ -131,6 +131,7 @@ def alert_to_row(alert: Alert) -> dict[str, Any]:
         "model_version": alert.model_version,
         "judged_to": alert.judged_to.isoformat() if alert.judged_to else None,
         "limit": alert.limit,
+        "strength": alert.strength,
     }
 
 
@@ -158,7 +159,7 @@ def event_to_row(event: AlertEvent) -> dict[str, Any]:
 
 def alert_view(row: dict[str, Any], zone: ZoneInfo) -> views.AlertView:
     """Return an alert's document as it is shown."""
-    shown: dict[str, Any] = {key: value for key, value in row.items() if key not in ("quiet", "judged_to")}
+    shown: dict[str, Any] = {key: value for key, value in row.items() if key not in ("quiet", "judged_to", "strength")}
     for name in ("window_start", "window_end", "opened_at", "changed_at", "resolved_at"):
         shown[name] = iso(datetime.fromisoformat(row[name]), zone) if row[name] else None
     shown["history"] = [

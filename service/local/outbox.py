@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from monitors.channels import ChannelError, Message, send
+from monitors.lifecycle import GREW
 from monitors.outbox import Attempt, deliver
 from service.declaration_file import DeclarationError, expand
 from storage.control_alerts import OutboxItem
@@ -34,7 +35,7 @@ def messages(core: Core, events: Sequence[tuple[Alert, AlertEvent]]) -> list[Out
         )
         for alert, event in events
         for channel in channels
-        if event.state in TOLD and alert.severity in channel.severity
+        if event.state in TOLD and not event.comment.startswith(GREW) and alert.severity in channel.severity
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitors.lifecycle import acknowledge, advance
+from monitors.lifecycle import GREW, acknowledge, advance
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import Threshold
 from tests.support.profiles import NOW, spec_of
@@ -403,3 +403,21 @@ def test_what_only_shows_inside_a_segment_after_the_shift_is_told(play: Play) ->
         play.feed(window(number))
     play.feed(inside(9, 3))
     assert {alert.segment for alert in play.alerts.values()} == {None, "k=a"}
+
+
+def test_an_alert_tells_of_its_strongest_window_without_another_alarm(play: Play) -> None:
+    def day(number: int, effect: float) -> list[Reading]:
+        found = window(number, drift=("x",))
+        return [
+            replace(r, effect=effect, sentence=f"x moved by {effect}.") if r.verdict == "drift" else r for r in found
+        ]
+
+    play.feed(day(0, 0.2))
+    assert play.feed(day(1, 0.25)) == []
+    (event,) = play.feed(day(2, 0.6))
+    assert (event.state, play.one.message) == ("firing", "x moved by 0.6.")
+    assert event.comment.startswith(GREW), "of which no channel is told"
+    assert play.feed(day(3, 0.3)) == []
+    for number in (4, 5):
+        play.feed(window(number))
+    assert (play.one.state, play.one.message) == ("resolved", "x moved by 0.6.")
