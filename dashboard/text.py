@@ -36,7 +36,7 @@ def figure(value: object, limit: int = 40) -> str:
 
 def suffix(unit: str | None) -> str:
     """Return a unit for Plotly, nothing when there is none."""
-    return figure(unit, 16) if unit and unit != "share" else ""
+    return figure(unit, 16) if unit and unit not in ("share", "area") else ""
 
 
 def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
@@ -51,6 +51,7 @@ def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
         return "∞" if value > 0 else "−∞"
     if unit == "share":
         return number(100 * value, "%", signed=signed)
+    unit = "" if unit == "area" else unit
     size = abs(value)
     if size >= 100 or size == 0:
         words = f"{size:,.0f}"

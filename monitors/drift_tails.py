@@ -12,24 +12,25 @@ Flags = NDArray[np.bool_]
 
 ENOUGH_FOR_TAILS = 60  # residuals
 _FREEDOMS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0)  # of the t distributions that are held against the normal one
-_SURE = (
-    -0.1
-)  # twice the logarithm of the likelihood ratio, a series: normal residuals exceed it in about one model of ten
+_MANY = 450  # residuals from which on heavy tails show so well that the ratio may lean to their side
+_SURE, _FEW_SURE = (
+    -0.1,
+    1.0,
+)  # twice its logarithm, a series where there are many: normal days exceed it in one model of five; of ten with few
 _STEPS = 12  # of the scale's fixed point
 
 
 def heavy_tailed(x: Values, held: Flags) -> bool:
     """Return whether standardised residuals (windows, series) have heavier tails than normal ones, all together.
 
-    A likelihood ratio of t distributions against the normal, each with a scale of its own (Lange, Little and Taylor 1989), a series: what
-    normal residuals lose by a t grows with their number, and series that move together do not add to it.
+    A likelihood ratio of t distributions against the normal, each with a scale of its own (Lange, Little and Taylor 1989).
     """
     varies = np.where(held, x, 0.0).std(axis=0) > 0
     x, held = x[:, varies], held[:, varies]
     if held.sum() < ENOUGH_FOR_TAILS:
         return False
     ratio = 2 * max(_gain(x[held], freedom) for freedom in _FREEDOMS)
-    return bool(ratio > _SURE * x.shape[1])
+    return bool(ratio > (_SURE * x.shape[1] if held.sum() >= _MANY else _FEW_SURE))
 
 
 def _gain(x: Values, nu: float) -> float:

@@ -26,7 +26,7 @@ def number(value: float, unit: str = "") -> str:
     return f"{MINUS}{text}" if value < 0 and text.strip("0. ") else text
 
 
-_SILENT = frozenset({"distance", "statistic"})
+_SILENT = frozenset({"distance", "statistic", "area"})
 
 
 def _three(value: float) -> str:

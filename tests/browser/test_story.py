@@ -74,7 +74,7 @@ def _overview_names_the_trouble(page: Page) -> None:
 def _alert_says_how_bad_and_why(visitor: Visitor) -> float:
     page = visitor.page
     page.get_by_role("link", name="Alerts", exact=True).first.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("1 alert needs you", timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 alerts need you", timeout=PATIENCE)
     visitor.settled().get_by_role("link", name=re.compile("min too high")).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("min too high", timeout=PATIENCE)
     visitor.settled()

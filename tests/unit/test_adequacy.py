@@ -94,7 +94,7 @@ def test_the_smallest_shift_is_where_the_test_turns() -> None:
 
 
 def test_more_rows_show_smaller_shifts() -> None:
-    small, large = days(28, rows=60), days(28, rows=600)
+    small, large = days(28, rows=60), days(28, rows=2000)
     shifts = [smallest_visible(SPEC, r, calibrate(SPEC, r, DAILY), float(r.rows / 28)) for r in (small, large)]
     assert shifts[0] > 2.5 * shifts[1]
     assert timedelta(days=28) == large.period.end - large.period.start
