@@ -90,3 +90,9 @@ def column(label: str, table: dict[str, tuple[str, Colour]], *, pinned: bool = F
         pinned=pinned,
         width=110,
     )
+
+
+def state_of(verdict: str) -> str:
+    """Return the state of DRIFT that the verdict of a reading by itself amounts to."""
+    known = {"drift": "material", "warning": "material", "critical": "material", "ok": "within"}
+    return known.get(verdict, verdict if verdict in DRIFT else "insufficient")

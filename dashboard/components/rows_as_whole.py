@@ -13,8 +13,6 @@ from dashboard import text, theme
 from dashboard.components import health, svg
 from service.views import RowsReading
 
-_STATES = {"drift": "material", "warning": "material", "critical": "material", "ok": "within"}
-
 
 def card(found: Sequence[RowsReading], window_start: str, name: str) -> None:
     """Draw the readings of one window, if there are any."""
@@ -28,12 +26,12 @@ def card(found: Sequence[RowsReading], window_start: str, name: str) -> None:
     palette = theme.palette()
     rows = [
         {
-            "verdict": [health.words(health.DRIFT, _state(row))],
+            "verdict": [health.words(health.DRIFT, health.state_of(row["verdict"]))],
             "check": text.clean(row["label"], 60),
             "column": text.clean(row["column"] or "all inputs", 40),
             "value": row["value"],
             "threshold": row["threshold"],
-            "bullet": svg.bullet(row["value"], row["threshold"], palette, state=_state(row)),
+            "bullet": svg.bullet(row["value"], row["threshold"], palette, state=health.state_of(row["verdict"])),
             "drivers": ", ".join(
                 f"{text.clean(driver['column'], 30)} {text.share(driver['share'])}" for driver in row["drivers"][:3]
             ),
@@ -61,8 +59,3 @@ def card(found: Sequence[RowsReading], window_start: str, name: str) -> None:
         key="rows_as_whole",
         alt="Checks on rows as a whole in this window",
     )
-
-
-def _state(row: RowsReading) -> str:
-    verdict = row["verdict"]
-    return _STATES.get(verdict, verdict if verdict in health.DRIFT else "insufficient")

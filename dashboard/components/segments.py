@@ -16,7 +16,6 @@ from service.views import DriftRow, SegmentDrift
 
 ALL = "all rows"
 _MOST = 15
-_STATES = {"drift": "material", "warning": "material", "critical": "material", "ok": "within"}
 
 
 def picker(names: Sequence[str]) -> str | None:
@@ -36,7 +35,7 @@ def as_rows(found: Sequence[SegmentDrift], kinds: dict[str, str]) -> list[DriftR
             "kind": kinds.get(row["column"], "feature"),
             "type": "",
             "unit": None,
-            "state": _state(row),
+            "state": health.state_of(row["verdict"]),
             "check": row["check"],
             "value": row["value"],
             "threshold": row["threshold"],
@@ -47,11 +46,6 @@ def as_rows(found: Sequence[SegmentDrift], kinds: dict[str, str]) -> list[DriftR
         }
         for row in found
     ]
-
-
-def _state(row: SegmentDrift) -> str:
-    verdict = row["verdict"]
-    return _STATES.get(verdict, verdict if verdict in health.DRIFT else "insufficient")
 
 
 @st.fragment
@@ -65,7 +59,7 @@ def ranked(model: str, window: str, name: str) -> None:
         if not found:
             st.caption('No segment is declared, or none was judged: `segments = ["carrier"]` in driftdeck.toml.')
             return
-        drifted = [row for row in found if _state(row) == "material"]
+        drifted = [row for row in found if health.state_of(row["verdict"]) == "material"]
         if drifted:
             worst = drifted[0]
             st.markdown(f"Most in **{text.plain(worst['segment'], 60)}**: {text.plain(worst['sentence'], 300)}")
@@ -80,7 +74,7 @@ def _table(found: Sequence[SegmentDrift]) -> None:
     palette = theme.palette()
     rows = [
         {
-            "verdict": [health.words(health.DRIFT, _state(row))],
+            "verdict": [health.words(health.DRIFT, health.state_of(row["verdict"]))],
             "segment": text.clean(row["segment"], 60),
             "column": text.clean(row["column"], 40),
             "histogram": svg.histogram(row["histogram"]["reference"], row["histogram"]["current"], palette),
