@@ -26,8 +26,11 @@ AlertKind = Literal[
     "job",
     "watchdog",
 ]
-#: What a reading is about: a column; the labels; rows and their arrival; rows as a whole; a check of the team's own.
-Scope = Literal["column", "performance", "traffic", "multivariate", "custom"]
+#: What a reading is about: a column; the labels; performance estimated before labels come; the loss in the order in which labels
+#: came; a ratio of the business; the service around the model; rows and their arrival; rows as a whole; a check of the team's own.
+Scope = Literal[
+    "column", "performance", "estimate", "sequence", "business", "service", "traffic", "multivariate", "custom"
+]
 Direction = Literal["higher_is_worse", "lower_is_worse", "both"]
 Values = NDArray[np.float64]
 
@@ -37,6 +40,8 @@ ColumnFunction = Callable[[ColumnProfile, ColumnProfile], Values]
 #: (outcomes profile with leading axes (windows,), positive class of a binary task or None) -> one value a window. Raises
 #: :class:`KeyError` when the layout lacks a column it needs.
 OutcomeFunction = Callable[[Profile, str | None], Values]
+#: (outcomes profile with leading axes (windows,), positive class or None) -> standard error of the metric in each window
+ErrorFunction = Callable[[Profile, str | None], Values]
 #: (reference values, current values), both sorted ascending and finite -> (statistic, p-value or NaN where the check has none)
 RowFunction = Callable[[Values, Values], tuple[float, float]]
 
@@ -64,6 +69,7 @@ class Check:
     level_function: ColumnFunction | None = None  # what chance alone exceeds once in a hundred times
     approximate: str = ""  # how far the value from profiles may be from the exact one; empty: it is exact
     outcome_function: OutcomeFunction | None = None
+    error_function: ErrorFunction | None = None  # performance: standard error by sampling, where rows are independent
     headline: bool = False  # performance: the metric a task is judged by first
     title: str = ""  # what people call it; the name with spaces where left out
 
@@ -73,7 +79,7 @@ class Check:
         return self.title or self.name.replace("_", " ").capitalize()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # nobody changes one; frozen, each of tens of thousands costs four times as much
 class Reading:
     """What one check found in one window. NaN stands for "cannot be said"; ``error`` says why in words."""
 
@@ -104,6 +110,11 @@ class Reading:
     error: str | None = None
     drivers: tuple[tuple[str, float], ...] = ()  # rows as a whole: the columns (or words) behind it, with their shares
     scale: int = 1  # latest windows that were merged for the value: small lasting changes show in several together
+    ci_lower: float = float("nan")  # 95 % interval of the value itself
+    ci_upper: float = float("nan")
+    coverage: float = float(
+        "nan"
+    )  # share of the window's rows that have their label, where the reading rests on labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,24 @@ class CustomCheck(_Section):
     relative: bool = False
 
 
+class BusinessMetric(_Section):
+    """A ratio that matters to the business: the sum of one SQL expression over rows by the sum of another, such as clicks by views.
+
+    Both are over the inputs, ``prediction``, ``label`` and ``score`` of a row; ``denominator`` 1 makes it a mean a row. A window counts once it
+    has the rows; with ``labelled``, only rows that have their label.
+    """
+
+    numerator: str
+    denominator: str = "1"
+    unit: str = ""
+    direction: Literal["higher_is_worse", "lower_is_worse", "both"] = "lower_is_worse"
+    labelled: bool = Field(
+        default=False, description="only rows that have their label; so it is wherever label is used"
+    )
+    tolerance: float = Field(default=0.02, ge=0, description="relative change that is immaterial")
+    severity: Severity = "warning"
+
+
 Multivariate = Literal["pca_reconstruction", "domain_classifier", "mmd"]
 
 
@@ -97,6 +115,13 @@ class Monitor(_Section):
     )
     checks: tuple[str, ...] = Field(default=DEFAULT_CHECKS, description="column checks read in every window")
     custom: dict[Name, CustomCheck] = Field(default_factory=dict, description="checks of the team's own")
+    metric: str | None = Field(default=None, description="the metric a model is judged by first, such as 'recall'")
+    estimate: bool = Field(default=True, description="estimate performance before labels come")
+    top: int = Field(default=10, ge=1, le=1000, description="k of the metrics at the first k of a list")
+    business: dict[Name, BusinessMetric] = Field(default_factory=dict, description="ratios that matter to the business")
+    costs: dict[str, float] = Field(
+        default_factory=dict, description="what a pair 'label → prediction' costs, such as { 'yes → no' = 50 }"
+    )
     thresholds: tuple[Threshold, ...] = Field(default=(), description="fixed limits beside the calibrated verdicts")
     multivariate: tuple[Multivariate, ...] = Field(
         default=("pca_reconstruction", "domain_classifier"), description="checks on rows as a whole"
@@ -188,6 +213,10 @@ class ModelSpec(_Section):
     segments: list[str] = Field(
         default_factory=list, description="columns, or pairs of columns such as ['carrier', 'origin']"
     )
+    fairness: list[str] = Field(
+        default_factory=list, description="columns by whose values people are told apart: groups to be treated alike"
+    )
+    query: str | None = Field(default=None, description="ranking: the column that says which list a row belongs to")
     owner: str | None = None
     feedback: dict[Name, FeedbackType] = Field(
         default_factory=dict, description="kinds of label beside the truth, such as thumbs = 'boolean'"

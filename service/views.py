@@ -103,6 +103,9 @@ class ReadingView(TypedDict):
     unit: str
     sentence: str
     scale: int  # latest windows that were merged for the value
+    ci_lower: float | None  # 95 % interval of the value itself
+    ci_upper: float | None
+    coverage: float | None  # share of the window's rows that have their label
     error: str | None
     computed_at: str
 
@@ -120,6 +123,11 @@ class PerformancePoint(TypedDict):
     lower: float | None
     upper: float | None
     verdict: str
+    ci_lower: NotRequired[float | None]  # 95 % interval of the value itself
+    ci_upper: NotRequired[float | None]
+    coverage: NotRequired[float | None]  # share of the window's rows that have their label
+    maturity: NotRequired[float | None]  # share of the labels still to come that are to be expected by now
+    sentence: NotRequired[str]
     first_value: NotRequired[float]  # what a reading said before late labels restated it
     restated: NotRequired[int]  # how often they did
 

@@ -47,6 +47,9 @@ SCHEMA = pa.schema(
         "error": pa.string(),
         "scale": pa.int32(),
         "drivers": pa.string(),  # JSON: pairs of column and share; NULL without any
+        "ci_lower": pa.float64(),
+        "ci_upper": pa.float64(),
+        "coverage": pa.float64(),
     }
 )
 #: What makes two readings restatements of one: all but the values, and when they were computed.

@@ -69,7 +69,7 @@ def row_to_reading(row: dict[str, Any]) -> Reading:
     return Reading(window=Window(row["window_start"], row["window_end"]), **values)
 
 
-_FLOATS = frozenset({"value", "reference_value", "threshold", "lower", "upper", "p_value", "effect"})
+_FLOATS = frozenset({"value", "reference_value", "threshold", "lower", "upper", "p_value", "effect", "ci_lower", "ci_upper", "coverage"})
 
 
 def reading_view(reading: Reading, zone: ZoneInfo) -> views.ReadingView:
@@ -99,6 +99,9 @@ def reading_view(reading: Reading, zone: ZoneInfo) -> views.ReadingView:
         "unit": reading.unit,
         "sentence": reading.sentence,
         "scale": reading.scale,
+        "ci_lower": number(reading.ci_lower),
+        "ci_upper": number(reading.ci_upper),
+        "coverage": number(reading.coverage),
         "error": reading.error,
         "computed_at": iso(reading.computed_at, zone),
     }

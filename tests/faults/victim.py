@@ -99,6 +99,9 @@ def reading(batch: int) -> dict:
         "error": None,
         "scale": 1,
         "drivers": None,
+        "ci_lower": None,
+        "ci_upper": None,
+        "coverage": None,
     }
 
 

@@ -113,6 +113,9 @@ def reading(model: str, column: str, number: int, state: str, check: str = "psi"
         "unit": "statistic",
         "sentence": f"{column}: {check} in {model}",
         "scale": 1,
+        "ci_lower": None,
+        "ci_upper": None,
+        "coverage": None,
         "error": None,
         "computed_at": end.isoformat(),
     }

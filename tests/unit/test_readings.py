@@ -47,6 +47,9 @@ def reading(week: int = 0, **more) -> dict:
         "error": None,
         "scale": 1,
         "drivers": None,
+        "ci_lower": None,
+        "ci_upper": None,
+        "coverage": None,
     } | more
 
 
