@@ -32,14 +32,9 @@ _SILENT = frozenset({"distance", "statistic", "area"})
 def _three(value: float) -> str:
     if value >= 1e6 or 0 < value < 1e-4:
         return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e").replace("e-", f"e{MINUS}").replace("e+", "e")
-    if value >= 1000:
+    if value >= 999.5:
         return f"{value:,.0f}"
-    if value == 0:
-        return "0"
-    digits = max(2 - math.floor(math.log10(value)), 0)
-    text = f"{value:.{digits}f}"
-    # 9.996 rounds to 10.00: one digit too many
-    return f"{value:.{max(digits - 1, 0)}f}" if len(text.replace(".", "").lstrip("0")) > 3 else text
+    return f"{value:#.3g}".rstrip(".") if value else "0"
 
 
 def apart(value: float, lower: float, upper: float, unit: str = "") -> tuple[str, str, str]:
