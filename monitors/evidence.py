@@ -20,6 +20,9 @@ SPEND = 0.6  # of the alert budget; the rest is margin
 #: How what is spent on warnings is split: columns' distributions, their shares, and what is about the table as a whole.
 DRIFT_SHARE, SHARES_SHARE, TABLE_SHARE = 0.75, 0.15, 0.1
 SHARE_TESTS = 2  # of a column: missing values, and new or out-of-range ones
+#: How what is spent on pages is split: the headline metric over all rows at its scales, the same inside segments, the sequential
+#: test on the loss, and estimates without labels. All ask whether the model got worse, so at most one alert of them is open at a time.
+PAGE_WINDOWS, PAGE_SEGMENTS, PAGE_SEQUENCE, PAGE_ESTIMATE = 0.375, 0.25, 0.25, 0.125
 LARGEST_P = 0.05  # however large the budget
 #: Squared Jensen-Shannon distance of a shift by one standard deviation, for small ones: the information of a normal's location.
 DISTANCE_OF_SHIFT = 1 / (8 * np.log(2))
@@ -49,13 +52,34 @@ class Levels:
     """How many false alarms each question may raise a window, so that a year of windows keeps to the alert budget.
 
     ``warning`` is for one column whose drift can warn (feature, prediction, score), ``notice`` for one of context, which never does;
-    ``table`` is for the checks of the table as a whole and of the team's own together; ``page`` is for performance.
+    ``table`` is for the checks of the table as a whole and of the team's own together; ``page`` is for harm, all ways to find it
+    together, and is split over these ways.
     """
 
     warning: float
     notice: float
     table: float
     page: float
+
+    @property
+    def page_windows(self) -> float:
+        """False pages a window from the headline metric over all rows, over all of its scales."""
+        return PAGE_WINDOWS * self.page
+
+    @property
+    def page_segments(self) -> float:
+        """False pages a window from the headline metric inside segments, over all segments and scales."""
+        return PAGE_SEGMENTS * self.page
+
+    @property
+    def page_sequence(self) -> float:
+        """False pages a window (a step) from the sequential test: its average run length is at least 1 / this many steps."""
+        return PAGE_SEQUENCE * self.page
+
+    @property
+    def page_estimate(self) -> float:
+        """False pages a window from performance estimated without labels."""
+        return PAGE_ESTIMATE * self.page
 
     def column(self, *, context: bool) -> float:
         """Return the level of a column's distribution, over all of its series and scales."""
