@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from service.outcomes import Outcomes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -30,7 +32,7 @@ class ConflictError(WorkspaceError):
     """The state of things forbids it (a job is running, nothing to roll back to)."""
 
 
-class Workspace(Protocol):
+class Workspace(Outcomes, Protocol):
     """A home folder with its models. Naive times are taken to be in the model's time zone."""
 
     def __enter__(self) -> Self: ...

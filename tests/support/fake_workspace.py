@@ -16,6 +16,7 @@ from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 from tests.support import fake_views
 from tests.support.fake_data import FakeData
+from tests.support.fake_outcomes import FakeOutcomes
 from tests.support.fake_segments import FakeSegments
 
 MODEL = "air_time"
@@ -32,7 +33,7 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-class FakeWorkspace(FakeData, FakeSegments):
+class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes):
     """Answers like a workspace; actions change its memory only."""
 
     def __init__(self, *, until_week: int = 22, extra: int = 7, empty: bool = False, hostile: bool = True) -> None:
