@@ -163,28 +163,28 @@ def _best(
     tolerance: float,
 ) -> _Seen:
     """Choose, for each window and column, the series and scale that says most; what is material goes before what is not."""
-    design = null.season.design(windows)
-    inverse = null.inverse(windows, np.where(held, valid, 0))
+    sums = _Sums.of(null, windows, shift, valid, held)
     shape = shift.shape
-    clipped = shift
     key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
     mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
     seen: list[tuple[Values, Values]] = []
+    clipped: _Latest | None = None
     for place, scale in enumerate(scales):
-        d, now, sd = _at_scale(null, shift, clipped if scale > 1 else shift, valid, held, inverse, design, scale)
+        d, now, sd = _at_scale(null, sums, clipped, held, scale)
         if scale == 1:
             wild = _wild(null, now)
             now = now / wild
             if len(scales) > 1:
-                clipped = _clipped(null, windows, shift / wild, valid, critical[1])
+                told = _clipped(null, windows, shift / wild, valid, critical[1])
+                clipped = _Latest(np.where(held[:, null.scores.column], told, 0.0))
         against = np.abs(now) / critical[place]
         _forget_what_is_over(against, d, seen)
         seen.append((d, sd))
-        better = np.nan_to_num(against + _FIRST * ((against > 1) & (np.abs(d) > tolerance)), nan=-np.inf)
-        take = better > key
+        better = against + _FIRST * ((against > 1) & (np.abs(d) > tolerance))
+        take = np.flatnonzero(better > key)  # NaN never is
         for kept, new in ((key, better), (ratio, against), (z, now), (mean, d)):
-            kept[take] = new[take]
-        at[take] = scale
+            np.put(kept, take, new.take(take))
+        np.put(at, take, scale)
     column = null.scores.column
     series = np.zeros(held.shape, dtype=np.int64)
     for place in range(held.shape[1]):
@@ -195,45 +195,87 @@ def _best(
     return _Seen(ratio[rows, series], z[rows, series], mean[rows, series], at[rows, series], series)
 
 
+class _Latest:
+    """Sums over the latest rows at every row of an array (windows, …), fewer at the start; the running sum is made once."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self._running: Values | None = None
+
+    def over(self, scale: int) -> Values:
+        """Return the sums over the latest ``scale`` rows."""
+        if scale == 1:
+            return self._values
+        if self._running is None:
+            self._running = np.cumsum(self._values, axis=0)
+        sums = self._running.copy()
+        sums[scale:] -= self._running[:-scale]
+        return sums
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """What each scale adds up: by series, (windows, series), by column, (windows, columns), and the season's design."""
+
+    shift: _Latest
+    inverse: _Latest
+    squared: _Latest
+    held: _Latest
+    rows: _Latest
+    design: _Latest
+
+    @classmethod
+    def of(cls, null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, held: Flags) -> _Sums:
+        rows = np.where(held, valid, 0)
+        inverse = null.inverse(windows, rows)
+        return cls(
+            shift=_Latest(np.where(held[:, null.scores.column], shift, 0.0)),
+            inverse=_Latest(inverse),
+            squared=_Latest(inverse**2),
+            held=_Latest(held.astype(np.float64)),
+            rows=_Latest(rows.astype(np.float64)),
+            design=_Latest(null.season.design(windows)),
+        )
+
+
 def _at_scale(
-    null: DriftNull,
-    shift: Values,
-    clipped: Values,
-    valid: Integers,
-    held: Flags,
-    inverse: Values,
-    design: Values,
-    scale: int,
+    null: DriftNull, sums: _Sums, clipped: _Latest | None, held: Flags, scale: int
 ) -> tuple[Values, Values, Values]:
     """Return the mean deviation, its z and its standard deviation over the latest ``scale`` windows: (windows, series).
 
-    NaN where there are too few windows.
+    NaN where there are too few windows. ``clipped``: the deviations that z is told by where they are smaller.
 
     The variance of a mean of L windows against the reference's K: sampling of both, and day effects whose autocorrelation is
     that of an AR(1); the reference's part follows from its linear model of the season.
     """
     column = null.scores.column
-    count = _latest(held.astype(np.float64), scale)
+    count = sums.held.over(scale)
     usable = held & (count >= max(scale / 2, 1))
     usable[: scale - 1] = False
     count = np.maximum(count, 1.0)
-    d = _latest(np.where(held[:, column], shift, 0.0), scale) / count[:, column]
+    many = count[:, column]
+    d = sums.shift.over(scale) / many
     if null.population.slack.any():
         d = np.sign(d) * np.maximum(np.abs(d) - null.population.slack, 0.0)
-    at = design if scale == 1 else _latest(design, scale) / np.minimum(np.arange(len(design)) + 1, scale)[:, None]
+    at = sums.design.over(scale)
+    at = at if scale == 1 else at / np.minimum(np.arange(len(at)) + 1, scale)[:, None]
     leverage, natural = _variances(null, scale / count, at, scale)
-    variance = _latest(inverse, scale) / count[:, column] ** 2 + leverage[:, column] + null.tau2 * natural[:, column]
-    told = d if clipped is shift else _latest(np.where(held[:, column], clipped, 0.0), scale) / count[:, column]
+    variance = sums.inverse.over(scale) / many**2 + leverage[:, column] + null.tau2 * natural[:, column]
     sd = np.sqrt(variance)
-    z = np.where(np.abs(told) < np.abs(d), told, d) / sd
-    look = np.abs(z) > _LOOK
-    if look.any():
-        third = _latest(inverse**2, scale) / count[:, column] ** 3 * null.population.skew + null.natural_skew / scale**2
-        z[look] = _without_skew(z[look], third[look] / variance[look] ** 1.5)
-        rows = _latest(np.where(held, valid, 0).astype(np.float64), scale)
-        _hold_rare(null, rows, d, z, look)
+    if clipped is None:
+        z = d / sd
+    else:
+        told = clipped.over(scale) / many
+        z = np.where(np.abs(told) < np.abs(d), told, d) / sd
+    look = np.nonzero(np.abs(z) > _LOOK)
+    if len(look[0]):
+        sampling = sums.squared.over(scale)[look] / many[look] ** 3 * null.population.skew[look[1]]
+        third = sampling + null.natural_skew[look[1]] / scale**2
+        z[look] = _without_skew(z[look], third / variance[look] ** 1.5)
+        _hold_rare(null, sums.rows.over(scale), d, z, look)
     unusable = ~usable[:, column]
-    d[unusable] = z[unusable] = np.nan
+    np.putmask(d, unusable, np.nan)
+    np.putmask(z, unusable, np.nan)
     return d, z, sd
 
 
@@ -299,28 +341,21 @@ def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: I
     return held
 
 
-def _latest(values: Values, scale: int) -> Values:
-    """Return the sum over the latest ``scale`` rows at every row (fewer at the start)."""
-    if scale == 1:
-        return values
-    sums = np.cumsum(values, axis=0)
-    sums[scale:] = sums[scale:] - sums[:-scale]
-    return sums
-
-
-def _hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, look: Flags) -> None:
+def _hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, look: tuple[Integers, Integers]) -> None:
     """Hold z to what an exact test allows where fewer than 5 rows of a category are expected; groups of cells then say nothing.
 
     A category may rise by as much as its binomial tail at the reference's share with one more such row allows (Agresti and Coull 1998).
+    ``look``: the windows and series that are looked at.
     """
     column, rows_now = null.scores.column, null.population
-    many = rows[:, column]
-    rare = look & (many * rows_now.share < _LEAST_EXPECTED)
-    z[rare & (null.scores.kind != LEVEL)] = 0.0
-    at, series = np.nonzero(rare & (null.scores.kind == LEVEL))
+    at, series = look
+    rare = rows[at, column[series]] * rows_now.share[series] < _LEAST_EXPECTED
+    level = null.scores.kind[series] == LEVEL
+    z[at[rare & ~level], series[rare & ~level]] = 0.0
+    at, series = at[rare & level], series[rare & level]
     if not len(at):
         return
-    n = np.rint(many[at, series]).astype(np.int64)
+    n = np.rint(rows[at, column[series]]).astype(np.int64)
     few = rows_now.usual[series] <= 0.5
     now = rows_now.usual[series] + d[at, series] * rows_now.sd[series]
     concerned = np.rint(n * np.where(few, now, 1 - now))
