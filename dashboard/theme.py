@@ -32,6 +32,7 @@ class Palette:
     band: str
     second: str
     model: str  # estimates, and what the model does by itself
+    model_fill: str
     page: str
     page_tint: str
     warning: str
@@ -59,6 +60,7 @@ LIGHT = Palette(
     band="#E4E7EC",
     second="#00674D",
     model="#8E4585",
+    model_fill="rgba(142,69,133,0.13)",
     page="#B3261E",
     page_tint="rgba(179,38,30,0.07)",
     warning="#8F4A00",
@@ -86,6 +88,7 @@ DARK = Palette(
     band="#252B36",
     second="#4FC9A0",
     model="#D49AC9",
+    model_fill="rgba(212,154,201,0.15)",
     page="#FF7768",
     page_tint="rgba(255,119,104,0.09)",
     warning="#F2A950",

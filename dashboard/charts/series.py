@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -31,6 +32,8 @@ class Point:
     past: bool
     verdict: str
     reference: bool = False  # a window of the reference itself: drawn, never judged
+    ci_lower: float | None = None  # 95 % interval of the value itself
+    ci_upper: float | None = None
     first: float | None = None  # what was said before late labels restated it
     restated: int = 0
 
@@ -51,8 +54,10 @@ def of_performance(points: Sequence[PerformancePoint]) -> list[Point]:
             p["role"] == "serving" and p["verdict"] in _PAST,
             p["verdict"],
             p["role"] == "reference",
-            p.get("first_value"),
-            p.get("restated", 0),
+            ci_lower=p.get("ci_lower"),
+            ci_upper=p.get("ci_upper"),
+            first=p.get("first_value"),
+            restated=p.get("restated", 0),
         )
         for p in points
     ]
@@ -160,6 +165,8 @@ def _hover(point: Point, unit: str, timezone: str) -> str:
     window = text.window_name(point.start, point.end, timezone)
     limit = "" if point.threshold is None else f" · threshold {text.number(point.threshold, text.suffix(unit))}"
     value = text.number(point.value, text.suffix(unit))
+    if point.ci_lower is not None and point.ci_upper is not None:
+        value += f" ({text.number(point.ci_lower)} to {text.number(point.ci_upper)})"
     again = ""
     if point.restated:
         value = f"{text.number(point.first)} → {value}"
@@ -204,10 +211,20 @@ def _line(
             marker={"color": colour, "size": 6, "symbol": symbol, "opacity": 1},
             name=name,
             connectgaps=False,
+            error_y=_whiskers(points, colour),
             text=[_hover(p, unit, timezone) for p in points],
             hovertemplate="%{text}<extra></extra>",
         )
     )
+
+
+def _whiskers(points: Sequence[Point], colour: str) -> dict[str, Any]:
+    """Return the 95 % intervals as thin lines, nothing where no point has one."""
+    if all(p.ci_lower is None or p.ci_upper is None for p in points):
+        return {"visible": False}
+    up = [0.0 if p.ci_upper is None or p.value is None else p.ci_upper - p.value for p in points]
+    down = [0.0 if p.ci_lower is None or p.value is None else p.value - p.ci_lower for p in points]
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1, "width": 0, "color": colour}  # fmt: skip
 
 
 def _dotted(figure: go.Figure, points: Sequence[Point], colour: str, line: str, unit: str, timezone: str) -> None:

@@ -42,6 +42,11 @@ def duration(alert: AlertView, model: ModelView) -> str:
     return text.length(alert["window_start"], max(end, alert["window_start"], key=datetime.fromisoformat))
 
 
+def end(alert: AlertView, model: ModelView) -> str:
+    """Return up to when an alert is spoken of: until it was resolved, or until the latest row."""
+    return alert["resolved_at"] or model["data_until"] or alert["window_end"]
+
+
 def weekday(iso: str, timezone: str) -> str:
     """Return Tue 30 Apr 2013."""
     return f"{text.local(iso, timezone):%a} {text.day(iso, timezone, year=True)}"

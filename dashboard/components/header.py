@@ -25,6 +25,25 @@ def crumbs(*steps: tuple[str, str | None, dict[str, str]]) -> None:
                 registry.link(text.plain(label), page, **params)
 
 
+#: pages about how well a model does, in the order in which they are offered
+FAMILY = {
+    "performance": (":material/show_chart:", "Performance"),
+    "business": (":material/payments:", "Business"),
+    "service": (":material/speed:", "Service"),
+    "fairness": (":material/balance:", "Fairness"),
+}
+
+
+def family(model: ModelView, here: str) -> None:
+    """Draw links to the sibling pages of a page about performance."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="family"):
+        for name, (icon, label) in FAMILY.items():
+            if name == here:
+                st.markdown(f"{icon} **{label}**", width="content")
+            else:
+                registry.link(label, name, icon=icon, model=model["name"])
+
+
 def title(words: str, badges: Callable[[], None] | None = None, actions: Callable[[], None] | None = None) -> None:
     """Draw the title (escaped here), badges beside it, and actions at the right."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

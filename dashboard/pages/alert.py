@@ -19,6 +19,7 @@ from dashboard.components import (
     health,
     job_panel,
     rollout_words,
+    why,
 )
 from dashboard.registry import Page
 from service.views import (
@@ -63,6 +64,8 @@ def render() -> None:
         _why(alert)
         _gates(ws, alert, model)
         _history(alert, model)
+    if alert["kind"] in ("performance", "concept_drift"):  # last, for it takes seconds
+        why.draw(model, alert["window_start"], alert_words.end(alert, model), key="alert_why", expanded=True)
 
 
 def _filters() -> dict[str, str]:
@@ -218,7 +221,7 @@ def _markers(ws: Workspace, alert: AlertView) -> list[Marker]:
 
 def _where(ws: Workspace, alert: AlertView, model: ModelView) -> None:
     since = datetime.fromisoformat(alert["window_start"])
-    end = alert["resolved_at"] or model["data_until"] or alert["window_end"]
+    end = alert_words.end(alert, model)
     found = ws.segment_errors(model["name"], since, datetime.fromisoformat(end), limit=MOST_SEGMENTS)
     rows: list[SegmentError] = [row for row in found if row["current"] is not None]
     with st.container(border=True, key="where_worst"):

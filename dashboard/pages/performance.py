@@ -8,8 +8,8 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import state, text, theme
-from dashboard.charts import effect, series
-from dashboard.components import chart, errors, export, header, label_card, rows
+from dashboard.charts import effect, estimated, series
+from dashboard.components import chart, concept_card, errors, export, header, label_card, metric_table, rows, why
 from dashboard.registry import Page
 from service.views import MetricView, ModelView, PerformancePoint, WindowView
 
@@ -29,6 +29,7 @@ def _draw() -> None:
     metrics = ws.metric_names(model["name"])
     header.crumbs((model["name"], "model", {"model": model["name"]}), ("Performance", None, {}))
     header.title("Performance")
+    header.family(model, "performance")
     if not metrics:
         st.info(f"There is no metric for the task {text.plain(model['task'])}: it has no labels to be held against.")
         label_card.feedback(model, state.time_range(model))
@@ -55,9 +56,15 @@ def _draw() -> None:
     st.markdown(_sentence(model, metric, points, unit))
     _over_time(model, metric, unit, points, windows, chosen, series.versions(history))
     label_card.restated(model, points, metric, unit)
+    picked = _picked(points)
+    if picked is not None:
+        why.draw(model, picked["start"], picked["end"], key="performance_why")
     with st.grid(2, min_column_width=520, gap="small"):
-        _segments(model, unit, points)
-        label_card.draw(model, found, labelled)
+        concept_card.draw(model)
+        _segments(model, unit, picked)
+    if picked is not None:
+        metric_table.draw(model, picked, unit)
+    label_card.draw(model, found, labelled)
     label_card.feedback(model, chosen)
     _table(points, metric)
 
@@ -122,6 +129,8 @@ def _over_time(
         missing="no labels",
         order=versions,
     )
+    estimates = [e for e in state.workspace().estimates(model["name"], metric) if chosen.touches(e["start"], e["end"])]
+    estimated.add(figure, estimates, theme.palette(), unit=unit, timezone=model["timezone"])
     drawn = series.clicks(lines, versions)
 
     def clicked(curve: int, index: int) -> None:
@@ -134,6 +143,8 @@ def _over_time(
             f"**{text.plain(text.metric_name(metric))} over time** :gray[one line a version; dotted: not serving]"
         )
         chart.clickable(figure, clicked, alt=f"{metric} over time", key=f"performance_{metric}")
+        if estimates:
+            st.caption(text.plain(estimates[-1]["sentence"], 400))
         picked = state.param("window")
         point = next((p for p in points if p["start"] == picked and p["role"] == "serving"), None)
         if point is None:
@@ -148,14 +159,18 @@ def _over_time(
             )
 
 
-def _segments(model: ModelView, unit: str, points: Sequence[PerformancePoint]) -> None:
+def _picked(points: Sequence[PerformancePoint]) -> PerformancePoint | None:
+    """Return the window the address names, or the latest one with labels."""
     serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
+    return next((p for p in serving if p["start"] == state.param("window")), serving[-1] if serving else None)
+
+
+def _segments(model: ModelView, unit: str, picked: PerformancePoint | None) -> None:
     with st.container(border=True, height="stretch"):
-        if not serving:
+        if picked is None:
             st.markdown("**Where it is worst**")
             st.caption("Needs labels.")
             return
-        picked = next((p for p in serving if p["start"] == state.param("window")), serving[-1])
         period = text.period(picked["start"], picked["end"], model["timezone"])
         found = state.workspace().segment_errors(
             model["name"], datetime.fromisoformat(picked["start"]), datetime.fromisoformat(picked["end"]), limit=40

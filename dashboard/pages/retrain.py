@@ -10,7 +10,17 @@ from streamlit import column_config
 
 from dashboard import registry, state, text, theme
 from dashboard.charts import versions as versions_chart
-from dashboard.components import alert_words, chart, confirm, gate_table, header, health, job_panel, rollout_words
+from dashboard.components import (
+    alert_words,
+    chart,
+    confirm,
+    gate_table,
+    header,
+    health,
+    job_panel,
+    rollout_words,
+    version_card,
+)
 from dashboard.components.health import Colour
 from dashboard.registry import Page
 from service.views import AlertView, JobView, ModelView, VersionView
@@ -284,6 +294,15 @@ def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], vers
         )
         alt = f"{text.metric_name(metric['name'])} by {word}, one line for each of {', '.join(sorted(map(text.clean, seen)))}"
         chart.show(figure, alt=alt, key="both_chart")
+    former = rollout_words.former_champion(versions, model)
+    other = former["version"] if former and version and version["version"] == model["champion"] else model["champion"]
+    if (
+        version is not None
+        and other is not None
+        and {version["version"], other} <= seen
+        and other != version["version"]
+    ):
+        version_card.draw(model, version["version"], other)
 
 
 PAGE = Page(

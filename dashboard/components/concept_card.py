@@ -1,0 +1,39 @@
+"""Concept drift: the sequential test on the loss, since when it says so, and how the change came."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state, text, theme
+from dashboard.charts import evidence
+from dashboard.components import chart
+from service.views import ModelView
+
+_SHAPES = {"sudden": "sudden", "gradual": "gradual", "passed": "passed again"}
+
+
+def draw(model: ModelView) -> None:
+    """Draw the test of the champion's loss in the order in which its labels came."""
+    view = state.workspace().concept(model["name"])
+    with st.container(border=True, height="stretch", key="concept_card"):
+        st.markdown("**Has the rule changed?** :gray[evidence in the losses, label by label]")
+        if view is None or not view["steps"]:
+            st.caption("○ No data: the test needs a reference with labels, and labels that came after it.")
+            return
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            if view["alarmed_at"] is None:
+                st.badge("✓ No alarm", color="green")
+            else:
+                st.badge(f"▲ Alarm {text.day(view['alarmed_at'], model['timezone'])}", color="red")
+                if view["shape"]:
+                    st.badge(_SHAPES.get(view["shape"], text.plain(view["shape"], 20)), color="gray")
+        st.markdown(text.plain(view["sentence"], 500))
+        chart.show(
+            evidence.over_time(view, theme.palette(), timezone=model["timezone"]),
+            alt=text.clean(view["sentence"], 300),
+            key="concept_evidence",
+        )
+        often = text.count(view["average_run_length"])
+        st.caption(
+            f"Without a change an alarm comes once in {often} steps or rarer. Each label counts once, when it comes; what was said is never restated."
+        )
