@@ -67,7 +67,7 @@ def judge(
     least, tolerance = spec.monitor.min_rows, spec.monitor.tolerance
     drift = find_drift(calibration.inputs, windows, inputs, level, tolerance, least)
     drift = with_unvaried(drift, reference.inputs, inputs, least, tolerance)
-    part = Part(reference.inputs.total(), inputs, drift)
+    part = Part(reference.inputs.total(), inputs, inputs[places], drift)
     for name in names:
         found += judge_column(run, part, name, never)
     found = _against(calibration.held, found)
@@ -77,7 +77,7 @@ def judge(
     with np.errstate(invalid="ignore"):
         usable = coverage >= LEAST_COVERAGE
     drift = find_drift(calibration.outcomes, windows, outcomes, run.levels.page, tolerance, least, usable)
-    part = Part(reference.outcomes.total(), outcomes, drift, late=True)
+    part = Part(reference.outcomes.total(), outcomes, outcomes[places], drift, late=True)
     concept = concept_column(part.total.layout)
     harms = {name: never for name in ("label",) if name in part.total.layout.names}
     harms |= {} if concept is None else {concept: harmful}

@@ -20,10 +20,14 @@ from reference_data.profile import ColumnProfile, Profile
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """What the columns of one layout share: the reference as a whole, all windows of the series, and what moved in them."""
+    """What the columns of one layout share: the reference as a whole, all windows of the series, and what moved in them.
+
+    ``now``: the windows that are judged.
+    """
 
     total: Profile
     series: Profile
+    now: Profile
     drift: Drift
     late: bool = False  # it waits for labels
     merged: dict[tuple[int, int], Profile] = field(default_factory=dict)
@@ -39,7 +43,7 @@ class Part:
 def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> list[Reading]:
     """Judge one column in all windows that are to be judged; whatever goes wrong becomes its reading."""
     try:
-        base, now = part.total.column(name), part.series[run.judged].column(name)
+        base, now = part.total.column(name), part.now.column(name)
         null = run.calibration.columns[name]
         states = States(run, base, now, late=part.late)
         checks = run.checks(column_checks(base.entry))

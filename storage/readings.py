@@ -58,16 +58,20 @@ ANY_SEGMENT = "*"
 _TIMES = ("window_start", "window_end", "computed_at")
 
 
-def append_readings(db: Database, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append readings and return when they are committed. Rows have the fields of :data:`SCHEMA`, with aware times.
+def append_readings(db: Database, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Append readings and return when they are committed: columns of the fields of :data:`SCHEMA`, with aware times.
 
     Raises :class:`KeyError` naming a field that is missing.
     """
-    if not rows:
-        return
-    columns = {name: [_stored(name, row[name]) for row in rows] for name in SCHEMA.names}
-    table = pa.table(columns, schema=SCHEMA)
-    db.write(lambda con: insert(con, "reading", table))
+    table = pa.table([_array(field, columns[field.name]) for field in SCHEMA], schema=SCHEMA)
+    if table.num_rows:
+        db.write(lambda con: insert(con, "reading", table))
+
+
+def _array(field: pa.Field, values: Sequence[Any]) -> pa.Array:
+    if field.name in _TIMES:  # what is read as times of a zone is kept in UTC
+        return pa.array(values, pa.timestamp("us", "UTC")).cast(field.type)
+    return pa.array(values, field.type)
 
 
 def current_readings(
@@ -195,7 +199,3 @@ def judged_windows(
     return {
         aware(start): Judged(aware(at), bool(labelled)) for start, at, labelled in con.execute(sql, values).fetchall()
     }
-
-
-def _stored(name: str, value: Any) -> Any:
-    return naive(value) if name in _TIMES else value

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from monitors.types import Alert, AlertEvent, Cause, Reading
@@ -13,7 +14,7 @@ from reference_data.windows import Window
 from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
     from service import views
@@ -52,11 +53,13 @@ def aware(moment: datetime | str, zone: ZoneInfo) -> datetime:
 _READING_FIELDS = [f.name for f in fields(Reading) if f.name != "window"]
 
 
-def reading_to_row(reading: Reading) -> dict[str, Any]:
-    """Return a reading as a row of the ``reading`` table."""
-    row = {name: getattr(reading, name) for name in _READING_FIELDS}
-    row["drivers"] = json.dumps(reading.drivers, ensure_ascii=False) if reading.drivers else None
-    return row | {"window_start": reading.window.start, "window_end": reading.window.end}
+def reading_columns(readings: Sequence[Reading]) -> dict[str, list[Any]]:
+    """Return readings as columns of the ``reading`` table."""
+    columns = {name: list(map(attrgetter(name), readings)) for name in _READING_FIELDS}
+    columns["drivers"] = [json.dumps(told, ensure_ascii=False) if told else None for told in columns["drivers"]]
+    columns["window_start"] = [reading.window.start for reading in readings]
+    columns["window_end"] = [reading.window.end for reading in readings]
+    return columns
 
 
 def row_to_reading(row: dict[str, Any]) -> Reading:
@@ -69,7 +72,9 @@ def row_to_reading(row: dict[str, Any]) -> Reading:
     return Reading(window=Window(row["window_start"], row["window_end"]), **values)
 
 
-_FLOATS = frozenset({"value", "reference_value", "threshold", "lower", "upper", "p_value", "effect", "ci_lower", "ci_upper", "coverage"})
+_FLOATS = frozenset(
+    {"value", "reference_value", "threshold", "lower", "upper", "p_value", "effect", "ci_lower", "ci_upper", "coverage"}
+)
 
 
 def reading_view(reading: Reading, zone: ZoneInfo) -> views.ReadingView:

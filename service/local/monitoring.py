@@ -27,7 +27,7 @@ from reference_data.profile import RESERVED, Profile, stack
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
 from service.local import care, labels, outbox, own_checks, segment_profiles, segments
-from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_to_row, row_to_alert
+from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_columns, row_to_alert
 from service.local.lead_in import blocks
 from service.local.quality import with_quality
 from service.local.row_checks import row_readings
@@ -81,7 +81,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
         done: set[tuple[str, Window]] = set()
         for stretch in _due(core, spec, refreshed, since, until):
             readings = judge_stretch(core, spec, stretch)
-            append_readings(core.db, [reading_to_row(reading) for reading in readings])
+            append_readings(core.db, reading_columns(readings))
             fault_point("run.after_readings")
             for before, alert, event in move_alerts(core, spec, stretch, readings):
                 if event.state == "firing" and before in (None, "pending"):
@@ -92,7 +92,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
             n_windows += len(stretch.windows)
             n_readings += len(readings)
         late = own_checks.backfill(core, spec, lambda: serving_stretches(core, spec), done)
-        append_readings(core.db, [reading_to_row(reading) for reading in late])
+        append_readings(core.db, reading_columns(late))
         n_readings += len(late)
         care.retain(core, spec)
         core.control.put_setting(f"last_run/{model}", core.now().isoformat())

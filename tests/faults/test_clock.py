@@ -31,7 +31,8 @@ def test_ids_labels_readings_and_records_keep_their_order(tmp_path: Path):
             assert append_log(db, SPEC, made, moment, DAILY).accepted == 3
             told = canonical_labels(SPEC, [{"prediction_id": ids[0], "label": number}], arrival=moment)
             assert append_labels(db, SPEC, told, moment, DAILY).accepted == 1
-            append_readings(db, [reading(0) | {"value": float(number), "computed_at": moment}])
+            written = reading(0) | {"value": float(number), "computed_at": moment}
+            append_readings(db, {name: [value] for name, value in written.items()})
             control.append_audit("t", "step", str(number), {}, "test", moment)
             control.commit_judgement(
                 "m", events=[({"id": "a", "model": "m", "state": str(number)}, {"at": moment.isoformat()})]

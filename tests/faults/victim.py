@@ -113,7 +113,10 @@ def work(home: Home) -> Iterator[tuple[str, Callable[[], None]]]:
         yield f"log {batch}", partial(log_batch, db, batch)
         yield f"anonymous {batch}", partial(log_without_ids, db, batch)
         yield f"label {batch}", partial(label_batch, db, batch)
-        yield f"reading {batch}", partial(append_readings, db, [reading(batch)])
+        yield (
+            f"reading {batch}",
+            partial(append_readings, db, {name: [value] for name, value in reading(batch).items()}),
+        )
         yield f"judge {batch}", partial(judge, control, batch)
         yield f"job {batch}", partial(start_job, control, batch)
         yield f"audit {batch}", partial(control.append_audit, "t", "step", str(batch), {}, "test", NOW)

@@ -53,6 +53,10 @@ def reading(week: int = 0, **more) -> dict:
     } | more
 
 
+def columns(*rows: dict) -> dict[str, list]:
+    return {name: [row[name] for row in rows] for name in (rows[0] if rows else SCHEMA.names)}
+
+
 def current(db: Database, model: str = "m", **filters) -> list[dict]:
     with db.cursor() as con:
         return current_readings(con, model, **filters)
@@ -60,7 +64,7 @@ def current(db: Database, model: str = "m", **filters) -> list[dict]:
 
 def test_a_reading_comes_back_as_it_went_in(db: Database):
     sent = reading(window_start=T0.astimezone(None))
-    append_readings(db, [sent])
+    append_readings(db, columns(sent))
     (found,) = current(db)
     assert list(found) == SCHEMA.names
     assert np.isnan(found.pop("reference_value"))
@@ -69,12 +73,11 @@ def test_a_reading_comes_back_as_it_went_in(db: Database):
 
 
 def test_a_restatement_replaces_the_reading_and_keeps_it(db: Database):
-    append_readings(db, [reading(value=1.0), reading(week=1, value=5.0)])
-    append_readings(db, [reading(value=2.0, computed_at=T0 + 10 * WEEK)])
+    append_readings(db, columns(reading(value=1.0), reading(week=1, value=5.0)))
+    append_readings(db, columns(reading(value=2.0, computed_at=T0 + 10 * WEEK)))
     assert [r["value"] for r in current(db)] == [2.0, 5.0]
-    append_readings(
-        db, [reading(value=3.0, computed_at=T0)]
-    )  # the clock stepped back; written last is current all the same
+    late = reading(value=3.0, computed_at=T0)
+    append_readings(db, columns(late))  # the clock stepped back; written last is current all the same
     assert [r["value"] for r in current(db)] == [3.0, 5.0]
     with db.cursor() as con:
         assert con.execute("SELECT value FROM reading WHERE value < 4 ORDER BY seq").fetchall() == [
@@ -96,15 +99,15 @@ def test_a_restatement_replaces_the_reading_and_keeps_it(db: Database):
     ],
 )
 def test_whatever_differs_in_its_key_is_a_reading_of_its_own(db: Database, difference: dict):
-    append_readings(db, [reading(), reading(**difference)])
-    append_readings(db, [reading(), reading(**difference)])
+    append_readings(db, columns(reading(), reading(**difference)))
+    append_readings(db, columns(reading(), reading(**difference)))
     assert len(current(db) + current(db, segment="*")) == 2
 
 
 def test_filters(db: Database):
     rows = [reading(week=w, check=c, column=x) for w in range(4) for c in ("psi", "ks") for x in ("a", "b")]
     rows.append(reading(scope="performance", check="mae", column=None, verdict="drift", model_version="v2"))
-    append_readings(db, [*rows, reading(model="other")])
+    append_readings(db, columns(*rows, reading(model="other")))
     assert len(current(db)) == 17
     assert len(current(db, "other")) == 1
     assert len(current(db, check="psi")) == 8
@@ -117,8 +120,8 @@ def test_filters(db: Database):
 
 
 def test_a_verdict_that_was_restated_is_no_longer_found(db: Database):
-    append_readings(db, [reading(verdict="drift")])
-    append_readings(db, [reading(verdict="ok")])
+    append_readings(db, columns(reading(verdict="drift")))
+    append_readings(db, columns(reading(verdict="ok")))
     assert current(db, verdict="drift") == []
 
 
@@ -126,6 +129,6 @@ def test_a_reading_without_a_field_is_refused_by_name(db: Database):
     row = reading()
     del row["sentence"]
     with pytest.raises(KeyError, match="sentence"):
-        append_readings(db, [row])
-    append_readings(db, [])
+        append_readings(db, columns(row))
+    append_readings(db, columns())
     assert current(db) == []
