@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from monitors.types import Check, Values
 from reference_data.plugins import discover
@@ -33,25 +34,41 @@ def column_checks(entry: BinnedColumn | None = None, names: Collection[str] | No
     }
 
 
-def performance_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:
-    """Return the metrics that a model's task has and its outcomes allow, by name; ``label`` units are spelled out."""
+def every_metric() -> dict[str, Check]:
+    """Return all metrics by name, of whatever task."""
+    found: dict[str, Check] = discover("monitors.metrics", "CHECK")
+    return found
+
+
+def metric_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:
+    """Return the metrics that a model's task has and its outcomes allow, by name; units of the label are spelled out."""
     if layout is None:
         return {}
-    found: dict[str, Check] = discover("monitors.metrics", "CHECK")
     unit = label_unit(spec, layout)
+    units = {"label": unit, "label²": f"{unit}²" if unit else ""}
     return {
-        name: replace(check, unit=unit if check.unit == "label" else check.unit)
-        for name, check in found.items()
+        name: replace(check, unit=units.get(check.unit, check.unit))
+        for name, check in every_metric().items()
         if spec.task in check.kinds and _computable(check, layout)
     }
 
 
-def headline_check(spec: ModelSpec, layout: Layout | None) -> Check | None:
-    """Return the metric a model is judged by: of the task's headline metrics that can be computed, the most specific.
+def performance_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:
+    """Return those of :func:`metric_checks` that are read in every window: the usual ones, and whatever is declared by name."""
+    wanted = {spec.monitor.metric, *(limit.check for limit in spec.monitor.thresholds)}
+    return {name: check for name, check in metric_checks(spec, layout).items() if check.shown or name in wanted}
 
-    Regression: ``mae``; binary: ``roc_auc`` with scores, else ``accuracy``; multiclass: ``accuracy``; None without labels.
+
+def headline_check(spec: ModelSpec, layout: Layout | None) -> Check | None:
+    """Return the metric a model is judged by: the declared one, else of the task's headline metrics the most specific.
+
+    Regression: ``mae``; binary: ``roc_auc`` with scores, else ``accuracy``; multiclass: ``accuracy``; None without labels. So it is as
+    well where the declared one cannot be computed, because the reference was frozen without what it needs.
     """
-    able = [check for check in performance_checks(spec, layout).values() if check.headline]
+    checks = performance_checks(spec, layout)
+    if spec.monitor.metric in checks:
+        return checks[spec.monitor.metric]
+    able = [check for check in checks.values() if check.headline]
     return min(able, key=lambda check: (len(check.kinds), check.name), default=None)
 
 
@@ -65,6 +82,29 @@ def metric_values(spec: ModelSpec, check: Check, outcomes: Profile) -> Values:
     """Return a metric for each profile along the leading axes; NaN where there are no rows."""
     assert check.outcome_function is not None
     return np.asarray(check.outcome_function(outcomes, positive_class(spec, outcomes.layout)), dtype=np.float64)
+
+
+def metric_errors(spec: ModelSpec, check: Check, outcomes: Profile) -> Values:
+    """Return the standard error of a metric by sampling, for each profile along the leading axes; NaN where it cannot be said."""
+    if check.error_function is None:
+        return np.full(outcomes.rows.shape, np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(check.error_function(outcomes, positive_class(spec, outcomes.layout)), dtype=np.float64)
+
+
+def metric_intervals(spec: ModelSpec, check: Check, outcomes: Profile) -> tuple[Values, Values]:
+    """Return the 95 % interval of a metric for each profile along the leading axes: (lower, upper), NaN where it cannot be said.
+
+    By the metric's own ``interval_function``, else value ± Student's t times its standard error. Rows are taken as independent: it says how
+    far chance alone carries a value of so many rows, not how much windows differ.
+    """
+    if check.interval_function is None:
+        value, error = metric_values(spec, check, outcomes), metric_errors(spec, check, outcomes)
+        reach = special.stdtrit(np.maximum(outcomes.rows - 1.0, 1.0), 0.975) * error
+        return np.asarray(value - reach), np.asarray(value + reach)
+    with np.errstate(invalid="ignore", over="ignore"):
+        low, high = check.interval_function(outcomes, positive_class(spec, outcomes.layout))
+    return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 
 def positive_class(spec: ModelSpec, layout: Layout) -> str | None:

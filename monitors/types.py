@@ -42,6 +42,8 @@ ColumnFunction = Callable[[ColumnProfile, ColumnProfile], Values]
 OutcomeFunction = Callable[[Profile, str | None], Values]
 #: (outcomes profile with leading axes (windows,), positive class or None) -> standard error of the metric in each window
 ErrorFunction = Callable[[Profile, str | None], Values]
+#: the same -> lower and upper end of the 95 % interval of the metric in each window
+IntervalFunction = Callable[[Profile, str | None], tuple[Values, Values]]
 #: (reference values, current values), both sorted ascending and finite -> (statistic, p-value or NaN where the check has none)
 RowFunction = Callable[[Values, Values], tuple[float, float]]
 
@@ -70,6 +72,8 @@ class Check:
     approximate: str = ""  # how far the value from profiles may be from the exact one; empty: it is exact
     outcome_function: OutcomeFunction | None = None
     error_function: ErrorFunction | None = None  # performance: standard error by sampling, where rows are independent
+    interval_function: IntervalFunction | None = None  # performance: where value ± t · error is not the best interval
+    shown: bool = True  # performance: read in every window; the others are there for whoever asks for them by name
     headline: bool = False  # performance: the metric a task is judged by first
     title: str = ""  # what people call it; the name with spaces where left out
 
@@ -79,7 +83,9 @@ class Check:
         return self.title or self.name.replace("_", " ").capitalize()
 
 
-@dataclass(slots=True, unsafe_hash=True)  # nobody changes one; frozen, each of tens of thousands costs four times as much
+@dataclass(
+    slots=True, unsafe_hash=True
+)  # nobody changes one; frozen, each of tens of thousands costs four times as much
 class Reading:
     """What one check found in one window. NaN stands for "cannot be said"; ``error`` says why in words."""
 

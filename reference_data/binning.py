@@ -75,6 +75,12 @@ def score_bins() -> Bins:
     return Bins("ordered", edges=(math.nextafter(0.0, -1.0), *steps[1:]), display=tuple(steps[1:-1]))
 
 
+def rank_bins() -> Bins:
+    """Return a cell for each of the first ten ranks."""
+    edges = tuple(float(rank) for rank in range(11))
+    return Bins("ordered", edges=edges, display=edges)
+
+
 def nominal_bins(values: Sequence[str], listed: int = MAX_LISTED, once: float | None = None) -> Bins:
     """Return the cells of a nominal column from its values, most frequent first (one more than kept shows there were more).
 

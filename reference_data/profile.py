@@ -28,7 +28,10 @@ Moments = NDArray[np.float64]
 #: since 1970 of a datetime; ``age``: days from a datetime to the row's own event time; ``hour``: its time of day in UTC. The rest need a label: ``error`` = prediction - label; ``abs_error`` = its absolute value;
 #: ``correct`` = whether prediction equals label; ``log_loss`` = -log of the probability given to the label (clipped to
 #: 2**-52 as scikit-learn does); ``confusion`` = "label → prediction"; ``score_positive`` and ``score_negative`` = the
-#: score of rows whose label is, or is not, the positive class (missing otherwise).
+#: score of rows whose label is, or is not, the positive class (missing otherwise); ``squared_error`` and ``percentage_error`` = error
+#: squared, and its absolute value over that of the label (missing where that is 0). Of several classes: ``score_error`` = the squared
+#: distance of the scores from certainty of the label; ``label_rank`` = the place of the label's score among all, 1 the highest;
+#: ``score_right`` and ``score_wrong`` = the highest score of rows whose prediction is, or is not, the label (missing otherwise).
 Derivation = Literal[
     "value",
     "length",
@@ -42,6 +45,12 @@ Derivation = Literal[
     "confusion",
     "score_positive",
     "score_negative",
+    "squared_error",
+    "percentage_error",
+    "score_error",
+    "label_rank",
+    "score_right",
+    "score_wrong",
 ]
 
 #: Names of the columns that are not a model's own inputs. A model may not declare an input of one of these names.
@@ -56,7 +65,16 @@ RESERVED: dict[str, str] = {
     "confusion": "confusion",
     "score of positives": "score_positive",
     "score of negatives": "score_negative",
+    "squared error": "squared_error",
+    "percentage error": "percentage_error",
+    "score error": "score_error",
+    "label rank": "label_rank",
+    "score of right answers": "score_right",
+    "score of wrong answers": "score_wrong",
 }
+
+#: Derivations of which only sums matter: they are counted in a single cell.
+SUMMED: frozenset[str] = frozenset({"squared_error", "percentage_error", "score_error"})
 
 MISSING, NAN, INF, CELLS = 0, 1, 2, 3  # offsets inside one column's counts
 MEAN, M2, MIN, MAX = 0, 1, 2, 3  # offsets inside one column's moments
@@ -64,11 +82,16 @@ MEAN, M2, MIN, MAX = 0, 1, 2, 3  # offsets inside one column's moments
 
 @dataclass(frozen=True, slots=True)
 class BinnedColumn:
-    """A column, how its value is derived from a row, and the cells it is counted in."""
+    """A column, how its value is derived from a row, and the cells it is counted in.
+
+    ``of``: only the rows whose label is this class (whose scores are meant then), or lies in this range (low, high], are derived; the rest
+    are missing. Empty: all rows. Such columns are kept for the rows as a whole, not by segment (:meth:`Layout.narrow`).
+    """
 
     column: Column
     bins: Bins
     derive: Derivation = "value"
+    of: tuple[str, ...] | tuple[float, ...] = ()
 
     @property
     def ordered(self) -> bool:
@@ -77,12 +100,14 @@ class BinnedColumn:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the column as JSON-ready values."""
-        return {"column": self.column.to_dict(), "bins": self.bins.to_dict(), "derive": self.derive}
+        found = {"column": self.column.to_dict(), "bins": self.bins.to_dict(), "derive": self.derive}
+        return found | ({"of": list(self.of)} if self.of else {})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> BinnedColumn:
         """Rebuild from :meth:`to_dict`."""
-        return cls(Column(**data["column"]), Bins.from_dict(data["bins"]), data["derive"])
+        of = tuple(data.get("of", ()))
+        return cls(Column(**data["column"]), Bins.from_dict(data["bins"]), data["derive"], of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,11 @@ class Layout:
             if entry.column.name == name:
                 return entry
         raise KeyError(f"no column {name!r}; the reference has {', '.join(map(repr, self.names))}")
+
+    def narrow(self) -> Layout:
+        """Return the layout without columns of parts of the labels: what segments are kept on."""
+        kept = tuple(entry for entry in self.columns if not entry.of)
+        return self if len(kept) == len(self.columns) else Layout(kept)
 
     def count_slice(self, name: str) -> slice:
         """Return where the counts of ``name`` stand (missing, nan, inf, cells)."""

@@ -26,8 +26,10 @@ class Bars:
     shares: Values
 
 
-def quantiles(column: ColumnProfile, qs: Sequence[float]) -> Values:
+def quantiles(column: ColumnProfile, qs: Sequence[float] | Values) -> Values:
     """Return quantiles of an ordered column, shape (..., len(qs)); NaN where no value fell into a cell.
+
+    ``qs``: the same for all profiles, or of shape (..., q).
 
     Values are taken as evenly spread within a cell, the outermost cells reach to the minimum and the maximum; where each
     distinct value has its own cell, the quantile is one of these values. Raises :class:`ValueError` for a nominal column.

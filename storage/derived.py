@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -49,6 +50,7 @@ def outcome_columns(task: Task, has_score: bool, unit: str | None = None) -> tup
         if task == "regression":
             columns.append(Column("error given inputs", "numeric", "outcome", unit))
             columns.append(Column("absolute error", "numeric", "outcome", unit))
+            columns += [Column(name, "numeric", "outcome") for name in ("squared error", "percentage error")]
     else:
         columns = [
             Column("label", "categorical", "label"),
@@ -59,6 +61,9 @@ def outcome_columns(task: Task, has_score: bool, unit: str | None = None) -> tup
             columns.append(Column("log loss", "numeric", "outcome", "nats"))
         if has_score and task == "binary":
             columns += [Column(f"score of {side}", "numeric", "outcome") for side in ("positives", "negatives")]
+        if has_score and task == "multiclass":
+            names = ("score error", "label rank", "score of right answers", "score of wrong answers")
+            columns += [Column(name, "numeric", "outcome") for name in names]
     return tuple((column, derivation(column)) for column in columns)
 
 
@@ -90,6 +95,9 @@ def compile_value(entry: BinnedColumn, expressions: Expressions, *, positive: st
     def text(name: str) -> str:
         return f"CAST({need(name)} AS VARCHAR)"
 
+    if entry.of:
+        return _of_part(entry, expressions, positive)
+
     def is_positive() -> str:
         if positive is None:
             raise ValueError(f"column {column.name!r} needs the model's positive class; declare `positive`")
@@ -119,6 +127,12 @@ def compile_value(entry: BinnedColumn, expressions: Expressions, *, positive: st
             return f"CASE WHEN {is_positive()} THEN {double('score')} END"
         case "score_negative":
             return f"CASE WHEN NOT ({is_positive()}) THEN {double('score')} END"
+        case "squared_error":
+            return f"power({double('prediction')} - {double('label')}, 2)"
+        case "percentage_error":
+            return f"abs({double('prediction')} - {double('label')}) / nullif(abs({double('label')}), 0)"
+        case "score_error" | "label_rank" | "score_right" | "score_wrong":
+            return _of_scores(derive, need("scores"), text("label"), text("prediction"))
         case "log_loss":
             if "scores" in expressions:
                 given = f"CAST({need('scores')}[{text('label')}] AS DOUBLE)"
@@ -126,6 +140,38 @@ def compile_value(entry: BinnedColumn, expressions: Expressions, *, positive: st
                 given = f"CASE WHEN {is_positive()} THEN {double('score')} WHEN NOT ({is_positive()}) THEN 1 - {double('score')} END"
             # clipping would turn NULL and NaN into a number
             return f"CASE WHEN isnan({given}) THEN {given} WHEN {given} IS NOT NULL THEN -ln(greatest({_TINY}, least(1e0 - {_TINY}, {given}))) END"
+
+
+def _of_scores(derive: Derivation, scores: str, label: str, prediction: str) -> str:
+    """Return the SQL of what is derived from the scores of all classes; a class without a score has 0."""
+    given, top = f"coalesce({scores}[{label}], 0)", f"list_max(map_values({scores}))"
+    if derive == "score_error":  # the sum of (score - [class is the label])² over classes
+        squares = f"list_sum(list_transform(map_values({scores}), lambda v: v * v))"
+        value = f"{squares} - 2 * {given} + 1"
+    elif (
+        derive == "label_rank"
+    ):  # equal scores rank by class, the last first, as in scikit-learn's top_k_accuracy_score
+        ahead = f"e.value > {given} OR (e.value = {given} AND e.key > {label})"
+        value = f"len(list_filter(map_entries({scores}), lambda e: {ahead})) + 1"
+    else:
+        value = f"CASE WHEN ({prediction} = {label}) = {str(derive == 'score_right').lower()} THEN {top} END"
+    return f"CASE WHEN {scores} IS NOT NULL AND {label} IS NOT NULL THEN CAST({value} AS DOUBLE) END"
+
+
+def _of_part(entry: BinnedColumn, expressions: Expressions, positive: str | None) -> str:
+    """Return the SQL of a column that is derived of one class's scores, or of the rows whose label lies in one range."""
+    label, first = _need("label", entry.column, expressions), entry.of[0]
+    if isinstance(first, str):
+        scores, own = _need("scores", entry.column, expressions), f"CAST({label} AS VARCHAR) = {literal(first)}"
+        inside = own if entry.derive == "score_positive" else f"NOT ({own})"
+        score = f"CAST(coalesce({scores}[{literal(first)}], 0) AS DOUBLE)"
+        return f"CASE WHEN {scores} IS NOT NULL AND {inside} THEN {score} END"
+    value = f"TRY_CAST({label} AS DOUBLE)"
+    low, high = (float(limit) for limit in entry.of)
+    sides = [f"{value} > {number(low)}"] if low > -math.inf else []
+    sides += [f"{value} <= {number(high)}"] if high < math.inf else []
+    inside = " AND ".join(sides) or "TRUE"
+    return f"CASE WHEN {inside} THEN {compile_value(replace(entry, of=()), expressions, positive=positive)} END"
 
 
 def binned_as(column: Column) -> str:

@@ -15,10 +15,11 @@ from reference_data.binning import (
     QUANTILES,
     nominal_bins,
     ordered_bins,
+    rank_bins,
     score_bins,
 )
 from reference_data.bins import Bins
-from reference_data.profile import BinnedColumn, Layout
+from reference_data.profile import SUMMED, BinnedColumn, Layout
 from reference_data.schema import Column
 from storage.derived import Expressions, binned_as, compile_value, derivation, measured_in
 from storage.names import quote
@@ -51,7 +52,8 @@ def freeze_layout(
     ]
     values = {e.column.name: compile_value(e, expressions, positive=positive) for e in blank}
     bins: dict[str, Bins] = {}
-    ordered = [entry.column.name for entry in blank if entry.ordered]
+    ordered = [entry.column.name for entry in blank if entry.ordered and entry.derive not in SUMMED]
+    bins |= {entry.column.name: entry.bins for entry in blank if entry.derive in SUMMED}
     rows = int(_rows(cursor, f"SELECT count(*) FROM ({relation}) AS r")[0][0]) if ordered else 0
     size = max(1, min(_BLOCK, _VALUES // max(rows, 1)))
     for start in range(0, len(ordered), size):
@@ -61,6 +63,10 @@ def freeze_layout(
         name = entry.column.name
         if entry.column.role == "score" or entry.derive in ("score_positive", "score_negative"):
             bins[name] = _freeze_score(cursor, relation, expressions, bins[name])
+        elif entry.derive in ("score_right", "score_wrong"):
+            bins[name] = score_bins()  # the same for both, so that they can be held against each other
+        elif entry.derive == "label_rank":
+            bins[name] = rank_bins()
         elif entry.derive == "confusion":
             bins[name] = _freeze_confusion(cursor, relation, expressions, values[name])
         elif not entry.ordered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -50,6 +50,7 @@ class Measured:
     seen: dict[datetime, int]  # latest write known before the rows were read
     keys: tuple[tuple[str | None, BucketKey], ...]  # segment and key of each profile
     profile: Profile
+    narrow: Measured | None = None  # profiles by segment, where these are kept on fewer columns than the whole
 
 
 # -- dirty buckets -----------------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def measure(
     bucket, inside = bucket_sql(_covering(wanted, every), _TIME)
     ends = {window.start: window.end for window in wanted}
     source = _Rows(relation, expressions, (bucket, _VERSION, _ROLE), inside)
-    found: list[tuple[Space | None, list[tuple[Any, ...]], Profile]] = []
+    found: list[_Found] = []
     if part == "inputs":
         found.append((None, *source.profile(cursor, layout, positive)))
     elif part == "segments":
@@ -138,6 +139,24 @@ def measure(
         spaces = spaces_of(spec.segments, reference.inputs.total(), frozen)
         codes = [(space, code_sql(space, reference.inputs.layout, expressions)) for space in spaces]
         found = _outcomes(cursor, source, layout, positive, codes)
+
+    def gathered(own: Layout, parts: Sequence[_Found], narrow: Measured | None = None) -> Measured:
+        keys, stacked = _gather(own, parts, ends)
+        return Measured(spec.name, reference.version, part, wanted, seen, keys, stacked, narrow)
+
+    if layout.narrow() is layout:
+        return gathered(layout, found)
+    by_segment = gathered(layout.narrow(), [one for one in found if one[0] is not None])
+    return gathered(layout, [one for one in found if one[0] is None], by_segment)
+
+
+_Found = tuple[Space | None, list[tuple[Any, ...]], Profile]
+
+
+def _gather(
+    layout: Layout, found: Sequence[_Found], ends: Mapping[datetime, datetime]
+) -> tuple[tuple[tuple[str | None, BucketKey], ...], Profile]:
+    """Return the profiles of the wanted buckets, which are the keys of ``ends``, with segment and key of each."""
     keys: list[tuple[str | None, BucketKey]] = []
     counts, moments = [np.zeros((0, layout.n_counts), np.int64)], [np.zeros((0, layout.n_moments))]
     for member, groups, profile in found:
@@ -149,8 +168,7 @@ def measure(
             keys.append((segment, BucketKey(starts[index], ends[starts[index]], version, role)))
         counts.append(profile.counts[kept])
         moments.append(profile.moments[kept])
-    stacked = Profile(layout, np.concatenate(counts), np.concatenate(moments))
-    return Measured(spec.name, reference.version, part, wanted, seen, tuple(keys), stacked)
+    return tuple(keys), Profile(layout, np.concatenate(counts), np.concatenate(moments))
 
 
 def save(con: duckdb.DuckDBPyConnection, measured: Measured, now: datetime, *, clear: bool = True) -> int:
@@ -179,7 +197,10 @@ def save(con: duckdb.DuckDBPyConnection, measured: Measured, now: datetime, *, c
     if clear:
         _clear(con, measured, starts, seqs)
     begins = {window.start for window in fresh}
-    return _insert(con, measured, [i for i, (_, key) in enumerate(measured.keys) if key.start in begins], now)
+    parts = (measured,) if measured.narrow is None else (measured, measured.narrow)
+    return sum(
+        _insert(con, one, [i for i, (_, key) in enumerate(one.keys) if key.start in begins], now) for one in parts
+    )
 
 
 def forget(con: duckdb.DuckDBPyConnection, model: str, reference_version: int, part: Part) -> None:
@@ -211,7 +232,8 @@ def load(
 ) -> tuple[list[BucketKey], Profile]:
     """Return the stored profiles of the buckets that begin in [since, until), ordered by bucket, version and role.
 
-    ``segment`` is ``column=value`` (see :func:`segment_text`), None for all rows. The profile has one leading axis over the keys.
+    ``segment`` is ``column=value`` (see :func:`segment_text`), None for all rows. The profile has one leading axis over the keys; a
+    segment's is on :meth:`~reference_data.profile.Layout.narrow` of ``layout``.
     Raises :class:`ValueError` if what is stored does not fit ``layout``.
     """
     table = con.sql(
@@ -220,6 +242,7 @@ def load(
         "AND bucket >= $a AND bucket < $b ORDER BY bucket, model_version, role",
         params={"m": model, "r": reference_version, "p": part, "s": segment, "a": naive(since), "b": naive(until)},
     ).to_arrow_table()
+    layout = layout if segment is None else layout.narrow()
     columns = [table[name].to_pylist() for name in ("bucket", "bucket_end", "model_version", "role")]
     keys = [BucketKey(aware(a), aware(b), version, role) for a, b, version, role in zip(*columns, strict=True)]
     counts = _matrix(table["counts"], len(keys), layout.n_counts, np.int64)
@@ -248,13 +271,15 @@ def load_segments(
 ) -> tuple[list[SegmentKey], Profile]:
     """Return the stored profiles of every segment in the buckets that begin in [since, until), ordered by segment, bucket and version.
 
-    Of what answered in ``role``, on ``layout``: of the outcomes, or for part ``segments`` the coarser one of the inputs. Raises as :func:`load`.
+    Of what answered in ``role``, on the narrow ``layout``: of the outcomes, or for part ``segments`` the coarser one of the inputs. Raises as
+    :func:`load`.
     """
     table = con.sql(
         "SELECT segment, bucket, model_version, counts, moments FROM profile WHERE model = $m AND reference_version = $r AND part = $p "
         "AND segment IS NOT NULL AND role = $o AND bucket >= $a AND bucket < $b ORDER BY segment, bucket, model_version",
         params={"m": model, "r": reference_version, "p": part, "o": role, "a": naive(since), "b": naive(until)},
     ).to_arrow_table()
+    layout = layout.narrow()
     columns = [table[name].to_pylist() for name in ("segment", "bucket", "model_version")]
     keys = [SegmentKey(name, aware(start), version) for name, start, version in zip(*columns, strict=True)]
     counts = _matrix(table["counts"], len(keys), layout.n_counts, np.int64)
@@ -323,8 +348,8 @@ def _outcomes(
     layout: Layout,
     positive: str | None,
     segments: Sequence[tuple[Space, str]],
-) -> list[tuple[Space | None, list[tuple[Any, ...]], Profile]]:
-    """Profile all rows, and by each segment's code, in one statement on one reading of the join of log and labels."""
+) -> list[_Found]:
+    """Profile all rows, and by each segment's code (on the narrow layout), on one reading of the join of log and labels."""
     kept = [name for name in ("prediction", "label", "score", "scores") if name in source.expressions]
     fields = [f"{sql} AS g{i}" for i, sql in enumerate(source.group)]
     fields += [f"{source.expressions[name]} AS e{i}" for i, name in enumerate(kept)]
@@ -332,17 +357,29 @@ def _outcomes(
     cursor.execute(
         f"CREATE OR REPLACE TEMP TABLE outcome_rows AS SELECT {', '.join(fields)} FROM ({source.relation}) AS r WHERE {source.where}"
     )
-    parts = ["SELECT *, -1 AS part, 0 AS segment FROM outcome_rows"]
-    parts += [f"SELECT *, {i}, s{i} FROM outcome_rows" for i in range(len(segments))]
+    whole = "SELECT *, -1 AS part, 0 AS segment FROM outcome_rows"
+    parts = [f"SELECT *, {i} AS part, s{i} AS segment FROM outcome_rows" for i in range(len(segments))]
     expressions = {name: quote(f"e{i}") for i, name in enumerate(kept)}
     group = (*(f"g{i}" for i in range(len(source.group))), "part", "segment")
-    keys, profile = _Rows(" UNION ALL ".join(parts), expressions, group, None).profile(cursor, layout, positive)
+    narrow = layout.narrow()
+    passes = [([whole, *parts], layout)] if narrow is layout else [([whole], layout), (parts, narrow)]
+    found: list[_Found] = []
+    for relations, own in passes:
+        if relations:
+            rows = _Rows(" UNION ALL ".join(relations), expressions, group, None)
+            found += _by_part(*rows.profile(cursor, own, positive), [None, *(space for space, _ in segments)])
     cursor.execute("DROP TABLE temp.outcome_rows")
-    found: list[tuple[Space | None, list[tuple[Any, ...]], Profile]] = []
-    for part, space in enumerate([None, *(space for space, _ in segments)], start=-1):
+    return found
+
+
+def _by_part(keys: list[tuple[Any, ...]], profile: Profile, spaces: Sequence[Space | None]) -> list[_Found]:
+    """Return the profiles of each part that there are rows of; part -1 is all rows."""
+    found: list[_Found] = []
+    for part, space in enumerate(spaces, start=-1):
         rows = [index for index, key in enumerate(keys) if key[-2] == part]
         own = [(*keys[index][:-2], keys[index][-1]) for index in rows]
-        found.append((space, own, profile[np.array(rows, dtype=np.intp)]))
+        if rows:
+            found.append((space, own, profile[np.array(rows, dtype=np.intp)]))
     return found
 
 

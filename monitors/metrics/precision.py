@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from monitors.metrics._confusion import class_scores
+from monitors.metrics._confusion import class_error, class_interval, class_score
+from monitors.metrics._intervals import Interval
 from monitors.types import Check, Values
 from reference_data.profile import Profile
 
 
 def precision(outcomes: Profile, positive: str | None) -> Values:
     """Return the precision of the positive class, or the mean over classes if there is none; exact on listed pairs."""
-    return class_scores(outcomes, positive)[0]
+    return class_score(outcomes, "precision", positive)
+
+
+def error(outcomes: Profile, positive: str | None) -> Values:
+    """Return the standard error of a share, or of a mean of shares."""
+    return class_error(outcomes, "precision", positive)
+
+
+def interval(outcomes: Profile, positive: str | None) -> Interval:
+    """Return Wilson's interval, or that of a mean of shares."""
+    return class_interval(outcomes, "precision", positive)
 
 
 CHECK = Check(
@@ -21,4 +32,6 @@ CHECK = Check(
     summary="Share of predictions of the positive class that are right (several classes: mean over classes).",
     citation="van Rijsbergen (1979), Information Retrieval, chapter 7.",
     outcome_function=precision,
+    error_function=error,
+    interval_function=interval,
 )

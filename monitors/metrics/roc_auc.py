@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from monitors.checks._cells import ratio
+from monitors.metrics._intervals import Interval
+from monitors.metrics._scores import area_interval, binary_split, roc_area, roc_error, smaller_group
 from monitors.types import Check, Values
 from reference_data.profile import Profile
 
@@ -15,12 +14,18 @@ def roc_auc(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001 
     Off by at most half of the share of pairs that lie in one cell; exact where every score has a cell of its own. NaN where
     a class has no rows. Raises :class:`ValueError` when both columns are not binned alike.
     """
-    positives, negatives = outcomes.column("score of positives"), outcomes.column("score of negatives")
-    if positives.entry.bins.edges != negatives.entry.bins.edges:
-        raise ValueError("scores of positives and of negatives are binned differently; freeze them on the same edges")
-    below = np.cumsum(negatives.cells, axis=-1) - negatives.cells / 2
-    wins = (positives.cells * below).sum(axis=-1)
-    return ratio(wins, positives.valid.astype(np.float64) * negatives.valid)
+    return roc_area(binary_split(outcomes))
+
+
+def error(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001
+    """Return DeLong's standard error from binned placements."""
+    return roc_error(binary_split(outcomes))
+
+
+def interval(outcomes: Profile, positive: str | None) -> Interval:  # noqa: ARG001
+    """Return the interval on the scale of log odds."""
+    split = binary_split(outcomes)
+    return area_interval(roc_area(split), roc_error(split), smaller_group(split))
 
 
 CHECK = Check(
@@ -30,8 +35,11 @@ CHECK = Check(
     unit="area",
     direction="lower_is_worse",
     summary="How often a positive row gets a higher score than a negative one.",
-    citation="Hanley and McNeil (1982), The meaning and use of the area under a ROC curve, Radiology 143(1).",
+    citation="DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated ROC curves, Biometrics 44.",
+    approximate="off by at most half the share of pairs of a positive and a negative row whose scores lie in one cell (of width 0.02)",
     outcome_function=roc_auc,
+    error_function=error,
+    interval_function=interval,
     title="Area under the ROC curve",
     headline=True,
 )

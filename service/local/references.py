@@ -23,6 +23,7 @@ from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
 from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
 from storage.predictions import is_measured
+from storage.outcome_parts import with_parts
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
 from storage.row_source import RowSource, logged_window, registered
 from storage.segments import freeze_segments
@@ -186,6 +187,7 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
         positive = spec.positive or (labelled.largest("label") if spec.task == "binary" else None)
         columns = [column for column, _ in outcome_columns(spec.task, has["score"] or has["scores"], unit)]
         frozen = freeze_layout(rows.cursor, labelled.relation, rows.expressions, columns, positive=positive)
+        frozen = with_parts(frozen, spec.task, labelled)
         outcomes = _by_bucket(core, spec, labelled, frozen, positive, buckets)[2]
     segments = freeze_segments(
         rows.cursor,

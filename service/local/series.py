@@ -141,7 +141,7 @@ def load_segments(core: Core, reference: Reference, window: Window) -> dict[str,
     groups: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         groups.setdefault(key.segment, []).append(index)
-    summed = sum_groups(layout, buckets, list(groups.values()))
+    summed = sum_groups(buckets.layout, buckets, list(groups.values()))
     return {name: summed[place] for place, name in enumerate(groups)}
 
 

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitors.registry import column_checks, column_values, headline_check, metric_values, performance_checks
+from monitors.registry import (
+    column_checks,
+    column_values,
+    headline_check,
+    metric_checks,
+    metric_errors,
+    metric_intervals,
+    metric_values,
+)
 from monitors.types import Check
 from reference_data.plugins import discover
 from reference_data.profile import merge
@@ -16,6 +24,7 @@ from tests.support.profiles import (
     profile_of,
     profiles_of,
     regression_outcomes,
+    scored_outcomes,
     spec_of,
     together,
 )
@@ -60,19 +69,16 @@ def outcomes_of(task: str, n: int) -> dict[str, np.ndarray]:
     if task == "regression":
         label = RNG.normal(100, 20, n)
         return regression_outcomes(label + RNG.normal(1, 8, n), label)
-    classes = ["no", "yes"] if task == "binary" else ["a", "b", "c"]
+    classes = ["no", "yes"] if task == "binary" else ["a", "b", "c", "d", "e", "f"]
     label = RNG.choice(classes, n)
     guess = np.where(RNG.random(n) < 0.8, label, RNG.choice(classes, n))
-    return class_outcomes(guess, label, RNG.random(n) if task == "binary" else None)
+    if task == "multiclass":
+        return scored_outcomes(guess, label, RNG.dirichlet(np.ones(6), n), classes)
+    return class_outcomes(guess, label, RNG.random(n))
 
 
 def cases() -> list[tuple[str, str]]:
-    return [
-        (name, task)
-        for name, check in METRICS.items()
-        for task in sorted(check.kinds)
-        if (name, task) != ("log_loss", "multiclass")
-    ]
+    return [(name, task) for name, check in METRICS.items() for task in sorted(check.kinds)]
 
 
 @pytest.mark.parametrize("check", EVERY, ids=lambda check: check.name)
@@ -309,7 +315,7 @@ def test_metrics_are_vectorised_merge_and_know_no_rows(name: str, task: str) -> 
     windows = [outcomes_of(task, n) for n in (80, 120)]
     layout = layout_of(together(windows))
     spec = spec_of(task, positive="yes" if task == "binary" else None)
-    check = performance_checks(spec, layout)[name]
+    check = metric_checks(spec, layout)[name]
     stacked = profiles_of(layout, windows)
     values = metric_values(spec, check, stacked)
     assert values.shape == (2,)
@@ -318,6 +324,14 @@ def test_metrics_are_vectorised_merge_and_know_no_rows(name: str, task: str) -> 
     whole = metric_values(spec, check, profile_of(layout, together(windows)))
     assert float(metric_values(spec, check, stacked.total())) == pytest.approx(float(whole), rel=1e-9)
     assert np.isnan(metric_values(spec, check, layout.empty(3))).all()
+    (low, high), errors = metric_intervals(spec, check, stacked), metric_errors(spec, check, stacked)
+    assert low.shape == high.shape == errors.shape == (2,)
+    assert (low <= values + 1e-12).all()
+    assert (values <= high + 1e-12).all()
+    assert (high - low > 0).all()
+    assert (errors > 0).all()
+    for unknown in (*metric_intervals(spec, check, layout.empty(3)), metric_errors(spec, check, layout.empty(3))):
+        assert np.isnan(unknown).all()
 
 
 def test_each_task_with_labels_has_one_headline_metric_for_whatever_is_logged() -> None:

@@ -1,14 +1,16 @@
 """Profiles, references and windows made with NumPy from columns of values: the profile's definition, without a database."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from reference_data.binning import MAX_DISTINCT, QUANTILES, nominal_bins, ordered_bins, score_bins
+from reference_data.binning import MAX_DISTINCT, QUANTILES, nominal_bins, ordered_bins, rank_bins, score_bins
+from reference_data.bins import Bins
 from reference_data.declaration import ModelSpec
-from reference_data.profile import CELLS, BinnedColumn, Layout, Profile, stack
+from reference_data.profile import CELLS, RESERVED, SUMMED, BinnedColumn, Layout, Profile, stack
 from reference_data.reference import Reference
 from reference_data.schema import Column
 from reference_data.windows import Window, WindowSpec
@@ -17,15 +19,9 @@ START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 DAILY = WindowSpec.parse("1d")
 ROLES = {"prediction": "prediction", "score": "score", "label": "label"}
-OUTCOMES = {
-    "error given inputs": "error",
-    "absolute error": "abs_error",
-    "correct": "correct",
-    "log loss": "log_loss",
-    "confusion": "confusion",
-    "score of positives": "score_positive",
-    "score of negatives": "score_negative",
-}
+OUTCOMES = {name: derive for name, derive in RESERVED.items() if derive != "value"}
+#: Columns of one class's scores, as :mod:`storage.outcome_parts` calls them.
+OF_CLASS = re.compile(r"score of (.*) (where it is the label|elsewhere)")
 
 Values = Mapping[str, Sequence[Any] | np.ndarray]
 
@@ -39,16 +35,24 @@ def layout_of(columns: Values) -> Layout:
     entries = []
     for name, values in columns.items():
         array = np.asarray(values)
-        role = "outcome" if name in OUTCOMES else ROLES.get(name, "feature")
+        part = OF_CLASS.fullmatch(name)
+        derive = OUTCOMES.get(name, "value")
+        if part:
+            derive = "score_positive" if part[2] != "elsewhere" else "score_negative"
+        role = "outcome" if derive != "value" else ROLES.get(name, "feature")
         kind = "numeric" if is_number(array) else "categorical"
         column = Column(name, kind, role)  # type: ignore[arg-type]
-        entries.append(BinnedColumn(column, _bins(name, array), OUTCOMES.get(name, "value")))  # type: ignore[arg-type]
+        entries.append(BinnedColumn(column, _bins(name, array), derive, (part[1],) if part else ()))  # type: ignore[arg-type]
     return Layout(tuple(entries))
 
 
 def _bins(name: str, array: np.ndarray) -> Any:
     if name == "score" or name.startswith("score of"):
         return score_bins()
+    if OUTCOMES.get(name) in SUMMED:
+        return Bins("ordered")
+    if name == "label rank":
+        return rank_bins()
     if not is_number(array):
         values, counts = np.unique(array[array != ""], return_counts=True)
         return nominal_bins([str(v) for v in values[np.argsort(-counts, kind="stable")]])
@@ -127,8 +131,11 @@ def reference_of(inputs: Sequence[Values], outcomes: Sequence[Values] | None = N
 
 def regression_outcomes(prediction: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
     """Return the outcome columns of a regression."""
+    label = np.asarray(label, dtype=float)
     error = np.asarray(prediction, dtype=float) - label
-    return {"label": np.asarray(label, dtype=float), "error given inputs": error, "absolute error": np.abs(error)}
+    share = np.divide(np.abs(error), np.abs(label), out=np.full(label.shape, np.nan), where=label != 0)
+    sizes = {"absolute error": np.abs(error), "squared error": error**2, "percentage error": share}
+    return {"label": label, "error given inputs": error, **sizes}
 
 
 def class_outcomes(prediction: Any, label: Any, score: Any = None, positive: str = "yes") -> dict[str, Any]:
@@ -142,6 +149,25 @@ def class_outcomes(prediction: Any, label: Any, score: Any = None, positive: str
         found["log loss"] = -np.log(given)
         found["score of positives"] = np.where(truth == positive, score, np.nan)
         found["score of negatives"] = np.where(truth == positive, np.nan, score)
+    return found
+
+
+def scored_outcomes(prediction: Any, label: Any, scores: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Return the outcome columns of several classes with scores, shape (rows, classes); ``classes`` in the order of the alphabet."""
+    found, truth = class_outcomes(prediction, label), np.asarray(label)
+    aims = truth[:, None] == np.asarray(classes)
+    given = scores[aims]
+    place = np.argmax(aims, axis=1)[:, None]
+    ahead = (scores > given[:, None]) | ((scores == given[:, None]) & (np.arange(len(classes)) > place))
+    right, top = np.asarray(prediction) == truth, scores.max(axis=1)
+    found["log loss"] = -np.log(np.clip(given, 2.0**-52, 1 - 2.0**-52))
+    found["score error"] = ((scores - aims) ** 2).sum(axis=1)
+    found["label rank"] = 1.0 + ahead.sum(axis=1)
+    found["score of right answers"] = np.where(right, top, np.nan)
+    found["score of wrong answers"] = np.where(right, np.nan, top)
+    for index, name in enumerate(classes):
+        found[f"score of {name} where it is the label"] = np.where(aims[:, index], scores[:, index], np.nan)
+        found[f"score of {name} elsewhere"] = np.where(aims[:, index], np.nan, scores[:, index])
     return found
 
 

@@ -275,9 +275,11 @@ def outcome_names(task, score):
 def test_each_task_has_its_outcomes():
     assert outcome_names("none", True) == []
     assert outcome_names("ranking", False) == ["label"]
-    assert outcome_names("regression", False) == ["label", "error given inputs", "absolute error"]
+    errors = ["error given inputs", "absolute error", "squared error", "percentage error"]
+    assert outcome_names("regression", False) == ["label", *errors]
     assert outcome_names("multiclass", False) == ["label", "correct", "confusion"]
-    assert outcome_names("multiclass", True) == ["label", "correct", "confusion", "log loss"]
+    scores = ["log loss", "score error", "label rank", "score of right answers", "score of wrong answers"]
+    assert outcome_names("multiclass", True) == ["label", "correct", "confusion", *scores]
     assert outcome_names("binary", True)[3:] == ["log loss", "score of positives", "score of negatives"]
 
 

@@ -1,0 +1,39 @@
+"""F1 score, mean over classes, each counting the same."""
+
+from __future__ import annotations
+
+from monitors.metrics._confusion import averaged_error, averaged_interval, averaged_scores
+from monitors.metrics._intervals import Interval
+from monitors.types import Check, Values
+from reference_data.profile import Profile
+
+
+def f1_macro(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001  metrics share one signature
+    """Return the F1 score, mean over classes, each counting the same; exact on listed pairs."""
+    return averaged_scores(outcomes, "f1", "macro")
+
+
+def error(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001
+    """Return the standard error by the delta method."""
+    return averaged_error(outcomes, "f1", "macro")
+
+
+def interval(outcomes: Profile, positive: str | None) -> Interval:  # noqa: ARG001
+    """Return the interval on the scale of log odds."""
+    return averaged_interval(outcomes, "f1", "macro")
+
+
+CHECK = Check(
+    name="f1_macro",
+    scope="performance",
+    kinds=frozenset({"binary", "multiclass"}),
+    unit="share",
+    direction="lower_is_worse",
+    summary="F1 score, mean over classes, each counting the same.",
+    citation="Takahashi et al. (2022), Confidence interval for micro-averaged F1 and macro-averaged F1 scores, Appl. Intell. 52.",
+    outcome_function=f1_macro,
+    error_function=error,
+    interval_function=interval,
+    shown=False,
+    title="F1 score, macro",
+)

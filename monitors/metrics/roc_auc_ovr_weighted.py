@@ -1,0 +1,41 @@
+"""Area under the ROC curve, one class against the rest, averaged over classes by their rows."""
+
+from __future__ import annotations
+
+from monitors.metrics._by_class import error_over_classes, interval_over_classes, over_classes
+from monitors.metrics._intervals import Interval
+from monitors.metrics._scores import roc_area, roc_error
+from monitors.types import Check, Values
+from reference_data.profile import Profile
+
+
+def roc_auc_ovr_weighted(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001  metrics share one signature
+    """Return the area of each class against the rest, averaged over classes by their rows; classes that do not occur are left out."""
+    return over_classes(outcomes, roc_area, "weighted")
+
+
+def error(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001
+    """Return a standard error that is never too small."""
+    return error_over_classes(outcomes, roc_area, roc_error, "weighted")
+
+
+def interval(outcomes: Profile, positive: str | None) -> Interval:  # noqa: ARG001
+    """Return the interval on the scale of log odds."""
+    return interval_over_classes(outcomes, roc_area, roc_error, "weighted")
+
+
+CHECK = Check(
+    name="roc_auc_ovr_weighted",
+    scope="performance",
+    kinds=frozenset({"multiclass"}),
+    unit="area",
+    direction="lower_is_worse",
+    summary="How often a row of a class gets a higher score for it than a row of another, averaged over classes by their rows.",
+    citation="Hand and Till (2001), A simple generalisation of the area under the ROC curve for multiple class problems, Mach. Learn. 45; Fawcett (2006), Pattern Recognit. Lett. 27.",
+    approximate="as that of two classes, of each class; for up to 12 classes",
+    outcome_function=roc_auc_ovr_weighted,
+    error_function=error,
+    interval_function=interval,
+    shown=False,
+    title="Area under the ROC curve, class against rest, weighted",
+)
