@@ -14,30 +14,16 @@ from scipy import special
 from monitors.checks._cells import Values
 from monitors.drift_null import ENOUGH, PRIOR_FREEDOM, PRIOR_SHIFT, DriftNull, measure
 from monitors.evidence import ColumnNull, ShareNull
-from monitors.registry import DECIDING, column_checks, column_values, metric_values, performance_checks
+from monitors.metric_null import MetricNull, metric_nulls
+from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check
 from reference_data.declaration import ModelSpec
 from reference_data.profile import M2, MEAN, ColumnProfile, Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
 
-PRIOR_LOSS = 0.1  # assumed standard deviation between windows of a metric, relative to its scale
 SHARE_CHECKS = ("missing_share", "unseen_share", "out_of_range_share")
 JUDGED_OUTCOMES = ("label", "error given inputs", "correct")
-
-
-@dataclass(frozen=True, slots=True)
-class MetricNull:
-    """A metric in the reference's windows. ``scale`` is what a relative loss is relative to."""
-
-    mean: float
-    sd: float
-    freedom: float
-    windows: int
-    rows: float  # harmonic mean of the labelled rows a window
-    scale: float
-    value: float  # over the whole reference
-    n: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,14 +79,16 @@ def calibrate_together(spec: ModelSpec, parts: Sequence[Reference], window_spec:
     a one-way layout, with as many degrees of freedom as there are windows less parts). Returns one calibration a part.
     """
     groups = [_Group.of(part, window_spec) for part in parts]
-    columns, metrics = _column_nulls(spec, groups), _metric_nulls(spec, groups)
+    columns = _column_nulls(spec, groups)
     windows = sum(group.k for group in groups)
     inputs = measure([(group.windows, group.inputs) for group in groups], groups[0].inputs.layout.names, window_spec)
     late = [(group.windows, group.outcomes) for group in groups if group.outcomes is not None]
     outcomes: list[DriftNull | None] = [None] * len(groups)
+    metrics: list[dict[str, MetricNull]] = [{} for _ in groups]
     if len(late) == len(groups):
         layout = late[0][1].layout
         outcomes = [*measure(late, [name for name in JUDGED_OUTCOMES if name in layout.names], window_spec)]
+        metrics = metric_nulls(spec, late, window_spec, inputs[0].phi)
     return [
         Calibration(
             window_spec, windows, group.median_rows, columns[place], metrics[place], inputs[place], outcomes[place]
@@ -257,44 +245,6 @@ def _shares(name: str, part: _Part, *, alone: bool) -> tuple[Values, Values]:
         share = np.zeros(1) if alone else column_values(check, part.rest, part.window)
     held = np.isfinite(share) & (whole > 0)
     return share[held], whole[held].astype(np.float64)
-
-
-def _metric_nulls(spec: ModelSpec, groups: Sequence[_Group]) -> list[dict[str, MetricNull]]:
-    nulls: list[dict[str, MetricNull]] = [{} for _ in groups]
-    outcomes = [group.outcomes for group in groups if group.outcomes is not None]
-    if len(outcomes) < len(groups):
-        return nulls
-    for name, check in performance_checks(spec, outcomes[0].layout).items():
-        found = [metric_values(spec, check, profile) for profile in outcomes]
-        held = [np.isfinite(values) for values in found]
-        if not all(h.any() for h in held):
-            continue
-        values = [v[h] for v, h in zip(found, held, strict=True)]
-        rows = _harmonic(_joined(profile.rows[h] for profile, h in zip(outcomes, held, strict=True)))
-        means = [float(v.mean()) for v in values]
-        totals = [profile.total() for profile in outcomes]
-        scales = [_scale(check, mean, total) for mean, total in zip(means, totals, strict=True)]
-        within = sum(len(v) - 1 for v in values)
-        units = scales if min(scales) > 0 else [1.0] * len(scales)  # where errors are larger, they vary by more
-        squares = [float((((v - m) / unit) ** 2).sum()) for v, m, unit in zip(values, means, units, strict=True)]
-        for place, (total, mean, scale) in enumerate(zip(totals, means, scales, strict=True)):
-            sd, freedom = units[place] * float(np.sqrt(sum(squares) / max(within, 1))), float(within)
-            if within < ENOUGH - 1:
-                row_sd = np.sqrt(max(mean * (1 - mean), 0.0)) if check.unit == "share" else scale
-                sd, freedom = float(np.hypot(row_sd / np.sqrt(rows), PRIOR_LOSS * scale)), PRIOR_FREEDOM
-            whole = float(metric_values(spec, check, total))
-            nulls[place][name] = MetricNull(mean, sd, freedom, len(values[place]), rows, scale, whole, int(total.rows))
-    return nulls
-
-
-def _scale(check: Check, mean: float, total: Profile) -> float:
-    """Return what a loss is relative to: the metric, its distance from 1 where higher is better, for a bias the error."""
-    if check.direction == "lower_is_worse":
-        return max(1 - mean, 0.1)
-    if check.direction == "both" and "absolute error" in total.layout.names:
-        error = total.column("absolute error")
-        return float(np.asarray(error.mean)) if error.valid > 0 else abs(mean)
-    return abs(mean)
 
 
 def _joined(arrays: Iterable[Values | np.typing.NDArray[np.int64]]) -> Values:

@@ -22,7 +22,7 @@ DRIFT_SHARE, SHARES_SHARE, TABLE_SHARE = 0.75, 0.15, 0.1
 SHARE_TESTS = 2  # of a column: missing values, and new or out-of-range ones
 #: How what is spent on pages is split: the headline metric over all rows at its scales, the same inside segments, the sequential
 #: test on the loss, and estimates without labels. All ask whether the model got worse, so at most one alert of them is open at a time.
-PAGE_WINDOWS, PAGE_SEGMENTS, PAGE_SEQUENCE, PAGE_ESTIMATE = 0.375, 0.25, 0.25, 0.125
+PAGE_WINDOWS, PAGE_SEGMENTS, PAGE_SEQUENCE, PAGE_ESTIMATE = 0.5, 0.2, 0.2, 0.1
 LARGEST_P = 0.05  # however large the budget
 #: Squared Jensen-Shannon distance of a shift by one standard deviation, for small ones: the information of a normal's location.
 DISTANCE_OF_SHIFT = 1 / (8 * np.log(2))

@@ -183,9 +183,9 @@ def share(check: str, name: str, value: float, reference: float, *, broken: bool
     )
 
 
-def performance(check: Check, value: float, reference: float, threshold: float, *, worse: bool) -> str:
-    """Say how well the model did, against the reference and against what would be taken as harm."""
-    stated = _against(check.label, value, reference, check.unit)
+def performance(check: Check, value: float, reference: float, threshold: float, *, worse: bool, over: str = "") -> str:
+    """Say how well the model did (``over`` the last so many windows), against the reference and against what would be taken as harm."""
+    stated = _against(f"{check.label} {over}" if over else check.label, value, reference, check.unit)
     limit = number(threshold, check.unit)
     return (
         f"{stated}: worse than {limit}, the limit of usual." if worse else f"{stated}; the limit of usual is {limit}."

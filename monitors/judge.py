@@ -73,9 +73,9 @@ def judge(
     found = _against(calibration.held, found)
     if outcomes is None or reference.outcomes is None or calibration.outcomes is None:
         return found
-    performance, harmful = judge_performance(run, outcomes[places])
     with np.errstate(invalid="ignore"):
         usable = coverage >= LEAST_COVERAGE
+    performance, harmful = judge_performance(run, windows, outcomes, usable)
     drift = find_drift(calibration.outcomes, windows, outcomes, run.levels.page, tolerance, least, usable)
     part = Part(reference.outcomes.total(), outcomes, outcomes[places], drift, late=True)
     concept = concept_column(part.total.layout)

@@ -1,30 +1,41 @@
-"""Verdicts on realised performance."""
+"""Verdicts on realised performance: the headline metric at all scales, which pages, and the others window by window."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from scipy import special
 
 from monitors import explain
-from monitors.calibration import MetricNull
+from monitors.calibration import windows_per_year
 from monitors.checks._cells import Values, ratio
+from monitors.harm import find_harm, harm_scales, with_skew
 from monitors.judge_run import LEAST_COVERAGE, Flags, Run
-from monitors.registry import headline_check, metric_values, performance_checks
+from monitors.metric_null import MetricNull
+from monitors.registry import headline_check, performance_checks
 from monitors.types import Check, Reading, Verdict
 from reference_data.profile import Profile
+from reference_data.windows import Window
+
+_DAYS_OF_YEAR = 365.25
 
 
-def judge_performance(run: Run, outcomes: Profile) -> tuple[list[Reading], Flags]:
-    """Judge every metric of the task; return the readings and where the headline metric shows harm."""
+def judge_performance(
+    run: Run, windows: Sequence[Window], outcomes: Profile, usable: Flags
+) -> tuple[list[Reading], Flags]:
+    """Judge every metric of the task; return the readings of the judged windows and where the headline metric shows harm.
+
+    ``windows``, ``outcomes`` and ``usable`` (labels enough to speak for a window) also have those before the judged ones.
+    """
     headline = headline_check(run.spec, outcomes.layout)
     harmful = np.zeros(len(run.windows), dtype=bool)
     readings: list[Reading] = []
     for check in performance_checks(run.spec, outcomes.layout).values():
         is_headline = headline is not None and check.name == headline.name
         try:
-            found = _metric(run, check, run.calibration.metrics[check.name], outcomes, headline=is_headline)
+            found = _metric(run, check, windows, outcomes, usable, headline=is_headline)
         except Exception as error:
             words = f"{check.label} could not be judged: {error}"
             blank = replace(
@@ -40,53 +51,48 @@ def judge_performance(run: Run, outcomes: Profile) -> tuple[list[Reading], Flags
 def performance_limit(
     null: MetricNull, check: Check, n: Values, value: Values, level: float, tolerance: float
 ) -> Values:
-    """Return the value beyond which a metric is both significantly and materially worse, for windows of ``n`` labels.
+    """Return the value beyond which a metric is both significantly and materially worse, for single windows of ``n`` labels.
 
-    Reference mean plus Student's t quantile times the standard deviation between windows, widened for the uncertain mean (a
-    prediction interval for one more window) and for windows with fewer labels; never nearer than ``tolerance`` of the
-    metric's scale. For a metric that may err both ways, the limit on the side of ``value``.
+    Reference mean plus Student's t quantile times the standard deviation between windows of so many labels, widened for the uncertain
+    mean and for the skew of few losses; never nearer than ``tolerance`` of the metric's scale. For a metric that may err
+    both ways, the limit on the side of ``value``.
     """
     two_sided = check.direction == "both"
-    quantile = -special.stdtrit(null.freedom, level / 2 if two_sided else level)
-    reach = np.maximum(quantile * _spread(null, n), tolerance * null.scale)
+    safe = np.maximum(n, 1.0)
+    sd = np.sqrt(null.sampling / safe + null.tau2 + null.own_variance / null.windows)
+    skew = 0.0 if two_sided else null.skew * null.sampling**1.5 / safe**2 / np.maximum(sd, 1e-300) ** 3
+    quantile = np.full(safe.shape, -float(special.stdtrit(null.freedom, level / 2 if two_sided else level)))
+    reach = np.maximum(with_skew(quantile, np.asarray(skew, dtype=np.float64)) * sd, tolerance * null.scale)
     if two_sided:
         return np.asarray(null.mean + np.where(value >= null.mean, reach, -reach))
     return np.asarray(null.mean + reach if check.direction == "higher_is_worse" else null.mean - reach)
 
 
-def _spread(null: MetricNull, n: Values) -> Values:
-    """Return the standard deviation of one more window of ``n`` labels about the reference's mean."""
-    fewer = np.maximum(null.rows / np.maximum(n, 1.0), 1.0)
-    return np.asarray(null.sd * np.sqrt(fewer + 1 / null.windows))
-
-
-def _metric(run: Run, check: Check, null: MetricNull, outcomes: Profile, *, headline: bool) -> list[Reading]:
-    value = metric_values(run.spec, check, outcomes)
-    n = outcomes.rows
-    level, tolerance = run.levels.page, run.spec.monitor.performance_tolerance
-    limit = performance_limit(null, check, n.astype(np.float64), value, level, tolerance)
-    sign = -1.0 if check.direction == "lower_is_worse" else 1.0
-    worse = np.abs(value - null.mean) if check.direction == "both" else sign * (value - null.mean)
-    spread = _spread(null, n.astype(np.float64))
-    t = np.divide(worse, spread, out=np.where(worse > 0, np.inf, 0.0), where=spread > 0)
-    p = special.stdtr(null.freedom, -t) * (2 if check.direction == "both" else 1)
-    few = (n < run.spec.monitor.min_rows) | (run.coverage < LEAST_COVERAGE) | np.isnan(value)
-    significant, material = ~few & (p < level), ~few & (worse > tolerance * null.scale)
-    harmful = significant & material
+def _metric(
+    run: Run, check: Check, windows: Sequence[Window], outcomes: Profile, usable: Flags, *, headline: bool
+) -> list[Reading]:
+    null = run.calibration.metrics[check.name]
+    scales: tuple[int, ...] = (1,)
+    level = run.levels.page
+    if headline:
+        late, spec = run.calibration.outcomes, run.calibration.window_spec
+        scales = harm_scales(late.scales, windows_per_year(spec) / _DAYS_OF_YEAR) if late else scales
+        level = run.levels.page_windows
+    heavy = bool(run.calibration.inputs.heavy.size and run.calibration.inputs.heavy.mean() > 1 / 2)
+    found = find_harm(run.spec, check, null, windows, outcomes, usable, level, scales, heavy=headline and heavy)
+    harm, n = found[run.judged], outcomes.rows[run.judged]
+    k, values, limits, harmful = len(run.windows), harm.value.tolist(), harm.limit.tolist(), harm.harmful.tolist()
     lower, upper = _natural(null, check)
-    values, limits, k = value.tolist(), limit.tolist(), len(run.windows)
 
     def sentence(i: int) -> str:
-        if n[i] == 0:
-            return f"No labels have arrived yet, so {check.label.lower()} cannot be said."
-        if few[i] and run.coverage[i] < LEAST_COVERAGE:
-            return explain.low_coverage(float(run.coverage[i]), "performance")
-        if few[i]:
-            return explain.too_few(int(n[i]), run.spec.monitor.min_rows, "performance")
-        return explain.performance(check, values[i], null.value, limits[i], worse=bool(harmful[i]))
+        if not harm.judged[i]:
+            return _unsaid(run, check, i, int(n[i]))
+        usual = float(harm.expected[i]) if null.season is not None else null.value
+        over = run.over(int(harm.scale[i]))
+        return explain.performance(check, values[i], usual, limits[i], worse=harmful[i], over=over)
 
     def verdict(i: int) -> Verdict:
-        if few[i]:
+        if not harm.judged[i]:
             return "no_data" if n[i] == 0 else "insufficient"
         return ("critical" if headline else "warning") if harmful[i] else "ok"
 
@@ -96,16 +102,31 @@ def _metric(run: Run, check: Check, null: MetricNull, outcomes: Profile, *, head
         "threshold": limits,
         "lower": [lower] * k,
         "upper": [upper] * k,
-        "p_value": np.where(few, np.nan, p).tolist(),
-        "effect": ratio(worse, np.asarray(null.scale)).tolist(),
+        "p_value": harm.p.tolist(),
+        "effect": ratio(harm.worse, np.asarray(null.scale)).tolist(),
         "n_reference": [null.n] * k,
         "verdict": [verdict(i) for i in range(k)],
-        "significant": significant.tolist(),
-        "material": material.tolist(),
-        "harmful": harmful.tolist(),
+        "significant": harm.significant.tolist(),
+        "material": harm.material.tolist(),
+        "harmful": harmful,
+        "scale": harm.scale.tolist(),
+        "ci_lower": harm.lower.tolist(),
+        "ci_upper": harm.upper.tolist(),
+        "coverage": run.coverage.tolist(),
         "sentence": [sentence(i) for i in range(k)],
     }
-    return run.readings(check, None, n, fields)
+    return run.readings(check, None, harm.n, fields)
+
+
+def _unsaid(run: Run, check: Check, place: int, n: int) -> str:
+    """Say why a window cannot be judged."""
+    if n == 0:
+        return f"No labels have arrived yet, so {check.label.lower()} cannot be said."
+    if not run.coverage[place] >= LEAST_COVERAGE:
+        return explain.low_coverage(float(run.coverage[place]), "performance")
+    if n < run.spec.monitor.min_rows:
+        return explain.too_few(n, run.spec.monitor.min_rows, "performance")
+    return f"{check.label} cannot be worked out from the labels of this window."
 
 
 def _natural(null: MetricNull, check: Check) -> tuple[float, float]:
