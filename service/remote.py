@@ -15,13 +15,14 @@ from service.remote_care import RemoteCare
 from service.remote_door import RemoteDoor
 from service.remote_files import RemoteFiles
 from service.remote_labels import RemoteLabels
+from service.remote_outcomes import RemoteOutcomes
 from service.remote_references import RemoteReferences
 from service.remote_segments import RemoteSegments
 from service.remote_sources import RemoteSources
 
 
 class RemoteWorkspace(
-    RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteSegments, RemoteCare
+    RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteSegments, RemoteOutcomes, RemoteCare
 ):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 

@@ -39,6 +39,7 @@ from service.local import (
 )
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
+from service.local.outcomes import LocalOutcomes
 from storage.backup import refuse_unfinished
 from storage.control import Control
 from storage.database import Database, Limits
@@ -63,7 +64,7 @@ def _limits(memory: str | None) -> Limits:
     return Limits() if memory is None else Limits(memory=memory, wal_autocheckpoint="64MB")
 
 
-class LocalWorkspace:
+class LocalWorkspace(LocalOutcomes):
     """Opens a home folder and holds it until closed; see :class:`service.workspace.Workspace` for what it does."""
 
     def __init__(self, core: Core) -> None:

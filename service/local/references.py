@@ -22,8 +22,8 @@ from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
 from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
-from storage.predictions import is_measured
 from storage.outcome_parts import with_parts
+from storage.predictions import is_measured
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
 from storage.row_source import RowSource, logged_window, registered
 from storage.segments import freeze_segments
