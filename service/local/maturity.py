@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reference_data.windows import Window
     from service.local.core import Core
 
-_FEW, _MATURE = (
+FEW, _MATURE = (
     0.5,
     0.95,
 )  # share of the labels to come: below the first only the fast ones are here, above the other nearly all
@@ -68,6 +68,6 @@ def told(
     come = "" if coverage is None else f"{coverage:.0%} of the labels are here".replace("%", " %")
     if not come or (mature is not None and mature >= _MATURE):
         return f"{shown}, by {n:,} labels."
-    if mature is not None and mature < _FEW:
+    if mature is not None and mature < FEW:
         return f"{come}, and they are the fast ones: {shown} so far, but the slow ones may differ."
     return f"{come}: {shown} so far, by {n:,} labels."

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.registry import headline_check, metric_values, performance_checks
+from monitors.registry import headline_check, metric_checks, metric_intervals, metric_values, performance_checks
 from reference_data.windows import Window, WindowSpec
 from service.local.convert import iso, number
+from service.local.maturity import FEW, maturity, told
 from service.local.segment_sample import metric_by_segment
 from service.local.series import load_segments, load_series
 from service.workspace import NotFoundError, WorkspaceError
@@ -31,7 +32,7 @@ def metric(core: Core, model: str, name: str | None) -> tuple[Check, Reference] 
     spec, reference = core.spec(model), core.active_reference(model)
     if reference is None or reference.outcomes is None:
         return None
-    checks = performance_checks(spec, reference.outcomes.layout)
+    checks = metric_checks(spec, reference.outcomes.layout)
     if name is None:
         headline = headline_check(spec, reference.outcomes.layout)
         return None if headline is None else (headline, reference)
@@ -41,14 +42,14 @@ def metric(core: Core, model: str, name: str | None) -> tuple[Check, Reference] 
 
 
 def metric_names(core: Core, model: str) -> list[str]:
-    """Return the metrics that can be computed, the headline one first."""
+    """Return the metrics that can be computed: the headline one, then those read in every window, then the rest."""
     found = metric(core, model, None)
     if found is None:
         return []
     headline, reference = found
     assert reference.outcomes is not None
-    others = performance_checks(core.spec(model), reference.outcomes.layout)
-    return [headline.name, *(name for name in others if name != headline.name)]
+    spec, layout = core.spec(model), reference.outcomes.layout
+    return [*dict.fromkeys([headline.name, *performance_checks(spec, layout), *metric_checks(spec, layout)])]
 
 
 def performance(
@@ -78,7 +79,8 @@ def performance(
     windows = list(shown.between(span[0], span[1]))
     judged = _judged(core, model, check.name) if str(shown) == str(window_spec) else {}
     earlier = _restated(core, model, check.name) if judged else {}
-    champion = core.roles(model).champion
+    champion, logged = core.roles(model).champion, _logged(core, active, windows)
+    mature = maturity(core, model, windows)
     closed = sum(window.end <= core.now() for window in windows) - 1
     for version, role in _versions(core, model, active):
         reference = core.reference_for(model, version)
@@ -86,6 +88,7 @@ def performance(
             continue
         series = load_series(core, reference, "outcomes", windows, version=version, role=role)
         values = metric_values(spec, check, series.profile)
+        low, high = metric_intervals(spec, check, series.profile)
         values[series.profile.rows == 0] = math.nan
         if role == "serving":  # a version that answered less than half of a window is not what was served in it
             values[series.profile.rows * 2 < _served(core, reference, windows)] = math.nan
@@ -95,11 +98,40 @@ def performance(
             reading = judged.get((version, windows[place].start)) if role == "serving" else None
             n = int(series.profile.rows[place])
             point = _point(core, model, windows[place], version, role, values[place], n, reading)
+            rows = logged.get((version, role), {}).get(place, 0)
+            point["coverage"], point["maturity"] = n / rows if rows else None, mature[place]
+            _add_interval(point, check, float(low[place]), float(high[place]), reading)
             before = earlier.get((version, reading["reference_version"], windows[place].start)) if reading else None
             if before is not None:
                 point["first_value"], point["restated"] = before
             points.append(point)
     return sorted(points, key=lambda point: datetime.fromisoformat(point["start"]))
+
+
+def _add_interval(
+    point: views.PerformancePoint, check: Check, low: float, high: float, reading: dict[str, Any] | None = None
+) -> None:
+    """Add the interval, and a sentence: that of the reading, unless labels are few and all fast ones."""
+    known = point["value"] is not None
+    point["ci_lower"], point["ci_upper"] = (number(low), number(high)) if known else (None, None)
+    value, mature = math.nan if point["value"] is None else point["value"], point.get("maturity")
+    words = told(check, value, (low, high), point["n"], point.get("coverage"), mature)
+    fast = mature is not None and mature < FEW
+    point["sentence"] = words if fast or not reading else reading.get("sentence") or words
+
+
+def _logged(core: Core, reference: Reference, windows: list[Window]) -> dict[tuple[str, str], dict[int, int]]:
+    """Return how many rows each (version, role) answered, by the place of the window."""
+    starts = [window.start for window in windows]
+    found: dict[tuple[str, str], dict[int, int]] = {}
+    with core.db.cursor() as cursor:
+        for bucket in bucket_rows(cursor, reference.model, reference.version, "inputs"):
+            place, rows = (
+                bisect_right(starts, bucket.start) - 1,
+                found.setdefault((bucket.model_version, bucket.role), {}),
+            )
+            rows[place] = rows.get(place, 0) + bucket.rows
+    return found
 
 
 def _served(core: Core, reference: Reference, windows: list[Window]) -> NDArray[np.int64]:
@@ -132,11 +164,15 @@ def _reference_points(
     windows, _, outcomes = reference.windows(shown)
     if outcomes is None or len(windows) < 2:
         return []
-    values = metric_values(core.spec(reference.model), check, outcomes)
-    return [
+    spec = core.spec(reference.model)
+    values, (low, high) = metric_values(spec, check, outcomes), metric_intervals(spec, check, outcomes)
+    points = [
         _point(core, reference.model, window, "", "reference", values[place], int(outcomes.rows[place]), None)
         for place, window in enumerate(windows)
     ]
+    for place, point in enumerate(points):
+        _add_interval(point, check, float(low[place]), float(high[place]))
+    return points
 
 
 def _point(
