@@ -19,6 +19,7 @@ from monitors.quality_conditions import (
     business_judged,
     quality_conditions,
     rows_judged,
+    service_judged,
     usually_empty,
 )
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
@@ -182,6 +183,7 @@ def unjudged(readings: Sequence[Reading]) -> frozenset[str]:
     silent |= frozenset() if rows else {"no_data"}
     silent |= frozenset() if rows_judged(readings) or arrival_judged(readings) else {ARRIVAL}
     silent |= frozenset() if business_judged(readings) else {"business"}
+    silent |= frozenset() if service_judged(readings) else {"latency"}
     return silent if _outcomes_judged(readings) else silent | {"outcome"}
 
 

@@ -36,6 +36,7 @@ class OwnCheck:
     direction: Direction
     column: str | None = None
     limited: bool = False
+    changed: float | None = None  # part of the usual value by which it must change to matter; None: :data:`CHANGED`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +145,9 @@ def _p_value(usual: _Usual, value: float, rows: int, k: int) -> float:
     return 2 * float(special.stdtr(usual.freedom, -abs(value - usual.mean) / sd))
 
 
-def _limits(usual: _Usual, in_logs: _Usual | None, rows: int, k: int, level: float) -> tuple[float, float]:
+def _limits(
+    usual: _Usual, in_logs: _Usual | None, rows: int, k: int, level: float, changed: float
+) -> tuple[float, float]:
     """Return the values between which one more window is usual: those beyond which it would be told; NaN where that cannot be said."""
     sd, mean = _spread(usual, rows), usual.mean
     reach = 0.0
@@ -152,7 +155,7 @@ def _limits(usual: _Usual, in_logs: _Usual | None, rows: int, k: int, level: flo
         reach = -float(special.stdtrit(usual.freedom, level / 2)) * sd
     elif 1 / (k + 1) >= level:
         return math.nan, math.nan
-    reach = max(reach, CHANGED * abs(mean), FARTHER * usual.most)
+    reach = max(reach, changed * abs(mean), FARTHER * usual.most)
     low, high = mean - reach, mean + reach
     if in_logs is not None:
         far = -float(special.stdtrit(in_logs.freedom, level / 2)) * _spread(in_logs, rows)
@@ -200,10 +203,11 @@ def _reading(
     ):  # what is positive is often skewed: the larger of the two holds for both
         p = max(p, _p_value(in_logs, math.log(value.value), value.rows, len(known.values)))
     gap = value.value - usual.mean
-    low, high = _limits(usual, in_logs, value.rows, len(known.values), level)
+    changed = CHANGED if check.changed is None else check.changed
+    low, high = _limits(usual, in_logs, value.rows, len(known.values), level, changed)
     worse = {"higher_is_worse": gap > 0, "lower_is_worse": gap < 0, "both": True}[check.direction]
     significant = p < level and abs(gap) > FARTHER * usual.most  # what mostly is 0 is no normal distribution
-    material = worse and abs(gap) > CHANGED * abs(usual.mean)
+    material = worse and abs(gap) > changed * abs(usual.mean)
     broken = significant and material and not check.limited
     shown, lowest, highest = explain.apart(value.value, low, high, check.unit)
     bands = {

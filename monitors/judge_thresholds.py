@@ -15,6 +15,7 @@ import numpy as np
 from monitors import explain
 from monitors.judge_door import DOOR_CHECKS
 from monitors.judge_quality import QUALITY_CHECKS, reference_windows
+from monitors.own_sql import own_sql
 from monitors.registry import column_checks, column_values
 from monitors.types import Check, Direction, Reading, Verdict
 from reference_data.declaration import ModelSpec, Threshold
@@ -107,8 +108,9 @@ def _passes(
 
 def direction(spec: ModelSpec, check: str, ways: Mapping[str, Direction]) -> Direction:
     """Return which way is worse for a check; both ways mean that its size counts, whatever its sign."""
-    if check in spec.monitor.custom:
-        way = spec.monitor.custom[check].direction
+    own = own_sql(spec).get(check)
+    if own is not None:
+        way = own.check.direction
         return "higher_is_worse" if way == "both" else way
     metrics: dict[str, Check] = discover("monitors.metrics", "CHECK")
     known: Check | None = column_checks().get(check) or metrics.get(check)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from monitors import row_conditions
 from monitors.conditions import ARRIVAL, LIMITS, Condition, conditions, group_of, severity_rank, unjudged
+from monitors.own_sql import BY_SQL
 from monitors.segment_conditions import told_by_the_whole
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import ModelSpec
@@ -23,7 +24,15 @@ QUIET = timedelta(
     days=28
 )  # after an alert on data is resolved, within which the same columns (or checks of arrival) reopen it
 QUIET_WINDOWS = 4  # as long at least
-_OF_DATA = LIMITS | {"data_drift", "prediction_drift", "data_quality", "business", ARRIVAL, row_conditions.GROUP}
+_OF_DATA = LIMITS | {
+    "data_drift",
+    "prediction_drift",
+    "data_quality",
+    "business",
+    "latency",
+    ARRIVAL,
+    row_conditions.GROUP,
+}
 _OF_INPUTS = frozenset({"data_drift", "data_quality"})  # kinds
 UNUSUAL = 0.05
 GREW = "It grew:"  # begins the comment of an event that changes what an alert tells, and alarms nobody
@@ -85,8 +94,8 @@ def advance(
 
 def _still_unusual(alert: Alert, readings: Sequence[Reading]) -> bool:
     """Whether an own check of an alert is still where one window in twenty is, on the worse side: not enough to tell, too much to be over."""
-    return alert.kind == "business" and any(
-        reading.scope == "custom"
+    return alert.kind in ("business", "latency") and any(
+        reading.scope in BY_SQL | {"service"}
         and (reading.column or reading.check) in alert.members
         and reading.material
         and reading.p_value < UNUSUAL
@@ -227,7 +236,7 @@ def _again(
         return [_to(updated, "firing", now, "A second window confirms it.")]
     if alert.state == "recovering":
         return [_to(updated, "firing", now, "It came back before it was resolved.")]
-    if grown and alert.column is None and condition.kind in ("data_quality", "business"):
+    if grown and alert.column is None and condition.kind in ("data_quality", "business", "latency"):
         return [
             _to(updated, "firing", now, f"Another fault: {condition.headline}")
         ]  # whoever knows of the first does not of this

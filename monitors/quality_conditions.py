@@ -9,6 +9,7 @@ from typing import Literal
 from monitors import explain
 from monitors.judge_quality import QUALITY_CHECKS
 from monitors.judge_thresholds import fixed_verdict, limits_of
+from monitors.own_sql import BY_SQL, LATENCIES
 from monitors.registry import CONCEPT_COLUMNS, column_checks
 from monitors.types import AlertKind, Reading
 from monitors.volume import USUALLY_EMPTY
@@ -49,13 +50,21 @@ class Found:
 def quality_conditions(readings: Sequence[Reading], spec: ModelSpec) -> list[Found]:
     """Return what is wrong in one window, at most one of a kind and place: arrival, columns, own checks, and each kind of fixed limit."""
     whole = [reading for reading in readings if reading.segment is None]
-    found = [_arrival(whole), _columns(whole, spec), _own(whole), *_limits(whole, spec)]
+    found = [_arrival(whole), _columns(whole, spec), _own(whole), _service(whole), *_limits(whole, spec)]
     return [each for each in found if each is not None]
 
 
 def business_judged(readings: Sequence[Reading]) -> bool:
     """Whether a window says anything of a team's own checks: one of them could be judged, or there are none any more."""
-    own = [reading for reading in readings if reading.scope == "custom"]
+    return _judged([reading for reading in readings if reading.scope in BY_SQL])
+
+
+def service_judged(readings: Sequence[Reading]) -> bool:
+    """Whether a window says anything of the service around the model, in the same way."""
+    return _judged([reading for reading in readings if reading.scope == "service"])
+
+
+def _judged(own: Sequence[Reading]) -> bool:
     return not own or any(reading.verdict in ("ok", "warning", "critical") for reading in own)
 
 
@@ -105,17 +114,28 @@ def _columns(readings: Sequence[Reading], spec: ModelSpec) -> Found | None:
 
 
 def _own(readings: Sequence[Reading]) -> Found | None:
-    ours = [reading for reading in readings if reading.scope == "custom" and _wrong(reading)]
+    ours = [reading for reading in readings if reading.scope in BY_SQL and _wrong(reading)]
     if not ours:
         return None
     ours.sort(key=lambda reading: reading.verdict != "critical")
     members = tuple(dict.fromkeys(reading.column or reading.check for reading in ours))
     first, more = ours[0], len(ours) - 1
     name = first.check if first.column is None else f"{first.check} of {first.column}"
-    what = "passed its limit" if first.verdict == "critical" else "is not as usual"
+    limited = first.verdict == "critical" and first.scope == "custom"
+    what = "passed its limit" if limited else "is not as usual"
     beside = "" if not more else f" (and {more} more {'check' if more == 1 else 'checks'})"
     of_table = first.column is None
     return Found("business", _severity(ours), members, f"{name} {what}{beside}", _message(ours), of_table)
+
+
+def _service(readings: Sequence[Reading]) -> Found | None:
+    ours = [reading for reading in readings if reading.scope == "service" and _wrong(reading)]
+    if not ours:
+        return None
+    slow = next((reading for reading in ours if reading.check in LATENCIES), None)
+    headline = "Answers take longer than usual" if slow else "More requests fail than usual"
+    members = tuple(reading.check for reading in ours)
+    return Found("latency", _severity(ours), members, headline, _message(ours), of_table=True)
 
 
 def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
@@ -124,7 +144,7 @@ def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
         return
     ours: dict[tuple[AlertKind, bool], list[Reading]] = {}
     for reading in readings:
-        told = reading.scope == "custom" or reading.check in QUALITY_CHECKS or reading.check in _ARRIVAL
+        told = reading.scope in BY_SQL | {"service"} or reading.check in QUALITY_CHECKS or reading.check in _ARRIVAL
         if (
             not told
             and reading.verdict in ("warning", "drift", "critical")

@@ -80,19 +80,18 @@ class CustomCheck(_Section):
 class BusinessMetric(_Section):
     """A ratio that matters to the business: the sum of one SQL expression over rows by the sum of another, such as clicks by views.
 
-    Both are over the inputs, ``prediction``, ``label`` and ``score`` of a row; ``denominator`` 1 makes it a mean a row. A window counts once it
-    has the rows; with ``labelled``, only rows that have their label.
+    Both are over the inputs, ``prediction``, ``label`` and ``score`` of a row; ``denominator`` 1 makes it a mean a row. With ``labelled``,
+    or where either names ``label``, only rows that have their label count. A change of less than ``tolerance`` of what is usual is immaterial.
     """
 
     numerator: str
     denominator: str = "1"
+    title: str = ""
     unit: str = ""
     direction: Literal["higher_is_worse", "lower_is_worse", "both"] = "lower_is_worse"
-    labelled: bool = Field(
-        default=False, description="only rows that have their label; so it is wherever label is used"
-    )
-    tolerance: float = Field(default=0.02, ge=0, description="relative change that is immaterial")
-    severity: Severity = "warning"
+    labelled: bool = False
+    tolerance: float = Field(default=0.02, ge=0)
+    severity: Literal["warning", "page"] = "warning"
 
 
 Multivariate = Literal["pca_reconstruction", "domain_classifier", "mmd"]

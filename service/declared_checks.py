@@ -10,6 +10,8 @@ from reference_data.default_checks import DEFAULT_CHECKS
 from reference_data.profile import RESERVED
 from service.toml_lines import Path, find_lines
 
+_SECTIONS = {"custom": "custom", "business": "business"}
+
 
 def check_problems(models: Mapping[str, ModelSpec], text: str, own: Collection[str]) -> list[str]:
     """Return a problem for each name of a check or column that does not exist, and each expression that cannot be a check.
@@ -20,7 +22,11 @@ def check_problems(models: Mapping[str, ModelSpec], text: str, own: Collection[s
     asked = [
         spec
         for spec in models.values()
-        if spec.monitor.custom or spec.monitor.thresholds or spec.monitor.checks != DEFAULT_CHECKS
+        if spec.monitor.custom
+        or spec.monitor.business
+        or spec.monitor.costs
+        or spec.monitor.thresholds
+        or spec.monitor.checks != DEFAULT_CHECKS
     ]
     if not asked:
         return []  # without what checks need to be imported
@@ -30,6 +36,7 @@ def check_problems(models: Mapping[str, ModelSpec], text: str, own: Collection[s
 
 def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> Iterator[str]:
     from monitors.judge_thresholds import known_checks
+    from monitors.own_sql import own_sql
     from monitors.registry import column_checks
 
     path: Path = ("models", spec.name, "monitor")
@@ -37,7 +44,7 @@ def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> I
         able = {*column_checks(), *own}
         if name not in able:
             yield f"{_where((*path, 'checks'), lines)}: there is no column check {name!r}; {_choice(name, able)}"
-    known = known_checks() | own | spec.monitor.custom.keys()
+    known = known_checks() | own | own_sql(spec).keys()
     columns = {*spec.features, *spec.context, *RESERVED}
     for limit in spec.monitor.thresholds:
         where = _where((*path, "thresholds"), lines)
@@ -50,16 +57,23 @@ def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> I
 
 def _of_own(spec: ModelSpec, path: Path, lines: dict[Path, int], own: frozenset[str]) -> Iterator[str]:
     from monitors.judge_thresholds import known_checks
+    from monitors.own_sql import COSTS, own_sql
     from storage.custom_checks import CustomCheckError, check_expression
 
-    for name, check in spec.monitor.custom.items():
-        where = _where((*path, name), lines)
-        if name in known_checks() | own:
+    for name, declared in own_sql(spec).items():
+        if declared.scope == "service":
+            continue
+        of_cost = name == COSTS and name not in spec.monitor.business
+        where = _where((*path[:-1], "costs") if of_cost else (*path[:-1], _SECTIONS[declared.scope], name), lines)
+        if name in known_checks() | own or (declared.scope == "business" and name in spec.monitor.custom):
             yield f"{where}: there is a check of this name already; give yours another"
         try:
-            check_expression(spec, check.sql, bind=bool(spec.features))
+            check_expression(spec, declared.check.sql, bind=bool(spec.features))
         except CustomCheckError as error:
             yield f"{where}: {error}"
+    if spec.monitor.costs and spec.task not in ("binary", "multiclass"):
+        where = _where((*path[:-1], "costs"), lines)
+        yield f"{where}: costs are of pairs of classes, and the task is {spec.task}; declare a ratio of the business instead"
 
 
 def _where(path: Path, lines: dict[Path, int]) -> str:

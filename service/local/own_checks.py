@@ -20,7 +20,8 @@ from monitors.home_checks import HomeCheck, home_readings, load_checks
 from monitors.judge_custom import ENOUGH, FIRST, OwnCheck, Variation, custom_readings, few_labels, usable
 from monitors.judge_thresholds import with_limits
 from monitors.judge_traffic import CUSTOM, table_level
-from monitors.types import Direction, Reading
+from monitors.own_sql import OwnSql, Sums, own_sql
+from monitors.types import Direction, Reading, Verdict
 from reference_data.declaration import CustomCheck, ModelSpec, parse_duration
 from reference_data.profile import Profile
 from reference_data.reference import Reference
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 FOLDER = "checks"
 _PATIENCE = 10  # times the windows it takes that are looked at for those that are usable
+Z95 = 1.959964  # of the normal distribution
 _log = logging.getLogger(__name__)
 
 
@@ -52,20 +54,21 @@ def readings(
     """Return the readings of all own checks, and which way is worse of those that are files. One that fails says so, and nothing else fails."""
     files = load_checks(core.home.root / FOLDER)
     each = _each(spec, files, level)
-    found = declared_readings(core, spec, spec.monitor.custom, reference, version, windows, blank, each)
+    found = declared_readings(core, spec, own_sql(spec), reference, version, windows, blank, each)
     found += _file_readings(core, spec, files, reference, windows, inputs, blank, each)
     return found, {file.name: file.check.direction for file in files if file.check is not None}
 
 
 def _each(spec: ModelSpec, files: Sequence[HomeCheck], level: float) -> float:
     """Return the level of one check, of the model's SQL ones and the home's files alike; ``level`` is that of the table."""
-    return CUSTOM * level / max(len(spec.monitor.custom) + len(files), 1)
+    told = sum(own.told for own in own_sql(spec).values())
+    return CUSTOM * level / max(told + len(files), 1)
 
 
 def declared_readings(
     core: Core,
     spec: ModelSpec,
-    checks: Mapping[str, CustomCheck],
+    checks: Mapping[str, OwnSql],
     reference: Reference,
     version: str,
     windows: Sequence[Window],
@@ -75,24 +78,46 @@ def declared_readings(
     """Return the readings of SQL checks in windows that one version served, computed in one query."""
     if not checks or not windows:
         return []
-    window_spec, sql = core.window_spec(spec.name), {name: check.sql for name, check in checks.items()}
+    window_spec, sql = core.window_spec(spec.name), {name: own.check.sql for name, own in checks.items()}
+    sums = {
+        f"{name} {i}": text for name, own in checks.items() for i, text in enumerate(own.sums)
+    }  # no name holds a space
     try:
         with core.db.cursor() as cursor:
-            values = logged_values(cursor, spec, version, sql, windows)
-        usual = _variations(core, spec, checks, reference)
+            values = logged_values(cursor, spec, version, sql | sums, windows)
+        usual = _variations(core, spec, _worth_it(checks, values), reference)
     except Exception as error:
         _log.exception("own checks of %s could not be computed", spec.name)
         words = f"could not be computed: {type(error).__name__}"
-        values, usual = {name: [CustomValue(math.nan, 0, words) for _ in windows] for name in checks}, {}
+        values, usual = {name: [CustomValue(math.nan, 0, words) for _ in windows] for name in [*sql, *sums]}, {}
     found: list[Reading] = []
-    for name, check in checks.items():
-        limited = check.warning is not None or check.critical is not None
-        own = OwnCheck(name, check.unit, check.direction, limited=limited)
-        made = replace(blank, scope="custom", n_reference=reference.rows)
-        found += custom_readings(
-            own, windows, values[name], usual.get(name), window_spec, made, level=level, least=spec.monitor.min_rows
+    for name, own in checks.items():
+        limited = not own.told or own.check.warning is not None or own.check.critical is not None
+        kind = OwnCheck(name, own.check.unit, own.check.direction, limited=limited, changed=own.tolerance)
+        made = replace(blank, n_reference=reference.rows)
+        readings = custom_readings(
+            kind, windows, values[name], usual.get(name), window_spec, made, level=level, least=spec.monitor.min_rows
         )
-    return found
+        parts = [values[f"{name} {i}"] for i in range(len(own.sums))]
+        errors = [Sums(*(part[i].value for part in parts)).error if parts else math.nan for i in range(len(windows))]
+        found += [_taken(own, *each) for each in zip(readings, errors, strict=True)]
+    return [r for r in found if r.scope != "service" or math.isfinite(r.value)]  # most logs carry no latency
+
+
+def _worth_it(checks: Mapping[str, OwnSql], values: Mapping[str, Sequence[CustomValue]]) -> dict[str, CustomCheck]:
+    """Return the checks of which it is worth knowing what is usual: latencies only where there are some."""
+    return {
+        name: own.check
+        for name, own in checks.items()
+        if own.told and (own.scope != "service" or any(math.isfinite(value.value) for value in values[name]))
+    }
+
+
+def _taken(own: OwnSql, reading: Reading, error: float) -> Reading:
+    """Return a reading in its own scope, with the interval of its value, as grave as was declared."""
+    verdict: Verdict = "critical" if own.pages and reading.verdict == "warning" else reading.verdict
+    low, high = reading.value - Z95 * error, reading.value + Z95 * error
+    return replace(reading, scope=own.scope, verdict=verdict, ci_lower=low, ci_upper=high)
 
 
 def _file_readings(
@@ -265,11 +290,12 @@ def backfill(
     alerts.
     """
     key = f"own_checks/{spec.name}"
-    now = {name: _digest(check) for name, check in spec.monitor.custom.items()}
+    every = own_sql(spec)
+    now = {name: _digest(own.check) for name, own in every.items()}
     before = core.control.get_setting(key, {})
     if now == before:
         return []
-    new = {name: check for name, check in spec.monitor.custom.items() if before.get(name) != now[name]}
+    new = {name: own for name, own in every.items() if before.get(name) != now[name]}
     window_spec = core.window_spec(spec.name)
     files = load_checks(core.home.root / FOLDER)
     each = _each(spec, files, table_level(spec, windows_per_year(window_spec)))

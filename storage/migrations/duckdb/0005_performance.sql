@@ -1,4 +1,4 @@
--- Performance: intervals of metrics, the loss in the order in which labels came, ratios of the business, the service around the model.
+-- Performance: intervals of metrics, the loss in the order in which labels came, what serving processes report, moments of vectors.
 
 ALTER TABLE reading ADD COLUMN ci_lower DOUBLE; -- 95 % interval of the value itself
 ALTER TABLE reading ADD COLUMN ci_upper DOUBLE;
@@ -20,23 +20,6 @@ CREATE TABLE loss_step ( -- append-only: the loss of the labels that became know
     computed_at TIMESTAMP NOT NULL
 );
 
-CREATE TABLE business_sum ( -- sums by bucket of the two sides of a ratio
-    model VARCHAR NOT NULL,
-    metric VARCHAR NOT NULL,
-    definition VARCHAR NOT NULL, -- digest of its two expressions: a metric that is declared otherwise starts anew
-    model_version VARCHAR NOT NULL,
-    role VARCHAR NOT NULL,
-    bucket TIMESTAMP NOT NULL,
-    bucket_end TIMESTAMP NOT NULL,
-    n BIGINT NOT NULL,
-    a DOUBLE NOT NULL, -- sum of the numerator
-    b DOUBLE NOT NULL, -- sum of the denominator
-    aa DOUBLE NOT NULL, -- sums of squares and of the product
-    bb DOUBLE NOT NULL,
-    ab DOUBLE NOT NULL,
-    seq BIGINT NOT NULL -- latest write that was seen
-);
-
 CREATE TABLE service_report ( -- what a serving process says of itself
     model VARCHAR NOT NULL,
     until TIMESTAMP NOT NULL, -- end of the span it is about
@@ -48,18 +31,6 @@ CREATE TABLE service_report ( -- what a serving process says of itself
     cpu_seconds DOUBLE,
     memory_bytes DOUBLE,
     arrival_time TIMESTAMP NOT NULL
-);
-
-CREATE TABLE service_bucket ( -- latency and throughput of the log by bucket
-    model VARCHAR NOT NULL,
-    model_version VARCHAR NOT NULL,
-    role VARCHAR NOT NULL,
-    bucket TIMESTAMP NOT NULL,
-    bucket_end TIMESTAMP NOT NULL,
-    n_rows BIGINT NOT NULL,
-    timed BIGINT NOT NULL, -- rows that carry a latency
-    latencies UINTEGER[] NOT NULL, -- by cell of a fixed logarithmic grid
-    seq BIGINT NOT NULL
 );
 
 CREATE TABLE vector_moment ( -- means and covariances of vectors, which merge
