@@ -17,7 +17,7 @@ from scipy import special
 from monitors.checks._cells import Values
 from monitors.drift import episodes
 from monitors.metric_null import MetricNull
-from monitors.registry import metric_values, positive_class
+from monitors.registry import metric_intervals, metric_values
 from monitors.types import Check
 from reference_data.declaration import ModelSpec
 from reference_data.profile import M2, MAX, MEAN, MIN, Profile
@@ -33,7 +33,6 @@ _HEAVY = 4.0  # degrees of freedom of single windows where days have outliers
 _OF_ONE, _OF_SEVERAL = 0.4, 1.2  # of the level that each scale would get if all were treated alike
 _MANY = 4  # scales
 _HALF = 2.0  # of a scale's windows must count
-_Z95 = 1.959964
 _FORGOTTEN = 1e-3  # autocorrelation that is none any more
 
 
@@ -257,14 +256,10 @@ def _forget_what_is_over(tests: Sequence[_Test]) -> None:
 
 
 def interval(spec: ModelSpec, check: Check, outcomes: Profile, value: Values) -> tuple[Values, Values]:
-    """Return the 95 % interval of a metric by its standard error; NaN where that is not known."""
-    if check.error_function is None:
-        return np.full(value.shape, np.nan), np.full(value.shape, np.nan)
-    se = np.asarray(check.error_function(outcomes, positive_class(spec, outcomes.layout)), dtype=np.float64)
-    low, high = value - _Z95 * se, value + _Z95 * se
-    if check.unit in ("share", "area"):
-        low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
-    return low, high
+    """Return the 95 % interval of a metric by sampling, NaN where that, or the ``value``, is not known."""
+    low, high = metric_intervals(spec, check, outcomes)
+    known = np.isfinite(value)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def with_skew(z: Values, skew: Values) -> Values:
