@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,11 +12,14 @@ from monitors import explain
 from monitors.conditions import leans_on
 from monitors.registry import DECIDING, label_unit
 from monitors.types import Cause, Reading
+from monitors.why.evidence import Event, Evidence, evidence_causes
 from reference_data.declaration import ModelSpec
 from reference_data.profile import ColumnProfile, Profile
 from reference_data.reference import Reference
 
 _ENTIRE = 0.5  # importance-weighted drift from which the inputs alone could account for the whole loss
+_MOVED = 0.05  # of what only moved, where rows tell what accounts for the harm
+_EVENT = 0.4  # what happened at the same time is a hint: it comes before what accounts for less than this of the harm
 _SHARES = {
     "missing_share": "missing values",
     "unseen_share": "new categories",
@@ -31,6 +35,8 @@ def rank_causes(
     readings: Sequence[Reading],
     importance: Mapping[str, float] | None,
     most: int = 3,
+    evidence: Evidence | None = None,
+    events: Sequence[Event] = (),
 ) -> tuple[Cause, ...]:
     """Return up to ``most`` causes, the likeliest first, with scores between 0 and 1.
 
@@ -39,6 +45,9 @@ def rank_causes(
     scores by how much of the loss the drift of the inputs leaves unexplained. That is a bound read off each column alone, not
     proof: two columns can change together while neither moves. ``inputs`` and ``outcomes`` are the window's profiles, without
     leading axes.
+
+    ``evidence`` of rows, where performance suffered, says what each column's shift, each slice and the rule account for; columns that only
+    moved come after those. ``events`` are what happened at the same time.
     """
     weights = _weights(spec, reference, importance)
     known = bool(importance) and max((importance or {}).values()) > 0
@@ -47,9 +56,46 @@ def rank_causes(
     best: dict[str | None, Cause] = {}
     for cause in sorted(columns, key=lambda cause: -cause.score):
         best.setdefault(cause.column, cause)
-    rule = _rule(spec, readings, outcomes, reference, weights)
-    ranked = sorted([*best.values(), *([rule] if rule else [])], key=lambda cause: (-cause.score, cause.column or ""))
+    if (found_in_rows := _of_rows(spec, reference, readings, outcomes, evidence, weights if known else None)) is not None:
+        told = {cause.column for cause in found_in_rows}
+        moved = [replace(cause, score=_MOVED * cause.score) for name, cause in best.items() if name not in told]
+        every = [*found_in_rows, *moved]
+    else:
+        rule = _rule(spec, readings, outcomes, reference, weights)
+        every = [*best.values(), *([rule] if rule else [])]
+    ranked = sorted(_beside(every, events), key=lambda cause: (-cause.score, cause.column or ""))
     return tuple(ranked[:most])
+
+
+def _of_rows(
+    spec: ModelSpec,
+    reference: Reference,
+    readings: Sequence[Reading],
+    outcomes: Profile | None,
+    evidence: Evidence | None,
+    weights: dict[str, float] | None,
+) -> list[Cause] | None:
+    """Return what rows say of harm; None where there is none, or they say nothing."""
+    harmed = any(r.scope == "performance" and r.verdict == "critical" for r in readings)
+    if evidence is None or not harmed:
+        return None
+    bias = "" if outcomes is None else _shift(spec, reference, outcomes, before="")
+    return evidence_causes(evidence, weights, bias) or None
+
+
+def _beside(causes: Sequence[Cause], events: Sequence[Event]) -> list[Cause]:
+    """Add what happened at the same time: to the cause of its column, or as one of its own."""
+    if not causes:
+        return []
+    found = list(causes)
+    for event in events:
+        place = next((i for i, cause in enumerate(found) if event.column and cause.column == event.column), None)
+        if place is None:
+            found.append(Cause(event.column, _EVENT, event.words, "event"))
+        else:
+            held = found[place]
+            found[place] = replace(held, score=max(held.score, _EVENT), sentence=f"{held.sentence} {event.words}")
+    return found
 
 
 def _weights(spec: ModelSpec, reference: Reference, importance: Mapping[str, float] | None) -> dict[str, float]:
@@ -128,9 +174,9 @@ def _rule(
     )
 
 
-def _shift(spec: ModelSpec, reference: Reference, outcomes: Profile) -> str:
+def _shift(spec: ModelSpec, reference: Reference, outcomes: Profile, before: str = "performance fell, and ") -> str:
     if reference.outcomes is None or "error given inputs" not in outcomes.layout.names:
-        return "performance fell, and "
+        return before
     now, base = outcomes.column("error given inputs"), reference.outcomes.total().column("error given inputs")
     gap = _mean(now) - _mean(base)
     way = "higher" if gap > 0 else "lower"

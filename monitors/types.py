@@ -125,11 +125,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One probable cause of an alert: a column (or None for the rule itself), with a score between 0 and 1."""
+    """One probable cause of an alert: a column (or None for the rule itself), with a score between 0 and 1.
+
+    ``kind`` ``slice``: rows told apart by that column; ``event``: something that happened at the same time (column None).
+    """
 
     column: str | None
     score: float
     sentence: str
+    kind: Literal["", "rule", "slice", "event"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,7 @@ class CauseView(TypedDict):
     column: str | None
     score: float
     sentence: str
+    kind: NotRequired[str]  # rule | slice | event (at the same time: column None); left out: a column, or the rule
 
 
 class AlertEventView(TypedDict):

@@ -155,6 +155,8 @@ def _harm(alert: AlertView, performance: ReadingView | None) -> str:
 
 def cause_words(cause: CauseView) -> str:
     """Return the name of a cause: the column, or that the rule itself changed."""
+    if cause.get("kind") == "event":
+        return "At the same time"
     return cause["column"] if cause["column"] is not None else "The rule from inputs to label"
 
 

@@ -130,7 +130,10 @@ def alert_to_row(alert: Alert) -> dict[str, Any]:
         "significant": alert.significant,
         "material": alert.material,
         "harmful": alert.harmful,
-        "causes": [{"column": c.column, "score": c.score, "sentence": c.sentence} for c in alert.causes],
+        "causes": [
+            {"column": c.column, "score": c.score, "sentence": c.sentence} | ({"kind": c.kind} if c.kind else {})
+            for c in alert.causes
+        ],
         "members": list(alert.members),
         "message": alert.message,
         "headline": alert.headline,
