@@ -127,7 +127,7 @@ def _part(spec: ModelSpec, check: Check, windows: Sequence[Window], profile: Pro
     held &= profile.rows >= _SMALLEST * np.median(profile.rows[held])
     kept, total = [windows[place] for place in np.flatnonzero(held).tolist()], profile[held].total()
     mean = float(values[held].mean())
-    scale = _scale(check, mean, total)
+    scale = relative_to(check, mean, total)
     return _Part(kept, values[held], profile.rows[held].astype(np.float64), total, mean, scale)
 
 
@@ -232,7 +232,7 @@ def _memory(left: Values) -> float:
     return float(np.clip(lag, 0.0, _MOST_MEMORY)) if lag > 2 / np.sqrt(k) else 0.0
 
 
-def _scale(check: Check, mean: float, total: Profile) -> float:
+def relative_to(check: Check, mean: float, total: Profile) -> float:
     """Return what a loss is relative to: the metric, its distance from 1 where higher is better, for a bias the error."""
     if check.direction == "lower_is_worse":
         return max(1 - mean, 0.1)

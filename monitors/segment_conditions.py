@@ -24,6 +24,7 @@ def inside_segments(readings: Sequence[Reading]) -> list[Reading]:
         reading
         for reading in readings
         if reading.segment is not None
+        and reading.scope != "performance"  # that is harm, and a question of its own
         and reading.verdict in ("drift", "warning")
         and (reading.check, reading.column) not in whole
     ]

@@ -33,6 +33,11 @@ def held_against(
     return chosen.groups(windows, _log(core, reference, chosen, windows) if rolling else None)
 
 
+def whole_baseline(core: Core, spec: ModelSpec, reference: Reference) -> Baseline:
+    """Return all of a reference with its natural variation, whatever the model's plan."""
+    return _baselines(spec.model_dump_json(), reference, core.window_spec(spec.name)).whole
+
+
 @lru_cache(maxsize=32)
 def _baselines(spec: str, reference: Reference, window_spec: WindowSpec) -> Baselines:
     """Natural variation follows from these, so it is measured once."""
