@@ -221,10 +221,11 @@ def segment_errors(core: Core, model: str, since: datetime, until: datetime, lim
     spec = core.spec(model)
     if found is None or not spec.segments:
         return []
-    check, active = found
     version = core.roles(model).champion
-    reference = core.reference_for(model, version) or active
-    if reference.outcomes is None:
+    reference = core.reference_for(model, version) or found[1]
+    # segments are kept on fewer columns: what needs the others is not said of them
+    check = None if reference.outcomes is None else headline_check(spec, reference.outcomes.layout.narrow())
+    if check is None:
         return []
     before = metric_by_segment(core, reference, check)
     now = load_segments(core, reference, Window(since, until))

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow.parquet as pq
 
-from monitors.registry import metric_values, positive_class
+from monitors.registry import metric_checks, metric_values, positive_class
 from reference_data.declaration import ModelSpec
+from reference_data.profile import BinnedColumn, Layout
 from reference_data.reference import Reference
 from reference_data.segments import Segments, spaces_of
 from service.local.references import sample_path
+from storage.derived import compile_value
 from storage.memory import in_memory
 from storage.profiler import profile_rows
 from storage.row_source import RowSource, registered
@@ -53,6 +55,19 @@ def sample_rows(path: Path) -> Iterator[RowSource]:
         yield with_times(registered(cursor, _ROWS, expressions, timed=False))
 
 
+def _within(layout: Layout, rows: RowSource, positive: str | None) -> Layout:
+    """Return the outcomes that can be derived from the rows that were kept: scores of several classes were not."""
+
+    def derived(entry: BinnedColumn) -> bool:
+        try:
+            compile_value(entry, rows.expressions, positive=positive)
+        except (KeyError, ValueError):
+            return False
+        return True
+
+    return Layout(tuple(entry for entry in layout.narrow().columns if derived(entry)))
+
+
 @lru_cache(maxsize=32)
 def _metrics(
     path: Path, declared: str, reference: Reference, frozen: Segments | None, check: Check
@@ -61,10 +76,12 @@ def _metrics(
     spec = ModelSpec.model_validate_json(declared)
     if reference.outcomes is None or not path.exists():
         return {}
-    layout = reference.outcomes.layout
-    positive = positive_class(spec, layout)
+    positive = positive_class(spec, reference.outcomes.layout)
     found: dict[Part, float] = {}
     with sample_rows(path) as rows:
+        layout = _within(reference.outcomes.layout, rows, positive)
+        if check.name not in metric_checks(spec, layout):
+            return {}
         relation = rows.labelled().relation
         for space in spaces_of(spec.segments, reference.inputs.total(), frozen):
             if any(cut.column not in rows.expressions for cut in space.cuts):
