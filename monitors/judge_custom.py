@@ -36,6 +36,7 @@ class OwnCheck:
     direction: Direction
     column: str | None = None
     limited: bool = False
+    title: str = ""  # what people call it; the name where left out
     changed: float | None = None  # part of the usual value by which it must change to matter; None: :data:`CHANGED`
 
 
@@ -175,7 +176,7 @@ def _reading(
     level: float,
     least: int,
 ) -> Reading:
-    name = check.name if check.column is None else f"{check.name} of {check.column}"
+    name = (check.title or check.name) if check.column is None else f"{check.name} of {check.column}"
     shown = explain.number(value.value, check.unit)
     if value.error is not None:
         return replace(blank, verdict="error", error=value.error, sentence=f"{name} {value.error}.")

@@ -29,16 +29,18 @@ class OwnSql:
     tolerance: float | None = None
     pages: bool = False
     told: bool = True
+    title: str = ""  # what people call it, where that is not its name
 
 
 def own_sql(spec: ModelSpec) -> dict[str, OwnSql]:
     """Return the SQL aggregates of a model by name, in the order in which they are declared, latencies last."""
     found = {name: OwnSql(check) for name, check in spec.monitor.custom.items()}
-    found |= {name: _ratio(metric) for name, metric in ratios(spec).items()}
+    found |= {name: _ratio(name, metric) for name, metric in ratios(spec).items()}
     if "latency_ms" not in spec.features | spec.context:  # else it is an input, and judged as such
         for name, quantile in LATENCIES.items():
             check = CustomCheck(sql=f"quantile_cont(latency_ms, {quantile})", unit="ms", direction="higher_is_worse")
-            found[name] = OwnSql(check, "service", told=name == JUDGED_LATENCY)
+            words = f"The latency of the slowest {1 - quantile:.0%}"
+            found[name] = OwnSql(check, "service", told=name == JUDGED_LATENCY, title=words)
     return found
 
 
@@ -97,10 +99,11 @@ def sums_sql(metric: BusinessMetric) -> tuple[str, ...]:
     return f"count({a})", f"sum({a})", f"sum({b})", f"sum({a} * {a})", f"sum({a} * {b})", f"sum({b} * {b})"
 
 
-def _ratio(metric: BusinessMetric) -> OwnSql:
+def _ratio(name: str, metric: BusinessMetric) -> OwnSql:
     a, b = sides(metric)
     check = CustomCheck(sql=f"sum({a}) / nullif(sum({b}), 0)", unit=metric.unit, direction=metric.direction)
-    return OwnSql(check, "business", sums_sql(metric), metric.tolerance, pages=metric.severity == "page")
+    pages = metric.severity == "page"
+    return OwnSql(check, "business", sums_sql(metric), metric.tolerance, pages=pages, title=title(name, metric))
 
 
 def _text(value: str) -> str:

@@ -128,7 +128,7 @@ def check_expression(spec: ModelSpec, sql: str, *, bind: bool = True) -> None:
         raise CustomCheckError(f"there is no column {lost[0]!r}; columns are {', '.join(columns(spec))}")
     fields = ", ".join(f"NULL::{kind} AS {quote(name)}" for name, kind in columns(spec).items())
     empty = f"FROM (SELECT 0 AS {_WINDOW}, {fields} LIMIT 0) AS rows GROUP BY {_WINDOW}"
-    with in_memory({}, _BIND_LIMITS) as connection, _limited(connection, _BIND_SECONDS):
+    with in_memory({}, _BIND_LIMITS) as connection, limited(connection, _BIND_SECONDS):
         try:
             kind = str(connection.execute(f"DESCRIBE SELECT (\n{sql}\n) AS v {empty}").fetchall()[0][1])
             connection.execute(f"SELECT (\n{sql}\n)::DOUBLE {empty}").fetchall()
@@ -283,7 +283,7 @@ def _computed(
         f"SELECT {_WINDOW}, count(*) AS n, {labelled} AS l, {fields} FROM (SELECT * EXCLUDE ({rows.time}), {bucket} AS {_WINDOW} "
         f"FROM ({rows.relation}) AS r WHERE {inside}) AS rows GROUP BY {_WINDOW}"
     )
-    with _limited(con, SECONDS):
+    with limited(con, SECONDS):
         found = {bucket_start(row[0]): row[1:] for row in con.execute(query).fetchall()}
     values: dict[str, list[CustomValue]] = {}
     for place, name in enumerate(checks):
@@ -311,7 +311,8 @@ def _first(error: Exception) -> str:
 
 
 @contextmanager
-def _limited(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+def limited(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Interrupt the connection when the block takes longer."""
     watch = threading.Timer(seconds, con.interrupt)
     watch.daemon = True
     watch.start()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 
 from service import outcome_views
-from service.api.common import InWorkspace, Moment
+from service.api.common import InWorkspace, Moment, Since, Until
 
 router = APIRouter(tags=["outcomes"])
+
+Detectors = Annotated[list[str] | None, Query(alias="name", description="only these, such as adwin")]
 
 
 @router.get("/models/{model}/performance/detail")
@@ -16,3 +21,59 @@ def performance_detail(
 ) -> outcome_views.DetailView:
     """Return every metric of a period with its interval, and the confusion, calibration or errors by range behind them."""
     return workspace.performance_detail(model, since, until, version=version)
+
+
+@router.get("/models/{model}/concept")
+def concept(model: str, workspace: InWorkspace) -> outcome_views.ConceptView | None:
+    """Return what the sequential test on the champion's loss says: step by step, whether, since when and how; null without labels to test."""
+    return workspace.concept(model)
+
+
+@router.get("/models/{model}/detectors")
+def detectors(model: str, workspace: InWorkspace, names: Detectors = None) -> list[dict[str, Any]]:
+    """Run river's detectors over the champion's losses in the order in which labels came; needs the extra `streams`."""
+    return workspace.detectors(model, names)
+
+
+@router.get("/models/{model}/estimates")
+def estimates(model: str, workspace: InWorkspace, metric: str | None = None) -> list[outcome_views.EstimatePoint]:
+    """List performance as it was estimated before labels came, by window, with what came of it (default: the headline metric)."""
+    return workspace.estimates(model, metric)
+
+
+@router.get("/models/{model}/business")
+def business(model: str, workspace: InWorkspace) -> list[outcome_views.BusinessPoint]:
+    """Return the declared ratios of the business by window, with intervals and what is usual."""
+    return workspace.business(model)
+
+
+@router.get("/models/{model}/business/lift")
+def business_lift(model: str, workspace: InWorkspace, version: str, other: str) -> list[outcome_views.BusinessLift]:
+    """Return the ratios of one version against another's over the time in which both answered."""
+    return workspace.business_lift(model, version, other)
+
+
+@router.get("/models/{model}/service")
+def service_points(model: str, workspace: InWorkspace) -> list[outcome_views.ServicePoint]:
+    """Return latency, throughput, errors, processor and memory by window."""
+    return workspace.service_points(model)
+
+
+@router.get("/models/{model}/versions-compared")
+def compare_versions(
+    model: str, workspace: InWorkspace, version: str, other: str, since: Since = None, until: Until = None
+) -> outcome_views.VersionComparison:
+    """Compare two versions on the labelled rows that both answered, or beside each other."""
+    return workspace.compare_versions(model, version, other, since, until)
+
+
+class ServiceReports(BaseModel):
+    """What serving processes say of themselves. Of each row ``seconds`` is needed; ``until`` is now where it is left out."""
+
+    rows: list[dict[str, Any]] = Field(max_length=10_000)
+
+
+@router.post("/models/{model}/service")
+def report_service(model: str, workspace: InWorkspace, body: ServiceReports) -> dict[str, int]:
+    """Take in what serving processes say of themselves: requests, errors, cpu_seconds, memory_bytes over the last ``seconds``."""
+    return {"accepted": workspace.report_service(model, body.rows)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from service.local import detail
+from service.local import business, detail, detectors, estimates, sequence, service_health, versions_compared
 from service.local.convert import aware
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from service import outcome_views
@@ -24,3 +25,31 @@ class LocalOutcomes:
     ) -> outcome_views.DetailView:
         zone = self.core.spec(model).zone
         return detail.performance_detail(self.core, model, aware(since, zone), aware(until, zone), version)
+
+    def concept(self, model: str) -> outcome_views.ConceptView | None:
+        return sequence.concept(self.core, model)
+
+    def detectors(self, model: str, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        return detectors.detectors(self.core, model, names)
+
+    def estimates(self, model: str, metric: str | None = None) -> list[outcome_views.EstimatePoint]:
+        return estimates.estimates(self.core, model, metric)
+
+    def business(self, model: str) -> list[outcome_views.BusinessPoint]:
+        return business.business(self.core, model)
+
+    def business_lift(self, model: str, version: str, other: str) -> list[outcome_views.BusinessLift]:
+        return versions_compared.business_lift(self.core, model, version, other)
+
+    def service_points(self, model: str) -> list[outcome_views.ServicePoint]:
+        return service_health.service_points(self.core, model)
+
+    def report_service(self, model: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        return service_health.report_service(self.core, model, rows)
+
+    def compare_versions(
+        self, model: str, version: str, other: str, since: datetime | None = None, until: datetime | None = None
+    ) -> outcome_views.VersionComparison:
+        zone = self.core.spec(model).zone
+        first, last = (None if moment is None else aware(moment, zone) for moment in (since, until))
+        return versions_compared.compare_versions(self.core, model, version, other, first, last)

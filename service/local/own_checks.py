@@ -26,6 +26,7 @@ from reference_data.declaration import CustomCheck, ModelSpec, parse_duration
 from reference_data.profile import Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window
+from service.local import service_health
 from service.local.references import SAMPLE_ROWS, sample_path
 from storage.custom_checks import CustomValue, logged_values, sampled_values
 from storage.names import EVENT_TIME
@@ -56,13 +57,14 @@ def readings(
     each = _each(spec, files, level)
     found = declared_readings(core, spec, own_sql(spec), reference, version, windows, blank, each)
     found += _file_readings(core, spec, files, reference, windows, inputs, blank, each)
+    found += service_health.error_readings(core, spec, windows, blank, each)
     return found, {file.name: file.check.direction for file in files if file.check is not None}
 
 
 def _each(spec: ModelSpec, files: Sequence[HomeCheck], level: float) -> float:
-    """Return the level of one check, of the model's SQL ones and the home's files alike; ``level`` is that of the table."""
+    """Return the level of one check: of the model's SQL ones, the home's files, and failed requests; ``level`` is that of the table."""
     told = sum(own.told for own in own_sql(spec).values())
-    return CUSTOM * level / max(told + len(files), 1)
+    return CUSTOM * level / (told + len(files) + 1)
 
 
 def declared_readings(
@@ -93,7 +95,9 @@ def declared_readings(
     found: list[Reading] = []
     for name, own in checks.items():
         limited = not own.told or own.check.warning is not None or own.check.critical is not None
-        kind = OwnCheck(name, own.check.unit, own.check.direction, limited=limited, changed=own.tolerance)
+        kind = OwnCheck(
+            name, own.check.unit, own.check.direction, limited=limited, changed=own.tolerance, title=own.title
+        )
         made = replace(blank, n_reference=reference.rows)
         readings = custom_readings(
             kind, windows, values[name], usual.get(name), window_spec, made, level=level, least=spec.monitor.min_rows
