@@ -30,6 +30,7 @@ POINTS: dict[str, str] = {
     "register.after_artefact": "a finished job's artefact is kept, its reference is not frozen",
     "register.after_reference": "a finished job's reference is frozen, its version is not registered",
     "register.after_version": "a finished job's version is registered, the job's end is not recorded",
+    "run.after_steps": "the loss of new labels is counted, no reading tells of it",
     "run.after_readings": "readings are appended, alerts have not moved",
     "outbox.after_delivery": "a message was delivered, the attempt is not recorded",
 }

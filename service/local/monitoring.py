@@ -26,7 +26,17 @@ from reference_data.declaration import parse_duration
 from reference_data.profile import RESERVED, Profile, stack
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
-from service.local import care, labels, outbox, own_checks, segment_harm, segment_profiles, segments
+from service.local import (
+    care,
+    estimates,
+    labels,
+    outbox,
+    own_checks,
+    segment_harm,
+    segment_profiles,
+    segments,
+    sequence,
+)
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_columns, row_to_alert
 from service.local.lead_in import blocks
 from service.local.quality import with_quality
@@ -74,7 +84,7 @@ def run_model(core: Core, model: str, since: datetime | None = None, until: date
     with core.mutex:
         spec = core.spec(model)
         labels.bring_up(core, spec)
-        refreshed = refresh(core, spec)
+        refreshed = refresh(core, spec) | sequence.bring_up(core, spec)
         opened: list[str] = []
         resolved: list[str] = []
         n_windows = n_readings = 0
@@ -336,8 +346,10 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading
     readings += door_readings(reference, stretch.version, counts, core.now())
     readings += row_readings(core, spec, stretch)
     readings += segments.stretch_readings(core, spec, reference, stretch.version, stretch.windows)
+    readings += sequence.stretch_readings(core, spec, reference, stretch.version, stretch.windows)
     readings = with_quality(core, spec, reference, stretch.version, stretch.windows, stack(judged_inputs), readings)
     readings += segment_harm.stretch_readings(core, spec, reference, stretch.version, stretch.windows)
+    readings += estimates.stretch_readings(core, spec, stretch)
     known = {None, *RESERVED, *spec.features, *spec.context}
     return [reading for reading in readings if reading.column in known]
 
