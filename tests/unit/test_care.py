@@ -35,6 +35,7 @@ distance = "numeric"
 
 [models.eta.monitor]
 window = "1w"
+multivariate = []
 """
 
 

@@ -185,7 +185,7 @@ ROLLING = DECLARATION.replace(
 def test_forty_days_judged_at_once_and_as_they_came_come_to_the_same(tmp_path: Path, declaration: str) -> None:
     told = []
     for name, every in (("as they came", 7), ("at once", 42)):
-        with tiny(tmp_path / name, declaration.replace('grace = "6h"', 'grace = "6h"\nmultivariate = []')) as ws:
+        with tiny(tmp_path / name, declaration) as ws:
             ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
             for day in range(42):
                 frame = rows(REFERENCE_DAYS + day, shift=0.8 if day >= 14 else 0.0)

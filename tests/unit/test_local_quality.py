@@ -34,7 +34,7 @@ CHECK = Check(
 
 def declared(monitor: str = "", custom: str = "") -> str:
     """Return the declaration with more said of its monitor."""
-    more = f'grace = "6h"\nmultivariate = []\n{monitor}\n{custom}\n[models.eta.retrain]'
+    more = f'grace = "6h"\n{monitor}\n{custom}\n[models.eta.retrain]'
     return DECLARATION.replace('grace = "6h"\n\n[models.eta.retrain]', more)
 
 

@@ -25,6 +25,7 @@ distance = "numeric"
 seats = "numeric"
 [models.flights.monitor]
 window = "1d"
+multivariate = []
 grace = "6h"
 """
 DAYS, A_DAY = 28, 400

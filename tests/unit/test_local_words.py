@@ -25,6 +25,7 @@ km = "numeric"
 
 [models.eta.monitor]
 window = "1d"
+multivariate = []
 """
 
 

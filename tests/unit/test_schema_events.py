@@ -29,6 +29,7 @@ open = "boolean"
 
 [models.m.monitor]
 window = "1d"
+multivariate = []
 grace = "0s"
 """
 
