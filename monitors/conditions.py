@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from monitors import explain, row_conditions, segment_conditions
+from monitors import outcome_conditions, row_conditions, segment_conditions
 from monitors.judge_door import DOOR_CHECKS
 from monitors.quality_conditions import (
     Found,
@@ -79,6 +79,8 @@ def group_of(kind: str, segment: str | None = None, column: str | None = None, l
 
     A fixed limit that is passed day by day would swallow the drift that comes later: it is a story of its own.
     """
+    if kind in outcome_conditions.KINDS:  # also where only a segment is hit
+        return outcome_conditions.GROUP
     if segment is not None:
         return segment_conditions.GROUP
     if limit is not None and f"limit of {kind}" in LIMITS:
@@ -87,7 +89,7 @@ def group_of(kind: str, segment: str | None = None, column: str | None = None, l
         return ARRIVAL
     if kind == "data_drift" and column is None:
         return row_conditions.GROUP
-    return "outcome" if kind in {"performance", "concept_drift"} else kind
+    return kind
 
 
 def leans_on(spec: ModelSpec, column: str | None, importance: Mapping[str, float] | None) -> bool:
@@ -103,6 +105,7 @@ def conditions(
 ) -> dict[str, Condition]:
     """Return the conditions of one window by group."""
     inside = _in_segments(segment_conditions.inside_segments(readings))
+    outcome = _outcome(readings, spec, importance)
     readings = [reading for reading in readings if reading.segment is None]
     columns, away = _data_quality(readings, spec), _columns_away(readings)
     if columns is not None and away is not None:  # their values are missing because they stay away: one story
@@ -112,7 +115,7 @@ def conditions(
         readings = [reading for reading in readings if reading.check != "missing_columns"]
     found = {
         "no_data": _no_data(readings),
-        "outcome": _outcome(readings, spec, importance),
+        outcome_conditions.GROUP: outcome,
         "data_drift": _data_drift(readings, spec, importance),
         row_conditions.GROUP: _as_a_whole(row_conditions.not_told(readings, {r.column for r in _drifted(readings)})),
         "prediction_drift": _prediction_drift(readings),
@@ -184,12 +187,7 @@ def unjudged(readings: Sequence[Reading]) -> frozenset[str]:
     silent |= frozenset() if rows_judged(readings) or arrival_judged(readings) else {ARRIVAL}
     silent |= frozenset() if business_judged(readings) else {"business"}
     silent |= frozenset() if service_judged(readings) else {"latency"}
-    return silent if _outcomes_judged(readings) else silent | {"outcome"}
-
-
-def _outcomes_judged(readings: Sequence[Reading]) -> bool:
-    verdicts = {reading.verdict for reading in readings if reading.scope == "performance"}
-    return bool(verdicts & {"ok", "warning", "critical"})
+    return silent if outcome_conditions.outcomes_judged(readings) else silent | {"outcome"}
 
 
 def _drifted(readings: Sequence[Reading]) -> list[Reading]:
@@ -197,38 +195,32 @@ def _drifted(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None) -> Condition | None:
-    worst = next((r for r in readings if r.scope == "performance" and r.verdict == "critical"), None)
-    if worst is None:
+    """Return the condition of a model that got worse, over all rows or in a segment."""
+    drifted = _drifted([reading for reading in readings if reading.segment is None])
+
+    def leaned(concept: Reading | None) -> bool:
+        return any(leans_on(spec, r.column, importance) and _explains(r, concept) for r in drifted)
+
+    found = outcome_conditions.outcome(readings, spec, leaned)
+    if found is None:
         return None
-    concept = next((r for r in readings if r.column in CONCEPT_COLUMNS and r.check == DECIDING), None)
-    leaned = any(leans_on(spec, r.column, importance) and _explains(r, concept) for r in _drifted(readings))
-    moved = concept is not None and concept.significant and concept.material and not leaned
-    beside = [f" {concept.sentence}"] if moved and concept is not None else []
     return Condition(
-        kind="concept_drift" if moved else "performance",
+        kind=found.kind,
         severity="page",
         column=None,
-        members=(concept.column,) if moved and concept is not None and concept.column else (),
-        significant=worst.significant,
-        material=worst.material,
+        members=found.members,
+        significant=True,
+        material=True,
         harmful=True,
-        headline=_outcome_headline(readings, worst, spec),
-        message="".join([worst.sentence, *beside]),
+        headline=found.headline,
+        message=found.message,
+        segment=found.segment,
     )
 
 
 def _explains(reading: Reading, concept: Reading | None) -> bool:
     """Return whether a column's drift can stand for the errors': shifts are in standard deviations, so they can be compared."""
     return concept is None or not reading.effect < concept.effect / 2
-
-
-def _outcome_headline(readings: Sequence[Reading], worst: Reading, spec: ModelSpec) -> str:
-    """Say it by the bias where that is most of the loss ("too high by"), else by the metric itself."""
-    bias = next((r for r in readings if r.check == "bias" and r.scope == "performance"), None)
-    if bias is not None and abs(bias.value - bias.reference_value) > 0.5 * worst.value:
-        way = "high" if bias.value > 0 else "low"
-        return f"{spec.label or spec.name} predictions are {explain.number(abs(bias.value), bias.unit)} too {way}"
-    return explain.against(worst)
 
 
 def _data_drift(
@@ -261,7 +253,7 @@ def _prediction_drift(readings: Sequence[Reading]) -> Condition | None:
     ours = [r for r in _drifted(readings) if r.column in _PREDICTIONS]
     if not ours:
         return None
-    labelled = _outcomes_judged(readings)
+    labelled = outcome_conditions.outcomes_judged(readings)
     return _of_columns(
         "prediction_drift", "notice" if labelled else "warning", ours, "drifted from the reference", wait=labelled
     )

@@ -12,6 +12,7 @@ from typing import Literal
 
 from monitors import row_conditions
 from monitors.conditions import ARRIVAL, LIMITS, Condition, conditions, group_of, severity_rank, unjudged
+from monitors.outcome_conditions import outgrown, refuted, says_fine
 from monitors.own_sql import BY_SQL
 from monitors.segment_conditions import told_by_the_whole
 from monitors.types import Alert, AlertEvent, Cause, Reading
@@ -80,7 +81,9 @@ def advance(
             continue
         if (condition := found.get(group)) is not None:
             changes += _again(alert, condition, readings[0], now, causes)
-        elif group not in silent and not _still_unusual(alert, readings):
+        elif refuted(alert, readings):
+            changes.append(_to(alert, "resolved", now, "Labels have come, and performance is as usual."))
+        elif (group not in silent or says_fine(alert, readings)) and not _still_unusual(alert, readings):
             changes += _quiet(alert, readings[0], spec, now)
     for group, condition in found.items():
         if group not in current:
@@ -139,6 +142,7 @@ def _telling(alert: Alert, condition: Condition, causes: tuple[Cause, ...]) -> A
     return replace(
         alert,
         column=condition.column,
+        segment=condition.segment,
         limit=condition.limit,
         strength=condition.strength,
         message=condition.message,
@@ -202,6 +206,18 @@ def _again(
     alert: Alert, condition: Condition, reading: Reading, now: datetime, causes: tuple[Cause, ...]
 ) -> list[Change]:
     """The condition holds in this window too."""
+    if (news := outgrown(alert, condition.segment, condition.headline)) is not None:
+        members = tuple(dict.fromkeys([*alert.members, *condition.members]))
+        surer = replace(
+            alert,
+            kind=condition.kind,
+            members=members,
+            quiet=0,
+            judged_to=max(alert.judged_to or reading.window.end, reading.window.end),
+        )
+        return [
+            _to(_telling(surer, condition, causes), "firing" if alert.state == "recovering" else alert.state, now, news)
+        ]
     if _counted(alert, reading):
         return []
     risen = severity_rank(condition.severity) > severity_rank(alert.severity)
