@@ -56,7 +56,7 @@ def rank_causes(
     best: dict[str | None, Cause] = {}
     for cause in sorted(columns, key=lambda cause: -cause.score):
         best.setdefault(cause.column, cause)
-    if (found_in_rows := _of_rows(spec, reference, readings, outcomes, evidence, weights if known else None)) is not None:
+    if (found_in_rows := _of_rows(spec, reference, outcomes, evidence, weights if known else None)) is not None:
         told = {cause.column for cause in found_in_rows}
         moved = [replace(cause, score=_MOVED * cause.score) for name, cause in best.items() if name not in told]
         every = [*found_in_rows, *moved]
@@ -70,14 +70,12 @@ def rank_causes(
 def _of_rows(
     spec: ModelSpec,
     reference: Reference,
-    readings: Sequence[Reading],
     outcomes: Profile | None,
     evidence: Evidence | None,
     weights: dict[str, float] | None,
 ) -> list[Cause] | None:
-    """Return what rows say of harm; None where there is none, or they say nothing."""
-    harmed = any(r.scope == "performance" and r.verdict == "critical" for r in readings)
-    if evidence is None or not harmed:
+    """Return what rows say of harm; None where they say nothing."""
+    if evidence is None:
         return None
     bias = "" if outcomes is None else _shift(spec, reference, outcomes, before="")
     return evidence_causes(evidence, weights, bias) or None

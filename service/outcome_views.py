@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NotRequired
+
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 
@@ -80,6 +82,10 @@ class ChangeParts(TypedDict):
     rule_lower: float
     rule_upper: float
     overlap: float  # effective share of the reference's rows after weighting: low means that inputs left the reference
+    context: NotRequired[float]  # of the rule's part, what goes with columns that the model does not see
+    context_lower: NotRequired[float]
+    context_upper: NotRequired[float]
+    context_overlap: NotRequired[float]  # too low, and the three above are left out
     n_reference: int
     n: int
     sentence: str

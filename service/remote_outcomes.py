@@ -61,3 +61,20 @@ class RemoteOutcomes(RemoteCalls):
         query |= {} if until is None else {"until": until.isoformat()}
         answer = self._call("GET", f"/models/{part(model)}/versions-compared", params=query)
         return cast("outcome_views.VersionComparison", answer.json())
+
+    def change_parts(self, model: str, since: datetime, until: datetime) -> outcome_views.ChangeParts | None:
+        query = {"since": since.isoformat(), "until": until.isoformat()}
+        answer = self._call("GET", f"/models/{part(model)}/why", params=query)
+        return cast("outcome_views.ChangeParts | None", answer.json())
+
+    def slices(self, model: str, since: datetime, until: datetime, *, limit: int = 10) -> list[outcome_views.SliceView]:
+        query = {"since": since.isoformat(), "until": until.isoformat(), "limit": limit}
+        answer = self._call("GET", f"/models/{part(model)}/why/slices", params=query)
+        return cast("list[outcome_views.SliceView]", answer.json())
+
+    def examples(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 20
+    ) -> list[outcome_views.RowExample]:
+        query = {"since": since.isoformat(), "until": until.isoformat(), "limit": limit}
+        answer = self._call("GET", f"/models/{part(model)}/why/examples", params=query)
+        return cast("list[outcome_views.RowExample]", answer.json())

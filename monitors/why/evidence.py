@@ -88,9 +88,7 @@ def evidence_causes(evidence: Evidence, weights: dict[str, float] | None, bias: 
     return sorted([*found, *([rule] if rule else [])], key=lambda cause: -cause.score)
 
 
-def _column(
-    evidence: Evidence, one: Contribution, change: float, weights: dict[str, float] | None
-) -> Cause | None:
+def _column(evidence: Evidence, one: Contribution, change: float, weights: dict[str, float] | None) -> Cause | None:
     share = min(1.0, one.safe / change)
     if share < _HARDLY:
         return None

@@ -77,3 +77,27 @@ class ServiceReports(BaseModel):
 def report_service(model: str, workspace: InWorkspace, body: ServiceReports) -> dict[str, int]:
     """Take in what serving processes say of themselves: requests, errors, cpu_seconds, memory_bytes over the last ``seconds``."""
     return {"accepted": workspace.report_service(model, body.rows)}
+
+
+@router.get("/models/{model}/why")
+def change_parts(
+    model: str, workspace: InWorkspace, since: Moment, until: Moment
+) -> outcome_views.ChangeParts | None:
+    """Take the change of the loss since the reference apart: other inputs, and another rule; null below 100 labelled rows on either side."""
+    return workspace.change_parts(model, since, until)
+
+
+@router.get("/models/{model}/why/slices")
+def slices(
+    model: str, workspace: InWorkspace, since: Moment, until: Moment, limit: Annotated[int, Query(ge=1, le=100)] = 10
+) -> list[outcome_views.SliceView]:
+    """List the parts of the rows that lost most, each confirmed on rows held out."""
+    return workspace.slices(model, since, until, limit=limit)
+
+
+@router.get("/models/{model}/why/examples")
+def examples(
+    model: str, workspace: InWorkspace, since: Moment, until: Moment, limit: Annotated[int, Query(ge=1, le=1000)] = 20
+) -> list[outcome_views.RowExample]:
+    """List rows that stand for the change."""
+    return workspace.examples(model, since, until, limit=limit)

@@ -27,6 +27,7 @@ from service.cli import (
     segments,
     serve,
     sources,
+    why,
 )
 from service.cli.session import FAILED, WRONG_USAGE, HomeOption, JsonOption, printable
 
@@ -57,6 +58,7 @@ for group in (
     references,
     replay,
     segments,
+    why,
     care,
 ):
     group.register(app)

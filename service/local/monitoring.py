@@ -382,8 +382,7 @@ def move_alerts(
         if news is None:
             continue
         only, mark = news
-        whole = [reading for reading in by_window[window] if reading.segment is None]
-        causes = stretch_causes(core, spec, stretch, place, whole, importance)
+        causes = stretch_causes(core, spec, stretch, place, by_window[window], importance)
         with core.alerting:  # nobody acknowledges in between
             since = window.start - quiet_period(window)
             alerts = {row["id"]: row_to_alert(row) for row in core.control.alerts_to_move(spec.name, since)}
@@ -418,6 +417,9 @@ def stretch_causes(
     """Return the likeliest causes of what one window shows, nothing when it shows nothing."""
     if all(reading.verdict in ("ok", "insufficient", "no_data") for reading in readings):
         return ()
+    evidence = why.window_evidence(core, spec, stretch.windows[place], stretch.version, readings)
+    beside = why.events(core, spec, stretch.windows[place])
+    whole = [reading for reading in readings if reading.segment is None]
     window = [stretch.windows[place]]
     reference = stretch.reference
     inputs = load_series(core, reference, "inputs", window, version=stretch.version).profile[0]
@@ -427,7 +429,9 @@ def stretch_causes(
         else load_series(core, reference, "outcomes", window, version=stretch.version).profile[0]
     )
     ((baseline, _),) = held_against(core, spec, reference, window)
-    return rank_causes(spec, baseline.reference, inputs, outcomes, readings, importance, most=len(readings))
+    return rank_causes(
+        spec, baseline.reference, inputs, outcomes, whole, importance, len(readings), evidence=evidence, events=beside
+    )
 
 
 @dataclass(frozen=True, slots=True)

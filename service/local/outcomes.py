@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.local import business, detail, detectors, estimates, sequence, service_health, versions_compared
+from reference_data.windows import Window
+from service.local import business, detail, detectors, estimates, sequence, service_health, versions_compared, why
 from service.local.convert import aware
 
 if TYPE_CHECKING:
@@ -53,3 +54,18 @@ class LocalOutcomes:
         zone = self.core.spec(model).zone
         first, last = (None if moment is None else aware(moment, zone) for moment in (since, until))
         return versions_compared.compare_versions(self.core, model, version, other, first, last)
+
+    def change_parts(self, model: str, since: datetime, until: datetime) -> outcome_views.ChangeParts | None:
+        return why.parts(self.core, model, self._period(model, since, until))
+
+    def slices(self, model: str, since: datetime, until: datetime, *, limit: int = 10) -> list[outcome_views.SliceView]:
+        return why.slices(self.core, model, self._period(model, since, until), limit)
+
+    def examples(
+        self, model: str, since: datetime, until: datetime, *, limit: int = 20
+    ) -> list[outcome_views.RowExample]:
+        return why.examples(self.core, model, self._period(model, since, until), limit)
+
+    def _period(self, model: str, since: datetime, until: datetime) -> Window:
+        zone = self.core.spec(model).zone
+        return Window(aware(since, zone), aware(until, zone))
