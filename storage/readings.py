@@ -53,7 +53,7 @@ SCHEMA = pa.schema(
     }
 )
 #: What makes two readings restatements of one: all but the values, and when they were computed.
-KEY = ("model_version", "reference_version", "check", "column", "segment", "window_start", "window_end")
+KEY = ("model_version", "reference_version", "scope", "check", "column", "segment", "window_start", "window_end")
 ANY_SEGMENT = "*"
 _TIMES = ("window_start", "window_end", "computed_at")
 

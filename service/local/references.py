@@ -252,7 +252,7 @@ def _by_bucket(
 def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: Mapping[str, bool]) -> None:
     """Keep a sample of the rows, in their logical names, for what needs rows."""
     names = [column.name for column in spec.columns]
-    names += [name for name in ("prediction", "score", "label") if has[name]]
+    names += [name for name in ("prediction", "score", "scores", "label") if has[name]]
     if (
         spec.subject is not None and SUBJECT not in names
     ):  # so that a subject's rows can be found, and deleted, here too

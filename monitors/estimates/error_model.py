@@ -1,0 +1,70 @@
+"""Losses of a regression, learned from inputs and prediction (direct loss estimation)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+_LARGEST = 1e150  # of a loss: beyond, squares have no number
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ErrorModel:
+    """Expected losses of rows by name.
+
+    ``held_out``: of the reference's rows, each by a model that has not seen it. ``spread``: mean squared deviation of a loss from what was
+    expected, by the mean square of the expected: how losses scatter grows with them.
+    """
+
+    held_out: Mapping[str, Numbers]
+    spread: Mapping[str, float]
+    predict: Callable[[Numbers], dict[str, Numbers]]
+
+
+def fit_errors(
+    inputs: Numbers, nominal: list[bool], losses: Mapping[str, Numbers], fold: NDArray[np.intp]
+) -> ErrorModel:
+    """Learn each loss (n,), none below zero, from ``inputs`` (n, inputs), the prediction among them.
+
+    ``fold``: which rows are held out together. Expected values are corrected by a factor, so that over the rows held out they are right
+    in sum; NannyML evaluates its error model on the rows it was trained on, which looks better than it is.
+    """
+    held_out: dict[str, Numbers] = {}
+    spread: dict[str, float] = {}
+    models: dict[str, Callable[[Numbers], Numbers]] = {}
+    for name, raw in losses.items():
+        loss = np.minimum(raw, _LARGEST)
+        found = np.zeros(len(loss))
+        for held in np.unique(fold):
+            out = fold == held
+            found[out] = _fitted(inputs[~out], nominal, loss[~out])(inputs[out])
+        factor = float(loss.sum() / found.sum()) if found.sum() > 0 else 1.0
+        held_out[name] = found * factor
+        square = float((held_out[name] ** 2).mean())
+        spread[name] = float(((loss - held_out[name]) ** 2).mean() / square) if square > 0 else 0.0
+        models[name] = _times(_fitted(inputs, nominal, loss), factor)
+    return ErrorModel(held_out, spread, lambda rows: {name: model(rows) for name, model in models.items()})
+
+
+def _times(model: Callable[[Numbers], Numbers], factor: float) -> Callable[[Numbers], Numbers]:
+    return lambda rows: model(rows) * factor
+
+
+def _fitted(inputs: Numbers, nominal: list[bool], loss: Numbers) -> Callable[[Numbers], Numbers]:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    mean = float(loss.mean())
+    if mean <= _LEAST * max(float(np.abs(loss).max()), _LEAST):  # nothing was ever lost
+        return lambda rows: np.full(len(rows), mean)
+    model: Any = HistGradientBoostingRegressor(
+        loss="poisson", max_iter=80, learning_rate=0.08, max_leaf_nodes=16, min_samples_leaf=40, l2_regularization=1.0,
+        early_stopping=False, categorical_features=nominal, random_state=0,
+    )  # fmt: skip
+    model.fit(inputs, loss / mean)
+    return lambda rows: np.asarray(model.predict(rows)) * mean if len(rows) else np.zeros(0)

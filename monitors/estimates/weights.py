@@ -1,0 +1,73 @@
+"""How inputs moved: a weight for each row of the reference, by which it looks like the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Numbers = NDArray[np.float64]
+MOST = 4000  # rows of a side that the classifier learns from
+_SURE = 4.0  # standard errors by which rows must be told apart better than by chance, before anything is weighted
+_LARGEST = 0.995  # quantile at which weights are cut: a handful of rows must not stand for all
+_OUTSIDE = 0.05  # effective share of the reference's rows below which a window lies outside of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """``values``: one weight a row of the reference, mean 1. ``told_apart``: cross-validated area under the ROC curve, 0.5 for chance."""
+
+    values: Numbers
+    told_apart: float
+    shifted: bool
+
+    @property
+    def effective(self) -> float:
+        """Return how many unweighted rows are worth as much: (sum w)² / sum w² (Kish 1965, Survey Sampling)."""
+        return float(self.values.sum() ** 2 / (self.values**2).sum())
+
+    @property
+    def outside(self) -> bool:
+        """Whether so little of the reference looks like the window that nothing can be said of it."""
+        return self.shifted and self.effective < _OUTSIDE * len(self.values)
+
+
+def weigh(reference: Numbers, window: Numbers, nominal: list[bool]) -> Weights:
+    """Return weights by a classifier that tells the window's rows (n, inputs) from the reference's (m, inputs).
+
+    Odds of the classifier are the ratio of densities (Bickel, Brückner and Scheffer 2009, Discriminative learning under covariate shift,
+    JMLR 10). All weights are 1 where it cannot tell them apart beyond chance.
+    """
+    a, b = _some(reference), _some(window)
+    rows, current = np.vstack([a, b]), np.r_[np.zeros(len(a), dtype=bool), np.ones(len(b), dtype=bool)]
+    fold = np.r_[np.arange(len(a)), np.arange(len(b))] % 2
+    told, odds = np.zeros(len(rows)), np.zeros(len(reference))
+    for held in (0, 1):
+        model = _classifier(nominal).fit(rows[fold != held], current[fold != held])
+        told[fold == held] = model.decision_function(rows[fold == held])
+        odds += np.exp(np.clip(model.decision_function(reference), -20, 20)) / 2
+    statistic = float(stats.mannwhitneyu(told[current], told[~current]).statistic)
+    area = statistic / (len(a) * len(b))
+    error = np.sqrt((len(a) + len(b) + 1) / (12 * len(a) * len(b)))  # of the area where there is nothing to tell
+    if area <= 0.5 + _SURE * error:
+        return Weights(np.ones(len(reference)), area, shifted=False)
+    odds = np.minimum(odds, np.quantile(odds, _LARGEST))
+    return Weights(odds / odds.mean(), area, shifted=True)
+
+
+def _classifier(nominal: list[bool]) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        max_iter=40, max_leaf_nodes=8, learning_rate=0.12, min_samples_leaf=20, categorical_features=nominal, early_stopping=False,
+        random_state=0,
+    )  # fmt: skip
+
+
+def _some(rows: Numbers) -> Numbers:
+    if len(rows) <= MOST:
+        return rows
+    return rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST, replace=False))]
