@@ -25,15 +25,19 @@ def over_classes(outcomes: Profile, area: OfSplit, average: Average) -> Values:
 
 
 def error_over_classes(outcomes: Profile, area: OfSplit, error: OfSplit, average: Average) -> Values:
-    """Return the root of the weighted mean of squared errors: as if the classes' areas, read off the same rows, had a correlation of 1.
+    """Return the standard error of :func:`over_classes`, as if the areas of every two of K classes had a correlation of 1 / (K - 1).
 
-    It is never too small; the areas of different classes rest on the same rows, whose covariance is not kept.
+    So it is for two classes, whose areas are one and the same. For more it is not kept, for they rest on scores of the same rows; simulated,
+    it is below that, so that intervals are rather too wide.
     """
     splits = class_splits(outcomes).values()
     areas = np.stack([area(split) for split in splits], axis=-1)
     errors = np.stack([error(split) for split in splits], axis=-1)
     weights = _weights(areas, [split.positives.valid for split in splits], average)
-    return ratio((np.nan_to_num(errors) * weights).sum(axis=-1), weights.sum(axis=-1))
+    own = ((np.nan_to_num(errors) * weights) ** 2).sum(axis=-1)
+    shared = (np.nan_to_num(errors) * weights).sum(axis=-1) ** 2 - own
+    between = 1 / max(len(splits) - 1, 1)
+    return ratio(np.sqrt(own + between * shared), weights.sum(axis=-1))
 
 
 def interval_over_classes(outcomes: Profile, area: OfSplit, error: OfSplit, average: Average) -> Interval:

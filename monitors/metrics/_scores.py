@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from monitors.checks._cells import Values, ratio
 from monitors.metrics._intervals import Interval, Z, by_logit, wilson
 from monitors.metrics._moments import centre_of_cells, ordered_column
 from reference_data.profile import BinnedColumn, ColumnProfile, Profile
 
-BINS = 10  # of a calibration curve, as in Guo et al. (2017) and scikit-learn's calibration_curve by default 10 and 5
+BINS = 10  # of a calibration curve; five cells of a score each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,34 +207,40 @@ def calibration_error(split: Split) -> Values:
     return gap if split.shares else np.full(gap.shape, np.nan)
 
 
-def calibration_spread(split: Split) -> tuple[Values, Values]:
-    """Return the standard error of :func:`calibration_error`, and by how much chance alone raises it.
+def calibration_spread(split: Split) -> Values:
+    """Return the standard error of :func:`calibration_error`.
 
     In each bin hits - predicted is about normal with the variance n o (1 - o), o the share of hits; |.| of it is folded normal (Leone,
-    Nelson and Nottingham 1961, Technometrics 3), whose mean lies above |.| of the mean.
+    Nelson and Nottingham 1961, Technometrics 3), with the variance d² + s² - (s sqrt(2/pi) exp(-d²/2s²) + d erf(d / s sqrt(2)))².
     """
     curve = calibration_curve(split)
-    n = curve.rows
-    share = ratio(curve.hits + 0.5, n + 1)
-    sd = np.sqrt(np.maximum(n * share * (1 - share), 0.0))
-    gap = np.abs(curve.hits - curve.predicted)
-    at = ratio(gap, sd)
-    tail = np.exp(-(np.nan_to_num(at) ** 2) / 2) * np.sqrt(2 / np.pi)
-    folded = np.where(sd > 0, sd * tail + gap * _inner(np.nan_to_num(at)), gap)
+    gap, sd = _gaps(curve)
+    at = np.nan_to_num(ratio(gap, sd))
+    folded = sd * np.exp(-(at**2) / 2) * np.sqrt(2 / np.pi) + gap * special.erf(at / np.sqrt(2))
     variance = np.maximum(gap**2 + sd**2 - folded**2, 0.0)
-    whole = n.sum(axis=-1)
-    return ratio(np.sqrt(variance.sum(axis=-1)), whole), ratio((folded - gap).sum(axis=-1), whole)
+    return ratio(np.sqrt(variance.sum(axis=-1)), curve.rows.sum(axis=-1))
 
 
-def _inner(at: Values) -> Values:
-    """Return P(|standard normal| < at)."""
-    from scipy import special
-
-    return np.asarray(special.erf(at / np.sqrt(2)))
+def _gaps(curve: Curve) -> tuple[Values, Values]:
+    """Return |hits - predicted| in each bin, and its standard deviation if hits come at the observed share."""
+    share = np.nan_to_num(ratio(curve.hits + 0.5, curve.rows + 1))
+    return np.abs(curve.hits - curve.predicted), np.sqrt(curve.rows * share * (1 - share))
 
 
 def calibration_interval(split: Split) -> Interval:
-    """Return the interval of :func:`calibration_error`, from below its value less what chance alone adds to it."""
-    value = calibration_error(split)
-    error, raised = calibration_spread(split)
-    return np.maximum(value - raised - Z * error, 0.0), np.minimum(value + Z * error, 1.0)
+    """Return the interval of :func:`calibration_error`.
+
+    Chance raises the value: gaps that are none are never below 0. So its lower end starts from gaps without what chance adds to their squares,
+    and is 0 where the gaps as a whole are no larger than chance makes them (chi-square at 95 %; Hosmer and Lemeshow 1980).
+    """
+    curve, value, error = calibration_curve(split), calibration_error(split), calibration_spread(split)
+    gap, sd = _gaps(curve)
+    left = ratio(np.sqrt(np.maximum(gap**2 - sd**2, 0.0)).sum(axis=-1), curve.rows.sum(axis=-1))
+    filled = curve.rows > 0
+    usual = curve.predicted * (
+        1 - np.nan_to_num(ratio(curve.predicted, curve.rows))
+    )  # variance of hits if scores come true
+    beyond = np.nan_to_num(ratio(gap**2, usual)).sum(axis=-1)
+    calibrated = beyond <= special.chdtri(np.maximum(filled.sum(axis=-1), 1), 0.05)
+    low = np.where(calibrated, 0.0, np.maximum(left - Z * error, 0.0))
+    return np.where(np.isnan(value), np.nan, low), np.minimum(value + Z * error, 1.0)

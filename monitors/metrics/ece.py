@@ -18,7 +18,7 @@ def ece(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001  the
 
 def error(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001
     """Return the standard error from the spread of each bin's gap."""
-    return calibration_spread(answers_split(outcomes))[0]
+    return calibration_spread(answers_split(outcomes))
 
 
 def interval(outcomes: Profile, positive: str | None) -> Interval:  # noqa: ARG001

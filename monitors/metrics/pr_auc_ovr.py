@@ -15,7 +15,7 @@ def pr_auc_ovr(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG0
 
 
 def error(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001
-    """Return a standard error that is never too small."""
+    """Return a standard error that is rather too large."""
     return error_over_classes(outcomes, average_precision, average_precision_error, "macro")
 
 

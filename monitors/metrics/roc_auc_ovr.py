@@ -15,7 +15,7 @@ def roc_auc_ovr(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG
 
 
 def error(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001
-    """Return a standard error that is never too small."""
+    """Return a standard error that is rather too large."""
     return error_over_classes(outcomes, roc_area, roc_error, "macro")
 
 
