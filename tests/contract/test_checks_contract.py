@@ -287,6 +287,7 @@ def test_rows_too_few_say_nothing_and_hostile_ones_no_nonsense(check: Check) -> 
 LEVELLED = [pair for pair in pairs() if pair[0].level_function is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "kind"), LEVELLED, ids=lambda value: getattr(value, "name", value))
 def test_chance_alone_exceeds_the_level_about_once_in_a_hundred_times(check: Check, kind: str) -> None:
     assert check.level_function is not None

@@ -45,6 +45,7 @@ def test_the_same_rows_give_the_same_answer(name: str) -> None:
     assert one == two
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 def test_what_moved_is_found_and_what_did_not_is_not(name: str) -> None:
     check, alone = CHECKS[name], Natural(0, 0.0, 0.0, 0.0)

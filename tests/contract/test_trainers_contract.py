@@ -68,6 +68,7 @@ def test_two_runs_agree_to_the_digit(trainer, task):
     np.testing.assert_array_equal(model.predict(request.frame).predicted, again.predict(request.frame).predicted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trainer", "task"), CASES)
 def test_the_artefact_is_stored_and_answers_the_same(trainer, task, tmp_path):
     request, model = fitted(trainer, task)

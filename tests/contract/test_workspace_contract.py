@@ -342,6 +342,7 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     assert isinstance(declared.timeline(5), list)
 
 
+@pytest.mark.slow
 def test_labels_are_measured_and_what_they_restate_is_kept(workspace: Workspace) -> None:
     workspace.apply(DECLARATION + '\n[models.eta.feedback]\nthumbs = "boolean"\n')
     workspace.reference("eta", frame())
@@ -378,6 +379,7 @@ def test_labels_are_measured_and_what_they_restate_is_kept(workspace: Workspace)
     assert [reading["value"] for reading in history] == [restated["first_value"], restated["value"]]
 
 
+@pytest.mark.slow
 def test_an_alert_is_acknowledged(declared: Workspace) -> None:
     declared.reference("eta", frame())
     current = frame(days=21, shift=8, start=datetime(2024, 2, 1, tzinfo=UTC), prefix="c")

@@ -106,6 +106,7 @@ def finish(forkserver: BaseContext, folder: Path, client: Client) -> None:
     assert stored(folder) == dict.fromkeys(range(again), ROWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_a_server_killed_at_a_named_point(forkserver: BaseContext, tmp_path: Path, point: str) -> None:
     folder, client = tmp_path / "home", Client()
@@ -136,6 +137,7 @@ def kill_at_random(forkserver: BaseContext, folder: Path, kills: int, seed: int)
     finish(forkserver, folder, client)
 
 
+@pytest.mark.slow
 def test_a_server_killed_at_random_moments(forkserver: BaseContext, tmp_path: Path) -> None:
     kill_at_random(forkserver, tmp_path / "home", 10, 20130430)
 

@@ -105,6 +105,7 @@ def test_a_training_job_killed_at_any_durable_step_leaves_only_whole_files(tmp_p
     assert states[-1] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_registration_killed_at_any_step_leaves_the_old_artefact_or_the_new(tmp_path):
     X = np.arange(20.0).reshape(10, 2)
     folders, hashes = [], []
@@ -126,6 +127,7 @@ def test_a_registration_killed_at_any_step_leaves_the_old_artefact_or_the_new(tm
         registry.load(folder / "registered.skops", new)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [job_files.ARTEFACT, job_files.REFERENCE, job_files.RESULT])
 def test_a_full_disk_fails_the_job_in_words(name, tmp_path, monkeypatch):
     folder = job(tmp_path, frame(300), quick(), champion=Incumbent("v1"))
@@ -143,6 +145,7 @@ def test_a_full_disk_fails_the_job_in_words(name, tmp_path, monkeypatch):
     assert not (folder / name).exists()
 
 
+@pytest.mark.slow
 def test_a_job_is_never_run_twice_in_one_folder(tmp_path):
     folder = job(tmp_path, frame(300), quick(), champion=Incumbent("v1"))
     assert run(folder) == 0

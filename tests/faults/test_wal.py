@@ -68,6 +68,7 @@ def put_aside(home: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
 
 
+@pytest.mark.slow
 def test_a_whole_log_is_replayed_and_nothing_is_told(home: Path) -> None:
     assert groups(home) == (list(range(GROUPS)), [])
     assert put_aside(home) == {}

@@ -51,6 +51,7 @@ def categories(seed: int, levels: str = "abcd") -> tuple[np.ndarray, np.ndarray]
     return np.append(rng.choice(names, 500), names), np.append(rng.choice(names, 500), names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("method", "check"),

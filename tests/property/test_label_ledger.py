@@ -143,7 +143,7 @@ class CrowdedMachine(LedgerMachine):
 
 
 few = settings(max_examples=10, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-TestLedger = LedgerMachine.TestCase
+TestLedger = pytest.mark.slow(LedgerMachine.TestCase)
 TestLedger.settings = few
-TestCrowded = CrowdedMachine.TestCase
+TestCrowded = pytest.mark.slow(CrowdedMachine.TestCase)
 TestCrowded.settings = few

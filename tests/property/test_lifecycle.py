@@ -2,6 +2,7 @@
 
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ ALLOWED = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEP, min_size=1, max_size=12))
 def test_alerts_keep_to_their_states(steps: list) -> None:

@@ -151,6 +151,7 @@ def test_profiles_of_different_cells_do_not_merge():
         merge([])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(reference=rows(TAME), current=rows(TAME))
 def test_the_whole_is_the_merge_of_its_parts(con, reference, current):
@@ -163,6 +164,7 @@ def test_the_whole_is_the_merge_of_its_parts(con, reference, current):
     same_moments(parts.total(), whole[0])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(reference=rows(NUMBERS), current=rows(NUMBERS))
 def test_every_row_is_counted_once_in_every_column(con, reference, current):
@@ -179,6 +181,7 @@ def test_every_row_is_counted_once_in_every_column(con, reference, current):
         assert part.inf == sum(map(math.isinf, numbers))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(reference=rows(NUMBERS), current=rows(NUMBERS))
 def test_cells_are_upper_inclusive_and_frozen(con, reference, current):
@@ -202,6 +205,7 @@ def test_cells_are_upper_inclusive_and_frozen(con, reference, current):
     np.testing.assert_array_equal(flag.cells, [truths.count(False), truths.count(True), 0, 0])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(reference=rows(NUMBERS))
 def test_the_reference_itself_lies_in_range_and_holds_nothing_unseen(con, reference):

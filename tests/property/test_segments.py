@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ def table(values: list[tuple[Any, ...]]) -> pa.Table:
     return pa.table({c.name: pa.array([v[i] for v in values], kinds[i]) for i, c in enumerate(COLUMNS)})
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(rows, rows)
 def test_every_row_is_in_one_value_of_each_segment_and_coarse_cells_are_merged_fine_ones(

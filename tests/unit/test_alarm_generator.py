@@ -80,6 +80,7 @@ def large(drift: Drift, *, additive: bool = False) -> tuple[Profile, Profile]:
     return model.current[: drift.start].total(), model.current[drift.start :].total()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["normal_a", "price", "return_a", "uniform_a", "waiting"])
 def test_a_location_drift_has_the_stated_size(column: str) -> None:
     before, after = (part.column(column) for part in large(Drift(column, "location", 0.3, start=10), additive=True))
@@ -92,6 +93,7 @@ def test_a_location_drift_has_the_stated_size(column: str) -> None:
     assert (means[1] - means[0]) / sd == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["price", "uniform_a", "waiting"])
 def test_skewed_and_bounded_values_move_through_the_normal_variable_behind_them(column: str) -> None:
     before, after = (part.column(column) for part in large(Drift(column, "location", 0.3, start=10)))
@@ -102,12 +104,14 @@ def test_skewed_and_bounded_values_move_through_the_normal_variable_behind_them(
         assert after.cells[-1] / after.valid < 0.001
 
 
+@pytest.mark.slow
 def test_counts_and_flags_move_by_their_own_standard_deviation() -> None:
     before, after = (part.column("flag") for part in large(Drift("flag", "location", 0.2, start=10)))
     share = [part.cells[1] / part.valid for part in (before, after)]
     assert share[1] - share[0] == pytest.approx(0.1, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drift", "expected"),
     [

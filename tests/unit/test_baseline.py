@@ -103,17 +103,20 @@ def share_of_drift(readings: list[Reading]) -> float:
     return float(np.mean([reading.verdict == "drift" for reading in deciding(readings)]))
 
 
+@pytest.mark.slow
 def test_a_daily_cycle_alone_is_not_drift_under_a_seasonal_reference(cycle: Cycle) -> None:
     readings = judged(planned(kind="seasonal", season="hour"), cycle.reference, HOURLY, cycle.windows, cycle.week())
     assert share_of_drift(readings) == 0
 
 
+@pytest.mark.slow
 def test_a_shift_smaller_than_the_cycle_is_seen_against_the_same_hour(cycle: Cycle) -> None:
     shifted = cycle.week(shift=2.0)
     seasonal = judged(planned(kind="seasonal", season="hour"), cycle.reference, HOURLY, cycle.windows, shifted)
     assert share_of_drift(seasonal) > 0.8
 
 
+@pytest.mark.slow
 def test_all_of_the_reference_knows_the_cycle_of_its_days_by_itself(cycle: Cycle) -> None:
     whole = judged(planned(), cycle.reference, HOURLY, cycle.windows, cycle.week(shift=1.2))
     assert share_of_drift(whole) > 0.8
@@ -121,6 +124,7 @@ def test_all_of_the_reference_knows_the_cycle_of_its_days_by_itself(cycle: Cycle
     assert share_of_drift(quiet) < 0.01, "one of 168 hours may be chance"
 
 
+@pytest.mark.slow
 def test_readings_say_which_season_they_were_held_against(cycle: Cycle) -> None:
     spec = planned(kind="seasonal", season="hour")
     readings = judged(spec, cycle.reference, HOURLY, cycle.windows, cycle.week())
@@ -205,6 +209,7 @@ def test_slots_are_those_of_the_models_own_clock() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_fixed_plan_is_the_reference_itself_and_adds_no_words(cycle: Cycle) -> None:
     ((baseline, places),) = Baselines(planned(), cycle.reference, HOURLY).groups(cycle.windows)
     assert places == list(range(len(cycle.windows)))
@@ -240,6 +245,7 @@ def slow() -> Slow:
     return Slow()
 
 
+@pytest.mark.slow
 def test_a_slow_drift_is_not_alerted_by_a_rolling_reference(slow: Slow) -> None:
     live, log = slow.log()
     later = slow.windows[28:]  # before, the frozen reference stands in
@@ -250,6 +256,7 @@ def test_a_slow_drift_is_not_alerted_by_a_rolling_reference(slow: Slow) -> None:
     assert [r.verdict for r in whole[-28:]].count("drift") == 28, "against the frozen one it is far by now"
 
 
+@pytest.mark.slow
 def test_a_jump_is_alerted_by_a_rolling_reference(slow: Slow) -> None:
     live, log = slow.log(jump_at=100)
     readings = deciding(judged(planned(kind="rolling", span="28d"), slow.reference, DAILY, slow.windows, live, log=log))
@@ -260,6 +267,7 @@ def test_a_jump_is_alerted_by_a_rolling_reference(slow: Slow) -> None:
     assert drifted[-1] < 128, "after the span it is what is usual"
 
 
+@pytest.mark.slow
 def test_until_the_log_reaches_back_the_frozen_reference_stands_in(slow: Slow) -> None:
     live, log = slow.log()
     readings = deciding(judged(planned(kind="rolling", span="28d"), slow.reference, DAILY, slow.windows, live, log=log))
@@ -280,6 +288,7 @@ def test_a_rolling_baseline_is_of_full_days_before_the_window(slow: Slow) -> Non
     assert spring == (datetime(2026, 3, 10, 4, tzinfo=UTC), datetime(2026, 3, 3, 5, tzinfo=UTC)), "clocks went forward"
 
 
+@pytest.mark.slow
 def test_what_needs_labels_stays_with_the_frozen_reference() -> None:
     rng = np.random.default_rng(9)
 

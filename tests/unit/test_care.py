@@ -118,6 +118,7 @@ def test_archived_rows_leave_the_log_and_stay_within_reach(tmp_path: Path) -> No
     assert all(stat.S_IMODE((tmp_path / "home/archives" / file).stat().st_mode) == 0o600 for file in files)
 
 
+@pytest.mark.slow
 def test_an_archived_row_that_comes_again_is_a_duplicate_and_its_late_label_restates_readings(tmp_path: Path) -> None:
     with filled(tmp_path / "home") as ws:
         ws.run("eta")
@@ -138,6 +139,7 @@ def test_an_archived_row_that_comes_again_is_a_duplicate_and_its_late_label_rest
         assert now > was + 100
 
 
+@pytest.mark.slow
 def test_months_are_archived_piece_by_piece_and_then_merged(tmp_path: Path) -> None:
     home = tmp_path / "home"
     filled(home).close()
@@ -180,6 +182,7 @@ def test_dropped_rows_are_gone_and_what_was_judged_stays(tmp_path: Path) -> None
         assert ws.readings("eta") == readings
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumped_ahead_takes_nothing(tmp_path: Path) -> None:
     filled(tmp_path / "home", "drop").close()
     with opened(tmp_path / "home", NOW + timedelta(days=4000)) as ws:
@@ -187,6 +190,7 @@ def test_a_clock_that_jumped_ahead_takes_nothing(tmp_path: Path) -> None:
         assert ws.storage("eta")["rows"] > 230
 
 
+@pytest.mark.slow
 def test_a_backup_is_restored_as_it_was(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "b.tar.zst"
     with filled(home) as ws:
@@ -213,6 +217,7 @@ def test_a_backup_is_restored_as_it_was(tmp_path: Path) -> None:
         assert ids(ws) == before
 
 
+@pytest.mark.slow
 def test_a_backup_under_load_holds_what_was_committed_before_one_moment(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with opened(home) as ws:
@@ -330,6 +335,7 @@ def holds(home: Path, subject: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_subject_is_deleted_wherever_its_rows_lie(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with filled(home) as ws:
@@ -400,6 +406,7 @@ def test_a_hashed_subject_is_found(tmp_path: Path) -> None:
         assert holds(tmp_path / "home", "DROP TABLE written") == []
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with filled(home) as ws:

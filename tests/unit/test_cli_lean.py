@@ -25,6 +25,7 @@ def _run(code: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_comparing_small_files_imports_nothing_heavy(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"small.{ending}"
@@ -41,6 +42,7 @@ def test_comparing_small_files_imports_nothing_heavy(tmp_path: Path, ending: str
     assert _run(code) == "[]"
 
 
+@pytest.mark.slow
 def test_what_was_spared_is_there_when_asked_for() -> None:
     code = (
         "from service.cli.lean import start_lean\nstart_lean()\nimport numpy as np, pyarrow as pa\n"

@@ -41,6 +41,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return invoke
 
 
+@pytest.mark.slow
 def test_references_are_made_listed_and_compared(run: Run, tmp_path: Path) -> None:
     assert run("references", "eta").out.startswith("no reference yet")
     rows(0, REFERENCE_DAYS).to_parquet(tmp_path / "all.parquet")
@@ -72,6 +73,7 @@ def test_references_are_made_listed_and_compared(run: Run, tmp_path: Path) -> No
     assert (missing.code, missing.err) == (1, "driftdeck: model 'eta' has no reference 7; it has: 1, 2\n")
 
 
+@pytest.mark.slow
 def test_a_reference_comes_of_the_log_or_of_a_query(run: Run, tmp_path: Path) -> None:
     frame = rows(0, REFERENCE_DAYS)
     frame.drop(columns="truth").to_parquet(tmp_path / "log.parquet")

@@ -59,6 +59,7 @@ def test_tests_have_p_values_and_distances_have_none() -> None:
     }
 
 
+@pytest.mark.slow
 def test_exact_values_are_scipys_on_the_rows() -> None:
     left, right = frames()
     names = ["kolmogorov_smirnov", "wasserstein", "energy", "anderson_darling", "mann_whitney", "t_test"]
@@ -110,6 +111,7 @@ def test_exact_changes_no_verdict_and_no_threshold() -> None:
         assert held[0] == pytest.approx(held[1], nan_ok=True)
 
 
+@pytest.mark.slow
 def test_the_commands_choose_checks_and_list_them(tmp_path: Path) -> None:
     for name, frame in zip(("left", "right"), frames(), strict=True):
         frame[["amount", "kind"]].to_csv(tmp_path / f"{name}.csv", index=False)

@@ -163,6 +163,7 @@ def test_texts_are_short_in_the_table_and_whole_in_json() -> None:
     assert "Out-of-vocabulary share is" in " ".join(found.to_dict()["columns"][0]["reasons"])
 
 
+@pytest.mark.slow
 def test_texts_need_no_classifier_unless_asked_for(tmp_path: Path) -> None:
     pq.write_table(_texts(1, "refund"), tmp_path / "a.parquet")
     pq.write_table(_texts(2, "lawyer"), tmp_path / "b.parquet")

@@ -37,6 +37,7 @@ def test_what_moves_inside_one_value_is_found_there_first() -> None:
     assert "inside carrier=UA" in str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segment", ["carrier", "carrier × origin", "y"])
 def test_without_drift_nothing_is_found_inside_either(segment: str) -> None:
     quiet = [compare_segments(table(seed), table(seed + 100), segment) for seed in range(10, 16)]

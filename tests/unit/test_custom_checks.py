@@ -204,6 +204,7 @@ def test_a_check_that_reads_labels_rests_on_the_labelled_rows() -> None:
     assert [(value.rows, value.every) for value in found["far"]] == [(1, 4), (2, 4), (0, None)]
 
 
+@pytest.mark.slow
 def test_what_the_log_holds_under_hostile_names_is_read_by_its_name(tmp_path: Path) -> None:
     """Physical columns have other names than declared ones; a check knows the declared ones only."""
     declared = DECLARATION.replace('distance = "numeric"', 'distance = "numeric"\n_id = "numeric"')

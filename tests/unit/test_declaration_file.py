@@ -128,6 +128,7 @@ def models(draw: st.DrawFn) -> ModelSpec:
     )
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(names, models(), max_size=2),
     st.dictionaries(names, st.tuples(texts, st.lists(st.sampled_from(["notice", "page"]))), max_size=2),

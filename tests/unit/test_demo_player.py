@@ -111,6 +111,7 @@ def march(flights: None) -> Memory:
     return memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [

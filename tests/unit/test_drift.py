@@ -45,6 +45,7 @@ class World:
         return [day(self.rng, self.n, self.jitter, shift) for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "jitter"), [(30, 0.0), (100, 0.05), (1000, 0.05), (1000, 0.0)])
 def test_without_drift_nothing_drifts(n: int, jitter: float) -> None:
     """Six models over eight weeks, where 0.4 false episodes are to be expected at the most."""

@@ -185,6 +185,7 @@ def test_a_backup_under_way_is_named_and_one_that_failed_is_not(
         assert f"{tmp_path / 'under-way'} of 2024-07-01" in named
 
 
+@pytest.mark.slow
 def test_a_restore_says_whom_it_knows_and_where_it_cannot_know(tmp_path: Path) -> None:
     with opened(tmp_path / "home") as ws:
         ws.log("eta", [row("q1", "alice"), row("q2", "bob")])

@@ -176,6 +176,7 @@ def test_columns_that_differ_by_case_are_different(db: Database):
     assert (column(db, "a", spec), column(db, "A", spec), column(db, "_A", spec)) == ([1, 3], ["x", "y"], [2, 4])
 
 
+@pytest.mark.slow
 def test_ten_thousand_columns(db: Database):
     names = [f"f{n}" for n in range(10_000)]
     spec = ModelSpec(name="w", task="regression", features=dict.fromkeys(names, "numeric"))
@@ -250,6 +251,7 @@ _JSON = st.recursive(
 _NAMES = st.sampled_from(["prediction_id", "event_time", "model_version", "latency_ms", "features", "context", "prediction", "score", "_role", *SPEC.features, "who", "odd"])  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=st.lists(st.dictionaries(_NAMES, _JSON, max_size=8) | _JSON, max_size=6))
 def test_any_json_is_taken_or_refused_and_the_rows_add_up(db: Database, sent: list[Any]):

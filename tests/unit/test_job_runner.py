@@ -52,6 +52,7 @@ def finished(runner, folder):
 # ----------------------------------------------------------------------------------------------- what it makes
 
 
+@pytest.mark.slow
 def test_a_job_leaves_a_model_a_reference_and_a_verdict(tmp_path):
     rows = frame(shift=15.0)  # the champion answers as before the shift
     result = in_process(job(tmp_path, rows, quick(), champion=Incumbent("v1")))
@@ -69,6 +70,7 @@ def test_a_job_leaves_a_model_a_reference_and_a_verdict(tmp_path):
     assert len(found.predicted) == len(rows)
 
 
+@pytest.mark.slow
 def test_the_reference_holds_every_row_with_an_honest_prediction(tmp_path):
     rows = frame()
     result = in_process(job(tmp_path, rows, quick(), champion=Incumbent("v1")))
@@ -96,6 +98,7 @@ def test_the_reference_holds_every_row_with_an_honest_prediction(tmp_path):
     np.testing.assert_allclose(reference["prediction"][held], in_sample[held])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_classes_come_with_their_scores(task, tmp_path):
     result = in_process(job(tmp_path, frame(task=task), quick(task=task), champion=Incumbent("v1")))
@@ -110,6 +113,7 @@ def test_classes_come_with_their_scores(task, tmp_path):
         assert max(first, key=lambda name: first[name]) == reference["prediction"][0].as_py()
 
 
+@pytest.mark.slow
 def test_a_first_version_trains_on_everything_and_is_judged_out_of_fold(tmp_path):
     result = in_process(job(tmp_path, frame(), quick(), holdout=None, version="v1"))
     assert result["rows"] == {"train": 1400, "holdout": 0}
@@ -129,6 +133,7 @@ def test_the_champion_answers_by_its_artefact(tmp_path):
     assert "time of a prediction, 99th percentile" in [row["name"] for row in second["gate"]["rows"] if row["champion"]]
 
 
+@pytest.mark.slow
 def test_a_broken_champion_is_compared_by_what_it_logged(tmp_path):
     card = ModelCard("v1", str(tmp_path / "gone.skops"), "0" * 64, "regression", ())
     result = in_process(job(tmp_path / "job", frame(shift=15.0), quick(), champion=Incumbent("v1", card)))
@@ -245,6 +250,7 @@ def test_cancelling_ends_the_whole_group(tmp_path, runner):
     assert not (folder / job_files.RESULT).exists()
 
 
+@pytest.mark.slow
 def test_what_is_over_cannot_be_cancelled(tmp_path):
     folder = job(tmp_path, frame(), quick(), champion=Incumbent("v1"))
     in_process(folder)

@@ -193,6 +193,7 @@ def test_arrivals_see_through_rows_that_still_wait() -> None:
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_window_is_held_against_what_earlier_ones_had_at_its_age(home: Tiny) -> None:
     ws = home.workspace
     for day in range(12):  # half of the labels come within the day, the rest after five
@@ -214,6 +215,7 @@ def test_a_window_is_held_against_what_earlier_ones_had_at_its_age(home: Tiny) -
     assert ws.labels(MODEL, windows=2)["windows"] == found["windows"][-2:]
 
 
+@pytest.mark.slow
 def test_labels_that_stop_coming_fall_behind_what_is_expected(home: Tiny) -> None:
     for day in range(8):
         home.clock.now = LIVE + timedelta(days=day + 1)
@@ -230,6 +232,7 @@ def test_a_model_that_nothing_is_known_of_has_an_empty_summary(home: Tiny) -> No
 
 
 # -- corrections -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_corrected_label_restates_readings_and_the_earlier_value_stays(home: Tiny) -> None:
     ws = home.workspace
     frame = home.log_days(0)
@@ -310,6 +313,7 @@ def test_an_input_called_kind_is_no_kind_of_feedback() -> None:
     assert canonical_labels_and_feedback(spec, records, arrival=NOW).rejected == []
 
 
+@pytest.mark.slow
 def test_feedback_is_a_ledger_of_its_own(home: Tiny) -> None:
     ws = home.workspace
     frame = home.log_days(0)
@@ -361,6 +365,7 @@ def test_a_model_without_labels_may_have_feedback(tmp_path: Path) -> None:
 
 
 # -- the command line --------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_command_line_shows_labels_a_ledger_and_feedback(
     home: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_file_that_has_grown_brings_what_is_new(ws: LocalWorkspace, tmp_path: 
     assert logged(ws) == list(range(93))
 
 
+@pytest.mark.slow
 def test_a_load_that_was_killed_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(HEAD + lines(0, 400))
@@ -189,6 +190,7 @@ def test_standard_input_is_new_each_time(ws: LocalWorkspace, monkeypatch: pytest
         assert counts(ws.log("m", "-")) == (3, 0, 0)
 
 
+@pytest.mark.slow
 def test_an_error_in_the_midst_names_what_was_kept(ws: LocalWorkspace, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(blocks, "SIZE", 2000)
     whole = gzip.compress((HEAD + lines(0, 2000)).encode(), mtime=0)
@@ -273,6 +275,7 @@ def test_reading_ahead_hands_on_errors_and_stops_when_nobody_asks() -> None:
     assert closed == [True, True]
 
 
+@pytest.mark.slow
 def test_a_large_file_needs_little_memory(tmp_path: Path) -> None:
     """Far less than its size: blocks come and go, and what waits in the write-ahead log is bounded."""
     path = tmp_path / "big.csv"

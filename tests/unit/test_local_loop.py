@@ -80,6 +80,7 @@ def references(ws: Tiny) -> list[int]:
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_two_retrains_make_one_job(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         filled(ws)
@@ -95,6 +96,7 @@ def test_two_retrains_make_one_job(tmp_path: Path) -> None:
         assert [entry["actor"] for entry in ws.workspace.audit() if entry["action"] == "retrain"] == ["ada"]
 
 
+@pytest.mark.slow
 def test_retrains_from_many_threads_make_one_job(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         filled(ws)
@@ -112,6 +114,7 @@ def test_retrains_from_many_threads_make_one_job(tmp_path: Path) -> None:
         assert len(ws.runner.launched) == 1
 
 
+@pytest.mark.slow
 def test_a_request_that_is_sent_again_gets_its_own_job_back(ended: Tiny) -> None:
     job = ended.trained(request_key="click-1")
     again = ended.workspace.retrain(MODEL, request_key="click-1")
@@ -139,6 +142,7 @@ def test_a_job_that_fails_says_why_and_registers_nothing(tmp_path: Path) -> None
         assert references(ws) == []
 
 
+@pytest.mark.slow
 def test_a_job_that_was_queued_when_the_service_stopped_is_lost(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         filled(ws)
@@ -157,6 +161,7 @@ def test_a_job_that_was_queued_when_the_service_stopped_is_lost(tmp_path: Path) 
 
 
 # -- registering -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_what_ended_while_nobody_was_there_is_registered_once(ended: Tiny) -> None:
     for _ in range(3):
         ended.workspace.run(MODEL)
@@ -213,12 +218,14 @@ def _die(_pid: int, _signal: int) -> None:
     raise Killed
 
 
+@pytest.mark.slow
 def test_a_new_version_is_named_after_the_highest_there_is(two: Tiny) -> None:
     two.workspace.rollback(MODEL)
     assert two.trained()["version"] == "v3"
 
 
 # -- roles -------------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_promotion_and_a_rollback_switch_the_reference(two: Tiny) -> None:
     model = two.workspace.model(MODEL)
     assert (model["champion"], model["reference_version"]) == ("v2", 2)
@@ -245,6 +252,7 @@ def test_a_promotion_and_a_rollback_switch_the_reference(two: Tiny) -> None:
         two.workspace.rollback(MODEL)
 
 
+@pytest.mark.slow
 def test_the_alert_that_led_to_a_retrain_is_kept_with_it_and_resolved_by_it(two: Tiny) -> None:
     job = two.workspace.jobs(MODEL)[0]
     alert = two.workspace.alert(job["alert_id"])  # type: ignore[arg-type]
@@ -258,6 +266,7 @@ def test_the_alert_that_led_to_a_retrain_is_kept_with_it_and_resolved_by_it(two:
     assert two.workspace.alert(alert["id"])["state"] == "resolved"
 
 
+@pytest.mark.slow
 def test_a_shadow_answers_and_is_logged_but_is_no_traffic(two: Tiny) -> None:
     frame = rows(REFERENCE_DAYS + 21, bias=9.0)
     before = two.stored("log_eta")

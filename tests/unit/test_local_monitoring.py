@@ -59,6 +59,7 @@ def test_every_closed_window_is_judged_once(ws: Tiny) -> None:
     assert {reading["verdict"] for reading in readings(ws, 1) if reading["check"] in usual} == {"insufficient"}
 
 
+@pytest.mark.slow
 def test_a_window_is_closed_when_its_grace_is_over(ws: Tiny) -> None:
     ws.log_days(0, 2)
     assert ws.run_at(2 + 5.9 / 24)["windows"] == 1
@@ -67,6 +68,7 @@ def test_a_window_is_closed_when_its_grace_is_over(ws: Tiny) -> None:
     assert readings(ws, 1)
 
 
+@pytest.mark.slow
 def test_days_end_at_midnight_of_the_models_zone(tmp_path: Path) -> None:
     zoned = DECLARATION.replace("[models.eta.features]", 'timezone = "America/New_York"\n[models.eta.features]')
     with tiny(tmp_path / "home", zoned) as ws:
@@ -77,6 +79,7 @@ def test_days_end_at_midnight_of_the_models_zone(tmp_path: Path) -> None:
         assert {start[10:] for start in starts} == {"T00:00:00-05:00"}
 
 
+@pytest.mark.slow
 def test_late_rows_restate_their_window_alone_and_the_earlier_reading_is_kept(ws: Tiny) -> None:
     ws.log_days(0, 3)
     ws.run_at(3.5)
@@ -90,6 +93,7 @@ def test_late_rows_restate_their_window_alone_and_the_earlier_reading_is_kept(ws
     assert ws.stored("reading") == stored + len(readings(ws, 1))
 
 
+@pytest.mark.slow
 def test_labels_that_come_later_move_the_outcome_alone(ws: Tiny) -> None:
     frames = [ws.log_days(day, shift=6.0, bias=9.0, labels=False) for day in range(3)]
     for day in range(3):
@@ -110,6 +114,7 @@ def test_labels_that_come_later_move_the_outcome_alone(ws: Tiny) -> None:
     assert [reading["value"] for reading in readings(ws, 1, column="distance")] == pytest.approx(inputs)
 
 
+@pytest.mark.slow
 def test_a_corrected_label_restates_readings_and_not_history(ws: Tiny) -> None:
     frames = [ws.log_days(day, bias=9.0) for day in range(3)]
     for day in range(3):
@@ -125,6 +130,7 @@ def test_a_corrected_label_restates_readings_and_not_history(ws: Tiny) -> None:
     assert ws.workspace.alerts(MODEL) == before
 
 
+@pytest.mark.slow
 def test_a_window_without_rows_is_no_data_and_never_green(ws: Tiny) -> None:
     ws.log_days(0)
     ws.log_days(2)
@@ -139,6 +145,7 @@ def test_a_window_without_rows_is_no_data_and_never_green(ws: Tiny) -> None:
     assert ws.workspace.model(MODEL)["health"] == "no_data"
 
 
+@pytest.mark.slow
 def test_a_window_of_too_few_rows_is_insufficient_and_never_green(ws: Tiny) -> None:
     ws.log_days(0, a_day=10, shift=30.0)
     ws.run_at(1.5)
@@ -157,6 +164,7 @@ def test_without_a_reference_nothing_is_judged(tmp_path: Path) -> None:
         assert ws.workspace.model(MODEL)["health"] == "no_data"
 
 
+@pytest.mark.slow
 def test_a_missed_schedule_and_a_daily_one_come_to_the_same(tmp_path: Path) -> None:
     told = []
     for name, days in (("daily", [1.5, 2.5, 3.5, 4.5, 5.5, 6.5]), ("missed", [6.5])):
@@ -199,6 +207,7 @@ def test_forty_days_judged_at_once_and_as_they_came_come_to_the_same(tmp_path: P
     assert told[0][1], "there is something to compare"
 
 
+@pytest.mark.slow
 def test_what_arrives_is_judged_over_all_versions_of_a_reference(tmp_path: Path) -> None:
     found = []
     for name, change in (("changed", 5), ("steady", 99)):
@@ -223,6 +232,7 @@ def test_what_arrives_is_judged_over_all_versions_of_a_reference(tmp_path: Path)
     assert max(row[-1] for row in found[0]) > 1, "several windows were taken together"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_before_alerts_moved_is_made_up_for(ws: Tiny, monkeypatch: Any) -> None:
     for day in range(3):
         ws.log_days(day, **TROUBLE)
@@ -241,6 +251,7 @@ def test_a_run_that_was_cut_off_before_alerts_moved_is_made_up_for(ws: Tiny, mon
     assert ws.run_at(3.7)["windows"] == 0
 
 
+@pytest.mark.slow
 def test_a_restart_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     told = []
     for name, restarts in (("steady", False), ("restarted", True)):
@@ -260,6 +271,7 @@ def test_a_restart_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     assert told[0][1]
 
 
+@pytest.mark.slow
 def test_since_and_until_choose_windows(ws: Tiny) -> None:
     ws.log_days(0, 4)
     ws.clock.now = LIVE + timedelta(days=4.5)
@@ -270,6 +282,7 @@ def test_since_and_until_choose_windows(ws: Tiny) -> None:
     assert ws.workspace.run(MODEL)[0]["windows"] == 2
 
 
+@pytest.mark.slow
 def test_the_errors_of_segments_make_up_the_error_of_all_rows(ws: Tiny) -> None:
     ws.log_days(0, 4, bias=4.0)
     ws.run_at(4.5)
@@ -303,6 +316,7 @@ def _moments(ws: Tiny) -> Iterator[tuple[str, datetime]]:
     connection.close()
 
 
+@pytest.mark.slow
 def test_nothing_is_dated_by_any_clock_but_the_one_that_was_given(ws: Tiny) -> None:
     for day in range(3):
         ws.log_days(day, **TROUBLE)

@@ -61,6 +61,7 @@ def alerts(ws: Tiny, kind: str) -> list[Any]:
 
 
 # -- how rows arrive ---------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_tuesday_of_few_rows_is_a_warning_and_weekends_are_not(ws: Tiny) -> None:
     def habit(day: int) -> int:
         return 80 if day == 22 else 160 if day % 7 >= 5 else 400  # LIVE is a Monday, day 22 a Tuesday
@@ -85,6 +86,7 @@ def test_a_reference_of_the_same_traffic_says_what_is_usual_from_the_fourth_day_
     assert "28 windows of the reference" in reading(ws, 4, "row_volume")["sentence"]
 
 
+@pytest.mark.slow
 def test_a_sample_as_a_reference_says_nothing_of_volume(ws: Tiny) -> None:
     live(ws, 16, lambda _: 300)
     ws.run_at(16.5)
@@ -92,6 +94,7 @@ def test_a_sample_as_a_reference_says_nothing_of_volume(ws: Tiny) -> None:
     assert alerts(ws, "data_quality") == []
 
 
+@pytest.mark.slow
 def test_sundays_without_rows_are_no_data_and_no_alarm(ws: Tiny) -> None:
     for day in range(35):
         if day % 7 != 6:
@@ -104,6 +107,7 @@ def test_sundays_without_rows_are_no_data_and_no_alarm(ws: Tiny) -> None:
     ] == []
 
 
+@pytest.mark.slow
 def test_no_rows_at_all_are_one_alert_and_no_other(ws: Tiny) -> None:
     live(ws, 20)
     ws.run_at(23.5)
@@ -112,6 +116,7 @@ def test_no_rows_at_all_are_one_alert_and_no_other(ws: Tiny) -> None:
     assert alerts(ws, "data_quality") == []
 
 
+@pytest.mark.slow
 def test_rows_that_stop_coming_during_the_day_are_a_warning(ws: Tiny) -> None:
     live(ws, 30)
     frame = rows(REFERENCE_DAYS + 30, 1, a_day=120).drop(columns="truth")
@@ -123,6 +128,7 @@ def test_rows_that_stop_coming_during_the_day_are_a_warning(ws: Tiny) -> None:
     assert alerts(ws, "data_quality")[0]["headline"] == "Rows stopped coming"
 
 
+@pytest.mark.slow
 def test_rows_that_come_again_and_again_are_a_warning_for_the_window_they_happened_in(ws: Tiny) -> None:
     live(ws, 3)
     ws.log_days(0, labels=False)
@@ -136,6 +142,7 @@ def test_rows_that_come_again_and_again_are_a_warning_for_the_window_they_happen
     assert [alert["headline"] for alert in alerts(ws, "data_quality")] == ["Rows came more than once"]
 
 
+@pytest.mark.slow
 def test_other_rows_under_known_ids_are_a_warning_because_they_are_lost(ws: Tiny) -> None:
     live(ws, 2)
     frame = rows(REFERENCE_DAYS + 1, 1).drop(columns="truth")[:12]
@@ -150,6 +157,7 @@ def test_other_rows_under_known_ids_are_a_warning_because_they_are_lost(ws: Tiny
 
 
 # -- what columns hold -------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_category_that_is_gone_and_a_sensor_that_is_stuck_are_one_alert(ws: Tiny) -> None:
     live(ws, 2)
     frame = rows(REFERENCE_DAYS + 2, 1, a_day=200).drop(columns="truth").assign(distance=3.0)
@@ -165,6 +173,7 @@ def test_a_category_that_is_gone_and_a_sensor_that_is_stuck_are_one_alert(ws: Ti
     assert reading(ws, 1, "constant", "distance") is None, "nothing to say"
 
 
+@pytest.mark.slow
 def test_late_rows_put_a_lost_category_right(ws: Tiny) -> None:
     live(ws, 1)
     frame = rows(REFERENCE_DAYS, 1, a_day=100, prefix="q").drop(columns="truth")
@@ -176,6 +185,7 @@ def test_late_rows_put_a_lost_category_right(ws: Tiny) -> None:
     assert reading(ws, 1, "vanished_share", "city")["verdict"] == "ok"
 
 
+@pytest.mark.slow
 def test_missing_values_from_two_to_twenty_per_cent_are_a_warning(tmp_path: Path) -> None:
     def holes(frame: Any, share: float) -> Any:
         rng = np.random.default_rng(3)
@@ -221,6 +231,7 @@ relative = true
 """
 
 
+@pytest.mark.slow
 def test_a_fixed_limit_that_is_passed_is_a_page(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", declared(custom=LIMITS)) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
@@ -275,6 +286,7 @@ direction = "higher_is_worse"
 """
 
 
+@pytest.mark.slow
 def test_a_sql_check_that_drifts_is_a_business_warning(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", declared(custom=CUSTOM)) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
@@ -290,6 +302,7 @@ def test_a_sql_check_that_drifts_is_a_business_warning(tmp_path: Path) -> None:
         assert (alert["severity"], alert["headline"]) == ("warning", "far is not as usual")
 
 
+@pytest.mark.slow
 def test_a_sql_check_with_limits_pages_beyond_the_critical_one(tmp_path: Path) -> None:
     limited = CUSTOM + "warning = 12\ncritical = 15\n"
     with tiny(tmp_path / "home", declared(custom=limited)) as ws:
@@ -301,6 +314,7 @@ def test_a_sql_check_with_limits_pages_beyond_the_critical_one(tmp_path: Path) -
         assert alerts(ws, "business")[0]["severity"] == "page"
 
 
+@pytest.mark.slow
 def test_a_check_declared_later_is_computed_for_what_is_in_the_log(ws: Tiny) -> None:
     ws.log_days(0, 3, labels=False)
     ws.run_at(3.5)
@@ -316,6 +330,7 @@ def test_a_check_declared_later_is_computed_for_what_is_in_the_log(ws: Tiny) -> 
     assert ws.workspace.alerts(MODEL) == before
 
 
+@pytest.mark.slow
 def test_a_check_that_reads_labels_waits_for_them(tmp_path: Path) -> None:
     custom = '[models.eta.monitor.custom.over]\nsql = "avg(prediction - label)"'
     with tiny(tmp_path / "home", declared(custom=custom)) as ws:
@@ -380,6 +395,7 @@ def test_a_file_may_have_limits_and_stand_in_a_declaration(ws: Tiny) -> None:
     assert alerts(ws, "business")[0]["severity"] == "page"
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_the_process_fails_alone(ws: Tiny) -> None:
     folder = ws.home / "checks"
     folder.mkdir()
@@ -403,6 +419,7 @@ def own_readings(ws: Tiny, check: str) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_handful_of_labels_says_nothing_yet(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", declared(custom=OVER)) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
@@ -417,6 +434,7 @@ def test_a_handful_of_labels_says_nothing_yet(tmp_path: Path) -> None:
         assert (reading(ws, 0, "over")["verdict"], reading(ws, 0, "over")["n"]) == ("ok", 100)
 
 
+@pytest.mark.slow
 def test_what_is_usual_waits_for_the_labels_of_the_logs_first_windows(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", declared(custom=OVER)) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS).drop(columns="event_time"))
@@ -428,6 +446,7 @@ def test_what_is_usual_waits_for_the_labels_of_the_logs_first_windows(tmp_path: 
         assert [reading(ws, day, "over")["verdict"] for day in range(17)] == ["insufficient"] * 14 + ["ok"] * 3
 
 
+@pytest.mark.slow
 def test_what_was_kept_of_a_measurement_that_failed_is_measured_anew(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", declared(custom=CUSTOM)) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
@@ -442,6 +461,7 @@ def test_what_was_kept_of_a_measurement_that_failed_is_measured_anew(tmp_path: P
         assert control.get_setting(key) == kept
 
 
+@pytest.mark.slow
 def test_the_windows_that_say_what_is_usual_are_judged_alike_however_runs_are_cut(tmp_path: Path) -> None:
     found = []
     for cuts in ([day + 1.5 for day in range(17)], [17.5]):
@@ -455,6 +475,7 @@ def test_the_windows_that_say_what_is_usual_are_judged_alike_however_runs_are_cu
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_check_declared_from_the_start_is_read_once_and_one_declared_later_is_held_to_the_same(
     tmp_path: Path,
 ) -> None:

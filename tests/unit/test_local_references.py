@@ -40,6 +40,7 @@ def verdicts(ws: Tiny, **chosen: Any) -> dict[str, str]:
 
 
 # -- where the rows come from ------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_csv_without_times_is_one_bucket_and_judges(tmp_path: Path) -> None:
     rows(0, REFERENCE_DAYS).drop(columns=["event_time", "prediction_id"]).to_csv(tmp_path / "plain.csv", index=False)
     with tiny(tmp_path / "home") as ws:
@@ -58,6 +59,7 @@ def test_a_csv_without_times_is_one_bucket_and_judges(tmp_path: Path) -> None:
         assert ws.workspace.feature(MODEL, "distance")["column"] == "distance"
 
 
+@pytest.mark.slow
 def test_a_past_window_of_the_log_is_a_reference_and_is_not_held_against_itself(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         ws.log_days(-REFERENCE_DAYS, REFERENCE_DAYS + 3)
@@ -84,6 +86,7 @@ def test_a_window_without_rows_is_refused_and_nothing_is_frozen(tmp_path: Path) 
         assert ws.workspace.model(MODEL)["reference_version"] is None
 
 
+@pytest.mark.slow
 def test_rows_come_as_lists_tables_frames_and_files(tmp_path: Path) -> None:
     frame = rows(0, 5)
     frame.to_parquet(tmp_path / "rows.parquet")
@@ -112,6 +115,7 @@ def test_naive_times_are_local_and_windows_are_counted_from_the_first_day(tmp_pa
 
 
 # -- features ----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_features_that_are_not_declared_are_inferred_and_remembered(tmp_path: Path) -> None:
     text = 'task = "regression"\nprediction = "guess"\nlabel = "truth"\n[models.eta.context]\nweather = "categorical"'
     rng = np.random.default_rng(0)
@@ -164,6 +168,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 def test_columns_may_have_any_names(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     frame = rows(0, 14).drop(columns=["distance", "city"])
@@ -238,6 +243,7 @@ def test_a_binary_model_with_a_score(tmp_path: Path) -> None:
         assert ws.workspace.metric_names(MODEL)
 
 
+@pytest.mark.slow
 def test_a_binary_model_of_which_no_positive_class_is_declared(tmp_path: Path) -> None:
     with declared(tmp_path / "home", 'task = "binary"\nscore = "p_yes"\n' + CLASSES) as ws:
         ws.workspace.reference(MODEL, classified(28, ["no", "yes"]))
@@ -257,6 +263,7 @@ def test_a_multiclass_model_with_a_score_for_each_class(tmp_path: Path) -> None:
         assert found["bad"]["log_loss"][0] > 2 * found["good"]["log_loss"][0]
 
 
+@pytest.mark.slow
 def test_data_without_a_task_is_watched_for_drift_alone(tmp_path: Path) -> None:
     text = 'task = "none"\nprediction = "cluster"\n[models.eta.features]\ndistance = "numeric"\ncity = "categorical"\n'
     with declared(tmp_path / "home", text) as ws:
@@ -305,6 +312,7 @@ def test_the_weeks_before_a_deployment_are_whole_days_of_the_model(tmp_path: Pat
             ws.workspace.reference(MODEL, {"before_deployment": "3w", "training": "v7"})
 
 
+@pytest.mark.slow
 def test_the_training_set_of_a_version_trained_here_is_the_reference_it_brought(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
@@ -424,6 +432,7 @@ def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
 
 
 # -- listed and compared -----------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_references_say_who_uses_them_and_what_they_are_too_small_for(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         assert ws.workspace.references(MODEL) == []
@@ -506,6 +515,7 @@ def test_without_the_newer_ones_rows_the_older_ones_are_counted_anew(tmp_path: P
 
 
 # -- plans -------------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "words"),
     [

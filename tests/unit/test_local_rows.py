@@ -69,6 +69,7 @@ def found(ws: Tiny, check: str) -> list[Any]:
     return [row for row in ws.workspace.multivariate(MODEL) if row["check"] == check]
 
 
+@pytest.mark.slow
 def test_a_correlation_that_turns_is_found_although_no_column_moved(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         begin(ws, ["x", "y", "city"])
@@ -99,6 +100,7 @@ def test_the_declaration_says_which_checks_are_made(tmp_path: Path) -> None:
         assert len(found(ws, "mmd")) == 2
 
 
+@pytest.mark.slow
 def test_texts_of_another_topic_are_found_and_the_words_named(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         begin(ws, ["words"])
@@ -114,6 +116,7 @@ def test_texts_of_another_topic_are_found_and_the_words_named(tmp_path: Path) ->
         assert alert["severity"] == "notice"
 
 
+@pytest.mark.slow
 def test_embeddings_that_moved_are_found_and_broken_ones_fail_nothing(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         begin(ws, ["x", "y", "vector"])
@@ -133,6 +136,7 @@ def test_embeddings_that_moved_are_found_and_broken_ones_fail_nothing(tmp_path: 
         assert ws.workspace.readings(MODEL, column="x", check="jensen_shannon")[-1]["verdict"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_model_of_embeddings_alone(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         begin(ws, ["vector"])
@@ -141,6 +145,7 @@ def test_a_model_of_embeddings_alone(tmp_path: Path) -> None:
         assert ws.workspace.model(MODEL)["name"] == MODEL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timed", [True, False])
 def test_a_time_that_moves_with_the_clock_is_no_drift(tmp_path: Path, timed: bool) -> None:
     with tiny(tmp_path, DECLARED) as ws:
@@ -166,6 +171,7 @@ def stored(ws: Tiny) -> list[Any]:
         return cursor.execute("SELECT bucket, n_rows, rows FROM row_sample ORDER BY bucket").fetchall()
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_when_windows_close_and_again_when_rows_come_late(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         begin(ws, ["x", "y"])
@@ -191,6 +197,7 @@ def test_samples_are_drawn_when_windows_close_and_again_when_rows_come_late(tmp_
         assert merged.n_rows == whole[0].sample.n_rows == 2 * A_DAY + 30
 
 
+@pytest.mark.slow
 def test_whoever_is_erased_is_in_no_sample(tmp_path: Path) -> None:
     with tiny(tmp_path, SUBJECTS) as ws:
         ws.workspace.reference(MODEL, rows(14, DAYS)[["prediction_id", "event_time", "who", "x", "y", "words"]])
@@ -213,6 +220,7 @@ def test_whoever_is_erased_is_in_no_sample(tmp_path: Path) -> None:
         assert found(ws, "domain_classifier")[-1]["verdict"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_bucket_whose_rows_are_gone_is_looked_at_once(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         begin(ws, ["x", "y"])
@@ -236,6 +244,7 @@ def test_a_bucket_whose_rows_are_gone_is_looked_at_once(tmp_path: Path) -> None:
             assert row_samples.load(cursor, MODEL, days[0], versions=None) == []
 
 
+@pytest.mark.slow
 def test_words_of_texts_about_people_are_never_told(tmp_path: Path) -> None:
     columns = ["prediction_id", "event_time", "who", "words", "city"]
 
@@ -262,6 +271,7 @@ def test_words_of_texts_about_people_are_never_told(tmp_path: Path) -> None:
         assert any("city as names of categories" in words for words in kept)
 
 
+@pytest.mark.slow
 def test_nothing_in_a_home_names_what_one_person_wrote(tmp_path: Path) -> None:
     columns = ["prediction_id", "event_time", "who", "words"]
     with tiny(tmp_path, SUBJECTS) as ws:
@@ -275,6 +285,7 @@ def test_nothing_in_a_home_names_what_one_person_wrote(tmp_path: Path) -> None:
         assert "zzsecret" not in str([ws.workspace.readings(MODEL), ws.workspace.alerts(MODEL)])
 
 
+@pytest.mark.slow
 def test_samples_leave_with_the_rows_that_are_dropped(tmp_path: Path) -> None:
     kept = (
         DECLARED
@@ -290,6 +301,7 @@ def test_samples_leave_with_the_rows_that_are_dropped(tmp_path: Path) -> None:
         assert len(ws.workspace.multivariate(MODEL)) == 64  # what was found stays
 
 
+@pytest.mark.slow
 def test_hidden_columns_are_hidden_in_samples(tmp_path: Path) -> None:
     declared = DECLARED + '[models.m.privacy]\ncity = "hash"\n'
     with tiny(tmp_path, declared) as ws:
@@ -313,6 +325,7 @@ def drifts(ws: Tiny) -> list[Any]:
     return [alert for alert in ws.workspace.alerts(MODEL) if alert["kind"] == "data_drift"]
 
 
+@pytest.mark.slow
 def test_rows_have_an_alert_of_their_own(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED + "[models.m.monitor]\nresolve_after = 2\n") as ws:
         begin(ws, ["x", "y", "city"])

@@ -69,6 +69,7 @@ def run(ws: Tiny, days: float) -> Any:
     return ws.workspace.run("flights")
 
 
+@pytest.mark.slow
 def test_drift_of_one_carrier_is_a_notice_that_names_it(ws: Tiny) -> None:
     ws.workspace.log("flights", rows(DAYS, 3))
     ws.workspace.log("flights", rows(DAYS + 3, 3, moved={("DL", "*"): 12.0}))
@@ -82,6 +83,7 @@ def test_drift_of_one_carrier_is_a_notice_that_names_it(ws: Tiny) -> None:
     assert all(reading["segment"] is None for reading in ws.workspace.readings("flights"))
 
 
+@pytest.mark.slow
 def test_without_drift_nothing_is_said_and_nothing_stored(ws: Tiny) -> None:
     ws.workspace.log("flights", rows(DAYS, 8, seed=5))
     run(ws, 8.5)
@@ -90,6 +92,7 @@ def test_without_drift_nothing_is_said_and_nothing_stored(ws: Tiny) -> None:
         assert cursor.execute("SELECT count(*) FROM reading WHERE segment IS NOT NULL").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_every_row_is_in_one_value_of_each_segment(ws: Tiny) -> None:
     frame = rows(DAYS, 2)
     frame.loc[::7, "carrier"] = None
@@ -113,6 +116,7 @@ def test_every_row_is_in_one_value_of_each_segment(ws: Tiny) -> None:
     assert {"carrier=AA", "carrier=missing", "carrier=other", "distance=missing", "carrier=x=y"} <= kept
 
 
+@pytest.mark.slow
 def test_a_pair_of_segments_is_named_when_only_that_cell_moves(ws: Tiny) -> None:
     ws.workspace.log("flights", rows(DAYS, 4, moved={("UA", "JFK"): 12.0}))
     run(ws, 4.5)
@@ -130,6 +134,7 @@ def test_a_pair_of_segments_is_named_when_only_that_cell_moves(ws: Tiny) -> None
         assert beyond == (row["verdict"] == "drift") or row["check"] == "missing_share"
 
 
+@pytest.mark.slow
 def test_readings_inside_a_segment_are_there_for_every_window(ws: Tiny) -> None:
     ws.workspace.log("flights", rows(DAYS, 5, moved={("DL", "*"): 15.0}))
     run(ws, 5.5)
@@ -143,6 +148,7 @@ def test_readings_inside_a_segment_are_there_for_every_window(ws: Tiny) -> None:
         ws.workspace.readings("flights", segment="carrier=ZZ")
 
 
+@pytest.mark.slow
 def test_missing_values_inside_one_segment_are_told(ws: Tiny) -> None:
     frame = rows(DAYS, 1)
     gone = (frame["carrier"] == "DL") & (np.arange(len(frame)) % 3 == 0)
@@ -153,6 +159,7 @@ def test_missing_values_inside_one_segment_are_told(ws: Tiny) -> None:
     assert ("carrier=DL", "seats", "missing_share") in {(row["segment"], row["column"], row["check"]) for row in found}
 
 
+@pytest.mark.slow
 def test_too_few_rows_are_no_alarm(ws: Tiny) -> None:
     frame = rows(DAYS, 1, moved={("DL", "*"): 60.0})
     few = frame[frame["carrier"] == "DL"].head(20)
@@ -162,6 +169,7 @@ def test_too_few_rows_are_no_alarm(ws: Tiny) -> None:
     assert [row["verdict"] for row in ours] == ["insufficient"]
 
 
+@pytest.mark.slow
 def test_a_verdict_that_late_rows_take_back_is_restated(ws: Tiny) -> None:
     moved = rows(DAYS, 1, moved={("DL", "*"): 20.0})
     ws.workspace.log("flights", moved[moved["carrier"] == "DL"])
@@ -179,6 +187,7 @@ def test_a_verdict_that_late_rows_take_back_is_restated(ws: Tiny) -> None:
     assert [r["verdict"] for r in kept] == ["ok"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["log", "sample"])
 def test_a_segment_declared_later_is_judged_as_far_as_the_rows_are_there(tmp_path: Path, kept: str) -> None:
     bare = DECLARATION.replace('segments = ["carrier", ["carrier", "origin"], "distance"]', "")
@@ -217,6 +226,7 @@ def test_a_segment_whose_reference_rows_are_gone_starts_with_the_next_reference(
 ODD = ["", "=", "a × b", " padded ", "other", "missing", "x" * 500, 'quo"te', "carrier=AA", "\x00\n"]
 
 
+@pytest.mark.slow
 def test_values_nobody_expects_are_segments_like_any_other(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", DECLARATION) as ws:
         for first, count in ((0, DAYS), (DAYS, 1)):
@@ -241,6 +251,7 @@ def test_values_nobody_expects_are_segments_like_any_other(tmp_path: Path) -> No
             assert cursor.execute(sql).fetchone() == (A_DAY,)
 
 
+@pytest.mark.slow
 def test_the_references_own_windows_are_in_no_mean_of_later_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

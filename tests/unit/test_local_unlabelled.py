@@ -52,6 +52,7 @@ def rows(first: int, count: int, kind: str, shift: float = 0.0) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "prediction", "column", "type_"),
     [
@@ -101,6 +102,7 @@ def _script(name: str) -> None:
     main(name)
 
 
+@pytest.mark.slow
 def test_pages_draw_a_model_without_labels(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", DECLARATION.format(prediction='prediction = "found"')) as opened:
         opened.workspace.reference("m", rows(0, 28, "clusters"))

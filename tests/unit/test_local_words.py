@@ -78,6 +78,7 @@ REFUSED: list[tuple[Callable[[LocalWorkspace], object], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("call", "words"), REFUSED, ids=[words for _, words in REFUSED])
 def test_what_cannot_be_done_is_refused_in_words(
     judged: LocalWorkspace, call: Callable[[LocalWorkspace], object], words: str
@@ -102,6 +103,7 @@ def test_of_a_declaration_that_is_wrong_in_one_model_nothing_is_kept(ws: LocalWo
     assert [model["name"] for model in ws.models()] == ["eta"]
 
 
+@pytest.mark.slow
 def test_hostile_names_and_values_are_names_and_values(judged: LocalWorkspace) -> None:
     assert judged.feature("eta", HOSTILE)["histogram"]["labels"][:2] == ["a'b\"; DROP TABLE reading --", "z\0</script>"]
     segments = judged.segment_errors("eta", datetime(2024, 1, 11, tzinfo=UTC), datetime(2024, 1, 30, tzinfo=UTC))

@@ -106,6 +106,7 @@ def test_a_result_that_cannot_be_registered_fails_its_job_and_nothing_else(
     assert workspace.versions("paint") == []
 
 
+@pytest.mark.slow
 def test_a_run_counts_the_alerts_that_a_second_window_confirmed(workspace: LocalWorkspace) -> None:
     opened = workspace.run("paint")[0]["alerts_opened"]
     firing = {alert["id"]: alert["history"] for alert in workspace.alerts("paint") if alert["state"] == "firing"}

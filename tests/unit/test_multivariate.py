@@ -169,6 +169,7 @@ def held(check: RowsCheck, pieces: list[np.ndarray]) -> tuple[int, HeldOut]:
     return len(pieces), sides
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pca_reconstruction", "mmd"])
 @pytest.mark.parametrize("jitter", [0.0, 0.15])
 def test_days_that_only_do_what_days_do_are_no_drift(name: str, jitter: float) -> None:
@@ -215,6 +216,7 @@ MANY: dict[str, Callable[[np.random.Generator, int, int], list[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", ["domain_classifier", "mmd", "pca_reconstruction"])
 @pytest.mark.parametrize("kind", MANY)
 def test_values_that_are_new_in_every_window_are_no_drift(kind: str, check: str) -> None:

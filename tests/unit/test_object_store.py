@@ -56,6 +56,7 @@ def parquet(rows: int) -> bytes:
     return sink.getvalue()
 
 
+@pytest.mark.slow
 def test_objects_patterns_and_folders_are_read(bucket: Any, options: dict[str, str]) -> None:
     bucket.put_object(Key="logs/day=1/a.csv", Body=b"a,b\n1,x\n")
     bucket.put_object(Key="logs/day=2/b.csv", Body=b"a,b\n2,y\n")
@@ -74,6 +75,7 @@ def test_credentials_come_from_the_usual_variables(bucket: Any, endpoint: str, m
     assert [part.table.to_pydict() for part in iter_batches("s3://models/a.jsonl") if part.records] == [TABLE]
 
 
+@pytest.mark.slow
 def test_a_large_object_is_fetched_in_ranges_and_parquet_only_where_it_is_needed(
     bucket: Any, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_large_object_is_fetched_in_ranges_and_parquet_only_where_it_is_needed
         assert fetched < file.size
 
 
+@pytest.mark.slow
 def test_an_object_written_anew_is_another(bucket: Any, options: dict[str, str]) -> None:
     reading = Reading(options=options)
     marks = []
@@ -105,6 +108,7 @@ def test_an_object_written_anew_is_another(bucket: Any, options: dict[str, str])
     assert first == [part.mark for part in iter_batches("s3://models/a.csv", reading=reading) if part.records]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "given", "words"),
     [

@@ -52,6 +52,7 @@ def old_home(home: Path) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_an_old_home_is_copied_migrated_and_used(tmp_path: Path) -> None:
     home = old_home(tmp_path / "home")
     with LocalWorkspace.open(home, now=lambda: NOW) as ws:

@@ -65,6 +65,7 @@ PAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weeks", [22, 52])
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_draws_without_an_error(serve, name, weeks):
@@ -74,6 +75,7 @@ def test_every_page_draws_without_an_error(serve, name, weeks):
     assert page.title
 
 
+@pytest.mark.slow
 def test_the_monitor_page_says_what_a_quiet_year_brings_and_under_another_budget(serve):
     serve()
     assert "expect **1.3** false warnings, of 1 allowed" in _words(_open("monitor", model=MODEL))
@@ -82,6 +84,7 @@ def test_the_monitor_page_says_what_a_quiet_year_brings_and_under_another_budget
     assert "warnings_per_year = 12" in page.code[0].value
 
 
+@pytest.mark.slow
 def test_the_segment_of_the_address_is_the_one_that_is_shown(serve):
     serve()
     assert "Only the rows of carrier=B6" in _plain(_words(_open("model", model=MODEL, segment="carrier=B6")))
@@ -109,6 +112,7 @@ def test_overview_never_paints_missing_data_as_fine(serve):
     assert [cell[0] for cell in page.dataframe[0].value["health"]] == ["○ No data"]
 
 
+@pytest.mark.slow
 def test_overview_filter_and_search_come_from_the_address(serve):
     serve()
     page = _open("overview", health="ok")
@@ -169,6 +173,7 @@ def test_an_unknown_window_falls_back_to_the_latest(serve):
     assert page.subheader[0].value == "Drift, week of 28 May 2013"
 
 
+@pytest.mark.slow
 def test_the_range_narrows_and_own_days_are_included(serve):
     serve()
     page = _open("model", model=MODEL, range="30d")
@@ -202,6 +207,7 @@ def test_a_model_without_windows_says_what_to_do(serve):
     assert "driftdeck run filler-05" in page.code[0].value
 
 
+@pytest.mark.slow
 def test_feature_page_has_statistic_threshold_origin_rows_and_windows(serve):
     serve()
     page = _open("feature", model=MODEL, column="temp", window=WEEK)
@@ -214,6 +220,7 @@ def test_feature_page_has_statistic_threshold_origin_rows_and_windows(serve):
     assert next(iter(checks["reference rows"])) == 53_490
 
 
+@pytest.mark.slow
 def test_too_few_rows_give_no_verdict(serve):
     serve()
     page = _open("feature", model=MODEL, column="precip", window=story.week(21)[0].isoformat())
@@ -227,6 +234,7 @@ def test_an_unknown_column_is_said_in_words(serve):
     assert "no column '<b>nope</b>'" in _plain(page.warning[0].value)
 
 
+@pytest.mark.slow
 def test_performance_page_asks_for_the_metric_and_grain_of_the_address(serve):
     workspace = serve()
     _open("performance", model=MODEL, metric="rmse", grain="1d")
@@ -260,6 +268,7 @@ def test_performance_page_says_when_labels_are_late(serve):
     assert "has 20 % where 66 % was usual at its age" in words
 
 
+@pytest.mark.slow
 def test_performance_page_shows_what_a_restated_window_said_before(serve):
     workspace = serve()
     points = workspace.performance(MODEL)

@@ -143,6 +143,7 @@ def test_a_run_that_another_has_started_is_a_sentence(serve, monkeypatch):
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_a_run_that_breaks_off_is_a_sentence_too(serve, monkeypatch):
     workspace = serve()
 
@@ -201,6 +202,7 @@ def test_reasons_stand_before_the_rows_and_the_rows_say_where_they_lie(serve):
     assert rows.iloc[1]["Where"] == "row 0"
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_refused_rows_are_sent_by_pages(serve):
     workspace = serve()
     workspace.refused = 100_000
@@ -226,6 +228,7 @@ def test_columns_that_changed_and_storage_are_told_in_words(serve):
     assert "**2 people** had their rows deleted on request" in words
 
 
+@pytest.mark.slow
 def test_the_model_and_the_range_come_from_the_address(serve):
     serve()
     page = _open(model="filler-05")

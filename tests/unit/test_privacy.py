@@ -121,6 +121,7 @@ def test_labels_find_their_predictions_by_the_id_that_the_sender_knows(workspace
     assert [entry["label"] for entry in found["rows"]] == [3.0]
 
 
+@pytest.mark.slow
 def test_no_file_of_the_home_holds_a_hidden_value(tmp_path: Path):
     home = tmp_path / "home"
     with LocalWorkspace.open(home, now=lambda: NOW) as workspace:

@@ -184,6 +184,7 @@ def test_outcomes_come_with_their_segments(con, reference):
     assert load(con, reference, "outcomes", "carrier=other")[1].rows.tolist() == [7]
 
 
+@pytest.mark.slow
 def test_scattered_hours_are_profiled_exactly(con, reference):
     """More gaps than are named one by one: the gaps are read too, and dropped."""
     spec = SPEC.model_copy(update={"monitor": SPEC.monitor.model_copy(update={"window": "1h"}), "segments": []})

@@ -222,6 +222,7 @@ def test_a_missing_expression_is_named(con):
 
 
 # -- profiling ---------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_more_columns_than_a_pass_takes_are_all_profiled(con):
     rng = np.random.default_rng(3)
     data: dict[str, object] = {f"x {i}": rng.normal(i, 1, 300) for i in range(95)}

@@ -83,6 +83,7 @@ def test_longer_lasting_shifts_are_found_when_smaller_and_never_below_the_tolera
     assert {own.column for own in played.sensitivity} == set(model.spec.features)
 
 
+@pytest.mark.slow
 def test_categories_are_told_in_points_of_the_largest_share() -> None:
     mixed = make(Cell("mixed", 200, columns=17), 0, 1)
     found = replay(mixed.spec, mixed.reference, DAILY)
@@ -92,6 +93,7 @@ def test_categories_are_told_in_points_of_the_largest_share() -> None:
     assert shift_of(found, "region").shifts[-1] < 0.2
 
 
+@pytest.mark.slow
 def test_shifts_well_below_the_stated_size_are_not_found_at_once_and_those_well_above_are() -> None:
     found = {0.6: 0, 1.5: 0}
     for seed in range(6):

@@ -21,7 +21,7 @@ MODEL = """
 [models.eta]
 task = "regression"
 features = {{ {features} }}
-monitor = {{ window = "1d", grace = "0s", min_rows = 5 }}
+monitor = {{ window = "1d", grace = "0s", min_rows = 5, multivariate = [] }}
 """
 
 
@@ -89,6 +89,7 @@ def day(number: int) -> datetime:
     return ZERO + timedelta(days=number)
 
 
+@pytest.mark.slow
 def test_rows_of_a_stranger_are_judged_on_though_a_version_trained_here_is_champion(ws: LocalWorkspace) -> None:
     ws.core.system_now = lambda: day(20)
     feed(ws, rows(10, 20, "stranger"))
@@ -105,6 +106,7 @@ def test_rows_of_a_stranger_are_judged_on_though_a_version_trained_here_is_champ
     assert [alert for alert in ws.alerts("eta") if alert["kind"] == "no_data"] == []
 
 
+@pytest.mark.slow
 def test_a_late_label_restates_the_window_of_a_reference_that_is_not_in_use(ws: LocalWorkspace) -> None:
     feed(ws, rows(10, 20, "stranger"))
     ws.run("eta")
@@ -118,6 +120,7 @@ def test_a_late_label_restates_the_window_of_a_reference_that_is_not_in_use(ws: 
     assert error["value"] > 40
 
 
+@pytest.mark.slow
 def test_the_window_of_a_deployment_belongs_to_who_answered_most_of_it(ws: LocalWorkspace) -> None:
     feed(ws, rows(10, 20, "stranger"))
     register(ws, "v1", Window(day(10), day(15)))
@@ -135,6 +138,7 @@ def test_the_window_of_a_deployment_belongs_to_who_answered_most_of_it(ws: Local
     assert [served[day(number).isoformat()]["n"] for number in range(20, 25)] == [40, 40, 30, 40, 40]
 
 
+@pytest.mark.slow
 def test_a_second_run_finds_nothing_to_do(ws: LocalWorkspace) -> None:
     feed(ws, rows(10, 20, "stranger"))
     register(ws, "v1", Window(day(10), day(18)))
@@ -144,6 +148,7 @@ def test_a_second_run_finds_nothing_to_do(ws: LocalWorkspace) -> None:
     assert ws.run("eta")[0]["windows"] == 0
 
 
+@pytest.mark.slow
 def test_readings_of_a_column_that_is_gone_do_not_make_their_windows_due_for_ever(ws: LocalWorkspace) -> None:
     moment = [NOW]
     ws.core.system_now = lambda: moment[0]
@@ -164,6 +169,7 @@ def test_readings_of_a_column_that_is_gone_do_not_make_their_windows_due_for_eve
     }
 
 
+@pytest.mark.slow
 def test_a_write_between_two_references_is_not_forgotten(ws: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     feed(ws, rows(10, 20, "stranger"))
     register(ws, "v1", Window(day(10), day(18)))
@@ -210,6 +216,7 @@ def long_run(ws: LocalWorkspace) -> Iterator[None]:
     thread.join()
 
 
+@pytest.mark.slow
 def test_looking_and_acknowledging_do_not_wait_for_a_run(ws: LocalWorkspace, request: pytest.FixtureRequest) -> None:
     feed(ws, rows(10, 20, "stranger"))
     ws.run("eta")  # the last days have no rows

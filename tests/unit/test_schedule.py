@@ -142,6 +142,7 @@ def test_a_job_runs_at_once_when_asked_but_never_twice_together(scheduler: Sched
         scheduler.run_now("other")
 
 
+@pytest.mark.slow
 def test_a_tick_that_fails_is_remembered_until_one_succeeds(scheduler: Scheduler, ticks: Ticks) -> None:
     scheduler.set_jobs({"air_time": "every 1s"})
     ticks.broken = True

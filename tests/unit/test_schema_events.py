@@ -147,6 +147,7 @@ def test_a_repeated_append_shows_nothing_new(workspace: LocalWorkspace, clock: C
     assert events(workspace) == [("colour", "appeared", "categorical", 40)]
 
 
+@pytest.mark.slow
 def test_undeclared_columns_are_remembered_in_bounds(workspace: LocalWorkspace, clock: Clock):
     for part in range(3):
         more = {f"odd {part} {n} \ud800": 1 for n in range(MOST // 2)}
@@ -154,6 +155,7 @@ def test_undeclared_columns_are_remembered_in_bounds(workspace: LocalWorkspace, 
     assert stored(workspace) == MOST
 
 
+@pytest.mark.slow
 def test_appends_at_once_share_what_is_known(workspace: LocalWorkspace, clock: Clock):
     """Two threads bring columns of their own, two look on, and the interpreter switches as often as it can."""
     db, spec = workspace.core.db, workspace.core.spec("m")
@@ -227,6 +229,7 @@ def one_day(workspace: LocalWorkspace, clock: Clock, *batches: list[dict[str, An
     return workspace.alerts("m")
 
 
+@pytest.mark.slow
 def test_refused_rows_and_columns_raise_one_alert_that_resolves(workspace: LocalWorkspace, clock: Clock):
     clock.now += timedelta(hours=1)
     many = [
@@ -253,6 +256,7 @@ def test_refused_rows_and_columns_raise_one_alert_that_resolves(workspace: Local
     assert found[1]["value"] == pytest.approx(12 / 712)
 
 
+@pytest.mark.slow
 def test_a_new_column_alone_is_a_notice_and_a_missing_one_a_warning_while_it_is_away(
     workspace: LocalWorkspace, clock: Clock
 ):
@@ -268,6 +272,7 @@ def test_a_new_column_alone_is_a_notice_and_a_missing_one_a_warning_while_it_is_
     assert [r["value"] for r in workspace.readings("m", check="missing_columns")] == [1.0]
 
 
+@pytest.mark.slow
 def test_what_a_refused_row_held_is_told_by_no_reading_alert_or_message(workspace: LocalWorkspace, clock: Clock):
     clock.now += timedelta(hours=1)
     workspace.reference("m", rows(clock, 500))
@@ -281,6 +286,7 @@ def test_what_a_refused_row_held_is_told_by_no_reading_alert_or_message(workspac
     assert "HIV" not in str(kept)
 
 
+@pytest.mark.slow
 def test_a_type_that_widens_is_a_notice_of_its_own_once(workspace: LocalWorkspace, clock: Clock):
     clock.now += timedelta(hours=1)
     workspace.reference("m", rows(clock, 500))
@@ -299,6 +305,7 @@ def test_a_type_that_widens_is_a_notice_of_its_own_once(workspace: LocalWorkspac
     assert [found["state"] for found in workspace.alerts("m")] == ["resolved"]
 
 
+@pytest.mark.slow
 def test_rows_of_1970_and_2199_make_no_windows_of_their_own(workspace: LocalWorkspace, clock: Clock):
     workspace.apply(DECLARATION.replace('window = "1d"', 'window = "1h"'))
     clock.now += timedelta(hours=1)

@@ -241,6 +241,7 @@ def test_encoding_delimiter_columns_and_transform(workspace: LocalWorkspace, dro
     assert logged(workspace, "_id, distance, city")[0] == ("1", 1000.0, "Łódź")
 
 
+@pytest.mark.slow
 def test_an_object_store_is_watched_like_a_folder(workspace: LocalWorkspace, drop: Path, monkeypatch) -> None:
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()

@@ -62,6 +62,7 @@ def follow(workspace: LocalWorkspace, database: str, **changes) -> None:
     workspace.apply(source(**(declared | changes)))
 
 
+@pytest.mark.slow
 def test_a_table_is_followed_without_gaps_or_doubles(workspace: LocalWorkspace, database: str, driver: str) -> None:
     postgres.execute(database, FILL % (1, 500))
     follow(workspace, database)
@@ -75,6 +76,7 @@ def test_a_table_is_followed_without_gaps_or_doubles(workspace: LocalWorkspace, 
     assert len(set(logged(workspace))) == 522
 
 
+@pytest.mark.slow
 def test_rows_without_ids_and_with_the_same_watermark(workspace: LocalWorkspace, database: str, driver: str) -> None:
     postgres.execute(database, FILL % (1, 100), FILL % (1, 100))
     follow(
@@ -132,6 +134,7 @@ def test_rows_that_were_committed_late_are_found_within_the_overlap(
     assert sorted(logged(workspace, "_prediction")) == [1.0, 10.0, 11.0, 12.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("watermark", "kind"),
     [("id", "bigint"), ("distance", "numeric"), ("city", "text"), ("at", "timestamp"), ("day", "date")],
@@ -152,6 +155,7 @@ def test_any_column_that_grows_may_be_the_watermark(
     assert (done["accepted"], done["error"]) == (10, None)
 
 
+@pytest.mark.slow
 def test_a_table_larger_than_a_chunk_is_never_held_whole(
     workspace: LocalWorkspace, database: str, driver: str, monkeypatch
 ) -> None:
@@ -170,6 +174,7 @@ def test_a_table_larger_than_a_chunk_is_never_held_whole(
     assert sizes == [1000, 1000, 1000]
 
 
+@pytest.mark.slow
 def test_a_connection_that_breaks_is_made_again(
     workspace: LocalWorkspace, database: str, driver: str, monkeypatch
 ) -> None:
@@ -219,6 +224,7 @@ def test_a_wrong_password_is_named_and_not_shown(workspace: LocalWorkspace, data
     assert "wr0ng" not in shown
 
 
+@pytest.mark.slow
 def test_a_query_changes_nothing(workspace: LocalWorkspace, database: str, driver: str) -> None:
     postgres.execute(database, FILL % (1, 3))
     follow(workspace, database)

@@ -403,6 +403,7 @@ def test_a_source_that_is_not_there_is_named_with_those_that_are(
 
 
 # -- schedules ---------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_each_source_has_a_schedule_of_its_own(workspace: LocalWorkspace, shop: Sqlite, tmp_path: Path) -> None:
     """One is read every second and always fails, one every second and does not; one every night."""
     shop.add(range(5))

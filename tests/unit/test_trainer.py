@@ -129,6 +129,7 @@ def test_too_few_rows_for_the_stretches():
         time_blocks(pd.date_range("2024-01-01", periods=3, tz="UTC"), 5, "UTC")
 
 
+@pytest.mark.slow
 def test_out_of_fold_predictions_are_honest():
     """Labels that are noise by day cannot be predicted out of fold, though in sample each day is learned by heart."""
     rng = np.random.default_rng(5)

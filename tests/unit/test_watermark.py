@@ -33,6 +33,7 @@ def read(
     return taken, position
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     batches=st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=12), min_size=1, max_size=5),

@@ -59,6 +59,7 @@ def test_windows_tile_without_gap_or_overlap(spec, since, steps):
     assert all(one.end == two.start for one, two in pairwise(windows))
 
 
+@pytest.mark.slow
 @given(SPECS, MOMENTS)
 def test_buckets_tile_windows(spec, moment):
     window = spec.containing(moment)
