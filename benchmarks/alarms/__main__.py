@@ -31,6 +31,7 @@ class Setting:
     first: int
     workers: Workers
     cell: str | None
+    work: Path | None = None  # where other tools' answers are kept
     notes: list[str] = field(default_factory=list)
     more: dict[str, list[Row]] = field(default_factory=dict)  # parts that come with others
 
@@ -114,10 +115,14 @@ def matters(setting: Setting) -> list[Row]:
 
 def peers(setting: Setting) -> list[Row]:
     """Run other tools; their delays come as a part of their own."""
-    from benchmarks.alarms.peers import run_peers
+    from benchmarks.alarms.peers import Plan, run_peers
 
     size = setting.size
-    found = run_peers(size.peer_rows, setting.seeds(size.peers), range(size.peers), setting.say)
+    plan = Plan(
+        rows=size.peer_rows, tuning=range(FIRST_SEED["dev"], size.peer_tuning), quiet=setting.seeds(size.peers),
+        drifting=setting.seeds(size.peer_drifts), ours=setting.seeds(size.models), weeks=size.weeks, folder=setting.work,
+    )  # fmt: skip
+    found = run_peers(plan, setting.workers, setting.say)
     setting.notes.extend(found["notes"])
     setting.more["peer_delays"] = found["peer_delays"]
     return list(found["peers"])
@@ -150,6 +155,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--models", type=int, help="models a cell of the null, instead of the size's own")
     parser.add_argument("--weeks", type=int, help="weeks of each of them")
+    parser.add_argument("--work", type=Path, help="keep rows and answers of other tools here, and go on from them")
     parser.add_argument("--json", type=Path, help="write the findings to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file, instead of showing them")
     asked = parser.parse_args(arguments)
@@ -157,7 +163,7 @@ def run(arguments: Sequence[str]) -> int:
     if asked.models:
         size = replace(size, models=asked.models, drifts=asked.models, harms=asked.models)
     size = replace(size, weeks=asked.weeks or size.weeks)
-    setting = Setting(size, FIRST_SEED[asked.seeds], Workers(asked.jobs), asked.cell)
+    setting = Setting(size, FIRST_SEED[asked.seeds], Workers(asked.jobs), asked.cell, asked.work)
     found: dict[str, Any] = {
         "command": " ".join(["python -m benchmarks.alarms", *arguments]),
         "date": datetime.now(UTC).date().isoformat(),

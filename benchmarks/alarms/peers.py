@@ -1,258 +1,227 @@
 """Other tools on the same rows: on their defaults, and tuned until they are as quiet as the product.
 
-A tool is asked once for its verdicts on many days at once; tuning then tries other limits on the values it gave. "Tuned" is the
-strictest of what a tool needs to stay silent over the whole null of development seeds, with jitter: one limit for each of its statistics,
-as its users would set it. Streaming detectors give no values, so they are run again with stricter and stricter settings.
+Each tool is asked once for its verdicts on many models and days; what it answers is kept as JSON in a folder, so a run that was broken
+off goes on where it was. Limits are then tried on the values (:mod:`benchmarks.alarms.tuning`). Streaming detectors are asked twice: as
+they come, and for the limits up to which each day would have made them fire.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from benchmarks.alarms.days import Cell
-from benchmarks.alarms.generator import REFERENCE_DAYS, Model, make
-from benchmarks.alarms.protocol import JITTER, Delay, delays
+from benchmarks.alarms.generator import make
+from benchmarks.alarms.ours import episodes, found_after
+from benchmarks.alarms.peer_rows import NULL_DAYS, cases, cell, drift_name, write_drifts, write_null
+from benchmarks.alarms.protocol import DRIFT_DAYS, DRIFT_FROM, JITTER, Delay
+from benchmarks.alarms.simulate import Workers, upper_bound
+from benchmarks.alarms.tuning import Rule, Verdict, alarms, beyond, by_default, days_to, in_words, limits
 from benchmarks.peers import PeerError, installed, run_peer
 
-Verdict = Mapping[str, Any]
-NULL_DAYS, DRIFT_DAYS = 28, 14
-STRICTER = 1e-6  # beyond the quietest value seen, relative: the limit has to lie on its other side
+Row = dict[str, Any]
+QUIET = 0.02  # alerts a model-week that tuning aims at
+EVERY = ("value", "threshold", "fires", "drift", "center", "spread", "statistic", "column", "model", "day")
+A_BUNCH = 15  # models in one call
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One way of running one tool. ``ladder``: settings that a streaming detector is tuned through, loosest first."""
+    """One way of running one tool.
+
+    ``default`` and ``tuned``: options of the two ways; None where it has no such way, and for ``tuned`` the same as ``default`` where its
+    defaults give values. ``models``: at most so many, and ``rows``: no more than so many a day, for what would take hours.
+    """
 
     label: str
     name: str
-    options: tuple[str, ...] = ()
-    ladder: tuple[tuple[str, ...], ...] = ()
+    default: tuple[str, ...] | None = ()
+    tuned: tuple[str, ...] | None = ()
+    models: int = 1000
+    rows: int = 10**9
+
+
+def _river(detector: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return ("--detector", detector), ("--detector", detector, "--sweep")
 
 
 PEERS = (
-    Peer("evidently", "evidently"),
-    Peer("nannyml", "nannyml"),
-    Peer("alibi-detect tabular", "alibi-detect"),
-    Peer("frouros tests", "frouros"),
-    Peer("frouros PSI", "frouros", ("--detector", "psi")),
-    Peer("river ADWIN", "river", ("--detector", "adwin"), tuple(("--alpha", f"{d:g}") for d in (1e-4, 1e-6, 1e-9, 1e-13, 1e-18))),
-    Peer("river KSWIN", "river", ("--detector", "kswin"), tuple(("--alpha", f"{a:g}") for a in (1e-4, 1e-6, 1e-9, 1e-13))),
-    Peer(
-        "river Page-Hinkley", "river", ("--detector", "page_hinkley"),
-        tuple(("--threshold", f"{t:g}") for t in (100, 200, 500, 1000, 3000)),
-    ),
-)  # fmt: skip
-
-
-def days_table(model: Model, name: str) -> pa.Table:
-    """Return a model's rows as the peers take them: columns ``model`` and ``day``, negative days being the reference."""
-    reference = model.reference_table().drop_columns(["event_time"])
-    before = np.repeat(np.arange(-REFERENCE_DAYS, 0), model.rows[:REFERENCE_DAYS])
-    parts = [(reference, before)]
-    for day in range(len(model.windows)):
-        rows = model.table(day).drop_columns(["event_time"])
-        parts.append((rows, np.full(rows.num_rows, day)))
-    return pa.concat_tables(
-        [t.append_column("day", pa.array(d)).append_column("model", pa.repeat(name, len(d))) for t, d in parts]
-    )
-
-
-def verdicts(peer: Peer, path: Path, options: Sequence[str]) -> tuple[list[Verdict], list[Verdict]]:
-    """Return what a tool says of a file: of columns, and of tables as a whole where it has an opinion."""
-    found = run_peer(peer.name, ["--days", str(path), *peer.options, *options])
-    return found["verdicts"], found["datasets"]
-
-
-def excess(verdict: Verdict) -> float:
-    """Return how far a value is beyond where its tool begins, in a unit that tuning can raise; -inf without a value."""
-    value = verdict.get("value")
-    if value is None:
-        return -inf
-    if verdict.get("spread"):
-        return abs(float(value) - float(verdict["center"])) / float(verdict["spread"])
-    return -float(np.log10(max(value, 1e-300))) if verdict["fires"] == "below" else float(value)
-
-
-def silencing(found: Iterable[Verdict]) -> dict[str, float]:
-    """Return, for each statistic, the largest excess of days on which nothing drifts: beyond it, never a false alarm."""
-    limits: dict[str, float] = defaultdict(lambda: -inf)
-    for verdict in found:
-        if verdict["drift"] is not None:
-            limits[str(verdict["statistic"])] = max(limits[str(verdict["statistic"])], excess(verdict))
-    return {statistic: limit * (1 + STRICTER) for statistic, limit in limits.items()}
-
-
-def tuned(limits: Mapping[str, float]) -> Callable[[Verdict], bool]:
-    """Return the rule that fires beyond ``limits`` only; a statistic that the null never used fires as its tool says."""
-
-    def fires(verdict: Verdict) -> bool:
-        limit = limits.get(str(verdict["statistic"]))
-        return bool(verdict["drift"]) if limit is None else excess(verdict) > limit
-
-    return fires
-
-
-def by_default(verdict: Verdict) -> bool:
-    return bool(verdict["drift"])
-
-
-def false_alarms(
-    found: Sequence[Verdict], fires: Callable[[Verdict], bool], models: int, days: int
-) -> dict[str, float]:
-    """Return what a week without drift costs: column alerts (one a column and day), days with any, episodes of such days."""
-    loud: dict[str, set[int]] = defaultdict(set)
-    columns = 0
-    for verdict in found:
-        if verdict["drift"] is not None and fires(verdict):
-            columns += 1
-            loud[str(verdict["model"])].add(int(verdict["day"]))
-    weeks = models * days / 7
-    episodes = sum(day - 1 not in held for held in loud.values() for day in held)
-    return {
-        "column_alerts_a_week": columns / weeks,
-        "alerting_days_a_week": sum(map(len, loud.values())) / weeks,
-        "episodes_a_week": episodes / weeks,
-    }
-
-
-def days_to(
-    found: Sequence[Verdict], fires: Callable[[Verdict], bool], column: str, models: int
-) -> tuple[float, float]:
-    """Return the median days until the drifted column fires, over models, and the share of models where it ever does."""
-    first: dict[str, int] = {}
-    for verdict in found:
-        if verdict["column"] == column and verdict["drift"] is not None and fires(verdict):
-            name = str(verdict["model"])
-            first[name] = min(first.get(name, 10**9), int(verdict["day"]) + 1)
-    days = sorted([*map(float, first.values()), *[inf] * (models - len(first))])
-    return days[(models - 1) // 2], len(first) / models
+    Peer("Evidently", "evidently"),
+    Peer("NannyML", "nannyml"),
+    Peer("alibi-detect TabularDrift", "alibi-detect"),
+    Peer("frouros K-S and chi-square", "frouros"),
+    Peer("frouros PSI", "frouros", None, ("--detector", "psi", "--permutations", "0")),
+    Peer("river ADWIN", "river", *_river("adwin")),
+    Peer("river Page-Hinkley", "river", *_river("page_hinkley")),
+    Peer("river KSWIN", "river", ("--detector", "kswin"), None, models=1, rows=100),
+)
+#: what a reader of the table has to know of them
+REMARKS = {
+    "frouros": "PSI has no limit of its own, and its permutation test takes seconds for a column and day, so it is tuned only; numeric columns",
+    "river ADWIN": "numeric columns; tuned over deltas from 1e-3 to 1e-20",
+    "river Page-Hinkley": "numeric columns; tuned in standard deviations of the reference",
+    "river KSWIN": "numeric columns; a test for every row takes half a minute a model at 100 rows: one model on its defaults, no tuning, and not at 1,000 rows",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
-    """The rows of the null and of each drift, written once for all tools."""
+class Answers:
+    """Asks tools, and keeps what they say in ``folder``: the rows as Parquet, the answers as JSON."""
 
-    null: Path
-    drifts: dict[str, tuple[Delay, Path]]
-    models: int
+    folder: Path
+
+    def null(self, peer: Peer, options: Sequence[str], at: tuple[int, float], seeds: Sequence[int]) -> list[Verdict]:
+        """Return what a tool says of models in which nothing drifts."""
+        return self._asked(peer, options, at, seeds, "null")
+
+    def drifts(self, peer: Peer, options: Sequence[str], at: tuple[int, float], seeds: Sequence[int]) -> list[Verdict]:
+        """Return what a tool says of the column that drifts, of every drift of the protocol at these rows."""
+        return self._asked(peer, options, at, seeds, "drifts")
+
+    def _asked(
+        self, peer: Peer, options: Sequence[str], at: tuple[int, float], seeds: Sequence[int], what: str
+    ) -> list[Verdict]:
+        seeds = seeds[: peer.models]
+        found: list[Verdict] = []
+        for start in range(0, len(seeds), A_BUNCH):
+            found += self._bunch(peer, options, at, seeds[start : start + A_BUNCH], what)
+        return found
+
+    def _bunch(
+        self, peer: Peer, options: Sequence[str], at: tuple[int, float], seeds: Sequence[int], what: str
+    ) -> list[Verdict]:
+        name = f"{what} {at[0]} {at[1]:g} {seeds[0]}-{seeds[-1]}"
+        kept = self.folder / f"{name} {' '.join([peer.name, *options])}.json"
+        if not kept.exists():
+            rows = self.folder / f"{name}.parquet"
+            if not rows.exists():
+                (write_null if what == "null" else write_drifts)(rows, cell(*at), seeds)
+            answer = run_peer(peer.name, ["--days", str(rows), *options])
+            short = [{key: row[key] for key in EVERY if row.get(key) is not None} for row in answer["verdicts"]]
+            part = kept.with_suffix(".part")
+            part.write_text(json.dumps({"cpu_seconds": answer["cpu_seconds"], "verdicts": short}))
+            part.rename(kept)
+        full = dict.fromkeys(EVERY)
+        return [full | row for row in json.loads(kept.read_text())["verdicts"]]
 
 
-def write(folder: Path, rows: int, jitter: float, seeds: Sequence[int]) -> Files:
-    """Write the rows of one cell: models in which nothing drifts, and each of the protocol's drifts from the first day on."""
-    cell = Cell(f"{rows} rows, jitter {jitter:g}", rows, jitter)
-    null = folder / f"null_{rows}_{jitter:g}.parquet"
-    pq.write_table(pa.concat_tables([days_table(make(cell, seed, NULL_DAYS), str(seed)) for seed in seeds]), null)
-    drifts = {}
-    for number, case in enumerate(case for case in delays() if case.goals is not None and case.rows == rows):
-        drift = type(case.drift)(case.drift.column, case.drift.change, case.drift.size, start=0)
-        path = folder / f"drift_{rows}_{jitter:g}_{number}.parquet"
-        models = [days_table(make(cell, seed, DRIFT_DAYS, drift), str(seed)) for seed in seeds]
-        pq.write_table(pa.concat_tables(models).select(["model", "day", drift.column]), path)
-        drifts[case.words] = (case, path)
-    return Files(null, drifts, len(seeds))
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is run: rows a day, seeds to tune on, to judge false alarms by, and to let drift; ours for comparison in ``weeks`` weeks."""
+
+    rows: Sequence[int]
+    tuning: Sequence[int]
+    quiet: Sequence[int]
+    drifting: Sequence[int]
+    ours: Sequence[int]
+    weeks: int
+    folder: Path | None = None
 
 
-def run_peers(
-    cells: Sequence[int], seeds: Sequence[int], tuning: Sequence[int], say: Callable[[dict[str, Any]], Any]
-) -> dict[str, Any]:
-    """Return rows of the null and of the delays of every tool that is installed, and notes on those that are not.
-
-    ``cells``: rows a day, each without and with jitter. Limits are tuned on ``tuning`` (development) seeds; both tables are of ``seeds``, which may be the same.
-    """
-    nulls: list[dict[str, Any]] = []
-    late: list[dict[str, Any]] = []
+def run_peers(plan: Plan, workers: Workers, say: Callable[[Row], Row]) -> dict[str, Any]:
+    """Return rows of the null and of the delays of ours and of every tool that is installed, and notes on those that are not."""
     missing = sorted({peer.name for peer in PEERS if not installed(peer.name)})
     notes = [f"{name} is not installed (`python -m benchmarks.peers install {name}`) and left out" for name in missing]
+    nulls: list[Row] = []
+    late: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for rows in cells:
-            for jitter in (0.0, JITTER):
-                folder = Path(scratch) / f"{rows}_{jitter:g}"
-                folder.mkdir()
-                files = write(folder, rows, jitter, seeds)
-                own = folder / "tuning"
-                own.mkdir()
-                learn = files if list(seeds) == list(tuning) else write(own, rows, jitter, tuning)
+        answers = Answers(plan.folder or Path(scratch))
+        answers.folder.mkdir(parents=True, exist_ok=True)
+        for jitter in (JITTER, 0.0):
+            for rows in plan.rows:
+                ours, days = _ours(plan, (rows, jitter), workers)
+                nulls.append(say(ours))
+                late += [say(row) for row in days]
                 for peer in PEERS:
-                    if peer.name in missing:
+                    if peer.name in missing or rows > peer.rows:
                         continue
                     try:
-                        null, delay = _one(peer, files, learn, rows, jitter)
+                        null, delay = _one(peer, answers, plan, (rows, jitter))
                     except PeerError as error:
                         notes.append(
                             f"{peer.label}, {rows} rows, jitter {jitter:g}: {str(error).splitlines()[-1][:200]}"
                         )
                         continue
-                    nulls += [say(row) for row in null]
+                    nulls += [say(_against(row, ours)) for row in null]
                     late += [say(row) for row in delay]
+    notes += [f"{label}: {words}" for label, words in REMARKS.items()]
     return {"peers": nulls, "peer_delays": late, "notes": notes}
 
 
-def _one(
-    peer: Peer, files: Files, learn: Files, rows: int, jitter: float
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    quiet, tables = verdicts(peer, files.null, ())
-    taught = quiet if learn is files else verdicts(peer, learn.null, ())[0]
-    settings: list[tuple[str, tuple[str, ...], Callable[[Verdict], bool], Sequence[Verdict]]] = [
-        ("default", (), by_default, quiet)
-    ]
-    if peer.ladder:
-        step = _first_silent(peer, learn)
-        settings.append(
-            (f"tuned: {' '.join(step).removeprefix('--')}", step, by_default, verdicts(peer, files.null, step)[0])
-        )
-    else:
-        limits = silencing(taught)
-        words = ", ".join(f"{name} {_limit(name, limit, taught)}" for name, limit in sorted(limits.items()))
-        settings.append((f"tuned: {words}", (), tuned(limits), quiet))
-    null, late = [], []
-    plain: dict[str, Sequence[Verdict]] = {}
-    for setting, options, fires, found in settings:
-        alarms = false_alarms(found, fires, files.models, NULL_DAYS)
-        whole = 7 * sum(bool(table["drift"]) for table in tables) / (files.models * NULL_DAYS) if tables else None
-        row = {
-            "peer": peer.label,
-            "setting": setting,
-            "rows": rows,
-            "jitter": jitter,
-            "model_weeks": files.models * NULL_DAYS // 7,
-        }
-        null.append({**row, **alarms, "dataset_alerts_a_week": whole if setting == "default" else None})
-        for words, (case, path) in files.drifts.items():
-            if options or words not in plain:
-                answer: Sequence[Verdict] = verdicts(peer, path, options)[0]
-                if not options:
-                    plain[words] = answer
-            else:
-                answer = plain[words]
-            days, share = days_to(answer, fires, case.drift.column, files.models)
-            late.append(
-                {"peer": peer.label, "setting": setting.split(":")[0], "drift": words, "rows": rows, "jitter": jitter,
-                 "days": None if days == inf else days, "found": share}
-            )  # fmt: skip
-    return null, late
+def _our_columns(at: tuple[int, float], days: int, seed: int) -> tuple[int, int]:
+    """Return our alerts of one model in which nothing drifts, and the columns they named."""
+    found = [episode for episode in episodes(make(cell(*at), seed, days)) if not episode.reopened]
+    return len(found), sum(len(episode.columns) for episode in found)
 
 
-def _first_silent(peer: Peer, learn: Files) -> tuple[str, ...]:
-    """Return the loosest setting without a false alarm on the null, or the strictest there is."""
-    for step in peer.ladder:
-        if not any(by_default(verdict) for verdict in verdicts(peer, learn.null, step)[0]):
-            return step
-    return peer.ladder[-1]
+def _our_days(case: Delay, at: tuple[int, float], seed: int) -> float:
+    """Return our days to the alert: the drift begins after quiet days, as in the table of ours."""
+    start = DRIFT_FROM
+    model = make(cell(*at), seed, start + DRIFT_DAYS, replace(case.drift, start=start))
+    return found_after(episodes(model), case.drift.column, start)
 
 
-def _limit(statistic: str, limit: float, found: Sequence[Verdict]) -> str:
-    """Return a limit in the tool's own unit."""
-    verdict = next(v for v in found if str(v["statistic"]) == statistic and v["drift"] is not None)
-    if verdict.get("spread"):
-        return f"{limit:.2g} spreads"
-    return f"p {10**-limit:.2g}" if verdict["fires"] == "below" else f"{limit:.3g}"
+def _ours(plan: Plan, at: tuple[int, float], workers: Workers) -> tuple[Row, list[Row]]:
+    found = list(workers.map(partial(_our_columns, at, 7 * plan.weeks), plan.ours))
+    weeks = len(found) * plan.weeks
+    alerts, columns = (sum(part) for part in zip(*found, strict=True))
+    row = _null_row("Driftdeck", "default", at, weeks)
+    row |= {
+        "column_alerts_a_week": columns / weeks,
+        "days_with_some": alerts / (7 * weeks),
+        "alerts": alerts,
+        "alerts_a_week": alerts / weeks,
+        "columns_at_most": upper_bound(columns, weeks),
+    }
+    late = []
+    for case in cases(at[0]):
+        days = sorted(workers.map(partial(_our_days, case, at), plan.drifting))
+        found_share = sum(day < inf for day in days) / len(days)
+        late.append(_late_row("Driftdeck", "default", case, at, days[(len(days) - 1) // 2], found_share))
+    return row, late
+
+
+def _one(peer: Peer, answers: Answers, plan: Plan, at: tuple[int, float]) -> tuple[list[Row], list[Row]]:
+    """Return the rows of one tool in one cell, on its defaults and tuned."""
+    settings: list[tuple[str, tuple[str, ...], Rule]] = []
+    if peer.default is not None:
+        settings.append(("default", peer.default, by_default))
+    if peer.tuned is not None:
+        learned = answers.null(peer, peer.tuned, at, plan.tuning)
+        weeks = min(len(plan.tuning), peer.models) * NULL_DAYS / 7
+        found = limits(learned, int(QUIET * weeks))
+        words = ", ".join(in_words(limit, name, learned) for name, limit in sorted(found.items()))
+        settings.append((f"tuned on {weeks:g} model-weeks: {words}", peer.tuned, beyond(found)))
+    nulls, late = [], []
+    for setting, options, fires in settings:
+        weeks = min(len(plan.quiet), peer.models) * NULL_DAYS / 7
+        row = _null_row(peer.label, setting, at, weeks)
+        nulls.append(row | alarms(answers.null(peer, options, at, plan.quiet), fires, weeks))
+        verdicts = answers.drifts(peer, options, at, plan.drifting)
+        drifting = plan.drifting[: peer.models]
+        for case in cases(at[0]):
+            of = {drift_name(case, seed) for seed in drifting}
+            told = [verdict for verdict in verdicts if verdict["model"] in of]
+            late.append(_late_row(peer.label, setting, case, at, *days_to(told, fires, case.drift.column, len(of))))
+    return nulls, late
+
+
+def _null_row(tool: str, setting: str, at: tuple[int, float], weeks: float) -> Row:
+    return {"tool": tool, "setting": setting, "rows": at[0], "jitter": at[1], "model_weeks": weeks}
+
+
+def _against(row: Row, ours: Row) -> Row:
+    """Add how many times as many column alerts as ours there are at least: ours at the upper 95 % bound."""
+    return row | {"times_ours": row["column_alerts_a_week"] / ours["columns_at_most"]}
+
+
+def _late_row(tool: str, setting: str, case: Delay, at: tuple[int, float], days: float, found: float) -> Row:
+    return {
+        "tool": tool, "setting": setting.split(" ", maxsplit=1)[0], "drift": f"{case.words}, {at[0]:,} rows", "jitter": at[1],
+        "days": None if days == inf else days, "found": found,
+    }  # fmt: skip

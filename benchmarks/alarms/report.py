@@ -90,6 +90,18 @@ def _plain(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def _peers(rows: Sequence[Row]) -> str:
+    from benchmarks.alarms.peer_report import limits_words, null_table
+
+    return "\n\n".join([null_table(rows), "Limits:", "\n".join(f"- {line}" for line in limits_words(rows))])
+
+
+def _peer_delays(rows: Sequence[Row]) -> str:
+    from benchmarks.alarms.peer_report import delay_table
+
+    return delay_table(rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[Sequence[Row]], str]]] = {
     "null": ("False alerts when nothing drifts", null_table),
     "delay": ("Days from a change to its alert, median over models", delay_table),
@@ -99,8 +111,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Row]], str]]] = {
     "flights": ("A year of flights in its order", simple_table),
     "streams": ("Streams with a known change point", simple_table),
     "matters": ("Harmful against harmless changes", simple_table),
-    "peers": ("Other tools when nothing drifts", simple_table),
-    "peer_delays": ("Other tools: days to the alert", simple_table),
+    "peers": ("Other tools when nothing drifts", _peers),
+    "peer_delays": ("Other tools: median days to the alert, without and with jitter", _peer_delays),
 }
 
 

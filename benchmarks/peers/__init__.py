@@ -12,7 +12,7 @@ nothing of Driftdeck, only ``_protocol.py`` beside it, and takes
     one shot: two Parquet files, the tool's own defaults. NannyML cuts both into ten chunks, as it does by default.
 ``--days FILE``
     a Parquet file with an integer column ``day``: rows of negative days are the reference, each day from 0 on is a window. With
-    a column ``model`` every model is done by itself, all in this one process. Each window is held against the whole reference;
+    a column ``model`` every model is read and done by itself, all in this one process; columns that a model has no value of are left out. Each window is held against the whole reference;
     NannyML chunks by day (its ``chunk_period="D"``); streaming detectors (river, frouros' ADWIN …) are fed row by row, first the
     reference, then day after day, and a day "drifts" when its rows made the detector fire.
 ``--columns A,B``
@@ -24,6 +24,10 @@ nothing of Driftdeck, only ``_protocol.py`` beside it, and takes
 ``--alpha A`` / ``--threshold T``
     instead of the tool's default: level of its tests / limit of its distances (NannyML: the multiple of the standard deviation;
     river: ``alpha`` is ADWIN's delta and KSWIN's alpha, ``threshold`` is Page-Hinkley's).
+``--permutations N``
+    frouros: of the tests of its distances (1000); with 0 the distance is given bare, and drifts beyond ``--threshold`` if there is one.
+``--sweep``
+    river: detectors never fire, and each day's ``value`` is the limit up to which it would have (see ``run_river.py``).
 ``--timestamp COLUMN``, ``--chunk-period D``, ``--chunk-size N``
     NannyML, one shot: how it cuts rows, instead of into ten.
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 
 def options(detectors):
@@ -22,6 +23,7 @@ def options(detectors):
     parser.add_argument("--alpha", type=float)
     parser.add_argument("--threshold", type=float)
     parser.add_argument("--permutations", type=int)
+    parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--timestamp")
     parser.add_argument("--chunk-period")
     parser.add_argument("--chunk-size", type=int)
@@ -40,16 +42,23 @@ def tables(asked):
             [(None, _columns(pd.read_parquet(asked.current), asked))],
         )
         return
-    frame = pd.read_parquet(asked.days)
-    for model, unsorted in frame.groupby("model", sort=True) if "model" in frame else [(None, frame)]:
-        rows = unsorted.sort_values("day", kind="stable")
+    for model in _models(asked.days):
+        rows = pd.read_parquet(asked.days, filters=None if model is None else [("model", "==", model)])
+        rows = rows.dropna(axis="columns", how="all").sort_values("day", kind="stable")
         days = [(int(day), _columns(part, asked)) for day, part in rows[rows["day"] >= 0].groupby("day")]
         yield model, _columns(rows[rows["day"] < 0], asked), days
 
 
+def _models(path):
+    """Return the models of a file, or [None]; each is then read by itself, so that memory is that of one."""
+    if "model" not in pq.read_schema(path).names:
+        return [None]
+    return sorted(pq.read_table(path, columns=["model"])["model"].unique().to_pylist())
+
+
 def _columns(frame, asked):
     names = [name for name in frame.columns if name not in ("day", "model")]
-    return frame[asked.columns or names].reset_index(drop=True)
+    return frame[[name for name in asked.columns if name in names] if asked.columns else names].reset_index(drop=True)
 
 
 def kind(series):

@@ -78,7 +78,8 @@ def _build(name: str) -> None:
         pip: list[str | Path] = [python(name), "-m", "pip", "install", "--quiet"]
     else:
         _do([tool, "venv", "--quiet", "--clear", "--python", sys.executable, environment])
-        pip = [tool, "pip", "install", "--quiet", "--python", python(name)]
+        # without bytecode a tool would be compiled anew at every start, seconds that its users do not pay
+        pip = [tool, "pip", "install", "--quiet", "--compile-bytecode", "--python", python(name)]
     _do([*pip, "-r", wanted])
     _stamp(name).write_text(wanted.read_text())
 

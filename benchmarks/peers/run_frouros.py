@@ -1,6 +1,6 @@
 """frouros: K-S and chi-square at the level of its first example (0.001), a distance with a permutation test, or a streaming detector.
 
-The permutation tests are at 0.01: with 1000 permutations no p-value reaches 0.001.
+The permutation tests are at 0.01: with 1000 permutations no p-value reaches 0.001. With ``--permutations 0`` a distance is given bare.
 """
 
 import _protocol as protocol
@@ -50,6 +50,8 @@ def _numeric(asked, model, column, reference, days):
     level = asked.alpha or (LEVEL if asked.detector == "tests" else PERMUTED)
     if asked.detector == "tests":
         detector = batch.KSTest()
+    elif asked.permutations == 0:
+        detector = DISTANCES[asked.detector]()
     else:
         test = PermutationTestDistanceBased(num_permutations=asked.permutations or 1000, random_state=31)
         detector = DISTANCES[asked.detector](callbacks=test)
@@ -57,6 +59,11 @@ def _numeric(asked, model, column, reference, days):
     for day, current in days:
         found, log = detector.compare(X=protocol.finite(current[column]))
         more = {}
+        if asked.permutations == 0:
+            distance, limit = float(found.distance), asked.threshold
+            drift = limit is not None and distance > limit
+            yield protocol.verdict(model, day, column, asked.detector, distance, limit, "above", drift)
+            continue
         if asked.detector == "tests":
             p = float(found.p_value)
         else:

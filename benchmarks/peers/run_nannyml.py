@@ -33,9 +33,10 @@ def judge(asked, model, reference, days):
 
 
 def _by_day(asked, model, reference, days, columns, chosen):
-    frame = pd.read_parquet(asked.days, columns=["day", *(["model"] if model is not None else [])])
-    before = frame[frame["day"] < 0] if model is None else frame[(frame["day"] < 0) & (frame["model"] == model)]
-    when = before["day"].sort_values(kind="stable").to_numpy()
+    chosen_rows = [("day", "<", 0), *([] if model is None else [("model", "==", model)])]
+    when = (
+        pd.read_parquet(asked.days, columns=["day"], filters=chosen_rows)["day"].sort_values(kind="stable").to_numpy()
+    )
     reference = reference.assign(_when=START + pd.to_timedelta(when, unit="D"))
     analysis = pd.concat(
         [current.assign(_when=START + pd.Timedelta(days=day)) for day, current in days], ignore_index=True

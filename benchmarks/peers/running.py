@@ -14,6 +14,8 @@ from typing import Any
 
 from benchmarks.peers.environments import PeerError, installed, known, python, script
 
+#: what is compiled once is not compiled at every start, as it is for a tool's users; ours is run so too
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 #: no peer may call home, or fetch models
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -22,6 +24,7 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "PYTHONWARNINGS": "ignore",
+    **COMPILED,
 }
 #: A parent that measures: a child's peak counts what its parent held when it was started, so the parent has to be small.
 _PARENT = """

@@ -9,16 +9,21 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import duckdb
 
+from benchmarks.peers import measure
+from benchmarks.peers.running import COMPILED
 from benchmarks.speed import data
 from reference_data.schema import Column
+from reference_data.windows import Window
 from storage.names import quote
 from storage.profiler import freeze_layout, profile_rows
 
 DAYS, HISTORY, PER_DAY = 28, 90, 200
+STORED = "a stored window against a stored reference"
 
 
 def cpu(work: Callable[[], object], times: int = 3) -> float:
@@ -84,6 +89,49 @@ def stored(folder: Path, rows: int) -> dict[str, float]:
     return found
 
 
+def judged(folder: Path, rows: int) -> dict[str, float]:
+    """Store a reference and a window of ``rows`` rows each, those of the two files; time loading their profiles and judging, no row read.
+
+    Once in a process that is up, and once as a whole process that imports, opens the workspace and judges.
+    """
+    import pyarrow as pa
+
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        with _workspace(scratch, DAYS + 1) as ws:
+            ws.reference("m", pa.concat_tables(data.logged(1, rows, data.START, DAYS)))
+            for table in data.logged(2, rows, data.START + timedelta(days=DAYS), 1):
+                ws.log("m", table)
+            ws.run()
+            readings = _judge(ws)
+            found = {f"{STORED}: {len(readings)} readings": cpu(lambda: _judge(ws), times=5)}
+        command = [sys.executable, "-m", "benchmarks.speed.inside", "again", scratch, str(rows)]
+        runs = [measure(command, environment=COMPILED) for _ in range(3)]
+        if any(run.code for run in runs):
+            raise SystemExit(runs[0].stderr)
+        return found | {f"{STORED}, the whole process": median(run.cpu_seconds for run in runs)}
+
+
+def again(folder: Path, rows: int) -> dict[str, float]:
+    """Open the workspace that :func:`judged` filled, and judge its window once more."""
+    from service.local import LocalWorkspace
+
+    del rows
+    with LocalWorkspace.open(folder / "home", now=lambda: data.START + timedelta(days=DAYS + 1)) as ws:
+        return {"readings": float(len(_judge(ws)))}
+
+
+def _judge(ws: Any) -> list[Any]:
+    """Load the profiles of the reference and of the day after it from the database, and judge; nothing is kept from one time to the next."""
+    from service.local.monitoring import Stretch, judge_stretch
+
+    start = data.START + timedelta(days=DAYS)
+    window = Window(start, start + timedelta(days=1))
+    found = judge_stretch(ws.core, ws.core.spec("m"), Stretch("", ws.core.reference_for("m", ""), [window]))
+    if len({reading.column for reading in found if reading.value is not None}) < data.COLUMNS:
+        raise SystemExit("not every column of the stored window was judged")
+    return found
+
+
 def history(folder: Path, rows: int) -> dict[str, float]:
     """Log a reference and 90 days; time reading all of their stored profiles and judging them."""
     import pyarrow as pa
@@ -108,7 +156,7 @@ def history(folder: Path, rows: int) -> dict[str, float]:
 
 def main(name: str, folder: str, rows: str) -> None:
     """Run one of the measurements."""
-    work = {"profile": profile, "stored": stored, "history": history}[name]
+    work = {"profile": profile, "stored": stored, "judged": judged, "again": again, "history": history}[name]
     print(json.dumps(work(Path(folder), int(rows))))
 
 
