@@ -36,6 +36,7 @@ from service.local import (
     segment_profiles,
     segments,
     sequence,
+    why,
 )
 from service.local.convert import MIN_TIME, alert_to_row, event_to_row, reading_columns, row_to_alert
 from service.local.lead_in import blocks
