@@ -1,118 +1,227 @@
-"""Harmful against harmless: pages are for harm alone. Classifiers whose labels come with the rows, and changes whose cost is known.
+"""Harmful against harmless: pages are for harm alone. Classifiers whose labels come at once, in part or late, and changes whose cost is known.
 
-The label is drawn with a probability that follows from two features; the model knows that rule until it changes. Harmless changes move
-a feature that nothing depends on, or the share of missing values of one, or leave the rule's accuracy as it was.
+What pages is what pages in a workspace: the headline metric at all scales, the same inside segments, and the sequential test on the
+loss. Estimates without labels are left out: their figures are of ``benchmarks.estimates``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from benchmarks.alarms.ours import DAILY
+from benchmarks.alarms.days import Cell
+from benchmarks.alarms.generator import REFERENCE_DAYS
+from benchmarks.alarms.harms import CHANGES, IMPORTANCE, QUIET, SEGMENTS, Change, Harmed, Labels, harmed, outcomes
+from benchmarks.alarms.ours import DAILY, follow
 from benchmarks.alarms.simulate import Workers
-from benchmarks.alarms.tables import watched
-from reference_data.declaration import ModelSpec, Monitor
+from monitors.baseline import Baseline, Baselines
+from monitors.blank import blank_of
+from monitors.evidence import levels
+from monitors.harm import harm_scales
+from monitors.harm_segments import LONGEST, judge_segment_harm, segment_nulls, segment_reading
+from monitors.judge import judge
+from monitors.judge_run import LEAST_COVERAGE
+from monitors.metric_null import MetricNull
+from monitors.registry import headline_check
+from monitors.sequence.baseline import loss_baseline
+from monitors.sequence.detector import Step, detect
+from monitors.sequence.readings import Terms, step_reading
+from monitors.types import Check, Reading
 
-REFERENCE_DAYS, QUIET, CHANGED = 30, 14, 14
 WITHIN = 7  # days of labels
-ROWS = 1000
-IMPORTANCE = {"a": 0.55, "b": 0.45, "unused": 0.0, "noise": 0.0}
-#: words -> (kind, size): points of accuracy lost for ``concept`` and ``segment``, standard deviations for ``unused``
-CHANGES: dict[str, tuple[str, float]] = {
-    "nothing": ("nothing", 0.0),
-    "an unused feature moves by 1 sd": ("unused", 1.0),
-    "an unused feature is missing in 30 % of rows": ("gaps", 0.3),
-    "accuracy rises by 4 points": ("concept", -0.04),
-    "accuracy falls by 3 points": ("concept", 0.03),
-    "accuracy falls by 5 points": ("concept", 0.05),
-    "accuracy falls by 10 points": ("concept", 0.10),
-    "a segment of 10 % loses 20 points": ("segment", 0.20),
-}
+SIZES = (100, 1000, 5000)
+A_YEAR = 365.25
+_LEAD = 28  # days before one that is judged
 
 
-def harmful(change: str) -> bool:
-    """Return whether a change costs 3 points of accuracy or more, over all rows."""
-    kind, size = CHANGES[change]
-    return kind == "concept" and size >= 0.03
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What is worked out once a model."""
+
+    baseline: Baseline
+    check: Check
+    nulls: dict[str, MetricNull]
+
+    @classmethod
+    def of(cls, model: Harmed) -> _Known:
+        baseline = Baselines(model.spec, model.reference, DAILY).whole
+        assert model.reference.outcomes is not None
+        check = headline_check(model.spec, model.reference.outcomes.layout)
+        assert check is not None
+        past = outcomes(model.right[:, :REFERENCE_DAYS], model.rows[:, :REFERENCE_DAYS])
+        names = [f"segment=s{place}" for place in range(SEGMENTS)]
+        whole = baseline.calibration.metrics[check.name]
+        return cls(baseline, check, segment_nulls(model.spec, check, whole, names, past))
 
 
-def _pages(change: str, jitter: float, seed: int) -> bool:
-    """Return whether a page was sent within the days allowed after a change (or at any time after, where it is harmless)."""
-    kind, size = CHANGES[change]
-    rng = np.random.default_rng([seed, list(CHANGES).index(change), int(1000 * jitter)])
-    days = REFERENCE_DAYS + QUIET + CHANGED
-    start = REFERENCE_DAYS + QUIET
-    n = days * ROWS
-    day = np.repeat(np.arange(days), ROWS)
-    after = day >= start
-    effects = jitter * rng.standard_normal((days, 4))
-    a, b, unused, noise = (rng.standard_normal(n) + effects[day, column] for column in range(4))
-    segment = rng.choice([f"s{i}" for i in range(10)], n)
-    prediction = a + 0.8 * b > 0
-    right = np.full(n, 0.85)
-    right += jitter * 0.2 * rng.standard_normal(days)[day]  # accuracy has days, too: 1 point for a jitter of 0.05
-    if kind == "concept":
-        right[after] -= size
-    if kind == "segment":
-        right[after & (segment == "s3")] -= size
-    label = np.where(rng.random(n) < right, prediction, ~prediction)
-    if kind == "unused":
-        unused[after] += size
-    if kind == "gaps":
-        unused[after & (rng.random(n) < size)] = np.nan
-    rows = pa.table(
-        {
-            "a": a, "b": b, "unused": pa.array(unused, from_pandas=True), "noise": noise, "segment": segment,
-            "prediction": np.where(prediction, "yes", "no"), "label": np.where(label, "yes", "no"),
-        }
+def readings_of(model: Harmed) -> list[Reading]:
+    """Return the readings of every day, each judged when half of its labels are there."""
+    known = _Known.of(model)
+    days = len(model.windows)
+    if model.labels != "late":
+        every = model.known(None)
+        found = _read(model, known, every, 0, np.arange(days))
+        return found + _sequence(model, [Step(int(n), float(loss)) for n, loss in _losses(model, None)])
+    first = next(age for age, share in enumerate(_arrived()) if share >= LEAST_COVERAGE)
+    found = []
+    for day in range(days - first):
+        lead = max(day - _LEAD + 1, 0)
+        found += _read(model, known, model.known(day + first), lead, np.asarray([day]))
+    steps = [_news(model, day) for day in range(days)]
+    return found + _sequence(model, steps)
+
+
+def _arrived() -> tuple[float, ...]:
+    from benchmarks.alarms.harms import ARRIVED
+
+    return ARRIVED
+
+
+def _losses(model: Harmed, day: int | None) -> Iterator[tuple[int, float]]:
+    known = model.known(day)
+    rows, right = known.rows.sum(axis=0), known.counts[..., 4].sum(axis=0)
+    for n, good in zip(rows.tolist(), right.tolist(), strict=True):
+        yield n, 1 - good / max(n, 1)
+
+
+def _news(model: Harmed, day: int) -> Step:
+    """Return the step of the labels that came on a day, whatever day their rows are of."""
+    now, before = model.known(day), model.known(day - 1) if day else None
+    rows, wrong = int(now.rows.sum()), int(now.counts[..., 5].sum())
+    if before is not None:
+        rows, wrong = rows - int(before.rows.sum()), wrong - int(before.counts[..., 5].sum())
+    return Step(rows, wrong / max(rows, 1))
+
+
+def _read(model: Harmed, known: _Known, every: Any, lead: int, judged: Any) -> list[Reading]:
+    """Judge some days with those before them from ``lead`` on; ``every``: outcomes by segment and day that are known."""
+    last = int(judged[-1]) + 1
+    windows, inputs = model.windows[lead:last], model.inputs[lead:last]
+    by_segment = every[:, lead:last]
+    whole = outcomes(by_segment.counts[..., 4].sum(axis=0), by_segment.rows.sum(axis=0))
+    places, now = judged - lead, windows[-1].end
+    calibration, reference = known.baseline.calibration, known.baseline.reference
+    found = judge(
+        spec=model.spec, reference=reference, calibration=calibration, windows=windows, inputs=inputs, outcomes=whole,
+        labels_expected=None, model_version="v1", importance=IMPORTANCE, now=now, judged=places,
     )  # fmt: skip
-    features = {"a": "numeric", "b": "numeric", "unused": "numeric", "noise": "numeric", "segment": "categorical"}
-    spec = ModelSpec(name="harm", task="binary", features=features, positive="yes", monitor=Monitor())
-    model = watched(spec, rows, day, REFERENCE_DAYS)
-    found = [e for e in model.episodes(DAILY, IMPORTANCE) if e.kind in ("performance", "concept_drift")]
-    last = QUIET + (WITHIN if harmful(change) else CHANGED)
-    return any(QUIET <= episode.day < last for episode in found)
+    coverage = whole.rows / np.maximum(inputs.rows, 1)
+    assert calibration.outcomes is not None
+    scales = [scale for scale in harm_scales(calibration.outcomes.scales, 1) if scale <= LONGEST]
+    parts = {name: by_segment[int(name.removeprefix("segment=s"))] for name in known.nulls}
+    metric = calibration.metrics[known.check.name]
+    for part in judge_segment_harm(
+        model.spec, known.check, metric, known.nulls, windows, parts, whole.rows, coverage >= LEAST_COVERAGE,
+        _levels(model).page_segments, scales, places,
+    ):  # fmt: skip
+        for place in np.flatnonzero(part.found).tolist():
+            blank = replace(blank_of(model.reference, "v1", now), window=windows[places[place]])
+            found.append(segment_reading(model.spec, part, place, known.check, blank, "", float(coverage[place])))
+    return found
+
+
+def _levels(model: Harmed) -> Any:
+    budget = model.spec.monitor.alert_budget
+    return levels(A_YEAR, 1, 0, budget.pages_per_year, budget.warnings_per_year)
+
+
+def _sequence(model: Harmed, steps: list[Step]) -> list[Reading]:
+    base = loss_baseline(model.reference, model.spec.task, DAILY)
+    assert base is not None
+    monitor = model.spec.monitor
+    level = _levels(model).page_sequence
+    terms = Terms(base, level, monitor.performance_tolerance, monitor.min_rows, model.spec.zone)
+    quiet = monitor.resolve_after
+    found = detect(base, steps, level, monitor.performance_tolerance, least=monitor.min_rows, quiet=quiet)
+    blank = blank_of(model.reference, "v1", model.windows[-1].end)
+    return [
+        step_reading(blank, window, step, each, None, terms)
+        for window, step, each in zip(model.windows, steps, found, strict=False)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One cell of the matrix."""
+
+    rows: int
+    jitter: float
+    labels: Labels = "complete"
+
+
+def pages(change: Change, case: Case, seed: int) -> list[tuple[int, str | None]]:
+    """Return the day of every page of one model (0: the first after the reference), and the segment it named first."""
+    model = harmed(change, case.rows, case.jitter, seed, labels=case.labels)
+    return _pages(model)
+
+
+def _pages(model: Harmed) -> list[tuple[int, str | None]]:
+    named: list[tuple[int, str | None]] = []
+    for episode in follow(model, readings_of(model), IMPORTANCE):
+        if episode.kind in ("performance", "concept_drift"):
+            inside = episode.message.split(":")[0] if episode.message.startswith("segment = ") else None
+            named.append((episode.day, inside))
+    return named
+
+
+def quiet_pages(cell: Cell, days: int, seed: int) -> int:
+    """Return how many pages a model sends in so many days in which nothing happens."""
+    return len(_pages(harmed(CHANGES[0], cell.rows, cell.jitter, seed, days=days, cell=cell)))
 
 
 def matters_rows(seeds: range, workers: Workers, jitter: float) -> list[dict[str, Any]]:
-    """Return one row a change, and precision and recall of pages over all of them."""
-    rows, paged = [], {}
-    for change in CHANGES:
-        found = list(workers.map(partial(_pages, change, jitter), seeds))
-        paged[change] = sum(found)
-        rows.append(
+    """Return one row a change and case, and precision and recall of pages over each case; then pages a year when nothing happens."""
+    cases = [Case(rows, jitter) for rows in SIZES]
+    cases += [Case(1000, jitter, labels) for labels in ("part", "late")]  # type: ignore[arg-type]
+    found: list[dict[str, Any]] = []
+    for case in cases:
+        found += _case_rows(case, seeds, workers)
+    stress = (
+        [Cell("1000 rows", 1000, 0.0)]
+        if not jitter
+        else [
+            Cell("1000 rows", 1000, jitter),
+            Cell("100 rows", 100, jitter),
+            Cell("weekday cycle", 1000, jitter, weekday=0.1),
+            Cell("AR(1) 0.5", 1000, jitter, memory=0.5),
+            Cell("weekend traffic 0.4", 1000, jitter, weekend=0.4),
+            Cell("t4 days", 1000, jitter, tails="t4"),
+        ]
+    )
+    for cell in stress:
+        sent = list(workers.map(partial(quiet_pages, cell, 364), seeds))
+        found.append(
             {
-                "change": change,
-                "jitter": jitter,
-                "harmful": harmful(change),
-                "models": len(found),
-                "paged": sum(found) / len(found),
+                "change": f"nothing for a year: {cell.name}", "rows": cell.rows, "jitter": jitter, "labels": "complete",
+                "harmful": False, "models": len(sent), "paged": sum(sent) / len(sent), "named": None,
             }
-        )
-    counted = [change for change in CHANGES if CHANGES[change][0] != "segment"]
-    true = sum(paged[change] for change in counted if harmful(change))
-    false = sum(paged[change] for change in counted if not harmful(change))
-    wanted = len(seeds) * sum(map(harmful, counted))
-    rows.append(
-        {
-            "change": "precision of pages",
-            "jitter": jitter,
-            "harmful": None,
-            "models": true + false,
-            "paged": true / max(true + false, 1),
-        }
-    )
-    rows.append(
-        {
-            "change": "recall of 3 points or more",
-            "jitter": jitter,
-            "harmful": None,
-            "models": wanted,
-            "paged": true / wanted,
-        }
-    )
+        )  # fmt: skip
+    return found
+
+
+def _case_rows(case: Case, seeds: range, workers: Workers) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    common = {"rows": case.rows, "jitter": case.jitter, "labels": case.labels}
+    true = false = wanted = caught = 0
+    for change in CHANGES:
+        sent = list(workers.map(partial(pages, change, case), seeds))
+        late = WITHIN if change.harmful else np.inf
+        hit = [[page for page in model if QUIET <= page[0] < QUIET + late] for model in sent]
+        before = sum(day < QUIET for model in sent for day, _ in model)
+        named = sum(any(inside == "segment = s0" for _, inside in model) for model in hit)
+        if change.harmful:
+            true, wanted, caught = true + sum(map(bool, hit)), wanted + len(sent), caught + sum(map(bool, hit))
+        else:
+            false += sum(map(len, hit))
+        false += before
+        rows.append(
+            {"change": change.words, **common, "harmful": change.harmful, "models": len(sent),
+             "paged": sum(map(bool, hit)) / len(sent), "named": named / len(sent) if change.inside else None}
+        )  # fmt: skip
+    rows.append({"change": "precision of pages", **common, "harmful": None, "models": true + false, "paged": true / max(true + false, 1), "named": None})  # fmt: skip
+    rows.append({"change": "recall of harm within 7 days", **common, "harmful": None, "models": wanted, "paged": caught / wanted, "named": None})  # fmt: skip
     return rows
