@@ -22,7 +22,7 @@ def null_table(rows: Sequence[Row]) -> str:
                 f"{row['rows']:,}",
                 f"{row['jitter']:g}",
                 row["tool"],
-                row["setting"].split(" on ")[0].split(":")[0],
+                row["setting"].split(":")[0],
                 f"{row['model_weeks']:,.0f}",
                 _figure(row["column_alerts_a_week"]),
                 f"{row['days_with_some']:.1%}" if row["days_with_some"] < 0.1 else f"{row['days_with_some']:.0%}",
@@ -77,5 +77,5 @@ def limits_words(rows: Sequence[Row]) -> list[str]:
     return [
         f"{row['tool']}, {row['rows']:,} rows, jitter {row['jitter']:g}: {row['setting'].split(': ', 1)[1]}"
         for row in rows
-        if row["setting"].startswith("tuned") and ": " in row["setting"]
+        if row["setting"].startswith("tuned: ")
     ]

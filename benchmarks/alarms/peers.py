@@ -21,7 +21,7 @@ from benchmarks.alarms.ours import episodes, found_after
 from benchmarks.alarms.peer_rows import NULL_DAYS, cases, cell, drift_name, write_drifts, write_null
 from benchmarks.alarms.protocol import DRIFT_DAYS, DRIFT_FROM, JITTER, Delay
 from benchmarks.alarms.simulate import Workers, upper_bound
-from benchmarks.alarms.tuning import Rule, Verdict, alarms, beyond, by_default, days_to, in_words, limits
+from benchmarks.alarms.tuning import Rule, Verdict, alarms, beyond, by_column, by_default, days_to, in_words, limits
 from benchmarks.peers import PeerError, installed, run_peer
 
 Row = dict[str, Any]
@@ -35,13 +35,14 @@ class Peer:
     """One way of running one tool.
 
     ``default`` and ``tuned``: options of the two ways; None where it has no such way, and for ``tuned`` the same as ``default`` where its
-    defaults give values. ``models``: at most so many, and ``rows``: no more than so many a day, for what would take hours.
+    defaults give values. ``distances``: whether its limits are of distances, which a limit for each column may suit better. ``models``: at most so many, and ``rows``: no more than so many a day, for what would take hours.
     """
 
     label: str
     name: str
     default: tuple[str, ...] | None = ()
     tuned: tuple[str, ...] | None = ()
+    distances: bool = False
     models: int = 1000
     rows: int = 10**9
 
@@ -51,13 +52,13 @@ def _river(detector: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 PEERS = (
-    Peer("Evidently", "evidently"),
+    Peer("Evidently", "evidently", distances=True),
     Peer("NannyML", "nannyml"),
     Peer("alibi-detect TabularDrift", "alibi-detect"),
     Peer("frouros K-S and chi-square", "frouros"),
-    Peer("frouros PSI", "frouros", None, ("--detector", "psi", "--permutations", "0")),
+    Peer("frouros PSI", "frouros", None, ("--detector", "psi", "--permutations", "0"), distances=True),
     Peer("river ADWIN", "river", *_river("adwin")),
-    Peer("river Page-Hinkley", "river", *_river("page_hinkley")),
+    Peer("river Page-Hinkley", "river", *_river("page_hinkley"), distances=True),
     Peer("river KSWIN", "river", ("--detector", "kswin"), None, models=1, rows=100),
 )
 #: what a reader of the table has to know of them
@@ -193,10 +194,12 @@ def _one(peer: Peer, answers: Answers, plan: Plan, at: tuple[int, float]) -> tup
         settings.append(("default", peer.default, by_default))
     if peer.tuned is not None:
         learned = answers.null(peer, peer.tuned, at, plan.tuning)
-        weeks = min(len(plan.tuning), peer.models) * NULL_DAYS / 7
-        found = limits(learned, int(QUIET * weeks))
+        most = int(QUIET * min(len(plan.tuning), peer.models) * NULL_DAYS / 7)
+        found = limits(learned, most)
         words = ", ".join(in_words(limit, name, learned) for name, limit in sorted(found.items()))
-        settings.append((f"tuned on {weeks:g} model-weeks: {words}", peer.tuned, beyond(found)))
+        settings.append((f"tuned: {words}", peer.tuned, beyond(found)))
+        if peer.distances:
+            settings.append(("tuned by column", peer.tuned, _by_column(learned, most)))
     nulls, late = [], []
     for setting, options, fires in settings:
         weeks = min(len(plan.quiet), peer.models) * NULL_DAYS / 7
@@ -211,6 +214,12 @@ def _one(peer: Peer, answers: Answers, plan: Plan, at: tuple[int, float]) -> tup
     return nulls, late
 
 
+def _by_column(learned: Sequence[Verdict], most: int) -> Rule:
+    measured = by_column(learned)
+    fires = beyond(limits(map(measured, learned), most))
+    return lambda verdict: fires(measured(verdict))
+
+
 def _null_row(tool: str, setting: str, at: tuple[int, float], weeks: float) -> Row:
     return {"tool": tool, "setting": setting, "rows": at[0], "jitter": at[1], "model_weeks": weeks}
 
@@ -222,6 +231,6 @@ def _against(row: Row, ours: Row) -> Row:
 
 def _late_row(tool: str, setting: str, case: Delay, at: tuple[int, float], days: float, found: float) -> Row:
     return {
-        "tool": tool, "setting": setting.split(" ", maxsplit=1)[0], "drift": f"{case.words}, {at[0]:,} rows", "jitter": at[1],
+        "tool": tool, "setting": setting.split(":", maxsplit=1)[0], "drift": f"{case.words}, {at[0]:,} rows", "jitter": at[1],
         "days": None if days == inf else days, "found": found,
     }  # fmt: skip

@@ -1,7 +1,8 @@
 """What other tools' verdicts come to: false alarms, days to the alert, and the limits at which a tool is as quiet as is asked.
 
 A tool gives a value for every column and day once; limits are tried on these values afterwards. Its user sets one limit for each of its
-statistics, so that is what is tuned: all of them at the same quantile of what development seeds gave with nothing drifting.
+statistics, so that is what is tuned: all of them at the same quantile of what development seeds gave with nothing drifting. Distances are
+larger in some columns than in others; who takes the trouble to set a limit for each column has the second way, :func:`by_column`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,26 @@ def beyond(limits: Mapping[str, float]) -> Rule:
         return bool(verdict["drift"]) if limit is None else excess(verdict) > limit
 
     return fires
+
+
+def by_column(learned: Iterable[Verdict]) -> Callable[[Verdict], Verdict]:
+    """Return what measures a value in standard deviations from its own column's mean, both of ``learned``, in which nothing drifts.
+
+    One limit on that is another limit on the value for each column.
+    """
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for verdict in learned:
+        if verdict.get("value") is not None:
+            values[str(verdict["statistic"]), str(verdict["column"])].append(float(verdict["value"]))
+    scale = {key: (float(np.mean(held)), float(np.std(held)) or 1.0) for key, held in values.items()}
+
+    def measured(verdict: Verdict) -> Verdict:
+        found = scale.get((str(verdict["statistic"]), str(verdict["column"])))
+        if found is None or verdict.get("value") is None:
+            return verdict
+        return {**verdict, "center": found[0], "spread": found[1]}
+
+    return measured
 
 
 def limits(found: Iterable[Verdict], most: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from benchmarks.alarms import peer_report, peers
 from benchmarks.alarms.generator import REFERENCE_DAYS, make
 from benchmarks.alarms.peer_rows import NULL_DAYS, cases, cell, drift_name, write_drifts, write_null
 from benchmarks.alarms.peers import Answers, Peer
-from benchmarks.alarms.tuning import alarms, beyond, by_default, days_to, excess, in_words, limits
+from benchmarks.alarms.tuning import alarms, beyond, by_column, by_default, days_to, excess, in_words, limits
 
 
 def verdict(model: str, day: int, value: float | None, column: str = "a", *, statistic: str = "distance", **more):
@@ -45,6 +45,23 @@ def test_all_statistics_are_tuned_to_the_same_quantile() -> None:
     shares = [np.mean([excess(v) > held[name] for v in quiet if v["statistic"] == name]) for name in ("small", "large")]
     assert shares[0] == pytest.approx(shares[1], abs=0.002)
     assert shares[0] > 0.05
+
+
+def test_a_limit_for_each_column_finds_what_one_limit_for_all_leaves_to_the_widest() -> None:
+    rng = np.random.default_rng(2)
+    quiet = [
+        verdict(str(m), d, wide * float(rng.normal(1, 0.1)), column)
+        for m in range(20)
+        for d in range(28)
+        for column, wide in (("narrow", 0.1), ("wide", 10.0))
+    ]
+    measured = by_column(quiet)
+    one, each = beyond(limits(quiet, 1)), beyond(limits(map(measured, quiet), 1))
+    drifted = verdict("m", 0, 0.2, "narrow")
+    assert not one(drifted)
+    assert each(measured(drifted))
+    assert not each(measured(verdict("m", 0, 10.5, "wide")))
+    assert measured(verdict("m", 0, 0.2, "unknown"))["spread"] is None
 
 
 def test_a_run_of_days_is_one_alert_and_every_column_of_them_counts() -> None:
@@ -111,7 +128,7 @@ def test_what_a_tool_answered_is_not_asked_again(tmp_path: Path, monkeypatch) ->
 def test_the_tables_say_how_often_and_how_late() -> None:
     base = {"rows": 100, "jitter": 0.05, "model_weeks": 20.0, "days_with_some": 0.5, "alerts_a_week": 1.0}
     ours = base | {"tool": "Driftdeck", "setting": "default", "column_alerts_a_week": 0.002, "columns_at_most": 0.01}
-    theirs = base | {"tool": "T", "setting": "tuned on 52 model-weeks: psi 3", "column_alerts_a_week": 25.0}
+    theirs = base | {"tool": "T", "setting": "tuned: psi 3", "column_alerts_a_week": 25.0}
     text = peer_report.null_table([ours, theirs | {"times_ours": 2500.0}])
     assert "| 100 | 0.05 | T | tuned | 20 | 25 | 50% | 1.0 | 2,500 |" in text
     assert peer_report.limits_words([ours, theirs]) == ["T, 100 rows, jitter 0.05: psi 3"]
