@@ -46,7 +46,7 @@ def append_reports(db: Database, model: str, rows: Sequence[Mapping[str, Any]], 
     """
     if not rows:
         return 0
-    held = {
+    held: dict[str, list[Any]] = {
         "model": [model] * len(rows),
         "until": [naive(row["until"]) for row in rows],
         "arrival_time": [naive(now)] * len(rows),
@@ -90,10 +90,11 @@ def reported(con: duckdb.DuckDBPyConnection, model: str, windows: Sequence[Windo
         f"FROM service_report WHERE model = $model AND ({inside}) GROUP BY ALL) GROUP BY bucket"
     )
     rows = con.execute(sql, {"model": model}).fetchall()
-    return {
-        bucket_start(row[0]): Reported(*(None if v is None else int(v) for v in row[1:3]), row[3], row[4])
-        for row in rows
-    }
+    return {bucket_start(row[0]): Reported(_whole(row[1]), _whole(row[2]), row[3], row[4]) for row in rows}
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def report_span(con: duckdb.DuckDBPyConnection, model: str) -> tuple[datetime, datetime] | None:

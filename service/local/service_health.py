@@ -67,10 +67,8 @@ def _moment(core: Core, spec: ModelSpec, place: int, value: object) -> datetime:
         return core.now()
     try:
         return aware(value if isinstance(value, datetime) else str(value), spec.zone)
-    except ValueError:
-        raise WorkspaceError(
-            f"report {place}: until is {value!r}; send an ISO 8601 time, or leave it out for now"
-        ) from None
+    except WorkspaceError as error:
+        raise WorkspaceError(f"report {place}: until: {error}; or leave it out for now") from None
 
 
 def _amount(place: int, name: str, value: object, least: float = 0.0) -> float | None:

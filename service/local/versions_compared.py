@@ -36,7 +36,7 @@ def compare_versions(
             f"versions of a model of task {spec.task!r} cannot be compared row by row; it can be of {', '.join(SCORES)}"
         )
     reference = core.reference_for(model, version) or core.active_reference(model)
-    layout = None if reference is None else reference.outcomes and reference.outcomes.layout
+    layout = None if reference is None or reference.outcomes is None else reference.outcomes.layout
     positive = None if layout is None else positive_class(spec, layout)
     with core.db.cursor() as cursor:
         sums = version_sums(
