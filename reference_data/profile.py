@@ -12,7 +12,7 @@ Both may carry leading axes (one profile per bucket, window or segment).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -115,6 +115,17 @@ class Layout:
     """Where each column's numbers stand in a profile's two arrays."""
 
     columns: tuple[BinnedColumn, ...]
+    _places: dict[str, tuple[BinnedColumn, slice, slice | None]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places: dict[str, tuple[BinnedColumn, slice, slice | None]] = {}
+        counts, moments = 1, 0
+        for entry in self.columns:
+            more_counts, more_moments = CELLS + entry.bins.size, 4 * entry.ordered
+            own = slice(moments, moments + 4) if entry.ordered else None
+            places.setdefault(entry.column.name, (entry, slice(counts, counts + more_counts), own))
+            counts, moments = counts + more_counts, moments + more_moments
+        object.__setattr__(self, "_places", places)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,9 +144,8 @@ class Layout:
 
     def entry(self, name: str) -> BinnedColumn:
         """Return the column called ``name``; raises :class:`KeyError` naming the columns there are."""
-        for entry in self.columns:
-            if entry.column.name == name:
-                return entry
+        if name in self._places:
+            return self._places[name][0]
         raise KeyError(f"no column {name!r}; the reference has {', '.join(map(repr, self.names))}")
 
     def narrow(self) -> Layout:
@@ -145,22 +155,11 @@ class Layout:
 
     def count_slice(self, name: str) -> slice:
         """Return where the counts of ``name`` stand (missing, nan, inf, cells)."""
-        start = 1
-        for entry in self.columns:
-            stop = start + CELLS + entry.bins.size
-            if entry.column.name == name:
-                return slice(start, stop)
-            start = stop
-        raise KeyError(name)
+        return self._places[name][1]
 
     def moment_slice(self, name: str) -> slice | None:
         """Return where the moments of ``name`` stand, or None for a nominal column."""
-        start = 0
-        for entry in self.columns:
-            if entry.column.name == name:
-                return slice(start, start + 4) if entry.ordered else None
-            start += 4 * entry.ordered
-        raise KeyError(name)
+        return self._places[name][2]
 
     def empty(self, *leading: int) -> Profile:
         """Return profiles of no rows, the neutral element of :func:`merge`, with the given leading axes."""
