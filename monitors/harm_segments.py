@@ -16,6 +16,7 @@ from monitors import explain
 from monitors.checks._cells import Values, ratio
 from monitors.harm import Harm, find_harm
 from monitors.metric_null import MetricNull, relative_to, row_skew, row_variance
+from monitors.outcome_conditions import named
 from monitors.registry import metric_values
 from monitors.types import Check, Reading, Verdict
 from reference_data.declaration import ModelSpec
@@ -159,8 +160,3 @@ def segment_reading(
         scale=int(harm.scale[place]), ci_lower=float(harm.lower[place]), ci_upper=float(harm.upper[place]),
         coverage=coverage, sentence=f"{named(found.segment)}: {words}",
     )  # fmt: skip
-
-
-def named(segment: str) -> str:
-    """Return a segment as it is said in a sentence: ``carrier = UA``."""
-    return segment.replace("=", " = ")

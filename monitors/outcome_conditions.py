@@ -13,6 +13,7 @@ from monitors import explain
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
 from monitors.types import Alert, AlertKind, Reading
 from reference_data.declaration import ModelSpec
+from reference_data.segments import PAIR
 
 GROUP = "outcome"
 KINDS = frozenset({"performance", "concept_drift"})  # of alerts of this group
@@ -103,12 +104,17 @@ def _headline(readings: Sequence[Reading], first: Reading, spec: ModelSpec) -> s
     if first.scope == "estimate":
         return f"{ESTIMATED}{_lower(stated)}"
     if first.segment is not None:
-        return f"{first.segment.replace('=', ' = ')}: {_lower(stated)}"
+        return f"{named(first.segment)}: {_lower(stated)}"
     bias = next((r for r in readings if r.check == "bias" and r.scope == "performance" and r.segment is None), None)
     if bias is not None and first.unit == bias.unit and abs(bias.value - bias.reference_value) > 0.5 * first.value:
         way = "high" if bias.value > 0 else "low"
         return f"{spec.label or spec.name} predictions are {explain.number(abs(bias.value), bias.unit)} too {way}"
     return stated
+
+
+def named(segment: str) -> str:
+    """Return a segment as it is said in a sentence: ``carrier = UA``."""
+    return PAIR.join(part.replace("=", " = ", 1) for part in segment.split(PAIR))
 
 
 def _lower(words: str) -> str:

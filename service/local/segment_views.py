@@ -12,7 +12,7 @@ from monitors.judge_segments import SegmentDrift, beyond, drift_reading, found_r
 from monitors.types import Reading
 from reference_data.reference import Reference
 from reference_data.windows import Window
-from service.local import monitoring, segment_profiles, segments
+from service.local import monitoring, segment_harm, segment_profiles, segments
 from service.local.convert import aware, iso, number
 from service.local.drift import histogram
 from service.workspace import NotFoundError, WorkspaceError
@@ -75,6 +75,7 @@ def segment_readings(
         kept = [window for window in monitoring.fair(reference, windows) if window.start in judged]
         for drift in segments.judged(core, spec, reference, version, kept):
             found += found_readings(drift, blank_of(reference, version, core.now()), inside=segment)
+        found += segment_harm.inside_readings(core, spec, reference, version, kept, segment)
     return found
 
 
