@@ -228,6 +228,17 @@ class ModelSpec(_Section):
     monitor: Monitor = Monitor()
     retrain: Retrain = Retrain()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _groups_are_segments(cls, given: object) -> object:
+        """Columns by which people are told apart are segments too: their profiles are kept."""
+        if not isinstance(given, dict) or not isinstance(given.get("fairness"), list | tuple):
+            return given
+        segments = given.get("segments", [])
+        if not isinstance(segments, list | tuple):
+            return given
+        return given | {"segments": [*segments, *(name for name in given["fairness"] if name not in segments)]}
+
     @field_validator("segments", mode="before")
     @classmethod
     def _segments(cls, value: object) -> object:

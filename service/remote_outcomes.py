@@ -78,3 +78,11 @@ class RemoteOutcomes(RemoteCalls):
         query = {"since": since.isoformat(), "until": until.isoformat(), "limit": limit}
         answer = self._call("GET", f"/models/{part(model)}/why/examples", params=query)
         return cast("list[outcome_views.RowExample]", answer.json())
+
+    def fairness(
+        self, model: str, since: datetime | None = None, until: datetime | None = None
+    ) -> list[outcome_views.FairnessView]:
+        query = {} if since is None else {"since": since.isoformat()}
+        query |= {} if until is None else {"until": until.isoformat()}
+        answer = self._call("GET", f"/models/{part(model)}/fairness", params=query)
+        return cast("list[outcome_views.FairnessView]", answer.json())

@@ -80,9 +80,7 @@ def report_service(model: str, workspace: InWorkspace, body: ServiceReports) -> 
 
 
 @router.get("/models/{model}/why")
-def change_parts(
-    model: str, workspace: InWorkspace, since: Moment, until: Moment
-) -> outcome_views.ChangeParts | None:
+def change_parts(model: str, workspace: InWorkspace, since: Moment, until: Moment) -> outcome_views.ChangeParts | None:
     """Take the change of the loss since the reference apart: other inputs, and another rule; null below 100 labelled rows on either side."""
     return workspace.change_parts(model, since, until)
 
@@ -101,3 +99,11 @@ def examples(
 ) -> list[outcome_views.RowExample]:
     """List rows that stand for the change."""
     return workspace.examples(model, since, until, limit=limit)
+
+
+@router.get("/models/{model}/fairness")
+def fairness(
+    model: str, workspace: InWorkspace, since: Since = None, until: Until = None
+) -> list[outcome_views.FairnessView]:
+    """Return metrics by group of each column declared under `fairness`, with the widest gaps."""
+    return workspace.fairness(model, since, until)

@@ -1,4 +1,4 @@
-"""``business``, ``service`` and ``versions-compared``: what a model does for the business, how it answers, and which version does better."""
+"""``business``, ``service``, ``versions-compared`` and ``fairness``: what a model does, how it answers, which version does better, for whom."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     command(app, "business")(business)
     command(app, "service")(service)
     command(app, "versions-compared")(versions_compared)
+    command(app, "fairness")(fairness)
 
 
 def business(
@@ -94,3 +95,26 @@ def versions_compared(
         "better": "better",
     }
     session.show(found, lambda: f"{table(found['metrics'], columns, 'nothing to compare')}\n{found['sentence']}")
+
+
+def fairness(session: Session, model: ModelArgument, since: SinceOption = None, until: UntilOption = None) -> None:
+    """Show metrics by group of each column declared under `fairness`, with the widest gaps."""
+    with session.workspace() as workspace:
+        found = workspace.fairness(model, since, until)
+    columns = {
+        "column": "column",
+        "group": "group",
+        "label": "metric",
+        "value": "value",
+        "lower": "from",
+        "upper": "to",
+        "n": "rows",
+    }
+    rows = [{"column": view["column"], **group} for view in found for group in view["groups"]]
+    empty = f'no column is declared, or none has rows: write `fairness = ["age_group"]` under [models.{model}]'
+    gaps = "\n".join(gap["sentence"] for view in found for gap in view["gaps"])
+
+    def words() -> str:
+        return f"{table(rows, columns, empty)}\n{gaps}".rstrip()
+
+    session.show(found, words)

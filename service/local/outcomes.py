@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reference_data.windows import Window
-from service.local import business, detail, detectors, estimates, sequence, service_health, versions_compared, why
+from service.local import (
+    business,
+    detail,
+    detectors,
+    estimates,
+    fairness,
+    sequence,
+    service_health,
+    versions_compared,
+    why,
+)
 from service.local.convert import aware
 
 if TYPE_CHECKING:
@@ -69,3 +79,10 @@ class LocalOutcomes:
     def _period(self, model: str, since: datetime, until: datetime) -> Window:
         zone = self.core.spec(model).zone
         return Window(aware(since, zone), aware(until, zone))
+
+    def fairness(
+        self, model: str, since: datetime | None = None, until: datetime | None = None
+    ) -> list[outcome_views.FairnessView]:
+        zone = self.core.spec(model).zone
+        first, last = (None if moment is None else aware(moment, zone) for moment in (since, until))
+        return fairness.fairness(self.core, model, first, last)

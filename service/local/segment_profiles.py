@@ -172,9 +172,9 @@ def measured(
 
 
 def segment_series(
-    core: Core, reference: Reference, frozen: Segments, windows: Sequence[Window], version: str
+    core: Core, reference: Reference, frozen: Segments, windows: Sequence[Window], version: str | None
 ) -> Profile:
-    """Sum the stored buckets into adjacent ``windows`` by segment, of what ``version`` served: shape (segments, windows)."""
+    """Sum the stored buckets into adjacent ``windows`` by segment, of what ``version`` (None: any) served: shape (segments, windows)."""
     layout = frozen.coarsening.layout(reference.inputs.layout)
     with core.db.cursor() as cursor:
         keys, buckets = profile_store.load_segments(
@@ -191,7 +191,7 @@ def segment_series(
     starts = np.asarray([window.start.timestamp() for window in windows])
     groups: list[list[int]] = [[] for _ in range(len(place) * len(windows))]
     for index, key in enumerate(keys):
-        if key.model_version == version and key.segment in place:
+        if version in (None, key.model_version) and key.segment in place:
             at = int(np.searchsorted(starts, key.start.timestamp(), side="right")) - 1
             groups[place[key.segment] * len(windows) + at].append(index)
     flat = sum_groups(layout, buckets, groups)
