@@ -28,6 +28,7 @@ age = "numeric"
 [models.churn.monitor]
 window = "1d"
 multivariate = []
+estimate = false
 grace = "6h"
 """
 DAYS, A_DAY, RIGHT = 28, 400, 0.85
