@@ -27,7 +27,8 @@ def choose(scores: Values, groups: NDArray[np.int64], most: int) -> list[int]:
     typical = np.flatnonzero(known & (scores >= low) & (scores <= high))
     order = typical[np.argsort(-scores[typical], kind="stable")]
     allowed, taken = max(1, math.ceil(most / _ALIKE)), dict.fromkeys(groups.tolist(), 0)
-    chosen, left = [], []
+    chosen: list[int] = []
+    left: list[int] = []
     for row in order.tolist():
         kind = int(groups[row])
         if taken[kind] < allowed and len(chosen) < most:

@@ -1,5 +1,7 @@
-"""The two models behind an explanation, fitted on some folds and read on the others: what a row would have cost in the reference, and
-how much likelier it is now than then."""
+"""The two models behind an explanation: what a row would have cost in the reference, and how much likelier it is now than then.
+
+Each is fitted on some folds and read on the others.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from reference_data.profile import BinnedColumn
 
 FOLDS = 3
 LEAST = 100  # rows on either side
+_TIMES, _MANY = 3, 4000
 CLIP = 30.0  # density ratios are cut here: what is likelier by more has left the reference
 
 
@@ -27,13 +30,16 @@ def expected_loss(entries: Sequence[BinnedColumn], reference: Rows, current: Row
         mean = float(reference.loss.mean())
         return np.full(len(reference), mean), np.full(len(current), mean)
     here, there = matrix(entries, reference), matrix(entries, current)
-    fold = _folds(len(reference))
-    inside, outside = np.empty(len(reference)), np.zeros(len(current))
-    for left in range(FOLDS):
-        with one_thread():
-            model = _regressor(entries, len(reference)).fit(here[fold != left], reference.loss[fold != left])
-            inside[fold == left] = model.predict(here[fold == left])
-            outside += model.predict(there) / FOLDS
+    inside, outside = np.zeros(len(reference)), np.zeros(len(current))
+    repeats = _repeats(len(reference))
+    for repeat in range(repeats):
+        fold = _folds(len(reference), repeat)
+        for left in range(FOLDS):
+            kept = fold != left
+            with one_thread():
+                model = _regressor(entries, len(reference), repeat).fit(here[kept], reference.loss[kept])
+                inside[~kept] += model.predict(here[~kept]) / repeats
+                outside += model.predict(there) / (FOLDS * repeats)
     return inside, outside
 
 
@@ -48,20 +54,29 @@ def density_ratios(entries: Sequence[BinnedColumn], reference: Rows, current: Ro
         return np.ones(n), np.ones(m)
     x = np.concatenate([matrix(entries, reference), matrix(entries, current)])
     y = np.concatenate([np.zeros(n), np.ones(m)])
-    fold = np.concatenate([_folds(n), _folds(m)])
-    share = np.empty(n + m)
-    for left in range(FOLDS):
-        with one_thread():
-            model = _classifier(entries, n + m).fit(x[fold != left], y[fold != left])
-            share[fold == left] = model.predict_proba(x[fold == left])[:, 1]
+    share = np.zeros(n + m)
+    repeats = _repeats(n)
+    for repeat in range(repeats):
+        fold = np.concatenate([_folds(n, repeat), _folds(m, repeat)])
+        for left in range(FOLDS):
+            kept = fold != left
+            with one_thread():
+                model = _classifier(entries, n + m, repeat).fit(x[kept], y[kept])
+                share[~kept] += model.predict_proba(x[~kept])[:, 1] / repeats
     share = np.clip(share, 1e-6, 1 - 1e-6)
     ratio = share / (1 - share) * (n / m)
     return ratio[:n], ratio[n:]
 
 
-def _folds(n: int) -> NDArray[np.int64]:
-    """Rows come in the order of their hashes, so every third one is a sample."""
-    return np.arange(n) % FOLDS
+def _repeats(n: int) -> int:
+    """Few rows make models that hang on which fold a row is in: then the mean over several ways to fold them counts."""
+    return _TIMES if n < _MANY else 1
+
+
+def _folds(n: int, repeat: int) -> NDArray[np.int64]:
+    """Return the fold of each row: every third one, in one order of the rows or another."""
+    fold = np.arange(n) % FOLDS
+    return fold if repeat == 0 else np.random.default_rng(repeat).permutation(fold)
 
 
 def _nominal(entries: Sequence[BinnedColumn]) -> list[bool] | None:
@@ -69,21 +84,21 @@ def _nominal(entries: Sequence[BinnedColumn]) -> list[bool] | None:
     return marks if any(marks) else None
 
 
-def _regressor(entries: Sequence[BinnedColumn], n: int) -> Any:
+def _regressor(entries: Sequence[BinnedColumn], n: int, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
         max_iter=80, learning_rate=0.1, max_leaf_nodes=12, min_samples_leaf=_leaf(n), l2_regularization=1.0,
-        categorical_features=_nominal(entries), early_stopping=True, n_iter_no_change=8, random_state=0,
+        categorical_features=_nominal(entries), early_stopping=True, n_iter_no_change=8, random_state=seed,
     )  # fmt: skip
 
 
-def _classifier(entries: Sequence[BinnedColumn], n: int) -> Any:
+def _classifier(entries: Sequence[BinnedColumn], n: int, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=_leaf(n), l2_regularization=1.0,
-        categorical_features=_nominal(entries), early_stopping=True, n_iter_no_change=5, random_state=0,
+        categorical_features=_nominal(entries), early_stopping=True, n_iter_no_change=5, random_state=seed,
     )  # fmt: skip
 
 

@@ -100,10 +100,9 @@ def find_slices(
     first, second = (_half(reference, current, then, now, parity) for parity in (0, 1))
     tried = _search(first, tolerance)
     confirmed = _confirm(second, tried, tolerance)
-    whole = float(second.current.loss.mean() - second.reference.loss.mean())
     told = _told(second, confirmed)[:limit]
     everything = _Half(reference, current, then, now)
-    return [_slice(groupings, everything, key, rise, whole, shrink, p) for key, rise, shrink, p in told]
+    return [_slice(groupings, everything, key, rise, shrink, p) for key, rise, shrink, p in told]
 
 
 def _half(reference: Rows, current: Rows, then: Codes, now: Codes, parity: int) -> _Half:
@@ -177,14 +176,17 @@ def _days(half: _Half, then: Mask, now: Mask) -> float:
         return 0.0
     _, day = np.unique(half.reference.day, return_inverse=True)
     inside, outside = (np.bincount(day, weights=mask) for mask in (then.astype(float), (~then).astype(float)))
-    both = (inside >= 2) & (outside >= 2)
+    both = inside >= 2
     if both.sum() < 5:
         return 0.0
     loss = half.reference.loss
-    gap = np.bincount(day, weights=loss * then)[both] / inside[both] - (
-        np.bincount(day, weights=loss * ~then)[both] / outside[both]
+    means = np.bincount(day, weights=loss * then)[both] / inside[both]
+    others = np.bincount(day, weights=loss * ~then)[both] / np.maximum(outside[both], 1)
+    alone = outside[both] < 2  # a weekday, say: its days have no other rows to be held against
+    gap = means - np.where(alone, loss.mean(), others)
+    chance = np.var(loss[then]) / inside[both] + np.where(
+        alone, 0.0, np.var(loss[~then]) / np.maximum(outside[both], 1)
     )
-    chance = np.var(loss[then]) / inside[both] + np.var(loss[~then]) / outside[both]
     own = max(0.0, float(np.var(gap, ddof=1) - chance.mean()))
     return own / len(np.unique(half.current.day[now])) + own / int(both.sum())
 
@@ -253,9 +255,7 @@ def _told(half: _Half, confirmed: Sequence[Confirmed]) -> list[Confirmed]:
     return told
 
 
-def _slice(
-    groupings: Sequence[Grouping], rows: _Half, key: Key, rise: _Rise, whole: float, shrunk: float, p: float
-) -> Slice:
+def _slice(groupings: Sequence[Grouping], rows: _Half, key: Key, rise: _Rise, shrunk: float, p: float) -> Slice:
     then, now = rows.masks(key)
     share = float(now.mean())
     width = norm.ppf(0.975) * rise.error

@@ -126,12 +126,11 @@ def window_evidence(
 def events(core: Core, spec: ModelSpec, window: Window) -> list[Event]:
     """Return what happened in a window or in the one before: deployments, columns that came otherwise, sources that failed."""
     since = window.start - (window.end - window.start)
-    found: list[Event] = []
-    for deployment in core.deployments(spec.name):
-        if since <= deployment.at < window.end and deployment.action in ("champion", "canary", "rollback"):
-            found.append(
-                Event(f"Version {deployment.version} became {deployment.action} on {_day(spec, deployment.at)}.")
-            )
+    found = [
+        Event(f"Version {one.version} {_ROLES[one.action]} on {_day(spec, one.at)}.")
+        for one in core.deployments(spec.name)
+        if since <= one.at < window.end and one.action in _ROLES
+    ]
     with core.db.cursor() as cursor:
         noticed = observations(cursor, spec.name)
     for seen in noticed:
@@ -151,6 +150,7 @@ def events(core: Core, spec: ModelSpec, window: Window) -> list[Event]:
 
 
 _RUNS = 50  # of a source that are looked through
+_ROLES = {"champion": "became champion", "rollback": "came back", "canary": "became canary"}
 _SCHEMA = {
     "widened": "came with values of another type",
     "disappeared": "stayed away from a batch of rows",

@@ -18,9 +18,7 @@ from reference_data.windows import Window
 from service.local.references import sample_path
 from service.local.segment_sample import sample_rows
 from storage.buckets import aware
-from storage.derived import compile_value
-from storage.names import EVENT_TIME, literal
-from storage.profiler import sample_sql
+from storage.loss_rows import answered_by, foremost_version, loss_rows, rows_by_id
 from storage.row_source import RowSource, logged_window
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ def study(core: Core, spec: ModelSpec, period: Window, *, version: str | None = 
     """
     with core.db.cursor() as cursor:
         served = logged_window(cursor, spec, period)
-        answered = version or _foremost(served)
+        answered = version or foremost_version(served)
         reference = None if answered is None else core.reference_for(spec.name, answered)
         if reference is None or answered is None or reference.outcomes is None:
             return None
@@ -76,24 +74,15 @@ def study(core: Core, spec: ModelSpec, period: Window, *, version: str | None = 
                 return None
             entries = _entries(spec, reference, kept)
             positive = positive_class(spec, reference.outcomes.layout)
-            then, _ = _read(kept, entries, reference, loss, positive, most, hashed=True)
-        mine = f"SELECT * FROM ({served.relation}) AS v WHERE _model_version = {literal(answered)}"
-        rows = RowSource(cursor, mine, served.expressions, timed=True)
-        now, ids = _read(rows, entries, reference, loss, positive, most, hashed=False)
+            outcome = reference.outcomes.layout.entry("correct" if loss == "error" else loss)
+            then, _ = _rows(kept, entries, outcome, positive, most, ids=False)
+        now, ids = _rows(answered_by(served, answered), entries, outcome, positive, most, ids=True)
     features = tuple(entry for entry in entries if entry.column.name in spec.features)
     unit = {"log loss": "nats", "error": "share"}.get(loss) or label_unit(spec, reference.outcomes.layout)
     return Study(
         spec, reference, answered, period, loss, unit, features, tuple(e for e in entries if e not in features),
         then, now, ids,
     )  # fmt: skip
-
-
-def _foremost(served: RowSource) -> str | None:
-    labelled = served.labelled().relation
-    found = served.cursor.execute(
-        f"SELECT _model_version, count(*) AS n FROM ({labelled}) AS r GROUP BY 1 ORDER BY n DESC, 1 LIMIT 1"
-    ).fetchall()
-    return str(found[0][0]) if found else None
 
 
 def _loss(reference: Reference, spec: ModelSpec, kept: RowSource) -> str | None:
@@ -114,61 +103,37 @@ def _entries(spec: ModelSpec, reference: Reference, kept: RowSource) -> tuple[Bi
     )
 
 
-def _read(
+def _rows(
     rows: RowSource,
     entries: tuple[BinnedColumn, ...],
-    reference: Reference,
-    loss: str,
+    outcome: BinnedColumn,
     positive: str | None,
     most: int,
     *,
-    hashed: bool,
+    ids: bool,
 ) -> tuple[Rows, tuple[str, ...]]:
-    """Return labelled rows and their ids; ``hashed``: they lie in the order of their hashes already, and have no ids."""
-    assert reference.outcomes is not None
-    entry = reference.outcomes.layout.entry("correct" if loss == "error" else loss)
-    value = compile_value(entry, rows.expressions, positive=positive)
-    cost = f"CASE {value} WHEN 'true' THEN 0e0 WHEN 'false' THEN 1e0 END" if loss == "error" else value
-    timed = EVENT_TIME if rows.timed else "NULL::TIMESTAMP"
-    fields = [f"{compile_value(one, rows.expressions)} AS c{place}" for place, one in enumerate(entries)]
-    fields += [
-        f"{cost} AS loss",
-        f"floor(epoch({timed}) / 86400)::BIGINT AS day",
-        f"{'NULL' if hashed else '_id'} AS id",
-    ]
-    labelled = rows.labelled().relation
-    drawn = f"SELECT * FROM ({labelled}) AS l LIMIT {most}" if hashed else sample_sql(labelled, "_id", most)
-    sql = (
-        f"SELECT * FROM (SELECT {', '.join(fields)} FROM ({drawn}) AS d) AS f WHERE loss IS NOT NULL AND isfinite(loss)"
-    )
-    table = rows.cursor.sql(sql).to_arrow_table()
+    """Return labelled rows, and their ids if they have ``ids``."""
+    table = loss_rows(rows, entries, outcome, positive, most, ids=ids)
     columns = {one.column.name: _values(table.column(place), one) for place, one in enumerate(entries)}
     day = table.column("day")
     days = None if day.null_count else day.to_numpy().astype(np.int64)
     found = Rows(columns, table.column("loss").to_numpy().astype(np.float64), days)
-    return found, tuple(table.column("id").to_pylist()) if not hashed else ()
+    return found, tuple(table.column("id").to_pylist()) if ids else ()
 
 
 def _values(column: pa.ChunkedArray, entry: BinnedColumn) -> NDArray[Any]:
     if entry.ordered:
         return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-    return np.array(column.to_pylist() + [None], dtype=object)[:-1]
+    return np.array([*column.to_pylist(), None], dtype=object)[:-1]
 
 
 def raw_rows(core: Core, spec: ModelSpec, period: Window, ids: list[str], version: str) -> dict[str, dict[str, Any]]:
     """Return rows of a period by id: their inputs as they were logged, ``prediction``, ``label`` and event time (aware UTC) under ``at``."""
     if not ids:
         return {}
+    kept = [column.name for column in spec.columns if column.type != "embedding"]
     with core.db.cursor() as cursor:
-        rows = logged_window(cursor, spec, period)
-        kept = [column.name for column in spec.columns if column.type != "embedding"]
-        fields = [f"{rows.expressions[name]} AS c{place}" for place, name in enumerate(kept)]
-        listed = ", ".join(literal(one) for one in ids)
-        sql = (
-            f"SELECT _id, {EVENT_TIME}, _prediction, _label{''.join(', ' + field for field in fields)} FROM ({rows.relation}) AS r "
-            f"WHERE _model_version = {literal(version)} AND _id IN ({listed})"
-        )
-        found = cursor.execute(sql).fetchall()
+        found = rows_by_id(answered_by(logged_window(cursor, spec, period), version), kept, ids)
     return {
         row[0]: {
             "at": aware(row[1]),
