@@ -119,8 +119,8 @@ def peers(setting: Setting) -> list[Row]:
 
     size = setting.size
     plan = Plan(
-        rows=size.peer_rows, tuning=range(FIRST_SEED["dev"], size.peer_tuning), quiet=setting.seeds(size.peers),
-        drifting=setting.seeds(size.peer_drifts), ours=setting.seeds(size.models), weeks=size.weeks, folder=setting.work,
+        rows=size.peer_rows, quiet=range(FIRST_SEED["dev"], size.peers), drifting=setting.seeds(size.peer_drifts),
+        ours=setting.seeds(size.models), weeks=size.weeks, folder=setting.work,
     )  # fmt: skip
     found = run_peers(plan, setting.workers, setting.say)
     setting.notes.extend(found["notes"])

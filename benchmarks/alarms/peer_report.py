@@ -52,12 +52,9 @@ def delay_table(rows: Sequence[Row]) -> str:
     held = {(row["tool"], row["setting"], row["drift"], row["jitter"]): row for row in rows}
     jitters = sorted({row["jitter"] for row in rows})
     lines = []
-    for setting in ("default", "tuned"):
-        for tool, own in tools:
-            if own.rstrip(":") != setting:
-                continue
-            cells = [" / ".join(_days(held.get((tool, own, drift, jitter))) for jitter in jitters) for drift in drifts]
-            lines.append((tool, setting, *cells))
+    for tool, setting in sorted(tools, key=lambda pair: pair[1] != "default"):
+        cells = [" / ".join(_days(held.get((tool, setting, drift, jitter))) for jitter in jitters) for drift in drifts]
+        lines.append((tool, setting, *cells))
     return table(("tool", "setting", *drifts), lines)
 
 

@@ -113,10 +113,12 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run: rows a day, seeds to tune on, to judge false alarms by, and to let drift; ours for comparison in ``weeks`` weeks."""
+    """What is run: rows a day, seeds in which nothing drifts and seeds that drift; of ours for comparison ``weeks`` weeks.
+
+    Tools' false alarms on their defaults are counted on the seeds that they are then tuned on: nothing was chosen there before.
+    """
 
     rows: Sequence[int]
-    tuning: Sequence[int]
     quiet: Sequence[int]
     drifting: Sequence[int]
     ours: Sequence[int]
@@ -190,11 +192,11 @@ def _ours(plan: Plan, at: tuple[int, float], workers: Workers) -> tuple[Row, lis
 def _one(peer: Peer, answers: Answers, plan: Plan, at: tuple[int, float]) -> tuple[list[Row], list[Row]]:
     """Return the rows of one tool in one cell, on its defaults and tuned."""
     settings: list[tuple[str, tuple[str, ...], Rule]] = []
+    weeks = len(plan.quiet[: peer.models]) * NULL_DAYS / 7
     if peer.default is not None:
         settings.append(("default", peer.default, by_default))
     if peer.tuned is not None:
-        learned = answers.null(peer, peer.tuned, at, plan.tuning)
-        most = int(QUIET * min(len(plan.tuning), peer.models) * NULL_DAYS / 7)
+        learned, most = answers.null(peer, peer.tuned, at, plan.quiet), int(QUIET * weeks)
         found = limits(learned, most)
         words = ", ".join(in_words(limit, name, learned) for name, limit in sorted(found.items()))
         settings.append((f"tuned: {words}", peer.tuned, beyond(found)))
@@ -202,7 +204,6 @@ def _one(peer: Peer, answers: Answers, plan: Plan, at: tuple[int, float]) -> tup
             settings.append(("tuned by column", peer.tuned, _by_column(learned, most)))
     nulls, late = [], []
     for setting, options, fires in settings:
-        weeks = min(len(plan.quiet), peer.models) * NULL_DAYS / 7
         row = _null_row(peer.label, setting, at, weeks)
         nulls.append(row | alarms(answers.null(peer, options, at, plan.quiet), fires, weeks))
         verdicts = answers.drifts(peer, options, at, plan.drifting)

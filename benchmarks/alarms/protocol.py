@@ -26,17 +26,16 @@ class Size:
     harms: int  # models a change, harmful or not
     streams: int  # models a stream
     agreements: int  # models fed to a workspace
-    peers: int  # models a cell of other tools in which nothing drifts, of four weeks each
-    peer_tuning: int  # models that they are tuned on: 0.02 alerts a model-week is one in 50
+    peers: int  # models of four weeks that other tools are tuned on: 0.02 alerts a model-week is one in 50
     peer_drifts: int  # models in which a column drifts, for them
     peer_rows: tuple[int, ...]
 
 
 SMALL = Size(
-    models=12, weeks=9, drifts=15, harms=5, streams=1, agreements=2, peers=1, peer_tuning=2, peer_drifts=3, peer_rows=(100,)
+    models=12, weeks=9, drifts=15, harms=5, streams=1, agreements=2, peers=2, peer_drifts=3, peer_rows=(100,)
 )  # fmt: skip
 FULL = Size(
-    models=50, weeks=21, drifts=100, harms=50, streams=10, agreements=10, peers=5, peer_tuning=13, peer_drifts=9,
+    models=50, weeks=21, drifts=100, harms=50, streams=10, agreements=10, peers=13, peer_drifts=9,
     peer_rows=(100, 1000),
 )  # fmt: skip
 
