@@ -146,6 +146,7 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.references("eat"),
         lambda ws: ws.reference_diff("eat", 1, 2),
         lambda ws: ws.performance("eat"),
+        lambda ws: ws.performance_detail("eat", START, NOW),
         lambda ws: ws.heatmap("eat"),
         lambda ws: ws.alerts("eat"),
         lambda ws: ws.jobs("eat"),
@@ -320,7 +321,16 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
 
     assert declared.windows("eta")
     assert declared.heatmap("eta")
-    assert declared.performance("eta")
+    (last,) = declared.performance("eta")[-1:]
+    assert last["ci_lower"] < last["value"] < last["ci_upper"]  # type: ignore[operator]
+    detail = declared.performance_detail("eta", start, start + timedelta(days=7), version=last["model_version"])
+    assert detail["n"] > 0
+    assert [metric["name"] for metric in detail["metrics"]][0] == declared.metric_names("eta")[0]  # noqa: RUF015
+    assert sum(part["n"] for part in detail["by_range"]) == detail["n"]
+    with pytest.raises(NotFoundError, match="has no labels; versions that have"):
+        declared.performance_detail("eta", start, start + timedelta(days=7), version="v99")
+    with pytest.raises(WorkspaceError, match="before it begins"):
+        declared.performance_detail("eta", start, start - timedelta(days=7))
     assert declared.metric_names("eta")[0] == declared.model("eta")["metric"]["name"]  # type: ignore[index]
     table = declared.drift_table("eta", start)
     assert {line["column"] for line in table} >= {"distance", "city name"}
