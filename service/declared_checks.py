@@ -26,12 +26,29 @@ def check_problems(models: Mapping[str, ModelSpec], text: str, own: Collection[s
         or spec.monitor.business
         or spec.monitor.costs
         or spec.monitor.thresholds
+        or spec.monitor.metric
         or spec.monitor.checks != DEFAULT_CHECKS
     ]
     if not asked:
         return []  # without what checks need to be imported
     lines = find_lines(text)
     return [problem for spec in asked for problem in _of_model(spec, lines, frozenset(own))]
+
+
+def _of_metric(spec: ModelSpec, path: Path, lines: dict[Path, int]) -> Iterator[str]:
+    """Say that the declared metric does not exist, or is not one of the model's task."""
+    from monitors.registry import every_metric
+
+    name, where = spec.monitor.metric, _where((*path, "metric"), lines)
+    if name is None:
+        return
+    fitting = [metric.name for metric in every_metric().values() if spec.task in metric.kinds]
+    if not fitting:
+        yield f"{where}: a model of the task {spec.task} has no labels to be judged by, so no metric either; leave metric out"
+    elif name not in every_metric():
+        yield f"{where}: there is no metric {name!r}; {_choice(name, fitting)}"
+    elif name not in fitting:
+        yield f"{where}: metric {name!r} is not one of the task {spec.task}; {_choice(name, fitting)}"
 
 
 def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> Iterator[str]:
@@ -44,6 +61,7 @@ def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> I
         able = {*column_checks(), *own}
         if name not in able:
             yield f"{_where((*path, 'checks'), lines)}: there is no column check {name!r}; {_choice(name, able)}"
+    yield from _of_metric(spec, path, lines)
     known = known_checks() | own | own_sql(spec).keys()
     columns = {*spec.features, *spec.context, *RESERVED}
     for limit in spec.monitor.thresholds:
