@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,6 +173,7 @@ _SHARE_WORDS = {
 }
 
 
+@lru_cache(maxsize=10_000)  # most windows of a column say the same
 def share(check: str, name: str, value: float, reference: float, *, broken: bool, over: str = "") -> str:
     """Say how many rows miss a value, hold a new category or lie outside the range."""
     words = _SHARE_WORDS.get(check, check.replace("_", " ") + " of {}").format(name)

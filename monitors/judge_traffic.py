@@ -100,13 +100,14 @@ def arrival_readings(
     season = season_of(window_spec)
     before = with_reference(traffic.rows, traffic.reference, traffic.gap, season)
     expected = _expected(traffic, before, season, first)
+    silences = [_silence(traffic, place) for place in range(len(traffic.windows))]
     found = []
     for place, window in enumerate(traffic.windows[first:], first):
         rows = int(traffic.rows[place])
         blank_here = replace(blank, scope="traffic", window=window, n=rows, unit="rows", effect=np.nan)
         source = _source(season, place, len(before))
         found.append(_volume(spec, window_spec, blank_here, expected[place - first], rows, VOLUME * level, source))
-        fresh = _freshness(blank_here, traffic, place, season, FRESHNESS * level)
+        fresh = _freshness(blank_here, traffic, silences, place, season, FRESHNESS * level)
         found += [fresh] if fresh is not None else []
         repeated = _repeated(blank_here, traffic, place)
         found += [repeated] if repeated is not None else []
@@ -178,9 +179,11 @@ def _name(window: Window, window_spec: WindowSpec) -> str:
     return f" on a {_DAYS[local.weekday()]} at {local:%H:%M}" if window_spec.unit == "h" else ""
 
 
-def _freshness(blank: Reading, traffic: Traffic, place: int, season: Season, level: float) -> Reading | None:
+def _freshness(
+    blank: Reading, traffic: Traffic, silences: Sequence[timedelta | None], place: int, season: Season, level: float
+) -> Reading | None:
     """Judge how long it was silent at a window's end. Silences between rows of a steady stream are exponential: F with 2 and 2k."""
-    silence = _silence(traffic, place)
+    silence = silences[place]
     if silence is None:
         return None
     blank = replace(blank, check="freshness", unit="hours", value=silence / timedelta(hours=1))
@@ -188,7 +191,7 @@ def _freshness(blank: Reading, traffic: Traffic, place: int, season: Season, lev
         words = f"The latest row is {_ago(silence)} older than the window's end; none arrived in it."
         return replace(blank, verdict="no_data", sentence=words)
     since = max(place - season.reach, 0)
-    known = [s for i in range(since, place) if traffic.rows[i] and (s := _silence(traffic, i)) is not None]
+    known = [s for i in range(since, place) if traffic.rows[i] and (s := silences[i]) is not None]
     if len(known) < max(season.least, 6):
         words = f"The latest row came {_ago(silence)} before the window's end; too few windows were before to say what is usual."
         return replace(blank, verdict="insufficient", sentence=words)

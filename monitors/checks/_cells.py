@@ -14,8 +14,9 @@ Values = NDArray[np.float64]
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Values:
     """Return ``part / whole``, NaN where ``whole`` is zero; the arrays broadcast."""
-    part, whole = np.broadcast_arrays(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
-    return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0), dtype=np.float64)
+    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    found = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
+    return np.asarray(np.divide(part, whole, out=found, where=whole > 0))
 
 
 def shares(cells: NDArray[Any]) -> Values:
@@ -29,17 +30,17 @@ def merge_groups(expected: Values, least: NDArray[Any]) -> NDArray[np.int64]:
     ``expected`` is (windows, cells), ``least`` (windows,); returns group numbers (windows, cells), ascending along the
     cells. A remainder at the end joins the last full group; a window that cannot fill one group gets a single one.
     """
-    groups = np.zeros(expected.shape, dtype=np.int64)
+    groups = np.zeros(expected.shape[::-1], dtype=np.int64)
     current = np.zeros(expected.shape[0], dtype=np.int64)
     held = np.zeros(expected.shape[0])
-    for cell in range(expected.shape[1]):
-        groups[:, cell] = current
-        held += expected[:, cell]
+    for cell, more in enumerate(np.ascontiguousarray(expected.T)):
+        groups[cell] = current
+        held += more
         full = held >= least
         current += full
         held[full] = 0.0
     last_full = np.maximum(current - 1, 0)
-    return np.minimum(groups, last_full[:, None])
+    return np.minimum(groups.T, last_full[:, None])
 
 
 def merged_counts(
