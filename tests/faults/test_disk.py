@@ -94,6 +94,7 @@ def fill(write: Callable[[int], object]) -> int:
     raise AssertionError("the disk never got full")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("disk", ["writer.before_commit"], indirect=True)
 @pytest.mark.parametrize("checkpoint", ["1MB", "1GB"])  # inside COMMIT, or never: the two ways to run out of space
 def test_logs_outlive_a_full_disk(disk: Disk, checkpoint: str):

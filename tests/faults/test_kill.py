@@ -100,6 +100,7 @@ def check_whole(home: Home) -> None:
         control.verify_audit()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("point", "passage"), CASES)
 def test_kill(forkserver: BaseContext, tmp_path: Path, point: str, passage: int):
     code, steps = run(forkserver, tmp_path / "home", f"{point}=kill@{passage}")

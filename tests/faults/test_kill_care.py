@@ -42,6 +42,7 @@ def killed(script: str, fault: str, *arguments: Path) -> None:
     assert done.returncode == -9, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -66,6 +67,7 @@ def test_archiving_neither_loses_nor_doubles(tmp_path: Path, fault: str) -> None
         assert [finding for finding in ws.doctor() if not finding["ok"]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["erase.after_files=kill", "erase.after_rows=kill"])
 def test_a_deletion_that_was_cut_off_is_finished_by_asking_again(tmp_path: Path, fault: str) -> None:
     home = tmp_path / "home"
@@ -82,6 +84,7 @@ def test_a_deletion_that_was_cut_off_is_finished_by_asking_again(tmp_path: Path,
     assert holds(home / "archives", '"c1"') == holds(home / "references", '"c1"') == []
 
 
+@pytest.mark.slow
 def test_a_restore_that_was_cut_off_is_told_and_done_again(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "b"
     with filled(home) as ws:

@@ -34,6 +34,7 @@ def forkserver() -> Iterator[BaseContext]:
         yield context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("point", "passage"), CASES)
 def test_a_killed_run_leaves_neither_gaps_nor_doubles(
     forkserver: BaseContext, tmp_path: Path, point: str, passage: int

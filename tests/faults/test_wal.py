@@ -74,6 +74,7 @@ def test_a_whole_log_is_replayed_and_nothing_is_told(home: Path) -> None:
     assert put_aside(home) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0, 0.0001, 0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.9999])
 def test_a_log_that_is_cut_short_is_noticed(home: Path, share: float) -> None:
     wal = home / "driftdeck.duckdb.wal"

@@ -11,6 +11,7 @@ from tests.support.profiles import layout_of, profile_of
 
 SEEDS = range(3)
 pytestmark = [
+    pytest.mark.slow,  # Evidently takes seconds to import
     pytest.mark.filterwarnings("ignore::UserWarning"),  # SciPy's, of the ends of a table
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
