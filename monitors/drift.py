@@ -21,6 +21,7 @@ from reference_data.windows import Window
 Flags = NDArray[np.bool_]
 
 _EXTRA_SCALE = 0.25  # episodes of false alarm that each further scale adds to those of one, by simulation
+_OF_LENGTH = 0.57  # the same by the logarithm of the longest scale, for those in between see what others see
 _FIRST = 1e6  # what is material goes first
 _LEAST_EXPECTED = 5.0  # rows of a category, or of a group of cells, for a normal approximation
 _AGREED = 1.02  # a little more than half of what two windows must show together
@@ -70,6 +71,11 @@ class Drift:
 def episodes(scales: int) -> float:
     """Return how many false episodes a window has, in units of the p-value of one series at one scale."""
     return 1 + _EXTRA_SCALE * (scales - 1)
+
+
+def _all_episodes(null: DriftNull) -> float:
+    """Return how many false episodes a window has over all of a null's scales, as :func:`episodes` of one."""
+    return 1 + _OF_LENGTH * float(np.log(null.scales[-1]))
 
 
 def find_drift(
@@ -330,7 +336,7 @@ def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical
 
 def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, critical: Values) -> Values:
     """Return each window's deviation, held to what two have to agree on where tails are heavy: one outlier makes no long mean."""
-    heavy = np.flatnonzero(null.heavy)
+    heavy = np.flatnonzero(np.isfinite(null.tails))
     if not len(heavy):
         return shift
     inverse = null.inverse(windows, np.maximum(valid, 1))[:, heavy]
@@ -377,7 +383,7 @@ def _without_skew(z: Values, skew: Values) -> Values:
 
 def critical_values(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
     """Return the z that each series must exceed at each scale: (scales, series)."""
-    p = levels[null.scores.column] * null.scores.weight / episodes(len(null.scales))
+    p = levels[null.scores.column] * null.scores.weight / _all_episodes(null)
     found = np.empty((len(scales), len(p)))
     for place, scale in enumerate(scales):
         tail = null.tail_freedom(scale)
@@ -399,4 +405,4 @@ def _p_values(null: DriftNull, seen: _Seen) -> Values:
     tail = np.where(np.isfinite(tail), tail, 1e6)
     natural = np.maximum(null.natural[seen.series], 1e-9)
     p = np.fmax(p, 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail) / natural))
-    return np.asarray(np.minimum(p * episodes(len(null.scales)) / null.scores.weight[seen.series], 1.0))
+    return np.asarray(np.minimum(p * _all_episodes(null) / null.scores.weight[seen.series], 1.0))

@@ -26,6 +26,7 @@ LOCATION, DISPERSION, CELL, LEVEL = range(4)
 SPENT: dict[int, float] = {LOCATION: 0.7, DISPERSION: 0.15, CELL: 0.15, LEVEL: 1.0}
 
 FINEST = 20  # groups of cells of an ordered column, equally frequent in the reference
+_LEAST_WEIGHT = 0.05  # of a category, against 0.5 of one that fills half of the rows
 _LEAST_VARIANCE = 1e-3  # of a group's own, that is left when location and dispersion are taken out of it
 _CURSE = 3.0  # standard errors about the rarest listed category within which chance had a say in the listing
 
@@ -100,7 +101,7 @@ def make_scores(total: Profile, names: Sequence[str]) -> Scores:
         columns.append(np.full(len(kind), place))
         kinds.append(kind)
         cells.append(cell)
-        weights.append(_weights(kind))
+        weights.append(_weights(kind, np.asarray(column.cells @ block, dtype=np.float64) / max(int(column.valid), 1)))
     return Scores(
         layout=total.layout,
         names=tuple(names),
@@ -117,11 +118,15 @@ def _flat(parts: Sequence[Integers]) -> Integers:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def _weights(kind: Integers) -> Values:
-    """Return each series' part of its column's budget; they add up to 1."""
-    counts = np.bincount(kind, minlength=len(KINDS))
-    part = np.asarray([SPENT[k] / counts[k] if counts[k] else 0.0 for k in range(len(KINDS))])
-    weight = part[kind]
+def _weights(kind: Integers, mean: Values) -> Values:
+    """Return each series' part of its column's budget; they add up to 1.
+
+    Categories have it by the standard deviation of their share, ``mean``: some points more of a frequent one are the harder to see.
+    """
+    size = np.where(kind == LEVEL, np.sqrt(np.clip(mean * (1 - mean), _LEAST_WEIGHT**2, 0.25)), 1.0)
+    sizes = np.bincount(kind, size, minlength=len(KINDS))
+    part = np.asarray([SPENT[k] / sizes[k] if sizes[k] else 0.0 for k in range(len(KINDS))])
+    weight = part[kind] * size
     return np.asarray(weight / weight.sum() if len(weight) else weight)
 
 

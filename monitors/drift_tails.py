@@ -2,22 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from monitors.checks._cells import Values
+from monitors.drift_fit import Fit, timeless
+from monitors.drift_scores import CELL, DISPERSION, LEVEL, LOCATION, Population, Scores
 
-Flags = NDArray[np.bool_]
+HEAVY = 4.0  # degrees of freedom of single windows where days have outliers
 
 ENOUGH_FOR_TAILS = 60  # residuals
 _FREEDOMS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0)  # of the t distributions that are held against the normal one
 _MANY = 450  # residuals from which on heavy tails show so well that the ratio may lean to their side
-_SURE, _FEW_SURE = (
-    -0.1,
-    1.0,
-)  # twice its logarithm, a series where there are many: normal days exceed it in one model of five; of ten with few
+_SURE = -0.27  # twice its logarithm, a series where there are many: normal days exceed it in one model of seven
+_FEW_SURE = 2.6  # the same where there are few, in all: normal days exceed it in three models of a hundred
+_UNSEEN = 10.0  # residuals for each degree of freedom of the lightest tails that few of them let pass
+_LEAST_FREEDOM = 6.0
 _STEPS = 12  # of the scale's fixed point
+_LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
+_LEADING = 3  # categories of a column
+_VARIES = 2.5  # standard errors by which windows vary more than by chance
+_BURSTS = 0.2  # of itself by which a share varies: more than that is no normal variation
+
+Flags = NDArray[np.bool_]
+
+
+def leading(scores: Scores) -> Flags:
+    """Return the series that say how a day is: each number's location, and the three most frequent categories of any other column."""
+    first = np.searchsorted(scores.column, scores.column)  # where its column begins
+    place = np.arange(len(scores.column)) - first
+    return np.asarray((scores.kind == LOCATION) | ((scores.kind == LEVEL) & (place < _LEADING)))
+
+
+def tails_of(
+    scores: Scores, rows: Sequence[Population], fits: Sequence[Fit], tau2: Sequence[Values]
+) -> tuple[Values, bool]:
+    """Return the degrees of freedom of t distributions with the tails of day effects, and whether all columns together show heavy ones.
+
+    (series,), infinite where tails are normal. That the locations and the more frequent categories of all columns have outliers counts for
+    every series, for days have them or they have not. Where day effects are less than half of what varies in most of them, their tails
+    cannot be seen, and are doubted. What groups of cells and dispersions of one column show by themselves counts for these. Few
+    residuals, as of a few columns, let tails pass unseen: the fewer, the heavier.
+    """
+    ours = leading(scores)
+    moved = tau2[0] > fits[0].inverse_rows[scores.column]
+    left, held = [], []
+    for own, fit, tau in zip(rows, fits, tau2, strict=True):
+        spread = (fit.inverse + tau) * np.maximum(1 - np.diagonal(fit.hat), 0.05)[:, None]
+        left.append(fit.left / np.sqrt(np.maximum(spread, 1e-300)))
+        held.append(fit.held[:, scores.column] & (fit.valid[:, scores.column] * own.share >= _LEAST_EXPECTED))
+    x, there = np.concatenate(left), np.concatenate(held) & timeless(scores)
+    many = float(there[:, ours].sum())
+    doubted = many >= _MANY and (ours & moved).sum() < ours.sum() / 2 and _vary(scores, fits)
+    shown = heavy_tailed(x[:, ours & moved], there[:, ours & moved])
+    if doubted or shown:
+        return np.full(len(moved), HEAVY), shown
+    unseen = max(many / _UNSEEN, _LEAST_FREEDOM) if many < _MANY else np.inf
+    cv = np.sqrt(tau2[0] * (1 - rows[0].usual) / np.maximum(rows[0].usual, 1e-9))
+    found = moved & (cv > _BURSTS)
+    for column in np.unique(scores.column):
+        alone = moved & (scores.column == column) & np.isin(scores.kind, (CELL, DISPERSION))
+        found[alone] |= alone.any() and heavy_tailed(x[:, alone], there[:, alone])
+    return np.where(found, HEAVY, unseen), False
+
+
+def _vary(scores: Scores, fits: Sequence[Fit]) -> bool:
+    """Return whether the locations and the more frequent categories of all columns together vary by more than chance."""
+    square, freedom = 0.0, 0.0
+    for fit in fits:
+        held = fit.held[:, scores.column] & leading(scores) & timeless(scores)
+        square += float((fit.left**2 / np.where(held, fit.inverse, np.inf))[held].sum())
+        freedom += float(held.sum()) * (1 - fit.rank / max(len(fit.left), 1))
+    return bool(square > freedom + _VARIES * np.sqrt(2 * max(freedom, 1.0)))
 
 
 def heavy_tailed(x: Values, held: Flags) -> bool:
@@ -29,6 +88,8 @@ def heavy_tailed(x: Values, held: Flags) -> bool:
     x, held = x[:, varies], held[:, varies]
     if held.sum() < ENOUGH_FOR_TAILS:
         return False
+    size = np.sqrt((x**2 * held).sum(axis=0) / held.sum(axis=0))
+    x = x / np.maximum(size, 1e-12)  # series that vary more than others would look like the tails of all
     ratio = 2 * max(_gain(x[held], freedom) for freedom in _FREEDOMS)
     return bool(ratio > (_SURE * x.shape[1] if held.sum() >= _MANY else _FEW_SURE))
 

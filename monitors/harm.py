@@ -27,7 +27,7 @@ Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 SCALES = (1, 2, 4, 7, 14, 28)  # days
-LEFT_OUT = (3, 9)  # days: scales of columns that are so near to others that they would only cost level
+LEFT_OUT = (3, 5, 9, 11, 20)  # days: scales of columns that are so near to others that they would only cost level
 _CLEARLY = 2.5  # standard deviations by which the latest windows fall short of a loss that is over
 _HEAVY = 4.0  # degrees of freedom of single windows where days have outliers
 _OF_ONE, _OF_SEVERAL = 0.4, 1.2  # of the level that each scale would get if all were treated alike

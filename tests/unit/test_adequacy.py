@@ -19,8 +19,8 @@ from tests.support.profiles import DAILY, START, profiles_of, reference_of, regr
 SPEC = spec_of("regression", features={"x": "numeric", "k": "categorical"})
 
 
-def days(count: int, rows: int = 400, labelled: int | None = None) -> Reference:
-    rng = np.random.default_rng(count)
+def days(count: int, rows: int = 400, labelled: int | None = None, seed: int | None = None) -> Reference:
+    rng = np.random.default_rng(count if seed is None else seed)
     inputs = [
         {"x": rng.normal(size=rows), "k": rng.choice(list("ab"), rows), "prediction": rng.normal(size=rows)}
         for _ in range(count)
@@ -94,7 +94,12 @@ def test_the_smallest_shift_is_where_the_test_turns() -> None:
 
 
 def test_more_rows_show_smaller_shifts() -> None:
-    small, large = days(28, rows=60), days(28, rows=2000)
-    shifts = [smallest_visible(SPEC, r, calibrate(SPEC, r, DAILY), float(r.rows / 28)) for r in (small, large)]
-    assert shifts[0] > 2.5 * shifts[1]
+    """Ten times the rows show about a third of the shift; in a few references chance makes days vary."""
+    ratios = []
+    for seed in range(12):
+        small, large = (days(28, rows, labelled=0, seed=seed) for rows in (60, 600))
+        shifts = [smallest_visible(SPEC, r, calibrate(SPEC, r, DAILY), float(r.rows / 28)) for r in (small, large)]
+        ratios.append(shifts[0] / shifts[1])
+    assert np.median(ratios) > 2.7
+    assert np.mean(np.asarray(ratios) > 2.5) > 0.75
     assert timedelta(days=28) == large.period.end - large.period.start
