@@ -12,7 +12,7 @@ from scipy import special
 
 from monitors.types import Check, Values
 from reference_data.plugins import discover
-from reference_data.profile import BinnedColumn, ColumnProfile, Layout, Profile
+from reference_data.profile import LISTS, BinnedColumn, ColumnProfile, Layout, Profile
 
 if TYPE_CHECKING:  # a comparison of two files reads no declaration, and starts sooner without
     from reference_data.declaration import ModelSpec
@@ -47,10 +47,19 @@ def metric_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:
     unit = label_unit(spec, layout)
     units = {"label": unit, "label²": f"{unit}²" if unit else ""}
     return {
-        name: replace(check, unit=units.get(check.unit, check.unit))
+        name: replace(check, unit=units.get(check.unit, check.unit), title=_of_top(check, layout))
         for name, check in every_metric().items()
         if spec.task in check.kinds and _computable(check, layout)
     }
+
+
+def _of_top(check: Check, layout: Layout) -> str:
+    """Return a metric's title; of the top of lists with the number of rows that the reference took for it."""
+    return (
+        check.title.replace("at k", layout.entry(LISTS[0]).column.unit or "")
+        if LISTS[0] in layout.names
+        else check.title
+    )
 
 
 def performance_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:

@@ -263,6 +263,10 @@ class ModelSpec(_Section):
         reserved = RESERVED.keys() & (self.features.keys() | self.context.keys())
         if reserved:
             raise ValueError(f"columns {sorted(reserved)} have names Driftdeck uses itself; rename them")
+        if self.query is not None and self.task != "ranking":
+            raise ValueError(f"query says which list a row belongs to, and a model of task {self.task!r} ranks nothing")
+        if self.query is not None and known and self.query not in known:
+            raise ValueError(f"query {self.query!r} is not a column of the model; it has {sorted(known)}")
         self._private_consistent(known)
         lost = [name for name in self.segments if known and not _is_segment(name, known)]
         if lost:

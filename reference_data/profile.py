@@ -31,7 +31,8 @@ Moments = NDArray[np.float64]
 #: score of rows whose label is, or is not, the positive class (missing otherwise); ``squared_error`` and ``percentage_error`` = error
 #: squared, and its absolute value over that of the label (missing where that is 0). Of several classes: ``score_error`` = the squared
 #: distance of the scores from certainty of the label; ``label_rank`` = the place of the label's score among all, 1 the highest;
-#: ``score_right`` and ``score_wrong`` = the highest score of rows whose prediction is, or is not, the label (missing otherwise).
+#: ``score_right`` and ``score_wrong`` = the highest score of rows whose prediction is, or is not, the label (missing otherwise). Of
+#: rankings: ``list`` = what the row's list is worth, in one row of each list.
 Derivation = Literal[
     "value",
     "length",
@@ -51,7 +52,11 @@ Derivation = Literal[
     "label_rank",
     "score_right",
     "score_wrong",
+    "list",
 ]
+
+#: What a list of a ranking is worth.
+LISTS = ("NDCG", "precision in the top", "recall in the top", "average precision", "reciprocal rank", "hit in the top")
 
 #: Names of the columns that are not a model's own inputs. A model may not declare an input of one of these names.
 RESERVED: dict[str, str] = {
@@ -71,10 +76,11 @@ RESERVED: dict[str, str] = {
     "label rank": "label_rank",
     "score of right answers": "score_right",
     "score of wrong answers": "score_wrong",
+    **dict.fromkeys(LISTS, "list"),
 }
 
 #: Derivations of which only sums matter: they are counted in a single cell.
-SUMMED: frozenset[str] = frozenset({"squared_error", "percentage_error", "score_error"})
+SUMMED: frozenset[str] = frozenset({"squared_error", "percentage_error", "score_error", "list"})
 
 MISSING, NAN, INF, CELLS = 0, 1, 2, 3  # offsets inside one column's counts
 MEAN, M2, MIN, MAX = 0, 1, 2, 3  # offsets inside one column's moments

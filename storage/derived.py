@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reference_data.profile import RESERVED, BinnedColumn, Derivation
 from reference_data.schema import ORDERED, Column, Task
+from storage.lists import expression_of
 from storage.names import EVENT_TIME, literal, number, quote
 
 #: Name of each expression -> SQL text over the physical columns of a relation.
@@ -131,6 +132,8 @@ def compile_value(entry: BinnedColumn, expressions: Expressions, *, positive: st
             return f"power({double('prediction')} - {double('label')}, 2)"
         case "percentage_error":
             return f"abs({double('prediction')} - {double('label')}) / nullif(abs({double('label')}), 0)"
+        case "list":
+            return expressions.get(expression_of(column.name, column.unit), "NULL::DOUBLE")
         case "score_error" | "label_rank" | "score_right" | "score_wrong":
             return _of_scores(derive, need("scores"), text("label"), text("prediction"))
         case "log_loss":

@@ -13,6 +13,7 @@ from storage.buckets import moment_sql
 from storage.column_changes import SQL_TYPES, change_columns, plan_columns, remember_columns
 from storage.database import Database
 from storage.intake import prediction_type
+from storage.lists import list_expressions
 from storage.names import physical_names, quote
 from storage.rows import first_row, single
 
@@ -119,4 +120,5 @@ def expressions(spec: ModelSpec) -> dict[str, str]:
     physical = physical_names(column.name for column in spec.columns)
     found: dict[str, Any] = {name: quote(column) for name, column in physical.items()}
     found |= {"prediction": "_prediction", "score": "_score"}
+    found |= list_expressions(spec, found.get(spec.query or ""))
     return found | ({"scores": "_scores"} if spec.task == "multiclass" else {})

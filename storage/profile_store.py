@@ -19,6 +19,7 @@ from reference_data.segments import Segments, Space, spaces_of
 from reference_data.windows import Window, WindowSpec
 from storage.buckets import aware, bucket_sql, bucket_start, naive
 from storage.derived import Expressions
+from storage.lists import expression_of
 from storage.names import quote
 from storage.profiler import profile_rows
 from storage.segments import code_sql
@@ -350,7 +351,8 @@ def _outcomes(
     segments: Sequence[tuple[Space, str]],
 ) -> list[_Found]:
     """Profile all rows, and by each segment's code (on the narrow layout), on one reading of the join of log and labels."""
-    kept = [name for name in ("prediction", "label", "score", "scores") if name in source.expressions]
+    lists = [expression_of(e.column.name, e.column.unit) for e in layout.columns if e.derive == "list"]
+    kept = [name for name in ("prediction", "label", "score", "scores", *lists) if name in source.expressions]
     fields = [f"{sql} AS g{i}" for i, sql in enumerate(source.group)]
     fields += [f"{source.expressions[name]} AS e{i}" for i, name in enumerate(kept)]
     fields += [f"{sql} AS s{i}" for i, (_, sql) in enumerate(segments)]

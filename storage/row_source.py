@@ -13,6 +13,7 @@ import pyarrow as pa
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
 from storage.buckets import aware
+from storage.lists import LIST, with_lists
 from storage.model_tables import joined_relation
 from storage.profiler import sample_sql
 
@@ -62,7 +63,9 @@ class RowSource:
 
 
 def with_label(relation: str, expressions: Mapping[str, str]) -> str:
-    """Return the labelled rows of a relation as a sub-select."""
+    """Return the labelled rows of a relation as a sub-select; of a ranking with what each list is worth."""
+    if LIST in expressions:
+        relation = with_lists(relation, expressions)
     return f"SELECT * FROM ({relation}) AS l WHERE {expressions['label']} IS NOT NULL"
 
 

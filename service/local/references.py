@@ -21,6 +21,7 @@ from reference_data.windows import Window
 from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
+from storage.lists import LIST, list_columns, list_expressions
 from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
 from storage.outcome_parts import with_parts
 from storage.predictions import is_measured
@@ -162,6 +163,7 @@ def _expressions(spec: ModelSpec, holds: Callable[[str], bool]) -> dict[str, str
         "label": "_label",
         "prediction": "_prediction",
     }
+    names |= list_expressions(spec, names.get(spec.query or ""))
     return names | {
         logical: column for logical, column in (("score", "_score"), ("scores", "_scores")) if holds(column)
     }
@@ -171,7 +173,9 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
     number = _number(core, spec.name, version)
     unit = spec.units.get(spec.label or "", None)
     kind = prediction_type(spec)
-    inputs = [column for column in spec.columns if column.type != "embedding"]  # judged on samples of rows
+    inputs = [
+        c for c in spec.columns if c.type != "embedding" and c.name != spec.query
+    ]  # judged on samples of rows; a name
     has = {name: rows.has_values(name) for name in ("prediction", "score", "scores", "label")}
     if has["prediction"] and spec.task == "none" and is_measured(rows, "prediction"):
         kind = "numeric"  # an anomaly score, not a cluster
@@ -186,6 +190,7 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
         labelled = rows.labelled()
         positive = spec.positive or (labelled.largest("label") if spec.task == "binary" else None)
         columns = [column for column, _ in outcome_columns(spec.task, has["score"] or has["scores"], unit)]
+        columns += list_columns(spec) if LIST in rows.expressions else []
         frozen = freeze_layout(rows.cursor, labelled.relation, rows.expressions, columns, positive=positive)
         frozen = with_parts(frozen, spec.task, labelled)
         outcomes = _by_bucket(core, spec, labelled, frozen, positive, buckets)[2]
