@@ -273,12 +273,12 @@ def _at_scale(
     else:
         told = clipped.over(scale) / many
         z = np.where(np.abs(told) < np.abs(d), told, d) / sd
-    look = np.nonzero(np.abs(z) > _LOOK)
-    if len(look[0]):
-        sampling = sums.squared.over(scale)[look] / many[look] ** 3 * null.population.skew[look[1]]
-        third = sampling + null.natural_skew[look[1]] / scale**2
-        z[look] = _without_skew(z[look], third / variance[look] ** 1.5)
-        _hold_rare(null, sums.rows.over(scale), d, z, look)
+    look, series = np.nonzero(np.abs(z) > _LOOK)
+    if len(look):
+        sampling = sums.squared.over(scale)[look, series] / many[look, series] ** 3 * null.population.skew[series]
+        third = sampling + null.natural_skew[series] / scale**2
+        z[look, series] = _without_skew(z[look, series], third / variance[look, series] ** 1.5)
+        _hold_rare(null, sums.rows.over(scale), d, z, look, series)
     unusable = ~usable[:, column]
     np.putmask(d, unusable, np.nan)
     np.putmask(z, unusable, np.nan)
@@ -347,14 +347,13 @@ def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: I
     return held
 
 
-def _hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, look: tuple[Integers, Integers]) -> None:
+def _hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, at: Integers, series: Integers) -> None:
     """Hold z to what an exact test allows where fewer than 5 rows of a category are expected; groups of cells then say nothing.
 
     A category may rise by as much as its binomial tail at the reference's share with one more such row allows (Agresti and Coull 1998).
-    ``look``: the windows and series that are looked at.
+    ``at`` and ``series``: the places in z that are looked at.
     """
     column, rows_now = null.scores.column, null.population
-    at, series = look
     rare = rows[at, column[series]] * rows_now.share[series] < _LEAST_EXPECTED
     level = null.scores.kind[series] == LEVEL
     z[at[rare & ~level], series[rare & ~level]] = 0.0
