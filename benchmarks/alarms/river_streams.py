@@ -1,13 +1,17 @@
 """Write river's streams with a known change point as Parquet. Runs in river's own environment (``benchmarks.peers``)."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 from river.datasets import synth
 
 DAYS, CHANGE, ROWS = 58, 44, 500  # days in all, the day of the change, rows a day
 #: stream -> (task, the stream before and after). SEA, STAGGER and Friedman change their concept alone; the rest move inputs, too.
-STREAMS = {
+STREAMS: dict[str, tuple[str, Callable[[int], Any], Callable[[int], Any]]] = {
     "SEA": (
         "binary",
         lambda s: synth.SEA(variant=0, noise=0.1, seed=s),
@@ -41,7 +45,7 @@ STREAMS = {
 }
 
 
-def main(folder, seeds):
+def main(folder: str, seeds: Sequence[int]) -> None:
     """Write one file a stream and seed: features ``x0`` …, ``label`` and ``day``."""
     for name, (_, before, after) in STREAMS.items():
         for seed in seeds:

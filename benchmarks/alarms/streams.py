@@ -55,7 +55,7 @@ def _one(task: str, path: Path) -> tuple[int, float, float]:
     x = np.column_stack([rows[name].to_numpy() for name in features])
     y = np.asarray(rows["label"].to_pylist())
     learning = day < LEARNING_DAYS
-    prediction = _learner(task).fit(x[learning], y[learning]).predict(x[~learning])
+    prediction = learner(task).fit(x[learning], y[learning]).predict(x[~learning])
     kept = (
         rows.filter(pa.array(~learning)).select([*features, "label"]).append_column("prediction", pa.array(prediction))
     )
@@ -70,7 +70,8 @@ def _one(task: str, path: Path) -> tuple[int, float, float]:
     return sum(e.day < start for e in found), min(harm, default=float("inf")), min(drift, default=float("inf"))
 
 
-def _learner(task: str) -> Any:
+def learner(task: str) -> Any:
+    """Return an untrained model for a task."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     made = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier

@@ -19,17 +19,18 @@ import numpy as np
 from monitors.checks._cells import Values
 from monitors.sequence.baseline import LossBaseline
 
-SIZES = (0.5, 1.0, 2.0, 4.0, 8.0)  # of a change, in scales of a step
+#: Sizes of a change, in scales of a step, and their weights: large ones are found at once whatever they weigh, small ones have to add up.
+SIZES = {0.5: 0.12, 1.0: 0.24, 2.0: 0.24, 4.0: 0.16, 8.0: 0.12, 16.0: 0.08, 32.0: 0.04}
 TAILS = (
     5.0  # degrees of freedom of a step's noise: one wild day is no change; for normal noise the ratio stays within 2 %
 )
-MEMORY = ((0.0, 0.5), (0.3, 0.3), (0.6, 0.15), (0.85, 0.05))  # autocorrelations of steps, and their prior weights
+MEMORY = ((0.0, 0.35), (0.25, 0.3), (0.5, 0.2), (0.75, 0.15))  # autocorrelations of steps, and their prior weights
 ENOUGH = 3  # reference windows from which their spread is measured rather than assumed
 PRIOR_SPREAD = 0.1  # assumed standard deviation between windows, relative to the loss
 PRIOR_FREEDOM = 30.0
 NORMAL_SCALE = 0.857  # scale of the t distribution that is nearest to the standard normal one
 _POWER = (TAILS + 1) / 2  # 3: ratios of densities are cubes
-_SIZES = np.asarray(SIZES).reshape(-1, 1, 1, 1)
+_SIZES, _WEIGHTS = (np.asarray([*of]).reshape(-1, 1, 1, 1) for of in (SIZES.keys(), SIZES.values()))
 _MEANS, _SPREADS = 61, 16
 _MOST = 1e100
 
@@ -85,7 +86,7 @@ class EDetector:
         goes_on = _cubed(fits / (1 + (here - _SIZES * (1 - self._memory) / narrow) ** 2 / TAILS))
         self._sums = np.minimum(self._sums * goes_on + begins, _MOST)
         chance = np.exp(self._weights - self._weights.max())
-        return float((self._sums.mean(axis=0) * chance).sum() / chance.sum())
+        return float(((self._sums * _WEIGHTS).sum(axis=0) * chance).sum() / chance.sum())
 
     def _take(self, n: float, loss: float) -> tuple[Values, Values]:
         """Weigh every mean, spread and memory by how well it explains a step; return by how many scales of its own the step is off, and these."""
@@ -143,7 +144,7 @@ def detect(
     """Run the test over steps in order; one result a step.
 
     ``level`` is alpha, ``tolerance`` the relative change that is immaterial: beside the evidence, the mean loss since the change
-    has to be beyond it. Steps of fewer than ``least`` rows wait for the next. Once it has fired, evidence is not gathered, until the loss is
+    has to be beyond it. Steps of fewer than ``least`` rows wait for the next. Once it has fired it stays in alarm, with its highest evidence, until the loss is
     back: until the mean of the latest ``quiet`` steps is within the tolerance, and nearer to the reference than to what it was when it
     fired. Then the evidence starts anew.
     """
@@ -156,9 +157,9 @@ def detect(
     for place, step in enumerate(steps):
         waiting, total = waiting + step.n, total + step.n * step.loss
         rise.add(place, step)
-        if waiting >= least and first is None:
-            evidence = detector.add(waiting, total / waiting)
         if waiting >= least:
+            now = detector.add(waiting, total / waiting)
+            evidence = now if first is None else max(now, evidence)
             waiting, total = 0, 0.0
         material = rise.mean > limit
         over = first is not None and place - first >= quiet and _mean(steps[place + 1 - quiet : place + 1]) <= back
