@@ -16,7 +16,8 @@ from service.local import (
     versions_compared,
     why,
 )
-from service.local.convert import aware
+from service.local.convert import aware, iso
+from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +79,12 @@ class LocalOutcomes:
 
     def _period(self, model: str, since: datetime, until: datetime) -> Window:
         zone = self.core.spec(model).zone
-        return Window(aware(since, zone), aware(until, zone))
+        start, end = aware(since, zone), aware(until, zone)
+        if end <= start:
+            raise WorkspaceError(
+                f"the stretch ends at {iso(end, zone)}, before it begins at {iso(start, zone)}; swap since and until"
+            )
+        return Window(start, end)
 
     def fairness(
         self, model: str, since: datetime | None = None, until: datetime | None = None

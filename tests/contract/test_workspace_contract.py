@@ -147,6 +147,7 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.reference_diff("eat", 1, 2),
         lambda ws: ws.performance("eat"),
         lambda ws: ws.performance_detail("eat", START, NOW),
+        lambda ws: ws.estimates("eat"),
         lambda ws: ws.heatmap("eat"),
         lambda ws: ws.alerts("eat"),
         lambda ws: ws.jobs("eat"),
@@ -156,6 +157,9 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.drift_table("eat"),
         lambda ws: ws.feature("eat", "distance"),
         lambda ws: ws.segment_errors("eat", START, NOW),
+        lambda ws: ws.change_parts("eat", START, NOW),
+        lambda ws: ws.slices("eat", START, NOW),
+        lambda ws: ws.examples("eat", START, NOW),
         lambda ws: ws.segment_names("eat"),
         lambda ws: ws.segment_drift("eat"),
         lambda ws: ws.readings("eat", segment="city=x"),
@@ -321,9 +325,9 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
 
     assert declared.windows("eta")
     assert declared.heatmap("eta")
-    (last,) = declared.performance("eta")[-1:]
+    last = next(point for point in reversed(declared.performance("eta")) if point["value"] is not None)
     assert last["ci_lower"] < last["value"] < last["ci_upper"]  # type: ignore[operator]
-    detail = declared.performance_detail("eta", start, start + timedelta(days=7), version=last["model_version"])
+    detail = declared.performance_detail("eta", start, start + timedelta(days=7))
     assert detail["n"] > 0
     assert [metric["name"] for metric in detail["metrics"]][0] == declared.metric_names("eta")[0]  # noqa: RUF015
     assert sum(part["n"] for part in detail["by_range"]) == detail["n"]
@@ -331,6 +335,15 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
         declared.performance_detail("eta", start, start + timedelta(days=7), version="v99")
     with pytest.raises(WorkspaceError, match="before it begins"):
         declared.performance_detail("eta", start, start - timedelta(days=7))
+    parts = declared.change_parts("eta", start, start + timedelta(days=7))
+    assert parts is not None
+    assert parts["inputs"] + parts["rule"] == pytest.approx(parts["change"])
+    assert isinstance(declared.slices("eta", start, start + timedelta(days=7), limit=3), list)
+    (shown, *_) = declared.examples("eta", start, start + timedelta(days=7), limit=2)
+    assert set(shown["values"]) == {"distance", "city name"}
+    assert declared.change_parts("eta", start, start + timedelta(hours=3)) is None
+    with pytest.raises(WorkspaceError, match="before it begins"):
+        declared.slices("eta", start, start - timedelta(days=7))
     assert declared.metric_names("eta")[0] == declared.model("eta")["metric"]["name"]  # type: ignore[index]
     table = declared.drift_table("eta", start)
     assert {line["column"] for line in table} >= {"distance", "city name"}
