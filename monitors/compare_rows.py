@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from monitors.compare_judge import Result
 from monitors.compare_result import CheckValue, ColumnComparison
-from monitors.judge_rows import Asked, ReferenceRows, prepare, row_checks, sentence
+from monitors.judge_rows import Asked, ReferenceRows, prepare, row_checks, sentence, suits
 from monitors.multivariate._types import Found, RowsCheck, Sides
 from monitors.natural import Judgement, Natural, beside, judge_found, spread
 from reference_data.declaration import ModelSpec
@@ -130,6 +130,8 @@ def _judge_all(asked: Sequence[Asked], reference: pa.Table, current: pa.Table) -
         prepared = prepare(
             one, model, ReferenceRows(reference, None, np.full(len(reference), -1, dtype=np.intp)), LEAST
         )
+        if not suits(one, prepared):
+            continue
         rows, _ = prepared.encode(current, None)
         judged.append((one, *_compare(one.check, Sides(prepared.rows, rows))))
     return judged

@@ -86,6 +86,11 @@ def _features(spec: ModelSpec) -> list[Column]:
     return [column for column in spec.columns if column.role == "feature" and column.type not in ("text", "embedding")]
 
 
+def suits(asked: Asked, prepared: Prepared) -> bool:
+    """Return whether a check says anything of what the reference holds."""
+    return asked.check.suits is None or asked.check.suits(prepared.rows)
+
+
 # -- the reference's side ----------------------------------------------------------------------------------------------
 def prepare(asked: Asked, spec: ModelSpec, reference: ReferenceRows, least: int) -> Prepared:
     """Read off a reference what a check looks at; raises :class:`ValueError` in words if there is nothing of it."""

@@ -55,7 +55,7 @@ class RowsCheck:
     ``target``: ``rows`` (all inputs together), ``text`` or ``embedding`` (one column of that type). ``most``: rows of the reference
     and of the current side that are looked at. ``least``: change of the value that matters, in its unit, or as a share of what is
     expected if ``relative``. ``prior``: standard deviation between windows, in the same terms, where the reference has too few
-    windows to measure it.
+    windows to measure it. ``suits``: whether it says anything of such rows of the reference; left out: of all.
     """
 
     name: str
@@ -70,6 +70,7 @@ class RowsCheck:
     two_sided: bool = False
     relative: bool = False
     title: str = ""
+    suits: Callable[[Rows], bool] | None = None
 
     @property
     def label(self) -> str:

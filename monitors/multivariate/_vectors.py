@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from monitors.multivariate._types import Sides
 
 KEPT = 50  # principal directions that a classifier is given
 
@@ -56,3 +59,21 @@ def principal(
         return base, now
     _, _, directions = np.linalg.svd(base[:1000], full_matrices=False)
     return base @ directions[:KEPT].T, now @ directions[:KEPT].T
+
+
+def distances_of_halves(
+    sides: Sides,
+    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    rng: np.random.Generator,
+    splits: int,
+) -> tuple[float, float]:
+    """Return mean and standard deviation of a distance between sides of these sizes if both were of one distribution.
+
+    Rows of both sides are pooled and dealt anew, ``splits`` times.
+    """
+    every, n = np.concatenate([sides.reference, sides.current]), len(sides.reference)
+    found = []
+    for _ in range(splits):
+        order = rng.permutation(len(every))
+        found.append(distance(every[order[:n]], every[order[n:]]))
+    return float(np.mean(found)), max(float(np.std(found, ddof=1)), 1e-12)

@@ -24,6 +24,7 @@ from monitors.judge_rows import (
     measure_natural,
     prepare,
     row_checks,
+    suits,
     too_few,
 )
 from monitors.natural import Natural
@@ -112,11 +113,12 @@ def _window_readings(
             while len(known) >= _REMEMBERED:
                 del known[next(iter(known))]
             known[key] = against.judge(one, sample, blank)
-        yield known[key]
+        if known[key] is not None:
+            yield known[key]
 
 
-def _remembered(core: Core) -> dict[Any, Reading]:
-    found: dict[Any, Reading] = core.db.memory.setdefault(("row readings", ""), {})
+def _remembered(core: Core) -> dict[Any, Reading | None]:
+    found: dict[Any, Reading | None] = core.db.memory.setdefault(("row readings", ""), {})
     return found
 
 
@@ -135,17 +137,19 @@ class _Against:
         ]  # fmt: skip
         self.key = f"{spec.name}/{reference.version}/{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]}"
 
-    def judge(self, asked: Asked, sample: row_samples.Sample, blank: Reading) -> Reading:
-        """Return the reading of a window's sample."""
+    def judge(self, asked: Asked, sample: row_samples.Sample, blank: Reading) -> Reading | None:
+        """Return the reading of a window's sample; None of a check that says nothing of what the reference holds."""
         name = (asked.check.name, asked.name)
         least = self._spec.monitor.min_rows
-        if sample.table.num_rows < least:  # before anything costly
+        if sample.table.num_rows < least and asked.check.suits is None:  # before anything costly
             return too_few(asked, blank, sample.table.num_rows, least)
         if name not in self._prepared:
             self._prepared[name] = self._prepare(asked)
         ready = self._prepared[name]
         if isinstance(ready, str):
             return failed(asked, blank, ready)
+        if not suits(asked, ready[0]):
+            return None
         return judge_rows(asked, *ready, sample.inputs, sample.times, least, blank)
 
     def _prepare(self, asked: Asked) -> tuple[Prepared, Natural] | str:

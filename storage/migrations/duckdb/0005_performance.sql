@@ -1,4 +1,4 @@
--- Performance: intervals of metrics, the loss in the order in which labels came, what serving processes report, moments of vectors.
+-- Performance: intervals of metrics, the loss in the order in which labels came, and what serving processes report.
 
 ALTER TABLE reading ADD COLUMN ci_lower DOUBLE; -- 95 % interval of the value itself
 ALTER TABLE reading ADD COLUMN ci_upper DOUBLE;
@@ -31,17 +31,4 @@ CREATE TABLE service_report ( -- what a serving process says of itself
     cpu_seconds DOUBLE,
     memory_bytes DOUBLE,
     arrival_time TIMESTAMP NOT NULL
-);
-
-CREATE TABLE vector_moment ( -- means and covariances of vectors, which merge
-    model VARCHAR NOT NULL,
-    column_name VARCHAR NOT NULL,
-    model_version VARCHAR NOT NULL,
-    role VARCHAR NOT NULL,
-    bucket TIMESTAMP NOT NULL,
-    bucket_end TIMESTAMP NOT NULL,
-    n BIGINT NOT NULL,
-    mean DOUBLE[] NOT NULL,
-    comoments DOUBLE[] NOT NULL, -- upper triangle, row by row
-    seq BIGINT NOT NULL
 );

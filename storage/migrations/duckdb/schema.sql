@@ -224,16 +224,3 @@ CREATE TABLE service_report ( -- what a serving process says of itself
     memory_bytes DOUBLE,
     arrival_time TIMESTAMP NOT NULL
 );
-
-CREATE TABLE vector_moment ( -- means and covariances of vectors, which merge
-    model VARCHAR NOT NULL,
-    column_name VARCHAR NOT NULL,
-    model_version VARCHAR NOT NULL,
-    role VARCHAR NOT NULL,
-    bucket TIMESTAMP NOT NULL,
-    bucket_end TIMESTAMP NOT NULL,
-    n BIGINT NOT NULL,
-    mean DOUBLE[] NOT NULL,
-    comoments DOUBLE[] NOT NULL, -- upper triangle, row by row
-    seq BIGINT NOT NULL
-);
