@@ -94,5 +94,13 @@ def loss_baseline(reference: Reference, task: Task, window_spec: WindowSpec) -> 
         scale=max(mean, _LEAST_SCALE) if loss == "error" else abs(mean),
         means=np.asarray(means, dtype=np.float64),
         rows=np.asarray(n, dtype=np.float64),
-        row_variance=max(float(squares.sum()) / max(int(n.sum()) - len(n), 1), 0.0),
+        row_variance=max(
+            float(squares.sum()) / max(int(n.sum()) - len(n), 1), _least_variance(loss, mean, int(n.sum()))
+        ),
     )
+
+
+def _least_variance(loss: Loss, mean: float, rows: int) -> float:
+    """Return the variance between rows that is known from their number alone: a reference without a wrong answer may have had one."""
+    rate = (mean * rows + 0.5) / (rows + 1)
+    return rate * (1 - rate) if loss == "error" else 0.0

@@ -20,7 +20,7 @@ from monitors.checks._cells import Values
 from monitors.sequence.baseline import LossBaseline
 
 #: Sizes of a change, in scales of a step, and their weights: large ones are found at once whatever they weigh, small ones have to add up.
-SIZES = {0.5: 0.12, 1.0: 0.24, 2.0: 0.24, 4.0: 0.16, 8.0: 0.12, 16.0: 0.08, 32.0: 0.04}
+SIZES = {0.5: 0.12, 1.0: 0.24, 2.0: 0.24, 4.0: 0.16, 8.0: 0.1, 20.0: 0.06, 50.0: 0.05, 130.0: 0.03}
 TAILS = (
     5.0  # degrees of freedom of a step's noise: one wild day is no change; for normal noise the ratio stays within 2 %
 )
@@ -29,6 +29,7 @@ ENOUGH = 3  # reference windows from which their spread is measured rather than 
 PRIOR_SPREAD = 0.1  # assumed standard deviation between windows, relative to the loss
 PRIOR_FREEDOM = 30.0
 NORMAL_SCALE = 0.857  # scale of the t distribution that is nearest to the standard normal one
+LASTING = 3  # steps that a rise beyond the tolerance lasts, where the evidence of a smaller one was there before
 _POWER = (TAILS + 1) / 2  # 3: ratios of densities are cubes
 _SIZES, _WEIGHTS = (np.asarray([*of]).reshape(-1, 1, 1, 1) for of in (SIZES.keys(), SIZES.values()))
 _MEANS, _SPREADS = 61, 16
@@ -157,13 +158,17 @@ def detect(
     for place, step in enumerate(steps):
         waiting, total = waiting + step.n, total + step.n * step.loss
         rise.add(place, step)
+        before = evidence
         if waiting >= least:
             now = detector.add(waiting, total / waiting)
             evidence = now if first is None else max(now, evidence)
             waiting, total = 0, 0.0
         material = rise.mean > limit
         over = first is not None and place - first >= quiet and _mean(steps[place + 1 - quiet : place + 1]) <= back
-        if first is None and evidence >= 1 / level and material:
+        told = (
+            before < 1 / level or place - rise.since >= LASTING - 1
+        )  # a small change that lasts, and one day of chance on top, is none
+        if first is None and evidence >= 1 / level and material and told:
             first, back = place, min(limit, (baseline.mean + rise.mean) / 2)
         alarm = first is not None and not over
         found.append(Found(evidence, alarm, material, rise.mean, rise.since, first, began))

@@ -65,7 +65,7 @@ def step_reading(
         n_reference=int(baseline.rows.sum()),
         verdict=verdict,
         significant=found.evidence >= terms.threshold,
-        material=found.alarm and found.material,
+        material=found.alarm,
         harmful=found.alarm,
         unit="evidence",
         sentence=sentence(step, found, change, terms),
