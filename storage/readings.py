@@ -134,11 +134,14 @@ def latest_window(con: DuckDBPyConnection, model: str, check: str) -> datetime |
 def all_readings(
     con: DuckDBPyConnection, model: str, check: str, window_start: datetime, column: str | None
 ) -> list[dict[str, Any]]:
-    """Return every value that was stored of one check in one window (of all rows, no segment), oldest first; times are aware."""
+    """Return every value that was stored of one check in one window (of all rows, no segment), oldest first; times are aware.
+
+    What was estimated of it before labels came is not among them: that bears the same name.
+    """
     names = ", ".join(map(quote, SCHEMA.names))
     rows = con.execute(
         f'SELECT {names} FROM reading WHERE model = ? AND "check" = ? AND window_start = ? '
-        'AND "column" IS NOT DISTINCT FROM ?::VARCHAR AND segment IS NULL ORDER BY seq',
+        "AND \"column\" IS NOT DISTINCT FROM ?::VARCHAR AND segment IS NULL AND scope <> 'estimate' ORDER BY seq",
         [model, check, naive(window_start), column],
     ).fetchall()
     found = [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
