@@ -181,8 +181,8 @@ def _best(
             wild = _wild(null, now)
             now = now / wild
             if len(scales) > 1:
-                told = _clipped(null, windows, shift / wild, valid, critical[1])
-                clipped = _Latest(np.where(held[:, null.scores.column], told, 0.0))
+                told = _clipped(null, windows, shift if (wild == 1).all() else shift / wild, valid, critical[1])
+                clipped = None if told is shift else _Latest(np.where(held[:, null.scores.column], told, 0.0))
         against = np.abs(now) / critical[place]
         _forget_what_is_over(against, d, seen)
         seen.append((d, sd))
@@ -221,7 +221,10 @@ class _Latest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sums:
-    """What each scale adds up: by series, (windows, series), by column, (windows, columns), and the season's design."""
+    """What each scale adds up: by series, (windows, series), by column, (windows, columns), and the season's design.
+
+    ``inverse`` and ``squared``, of the sampling variance, are by column unless it is uneven.
+    """
 
     shift: _Latest
     inverse: _Latest
@@ -233,7 +236,9 @@ class _Sums:
     @classmethod
     def of(cls, null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, held: Flags) -> _Sums:
         rows = np.where(held, valid, 0)
-        inverse = null.inverse(windows, rows)
+        inverse = np.where(rows > 0, 1 / np.maximum(rows, 1), 0.0)
+        if null.uneven is not None:
+            inverse = null.inverse(windows, rows)
         return cls(
             shift=_Latest(np.where(held[:, null.scores.column], shift, 0.0)),
             inverse=_Latest(inverse),
@@ -261,12 +266,17 @@ def _at_scale(
     count = np.maximum(count, 1.0)
     many = count[:, column]
     d = sums.shift.over(scale) / many
-    if null.population.slack.any():
-        d = np.sign(d) * np.maximum(np.abs(d) - null.population.slack, 0.0)
+    slack = np.flatnonzero(null.population.slack)
+    if len(slack):
+        d[:, slack] = np.sign(d[:, slack]) * np.maximum(np.abs(d[:, slack]) - null.population.slack[slack], 0.0)
     at = sums.design.over(scale)
     at = at if scale == 1 else at / np.minimum(np.arange(len(at)) + 1, scale)[:, None]
     leverage, natural = _variances(null, scale / count, at, scale)
-    variance = sums.inverse.over(scale) / many**2 + leverage[:, column] + null.tau2 * natural[:, column]
+    if null.uneven is None:
+        fixed = (sums.inverse.over(scale) / count**2 + leverage)[:, column]
+    else:
+        fixed = sums.inverse.over(scale) / many**2 + leverage[:, column]
+    variance = fixed + null.tau2 * natural[:, column]
     sd = np.sqrt(variance)
     if clipped is None:
         z = d / sd
@@ -275,7 +285,8 @@ def _at_scale(
         z = np.where(np.abs(told) < np.abs(d), told, d) / sd
     look, series = np.nonzero(np.abs(z) > _LOOK)
     if len(look):
-        sampling = sums.squared.over(scale)[look, series] / many[look, series] ** 3 * null.population.skew[series]
+        own = column[series] if null.uneven is None else series
+        sampling = sums.squared.over(scale)[look, own] / many[look, series] ** 3 * null.population.skew[series]
         third = sampling + null.natural_skew[series] / scale**2
         z[look, series] = _without_skew(z[look, series], third / variance[look, series] ** 1.5)
         _hold_rare(null, sums.rows.over(scale), d, z, look, series)
