@@ -79,6 +79,7 @@ def test_a_tuesday_of_few_rows_is_a_warning_and_weekends_are_not(ws: Tiny) -> No
     assert alert["headline"] == "Fewer rows arrived than usual"
 
 
+@pytest.mark.slow
 def test_a_reference_of_the_same_traffic_says_what_is_usual_from_the_fourth_day_on(ws: Tiny) -> None:
     live(ws, 5, lambda day: 10 if day == 4 else 60)
     ws.run_at(5.5)
@@ -199,6 +200,7 @@ def test_missing_values_from_two_to_twenty_per_cent_are_a_warning(tmp_path: Path
         assert [reading(ws, day, "missing_share", "distance")["verdict"] for day in (0, 1)] == ["ok", "warning"]
 
 
+@pytest.mark.slow
 def test_values_out_of_range_are_told_with_how_far_they_go(ws: Tiny) -> None:
     live(ws, 1)
     ws.log_days(1, shift=30.0, labels=False)
@@ -343,6 +345,7 @@ def test_a_check_that_reads_labels_waits_for_them(tmp_path: Path) -> None:
         assert (reading(ws, 0, "over")["verdict"], round(reading(ws, 0, "over")["value"])) == ("warning", 4)
 
 
+@pytest.mark.slow
 def test_without_rows_of_the_reference_the_logs_first_windows_say_what_is_usual(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", declared(custom=CUSTOM)) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS).drop(columns="event_time"))
@@ -355,6 +358,7 @@ def test_without_rows_of_the_reference_the_logs_first_windows_say_what_is_usual(
         assert "the log's own first 14 windows" in reading(ws, 16, "far")["sentence"]
 
 
+@pytest.mark.slow
 def test_a_file_of_the_homes_folder_is_a_check_and_a_broken_one_fails_alone(ws: Tiny) -> None:
     folder = ws.home / "checks"
     folder.mkdir()
@@ -382,6 +386,7 @@ def test_a_file_of_the_homes_folder_is_a_check_and_a_broken_one_fails_alone(ws: 
     assert reading(ws, 2, "broken", "distance")["verdict"] == "ok", "a file that changed is read again"
 
 
+@pytest.mark.slow
 def test_a_file_may_have_limits_and_stand_in_a_declaration(ws: Tiny) -> None:
     folder = ws.home / "checks"
     folder.mkdir()

@@ -229,6 +229,7 @@ def judged(ws: Tiny, classes: list[str]) -> dict[str, Any]:
 CLASSES = 'prediction = "guess"\nlabel = "truth"\n[models.eta.features]\nx = "numeric"\n'
 
 
+@pytest.mark.slow
 def test_a_binary_model_with_a_score(tmp_path: Path) -> None:
     text = 'task = "binary"\npositive = "yes"\nscore = "p_yes"\n'
     with declared(tmp_path / "home", text + CLASSES) as ws:
@@ -251,6 +252,7 @@ def test_a_binary_model_of_which_no_positive_class_is_declared(tmp_path: Path) -
         assert found["good"]["roc_auc"][0] > 0.9, "of 'no' and 'yes', yes is the positive one"
 
 
+@pytest.mark.slow
 def test_a_multiclass_model_with_a_score_for_each_class(tmp_path: Path) -> None:
     classes = ["cat", "dog", "o'wl"]
     text = """task = "multiclass"\nscore = { cat = "p_cat", dog = "p_dog", "o'wl" = "p_o'wl" }\n"""

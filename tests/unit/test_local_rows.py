@@ -88,6 +88,7 @@ def test_a_correlation_that_turns_is_found_although_no_column_moved(tmp_path: Pa
         assert (alert["kind"], alert["severity"], set(alert["members"])) == ("data_drift", "notice", {"x", "y"})
 
 
+@pytest.mark.slow
 def test_the_declaration_says_which_checks_are_made(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED + '[models.m.monitor]\nmultivariate = ["mmd"]\n') as ws:
         begin(ws, ["x", "y"])
