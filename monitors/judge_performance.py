@@ -34,6 +34,8 @@ def judge_performance(
     readings: list[Reading] = []
     for check in performance_checks(run.spec, outcomes.layout).values():
         is_headline = headline is not None and check.name == headline.name
+        if not is_headline and check.name not in run.calibration.metrics:
+            continue  # it cannot be said of the reference either, as calibration of scores that are no probabilities
         try:
             found = _metric(run, check, windows, outcomes, usable, headline=is_headline)
         except Exception as error:

@@ -13,11 +13,14 @@ from reference_data.profile import Profile
 
 
 def brier(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001  the columns already part the classes
-    """Return the mean squared distance of the score from 0 or 1, or of several classes summed over these (0 to 2); exact."""
+    """Return the mean squared distance of the score from 0 or 1, or of several classes summed over these (0 to 2); exact.
+
+    NaN for scores of two classes that are no probabilities.
+    """
     if "score error" in outcomes.layout.names:
         return mean_of(outcomes, "score error")
     split = binary_split(outcomes)
-    return ratio(squared_sums(split)[0], split.rows)
+    return ratio(squared_sums(split)[0], split.rows) if split.shares else np.full(split.rows.shape, np.nan)
 
 
 def error(outcomes: Profile, positive: str | None) -> Values:

@@ -10,7 +10,7 @@ import numpy as np
 from monitors.metrics._confusion import confusion_counts
 from monitors.metrics._intervals import wilson
 from monitors.metrics._scores import Split, answers_split, calibration_curve
-from monitors.registry import metric_checks, metric_intervals, metric_values
+from monitors.registry import headline_check, metric_checks, metric_intervals, metric_values
 from reference_data.profile import Profile
 from reference_data.windows import Window
 from service.local.convert import iso, number
@@ -90,11 +90,13 @@ def _answering(core: Core, reference: Reference, window: Window, version: str | 
 
 
 def _metrics(spec: ModelSpec, current: Profile, total: Profile) -> list[outcome_views.MetricDetail]:
+    headline = headline_check(spec, total.layout)
     checks = metric_checks(spec, total.layout).values()
     found: list[outcome_views.MetricDetail] = []
-    for check in sorted(
-        checks, key=lambda check: (check.name != spec.monitor.metric, not check.headline, not check.shown)
-    ):
+    for check in sorted(checks, key=lambda check: (headline is None or check.name != headline.name, not check.shown)):
+        value, before = (number(float(metric_values(spec, check, profile))) for profile in (current, total))
+        if value is None and before is None:
+            continue  # as calibration of scores that are no probabilities
         low, high = metric_intervals(spec, check, current)
         found.append(
             {
@@ -102,10 +104,10 @@ def _metrics(spec: ModelSpec, current: Profile, total: Profile) -> list[outcome_
                 "label": check.label,
                 "unit": check.unit,
                 "direction": check.direction,
-                "value": number(float(metric_values(spec, check, current))),
+                "value": value,
                 "lower": number(float(low)),
                 "upper": number(float(high)),
-                "reference": number(float(metric_values(spec, check, total))),
+                "reference": before,
             }
         )
     return found
