@@ -148,6 +148,8 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
         lambda ws: ws.performance("eat"),
         lambda ws: ws.performance_detail("eat", START, NOW),
         lambda ws: ws.estimates("eat"),
+        lambda ws: ws.concept("eat"),
+        lambda ws: ws.detectors("eat"),
         lambda ws: ws.heatmap("eat"),
         lambda ws: ws.alerts("eat"),
         lambda ws: ws.jobs("eat"),
@@ -335,6 +337,14 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
         declared.performance_detail("eta", start, start + timedelta(days=7), version="v99")
     with pytest.raises(WorkspaceError, match="before it begins"):
         declared.performance_detail("eta", start, start - timedelta(days=7))
+    tested = declared.concept("eta")
+    assert tested is not None
+    assert (tested["loss"], tested["alarmed_at"]) == ("absolute error", None)
+    assert tested["threshold"] == tested["average_run_length"] > 1000
+    (adwin,) = declared.detectors("eta", ["adwin"])
+    assert (adwin["detector"], adwin["watches"]) == ("adwin", "absolute error")
+    with pytest.raises(NotFoundError, match="no detector 'adwen'"):
+        declared.detectors("eta", ["adwen"])
     parts = declared.change_parts("eta", start, start + timedelta(days=7))
     assert parts is not None
     assert parts["inputs"] + parts["rule"] == pytest.approx(parts["change"])

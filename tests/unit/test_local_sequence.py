@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,12 +11,20 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from service.cli import app
 from service.local import sequence
-from service.workspace import NotFoundError
+from service.workspace import NotFoundError, WorkspaceError
+from storage import faults
 from storage.faults import InjectedFaultError
 from storage.loss_steps import LossStep, loss_steps
 from tests.support.tiny_workspace import A_DAY, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
+
+
+@pytest.fixture(autouse=True)
+def _passages() -> None:
+    faults.reset()
 
 
 @pytest.fixture
@@ -149,7 +159,7 @@ def test_steps_of_windows_that_were_judged_before_are_read_after_a_cut(
     home.run_at(3.5)  # windows are judged without labels
     home.clock.now = LIVE + timedelta(days=3.6)
     labelled(home, frame, 0.0)
-    monkeypatch.setenv("DRIFTDECK_FAULT", "run.after_steps=error@2")  # passages are counted by the process
+    monkeypatch.setenv("DRIFTDECK_FAULT", "run.after_steps=error")
     with pytest.raises(InjectedFaultError):
         home.run_at(3.7)
     monkeypatch.delenv("DRIFTDECK_FAULT")
@@ -243,6 +253,30 @@ def test_rivers_detectors_find_the_row_and_name_themselves(home: Tiny) -> None:
     assert found["ddm"]["watches"].startswith("absolute error above")
     with pytest.raises(NotFoundError, match="no detector 'adwen'; there are adwin, kswin"):
         home.workspace.detectors(MODEL, ["adwen"])
+
+
+def test_the_command_shows_steps_words_and_detectors(home: Tiny) -> None:
+    send(home, 0, 3, lag=0.0)
+    home.run_at(3.5)
+    home.workspace.close()
+    asked = ["--home", str(home.home), "concept", MODEL, "--detector", "adwin, ddm"]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 0, told.output
+    assert "an alarm at 3,0" in told.output
+    assert "The mean absolute error is" in told.output
+    assert "adwin" in told.output
+    assert "absolute error above" in told.output
+    as_json = json.loads(CliRunner().invoke(app, ["--json", *asked]).output)
+    assert [step["n"] for step in as_json["concept"]["steps"]] == [A_DAY] * 3
+    assert [each["detector"] for each in as_json["detectors"]] == ["adwin", "ddm"]
+
+
+def test_without_river_the_extra_is_named(home: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(home, 0, 1, lag=0.0)
+    home.run_at(1.5)
+    monkeypatch.setitem(sys.modules, "river.drift", None)
+    with pytest.raises(WorkspaceError, match=r"pip install 'driftdeck\[streams\]'"):
+        home.workspace.detectors(MODEL, ["adwin"])
 
 
 def test_steps_are_days_unless_windows_are_counted_in_hours() -> None:
