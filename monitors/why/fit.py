@@ -18,6 +18,7 @@ from reference_data.profile import BinnedColumn
 FOLDS = 3
 LEAST = 100  # rows on either side
 _TIMES, _MANY = 3, 4000
+_HELD = 30  # values from which a column is told by them
 CLIP = 30.0  # density ratios are cut here: what is likelier by more has left the reference
 
 
@@ -29,7 +30,7 @@ def expected_loss(entries: Sequence[BinnedColumn], reference: Rows, current: Row
     if not entries or np.ptp(reference.loss) == 0:
         mean = float(reference.loss.mean())
         return np.full(len(reference), mean), np.full(len(current), mean)
-    here, there = matrix(entries, reference), matrix(entries, current)
+    here, there = _filled(matrix(entries, reference), matrix(entries, current))
     inside, outside = np.zeros(len(reference)), np.zeros(len(current))
     repeats = _repeats(len(reference))
     for repeat in range(repeats):
@@ -53,6 +54,7 @@ def density_ratios(entries: Sequence[BinnedColumn], reference: Rows, current: Ro
     if not entries:
         return np.ones(n), np.ones(m)
     x = np.concatenate([matrix(entries, reference), matrix(entries, current)])
+    x, _ = _filled(x, x)
     y = np.concatenate([np.zeros(n), np.ones(m)])
     share = np.zeros(n + m)
     repeats = _repeats(n)
@@ -66,6 +68,13 @@ def density_ratios(entries: Sequence[BinnedColumn], reference: Rows, current: Ro
     share = np.clip(share, 1e-6, 1 - 1e-6)
     ratio = share / (1 - share) * (n / m)
     return ratio[:n], ratio[n:]
+
+
+def _filled(here: Values, there: Values) -> tuple[Values, Values]:
+    """Return both, with columns that hold hardly a value on the side that is learned from told apart by missing or not alone."""
+    known = np.isfinite(here).sum(axis=0)
+    bare = known < _HELD
+    return np.where(bare, np.isfinite(here), here), np.where(bare, np.isfinite(there), there)
 
 
 def _repeats(n: int) -> int:
