@@ -15,7 +15,19 @@ import numpy as np
 
 from benchmarks.alarms.days import Cell
 from benchmarks.alarms.generator import REFERENCE_DAYS
-from benchmarks.alarms.harms import CHANGES, IMPORTANCE, QUIET, SEGMENTS, Change, Harmed, Labels, harmed, outcomes
+from benchmarks.alarms.harms import (
+    ARRIVED,
+    CHANGED,
+    CHANGES,
+    IMPORTANCE,
+    QUIET,
+    SEGMENTS,
+    Change,
+    Harmed,
+    Labels,
+    harmed,
+    outcomes,
+)
 from benchmarks.alarms.ours import DAILY, follow
 from benchmarks.alarms.simulate import Workers
 from monitors.baseline import Baseline, Baselines
@@ -66,19 +78,13 @@ def readings_of(model: Harmed) -> list[Reading]:
         every = model.known(None)
         found = _read(model, known, every, 0, np.arange(days))
         return found + _sequence(model, [Step(int(n), float(loss)) for n, loss in _losses(model, None)])
-    first = next(age for age, share in enumerate(_arrived()) if share >= LEAST_COVERAGE)
+    first = next(age for age, share in enumerate(ARRIVED) if share >= LEAST_COVERAGE)
     found = []
     for day in range(days - first):
         lead = max(day - _LEAD + 1, 0)
         found += _read(model, known, model.known(day + first), lead, np.asarray([day]))
     steps = [_news(model, day) for day in range(days)]
     return found + _sequence(model, steps)
-
-
-def _arrived() -> tuple[float, ...]:
-    from benchmarks.alarms.harms import ARRIVED
-
-    return ARRIVED
 
 
 def _losses(model: Harmed, day: int | None) -> Iterator[tuple[int, float]]:
@@ -204,24 +210,32 @@ def matters_rows(seeds: range, workers: Workers, jitter: float) -> list[dict[str
 
 
 def _case_rows(case: Case, seeds: range, workers: Workers) -> list[dict[str, Any]]:
+    """Return one row a change, then what they come to: a model that is paged for nothing counts against precision, whenever it is."""
     rows: list[dict[str, Any]] = []
     common = {"rows": case.rows, "jitter": case.jitter, "labels": case.labels}
-    true = false = wanted = caught = 0
+    caught = wanted = for_nothing = before = models = 0
     for change in CHANGES:
         sent = list(workers.map(partial(pages, change, case), seeds))
-        late = WITHIN if change.harmful else np.inf
-        hit = [[page for page in model if QUIET <= page[0] < QUIET + late] for model in sent]
-        before = sum(day < QUIET for model in sent for day, _ in model)
-        named = sum(any(inside == "segment = s0" for _, inside in model) for model in hit)
+        last = QUIET + (WITHIN if change.harmful else CHANGED)
+        hit = [[page for page in model if QUIET <= page[0] < last] for model in sent]
+        paged = sum(map(bool, hit))
+        models, before = models + len(sent), before + sum(day < QUIET for model in sent for day, _ in model)
         if change.harmful:
-            true, wanted, caught = true + sum(map(bool, hit)), wanted + len(sent), caught + sum(map(bool, hit))
+            wanted, caught = wanted + len(sent), caught + paged
         else:
-            false += sum(map(len, hit))
-        false += before
+            for_nothing += paged
+        named = sum(any(inside == "segment = s0" for _, inside in model) for model in hit) / len(sent)
         rows.append(
-            {"change": change.words, **common, "harmful": change.harmful, "models": len(sent),
-             "paged": sum(map(bool, hit)) / len(sent), "named": named / len(sent) if change.inside else None}
+            {"change": change.words, **common, "harmful": change.harmful, "models": len(sent), "paged": paged / len(sent),
+             "named": named if change.inside else None}
         )  # fmt: skip
-    rows.append({"change": "precision of pages", **common, "harmful": None, "models": true + false, "paged": true / max(true + false, 1), "named": None})  # fmt: skip
-    rows.append({"change": "recall of harm within 7 days", **common, "harmful": None, "models": wanted, "paged": caught / wanted, "named": None})  # fmt: skip
+    figures = {
+        "precision of pages": (caught + for_nothing, caught / max(caught + for_nothing, 1)),
+        "recall of harm within 7 days": (wanted, caught / wanted),
+        "pages a year in the quiet days before": (models, before * A_YEAR / (models * QUIET)),
+    }
+    rows += [
+        {"change": words, **common, "harmful": None, "models": n, "paged": figure, "named": None}
+        for words, (n, figure) in figures.items()
+    ]
     return rows
