@@ -8,7 +8,7 @@ import os
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ SCRIPT = Path(__file__).with_name("nannyml_estimates.py")
 def nannyml(*args: str | Path) -> None:
     """Run NannyML's script in its own environment."""
     command = [str(python("nannyml")), str(SCRIPT), *map(str, args)]
-    subprocess.run(command, check=True, env={**os.environ, **QUIET}, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, env={**os.environ, **QUIET, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
 
 
 def shipped(folder: Path) -> Iterator[Case]:
@@ -36,24 +36,32 @@ def shipped(folder: Path) -> Iterator[Case]:
     for place in sorted(folder.iterdir()):
         about = json.loads((place / "case.json").read_text())
         frames = [pd.read_parquet(place / f"{part}.parquet") for part in ("reference", "current")]
-        yield Case(about["name"], about["task"], about["numeric"], about["categorical"], *frames, tuple(about["classes"]))
+        yield Case(
+            about["name"], about["task"], about["numeric"], about["categorical"], *frames, tuple(about["classes"])
+        )
 
 
-def theirs(case: Case, folder: Path) -> dict[str, Any]:
-    """Return NannyML's estimates by metric."""
-    about = {"task": case.task, "numeric": case.numeric, "categorical": case.categorical, "classes": case.classes}
-    (folder / "case.json").write_text(json.dumps(about))
-    case.reference.to_parquet(folder / "reference.parquet")
-    case.current.to_parquet(folder / "current.parquet")
-    nannyml("estimate", folder)
-    found: dict[str, Any] = json.loads((folder / "estimates.json").read_text())["metrics"]
-    return found
-
-
-def measure(case: Case) -> list[dict[str, Any]]:
-    """Return one row a window and metric: what was estimated by both, what came."""
+def theirs(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Return NannyML's estimates of each case by metric, all from one process: it takes long to start."""
     with tempfile.TemporaryDirectory() as folder:
-        peer = theirs(case, Path(folder))
+        places = [Path(folder) / str(number) for number in range(len(cases))]
+        for case, place in zip(cases, places, strict=True):
+            place.mkdir()
+            about = {
+                "task": case.task,
+                "numeric": case.numeric,
+                "categorical": case.categorical,
+                "classes": case.classes,
+            }
+            (place / "case.json").write_text(json.dumps(about))
+            case.reference.to_parquet(place / "reference.parquet")
+            case.current.to_parquet(place / "current.parquet")
+        nannyml("estimate", *places)
+        return [json.loads((place / "estimates.json").read_text())["metrics"] for place in places]
+
+
+def measure(case: Case, peer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one row a window and metric: what was estimated by both, what came. ``peer``: NannyML's estimates."""
     estimator = ours.learned(case)
     usual = ours.realised(case, estimator, case.reference)  # the estimate of who looks at nothing
     found = []
@@ -109,15 +117,14 @@ def main() -> None:
         if asked.what == "fixture":
             fixture.write(list(shipped(Path(folder))), theirs)
             return
+        cases = [] if asked.only == "shipped" else list(generated(asked.seeds))
+        cases += [] if asked.only == "generated" else list(shipped(Path(folder)))
+        cases = [case for case in cases if asked.case is None or asked.case in case.name]
         rows: list[dict[str, Any]] = []
-        cases: list[Iterator[Case]] = [] if asked.only == "shipped" else [generated(asked.seeds)]
-        cases += [] if asked.only == "generated" else [shipped(Path(folder))]
-        for source in cases:
-            for case in source:
-                if asked.case and asked.case not in case.name:
-                    continue
-                rows += measure(case)
-                print(report([row for row in rows if row["case"] == case.name]).split("\n", 2)[2], flush=True)
+        for case, peer in zip(cases, theirs(cases), strict=True):
+            found = measure(case, peer)
+            print("\n".join(report(found).split("\n")[2:]), flush=True)
+            rows += found
     if asked.json:
         asked.json.write_text(json.dumps(rows))
     print("\n" + report(rows))

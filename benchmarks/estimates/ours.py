@@ -40,7 +40,9 @@ def table(case: Case, frame: pd.DataFrame) -> pa.Table:
         held["score"] = frame["score"].to_numpy()
     found = pa.table({name: pa.array(values) for name, values in held.items()})
     if case.task == "multiclass":
-        pairs = [list(zip(case.classes, row, strict=True)) for row in frame[[f"score_{c}" for c in case.classes]].to_numpy()]
+        pairs = [
+            list(zip(case.classes, row, strict=True)) for row in frame[[f"score_{c}" for c in case.classes]].to_numpy()
+        ]
         found = found.append_column("scores", pa.array(pairs, pa.map_(pa.string(), pa.float64())))
     return found
 

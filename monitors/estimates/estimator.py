@@ -140,16 +140,13 @@ def fit(
     ``positive``: the positive class of a binary task. ``window``: the place of each row's window of the reference, -1 where it has none.
     Raises :class:`ValueError` in words where nothing can be estimated.
     """
-    labelled = (
-        np.flatnonzero(~table.column("label").is_null().to_numpy())
-        if "label" in table.column_names
-        else np.zeros(0, int)
-    )
+    labelled = np.flatnonzero(~table.column("label").is_null().to_numpy())
     if len(labelled) > MOST_ROWS:
         labelled = np.sort(np.random.default_rng(0).choice(labelled, MOST_ROWS, replace=False))
     kept = pa.array(labelled)
     table, times, window = table.take(kept), None if times is None else times.take(kept), window[labelled]
-    coder = Coder.fit(table, spec.columns)
+    features = [column for column in spec.columns if column.role == "feature"]  # what the model sees
+    coder = Coder.fit(table, features)
     rows = read_rows(spec, coder, table, times, positive=positive, labelled=True)
     window = window[rows.kept]
     if len(rows) < LEAST_ROWS:

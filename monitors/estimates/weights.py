@@ -13,6 +13,7 @@ Numbers = NDArray[np.float64]
 MOST = 4000  # rows of a side that the classifier learns from
 _SURE = 4.0  # standard errors by which rows must be told apart better than by chance, before anything is weighted
 _LARGEST = 0.995  # quantile at which weights are cut: a handful of rows must not stand for all
+_APART = 0.98  # area from which hardly a row of the window could be one of the reference
 _OUTSIDE = 0.05  # effective share of the reference's rows below which a window lies outside of it
 
 
@@ -32,7 +33,7 @@ class Weights:
     @property
     def outside(self) -> bool:
         """Whether so little of the reference looks like the window that nothing can be said of it."""
-        return self.shifted and self.effective < _OUTSIDE * len(self.values)
+        return self.shifted and (self.effective < _OUTSIDE * len(self.values) or self.told_apart > _APART)
 
 
 def weigh(reference: Numbers, window: Numbers, nominal: list[bool]) -> Weights:

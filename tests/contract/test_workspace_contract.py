@@ -329,6 +329,12 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     assert declared.heatmap("eta")
     last = next(point for point in reversed(declared.performance("eta")) if point["value"] is not None)
     assert last["ci_lower"] < last["value"] < last["ci_upper"]  # type: ignore[operator]
+    estimated = [point for point in declared.estimates("eta") if point["value"] is not None]
+    assert {point["metric"] for point in estimated} == {declared.metric_names("eta")[0]}
+    assert all(point["lower"] < point["value"] < point["upper"] for point in estimated)  # type: ignore[operator]
+    assert {point["metric"] for point in declared.estimates("eta", "rmse")} == {"rmse"}
+    with pytest.raises(NotFoundError, match="has no metric 'beauty'"):
+        declared.estimates("eta", "beauty")
     detail = declared.performance_detail("eta", start, start + timedelta(days=7))
     assert detail["n"] > 0
     assert [metric["name"] for metric in detail["metrics"]][0] == declared.metric_names("eta")[0]  # noqa: RUF015
