@@ -16,10 +16,10 @@ HEAVY = 4.0  # degrees of freedom of single windows where days have outliers
 
 ENOUGH_FOR_TAILS = 60  # residuals
 _FREEDOMS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0)  # of the t distributions that are held against the normal one
-_MANY = 450  # residuals from which on heavy tails show so well that the ratio may lean to their side
-_SURE = -0.27  # twice its logarithm, a series where there are many: normal days exceed it in one model of seven
-_FEW_SURE = 2.6  # the same where there are few, in all: normal days exceed it in three models of a hundred
-_UNSEEN = 10.0  # residuals for each degree of freedom of the lightest tails that few of them let pass
+_SURE, _A_SERIES = 2.2, -0.33  # what twice its logarithm must exceed: normal days do in one model of twenty (2 series) to nine (27)
+_ENOUGH_FOR_DOUBT = 250  # residuals
+_MANY = 450  # residuals from which on heavy tails show
+_UNSEEN = 15.0  # residuals for each degree of freedom of the lightest tails that fewer let pass
 _LEAST_FREEDOM = 6.0
 _STEPS = 12  # of the scale's fixed point
 _LEAST_EXPECTED = 5.0  # rows of a share from which its residuals say something of the tails of day effects
@@ -56,7 +56,7 @@ def tails_of(
         held.append(fit.held[:, scores.column] & (fit.valid[:, scores.column] * own.share >= _LEAST_EXPECTED))
     x, there = np.concatenate(left), np.concatenate(held) & timeless(scores)
     many = float(there[:, ours].sum())
-    doubted = many >= _MANY and (ours & moved).sum() < ours.sum() / 2 and _vary(scores, fits)
+    doubted = many >= _ENOUGH_FOR_DOUBT and (ours & moved).sum() < ours.sum() / 2 and _vary(scores, fits)
     shown = heavy_tailed(x[:, ours & moved], there[:, ours & moved])
     if doubted or shown:
         return np.full(len(moved), HEAVY), shown
@@ -91,7 +91,7 @@ def heavy_tailed(x: Values, held: Flags) -> bool:
     size = np.sqrt((x**2 * held).sum(axis=0) / held.sum(axis=0))
     x = x / np.maximum(size, 1e-12)  # series that vary more than others would look like the tails of all
     ratio = 2 * max(_gain(x[held], freedom) for freedom in _FREEDOMS)
-    return bool(ratio > (_SURE * x.shape[1] if held.sum() >= _MANY else _FEW_SURE))
+    return bool(ratio > _SURE + _A_SERIES * x.shape[1])
 
 
 def _gain(x: Values, nu: float) -> float:
