@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from monitors.types import Check, Values
 from reference_data.plugins import discover
@@ -108,6 +107,8 @@ def metric_intervals(spec: ModelSpec, check: Check, outcomes: Profile) -> tuple[
     far chance alone carries a value of so many rows, not how much windows differ.
     """
     if check.interval_function is None:
+        from scipy import special  # a comparison of two files starts sooner without
+
         value, error = metric_values(spec, check, outcomes), metric_errors(spec, check, outcomes)
         reach = special.stdtrit(np.maximum(outcomes.rows - 1.0, 1.0), 0.975) * error
         return np.asarray(value - reach), np.asarray(value + reach)

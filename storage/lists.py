@@ -7,11 +7,14 @@ a row is relevant if its label is above 0, and as relevant as its label says. Ro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from reference_data.declaration import ModelSpec
 from reference_data.profile import LISTS
 from reference_data.schema import Column
 from storage.names import quote
+
+if TYPE_CHECKING:  # a comparison of two files reads no declaration, and starts sooner without
+    from reference_data.declaration import ModelSpec
 
 LIST, TOP = "_list", "_top"  # names of the expressions that say what a list is, and how many rows its top has
 
