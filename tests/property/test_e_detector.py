@@ -31,6 +31,7 @@ def series(kind: str, seed: int, windows: int) -> tuple[LossBaseline, np.ndarray
     return held, values[windows:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["normal", "memory", "heavy tails", "few wrong answers"])
 @pytest.mark.parametrize("windows", [6, 30])
 def test_alarms_without_a_change_stay_within_the_promise(kind: str, windows: int) -> None:

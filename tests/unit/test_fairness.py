@@ -65,6 +65,7 @@ def log(loan: Tiny, frames: list[pd.DataFrame]) -> Any:
     return view
 
 
+@pytest.mark.slow
 def test_metrics_by_group_are_those_of_the_rows(loan: Tiny) -> None:
     frames = [day(number, unfair=True) for number in range(3)]
     view = log(loan, frames)
@@ -96,6 +97,7 @@ def gap_ratio(every: pd.DataFrame) -> float:
     return float(rates["b"] / rates["a"])
 
 
+@pytest.mark.slow
 def test_groups_that_are_treated_alike_show_no_gap(loan: Tiny) -> None:
     view = log(loan, [day(number) for number in range(3)])
     assert {gap["metric"]: gap["significant"] for gap in view["gaps"]} == dict.fromkeys(

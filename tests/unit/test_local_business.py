@@ -44,6 +44,7 @@ def points(ws: Tiny, metric: str) -> list[Any]:
     return [point for point in ws.workspace.business(MODEL) if point["metric"] == metric]
 
 
+@pytest.mark.slow
 def test_a_ratio_is_the_ratio_of_sums_with_the_interval_of_the_delta_method(ws: Tiny) -> None:
     frame = ws.log_days(0)
     ws.run_at(1.5)
@@ -59,6 +60,7 @@ def test_a_ratio_is_the_ratio_of_sums_with_the_interval_of_the_delta_method(ws: 
     assert late["value"] == pytest.approx(share)
 
 
+@pytest.mark.slow
 def test_rows_without_a_label_do_not_count_where_labels_are_named(ws: Tiny) -> None:
     frame = ws.log_days(0, labels=False)
     ws.label(frame.head(40))
@@ -68,6 +70,7 @@ def test_rows_without_a_label_do_not_count_where_labels_are_named(ws: Tiny) -> N
     assert late["value"] == pytest.approx((np.abs(first["guess"] - first["truth"]) > 2).mean())
 
 
+@pytest.mark.slow
 def test_a_ratio_that_leaves_what_is_usual_pages_where_that_is_declared(ws: Tiny) -> None:
     for day in range(6):
         ws.log_days(day, bias=0.0 if day < 4 else 3.0)
@@ -90,6 +93,7 @@ def test_a_ratio_that_cannot_be_is_refused_with_its_place(tmp_path: Path) -> Non
             opened.workspace.apply(declared(costs))
 
 
+@pytest.mark.slow
 def test_costs_are_the_mean_over_labelled_rows(tmp_path: Path) -> None:
     declaration = """
 [models.spam]
@@ -127,6 +131,7 @@ multivariate = []
 
 
 # -- the service -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_latency_is_read_by_window_and_told_when_it_rises(ws: Tiny) -> None:
     def log(day: int, slow: float) -> None:
         frame = rows(REFERENCE_DAYS + day).drop(columns="truth")
@@ -146,6 +151,7 @@ def test_latency_is_read_by_window_and_told_when_it_rises(ws: Tiny) -> None:
     assert (alert["severity"], alert["headline"]) == ("warning", "Answers take longer than usual")
 
 
+@pytest.mark.slow
 def test_a_model_that_logs_no_latency_has_no_readings_of_it(ws: Tiny) -> None:
     ws.log_days(0)
     ws.run_at(1.5)
@@ -193,6 +199,7 @@ def test_a_wrong_report_is_refused_with_its_field(ws: Tiny, wrong: dict[str, Any
         ws.workspace.report_service(MODEL, [{"seconds": 60, "requests": 10, **wrong}])
 
 
+@pytest.mark.slow
 def test_more_failed_requests_than_usual_are_told(ws: Tiny) -> None:
     rng = np.random.default_rng(5)
     for day in range(18):
@@ -229,6 +236,7 @@ def shadow(ws: Tiny, frame: pd.DataFrame, off: float) -> None:
     ws.workspace.log(MODEL, other)
 
 
+@pytest.mark.slow
 def test_a_shadow_is_compared_on_the_very_same_rows(ws: Tiny) -> None:
     frames = []
     for day in range(7):
@@ -251,6 +259,7 @@ def test_a_shadow_is_compared_on_the_very_same_rows(ws: Tiny) -> None:
     assert lift["value"] == pytest.approx((every["truth"] + 0.1).sum() / every["distance"].sum())
 
 
+@pytest.mark.slow
 def test_canary_rows_are_compared_side_by_side_where_both_answered(ws: Tiny) -> None:
     for day in range(6):
         frame = ws.log_days(day)
@@ -268,6 +277,7 @@ def test_canary_rows_are_compared_side_by_side_where_both_answered(ws: Tiny) -> 
     assert frame is not None
 
 
+@pytest.mark.slow
 def test_versions_that_never_were_are_named(ws: Tiny) -> None:
     ws.log_days(0)
     ws.run_at(1.5)

@@ -16,6 +16,8 @@ from service.local import references
 from service.workspace import NotFoundError, WorkspaceError
 from tests.support.tiny_workspace import A_DAY, DECLARATION, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
 
+pytestmark = pytest.mark.slow
+
 CLASSES = """
 [models.kind]
 task = "multiclass"

@@ -17,6 +17,7 @@ from service.local import LocalWorkspace, why
 from service.local.references import sample_path
 from service.workspace import NotFoundError, WorkspaceError
 
+pytestmark = pytest.mark.slow
 START = datetime(2024, 1, 1, tzinfo=UTC)
 LIVE = START + timedelta(days=20)
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
