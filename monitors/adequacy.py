@@ -10,6 +10,7 @@ from monitors.calibration import Calibration, windows_per_year
 from monitors.drift import smallest_shift
 from monitors.drift_null import ENOUGH
 from monitors.evidence import levels
+from monitors.judge_performance import single_window_level
 from monitors.registry import headline_check
 from reference_data.declaration import ModelSpec
 from reference_data.reference import Reference
@@ -174,7 +175,8 @@ def _unseen_loss(spec: ModelSpec, reference: Reference, calibration: Calibration
     if check is None or null is None or null.scale <= 0:
         return ""
     budget = spec.monitor.alert_budget
-    level = levels(windows_per_year(calibration.window_spec), 1, 0, budget.pages_per_year, 1.0).page
+    split = levels(windows_per_year(calibration.window_spec), 1, 0, budget.pages_per_year, 1.0)
+    level = single_window_level(split, calibration)
     loss = float(-special.stdtrit(null.freedom, level)) * null.sd * np.sqrt(1 + 1 / null.windows) / null.scale
     if not loss > LOSS:
         return ""

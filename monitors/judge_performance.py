@@ -9,9 +9,10 @@ import numpy as np
 from scipy import special
 
 from monitors import explain
-from monitors.calibration import windows_per_year
+from monitors.calibration import Calibration, windows_per_year
 from monitors.checks._cells import Values, ratio
-from monitors.harm import find_harm, harm_scales, with_skew
+from monitors.evidence import Levels
+from monitors.harm import find_harm, harm_scales, shares_of_level, with_skew
 from monitors.judge_run import LEAST_COVERAGE, Flags, Run
 from monitors.metric_null import MetricNull
 from monitors.registry import headline_check, performance_checks
@@ -70,6 +71,18 @@ def performance_limit(
     return np.asarray(null.mean + reach if check.direction == "higher_is_worse" else null.mean - reach)
 
 
+def headline_scales(calibration: Calibration) -> tuple[int, ...]:
+    """Return over how many windows together the headline metric is judged."""
+    if calibration.outcomes is None:
+        return (1,)
+    return harm_scales(calibration.outcomes.scales, windows_per_year(calibration.window_spec) / _DAYS_OF_YEAR)
+
+
+def single_window_level(levels: Levels, calibration: Calibration) -> float:
+    """Return the level that one window by itself is held to: its part of what all scales of the headline metric share."""
+    return levels.page_windows * shares_of_level(len(headline_scales(calibration)))[0]
+
+
 def _metric(
     run: Run, check: Check, windows: Sequence[Window], outcomes: Profile, usable: Flags, *, headline: bool
 ) -> list[Reading]:
@@ -77,8 +90,7 @@ def _metric(
     scales: tuple[int, ...] = (1,)
     level = run.levels.page
     if headline:
-        late, spec = run.calibration.outcomes, run.calibration.window_spec
-        scales = harm_scales(late.scales, windows_per_year(spec) / _DAYS_OF_YEAR) if late else scales
+        scales = headline_scales(run.calibration)
         level = run.levels.page_windows
     heavy = bool(run.calibration.inputs.heavy.size and run.calibration.inputs.heavy.mean() > 1 / 2)
     found = find_harm(run.spec, check, null, windows, outcomes, usable, level, scales, heavy=headline and heavy)

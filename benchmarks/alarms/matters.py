@@ -182,7 +182,7 @@ def quiet_pages(cell: Cell, days: int, seed: int) -> int:
 def matters_rows(seeds: range, workers: Workers, jitter: float) -> list[dict[str, Any]]:
     """Return one row a change and case, and precision and recall of pages over each case; then pages a year when nothing happens."""
     cases = [Case(rows, jitter) for rows in SIZES]
-    cases += [Case(1000, jitter, labels) for labels in ("part", "late")]  # type: ignore[arg-type]
+    cases += [Case(1000, jitter, labels) for labels in ("part", "late")]
     found: list[dict[str, Any]] = []
     for case in cases:
         found += _case_rows(case, seeds, workers)
