@@ -139,44 +139,66 @@ def _cubed(x: Values) -> Values:
     return x * x * x
 
 
-def detect(
-    baseline: LossBaseline, steps: Sequence[Step], level: float, tolerance: float, *, least: int, quiet: int
-) -> list[Found]:
-    """Run the test over steps in order; one result a step.
+class SequentialTest:
+    """The test over steps, one after the other.
 
     ``level`` is alpha, ``tolerance`` the relative change that is immaterial: beside the evidence, the mean loss since the change
     has to be beyond it. Steps of fewer than ``least`` rows wait for the next. Once it has fired it stays in alarm, with its highest evidence, until the loss is
     back: until the mean of the latest ``quiet`` steps is within the tolerance, and nearer to the reference than to what it was when it
     fired. Then the evidence starts anew.
     """
-    detector = EDetector(baseline)
-    limit = baseline.mean + tolerance * baseline.scale
-    rise = _Rise((baseline.mean + limit) / 2, baseline.usual_rows)
-    found: list[Found] = []
-    waiting, total, evidence, began, back = 0, 0.0, 0.0, 0, limit
-    first: int | None = None
-    for place, step in enumerate(steps):
-        waiting, total = waiting + step.n, total + step.n * step.loss
-        rise.add(place, step)
-        before = evidence
-        if waiting >= least:
-            now = detector.add(waiting, total / waiting)
-            evidence = now if first is None else max(now, evidence)
-            waiting, total = 0, 0.0
-        material = rise.mean > limit
-        over = first is not None and place - first >= quiet and _mean(steps[place + 1 - quiet : place + 1]) <= back
-        told = (
-            before < 1 / level or place - rise.since >= LASTING - 1
-        )  # a small change that lasts, and one day of chance on top, is none
-        if first is None and evidence >= 1 / level and material and told:
-            first, back = place, min(limit, (baseline.mean + rise.mean) / 2)
-        alarm = first is not None and not over
-        found.append(Found(evidence, alarm, material, rise.mean, rise.since, first, began))
+
+    def __init__(self, baseline: LossBaseline, level: float, tolerance: float, *, least: int, quiet: int) -> None:
+        self._baseline, self._threshold, self._least, self._quiet = baseline, 1 / level, least, quiet
+        self._limit = baseline.mean + tolerance * baseline.scale
+        self._detector = EDetector(baseline)
+        self._steps: list[Step] = []
+        self._waiting, self._total = 0, 0.0
+        self._begin(0)
+
+    def _begin(self, place: int) -> None:
+        self._began, self._evidence, self._back = place, 0.0, self._limit
+        self._first: int | None = None
+        self._rise = _Rise((self._baseline.mean + self._limit) / 2, self._baseline.usual_rows)
+
+    def add(self, step: Step) -> Found:
+        """Take the next step; return what is found at its end."""
+        place = len(self._steps)
+        self._steps.append(step)
+        self._rise.add(place, step)
+        before = self._evidence
+        self._gather(step)
+        rise, material = self._rise, self._rise.mean > self._limit
+        over = (
+            self._first is not None
+            and place - self._first >= self._quiet
+            and _mean(self._steps[-self._quiet :]) <= self._back
+        )
+        # a small change that lasts, and one day of chance on top of it, is none
+        told = before < self._threshold or place - rise.since >= LASTING - 1
+        if self._first is None and self._evidence >= self._threshold and material and told:
+            self._first, self._back = place, min(self._limit, (self._baseline.mean + rise.mean) / 2)
+        alarm = self._first is not None and not over
+        found = Found(self._evidence, alarm, material, rise.mean, rise.since, self._first, self._began)
         if over:
-            detector.restart()
-            rise = _Rise(rise.level, baseline.usual_rows)
-            first, evidence, began = None, 0.0, place + 1
-    return found
+            self._detector.restart()
+            self._begin(place + 1)
+        return found
+
+    def _gather(self, step: Step) -> None:
+        self._waiting, self._total = self._waiting + step.n, self._total + step.n * step.loss
+        if self._waiting >= self._least:
+            now = self._detector.add(self._waiting, self._total / self._waiting)
+            self._evidence = now if self._first is None else max(now, self._evidence)
+            self._waiting, self._total = 0, 0.0
+
+
+def detect(
+    baseline: LossBaseline, steps: Sequence[Step], level: float, tolerance: float, *, least: int, quiet: int
+) -> list[Found]:
+    """Run :class:`SequentialTest` over steps in order; one result a step."""
+    test = SequentialTest(baseline, level, tolerance, least=least, quiet=quiet)
+    return [test.add(step) for step in steps]
 
 
 def _mean(steps: Sequence[Step]) -> float:

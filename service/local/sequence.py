@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from monitors.evidence import levels
 from monitors.registry import positive_class
 from monitors.sequence.baseline import LossBaseline, loss_baseline, loss_of, loss_sums
 from monitors.sequence.change_point import find_change
-from monitors.sequence.detector import Found, Step, detect
+from monitors.sequence.detector import Found, SequentialTest, Step
 from monitors.sequence.readings import Change, Terms, sentence, step_reading
 from reference_data.declaration import ModelSpec, parse_duration
 from service.local.convert import iso, number
@@ -74,7 +75,7 @@ def stretch_readings(
     with core.db.cursor() as cursor:
         steps = loss_steps(cursor, spec.name, version, reference.version)
     plain = _plain(steps)
-    results = _detect(terms, plain, _quiet(core, spec))
+    results = _progress(terms, _quiet(core, spec), version).results(plain)
     starts, blank, readings = [window.start for window in windows], blank_of(reference, version, core.now()), []
     inside: dict[int, list[int]] = {}
     for place, step in enumerate(steps):
@@ -100,7 +101,7 @@ def concept(core: Core, model: str) -> outcome_views.ConceptView | None:
     with core.db.cursor() as cursor:
         steps = loss_steps(cursor, model, version, reference.version)
     plain = _plain(steps)
-    results = _detect(terms, plain, _quiet(core, spec))
+    results = _progress(terms, _quiet(core, spec), version).results(plain)
     last = results[-1] if results else None
     change = _change(core, spec, reference, steps, results, len(steps) - 1) if last else None
     first = last.first if last is not None and last.alarm else None
@@ -205,8 +206,34 @@ def _plain(steps: Sequence[LossStep]) -> tuple[Step, ...]:
 
 
 @lru_cache(maxsize=64)
-def _detect(terms: Terms, steps: tuple[Step, ...], quiet: int) -> list[Found]:
-    return detect(terms.baseline, steps, terms.level, terms.tolerance, least=terms.least, quiet=quiet)
+def _progress(terms: Terms, quiet: int, version: str) -> Progress:
+    """Follows from the steps, so it goes on where it was: each step is taken once a process."""
+    del version  # each has a test of its own
+    return Progress(terms, quiet)
+
+
+class Progress:
+    """A test and the steps it has taken."""
+
+    def __init__(self, terms: Terms, quiet: int) -> None:
+        self._terms, self._quiet, self._lock = terms, quiet, Lock()
+        self._start()
+
+    def _start(self) -> None:
+        terms = self._terms
+        self._test = SequentialTest(terms.baseline, terms.level, terms.tolerance, least=terms.least, quiet=self._quiet)
+        self._steps: list[Step] = []
+        self._found: list[Found] = []
+
+    def results(self, steps: Sequence[Step]) -> list[Found]:
+        """Return one result a step; begins from the start where the steps are not those that were taken before, and more."""
+        with self._lock:
+            if list(steps[: len(self._steps)]) != self._steps:
+                self._start()
+            for step in steps[len(self._steps) :]:
+                self._found.append(self._test.add(step))
+                self._steps.append(step)
+            return list(self._found)
 
 
 def _change(
