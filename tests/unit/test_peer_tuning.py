@@ -128,10 +128,12 @@ def test_what_a_tool_answered_is_not_asked_again(tmp_path: Path, monkeypatch) ->
 def test_the_tables_say_how_often_and_how_late() -> None:
     base = {"rows": 100, "jitter": 0.05, "model_weeks": 20.0, "days_with_some": 0.5, "alerts_a_week": 1.0}
     ours = base | {"tool": "Driftdeck", "setting": "default", "column_alerts_a_week": 0.002, "columns_at_most": 0.01}
-    theirs = base | {"tool": "T", "setting": "tuned: psi 3", "column_alerts_a_week": 25.0}
-    text = peer_report.null_table([ours, theirs | {"times_ours": 2500.0}])
-    assert "| 100 | 0.05 | T | tuned | 20 | 25 | 50% | 1.0 | 2,500 |" in text
-    assert peer_report.limits_words([ours, theirs]) == ["T, 100 rows, jitter 0.05: psi 3"]
+    theirs = base | {"tool": "T", "setting": "default", "column_alerts_a_week": 25.0, "times_ours": 2500.0}
+    tuned = theirs | {"setting": "tuned: psi 3"}
+    text = peer_report.null_table([ours, theirs, tuned])
+    assert "| 100 | 0.05 | T | 20 | 25 | 50% | 1.0 | 2,500 |" in text
+    assert text.count("| T |") == 1
+    assert peer_report.limits_words([ours, tuned]) == ["T, 100 rows, jitter 0.05: psi 3"]
     late = {"tool": "T", "setting": "tuned", "drift": "0.5 sd, 100 rows", "days": None, "found": 0.4, "jitter": 0.05}
     text = peer_report.delay_table([late, late | {"jitter": 0.0, "days": 2.0, "found": 1.0}])
     assert "| T | tuned | 2 / never (40%) |" in text
