@@ -111,9 +111,12 @@ def metric_intervals(spec: ModelSpec, check: Check, outcomes: Profile) -> tuple[
 
         value, error = metric_values(spec, check, outcomes), metric_errors(spec, check, outcomes)
         reach = special.stdtrit(np.maximum(outcomes.rows - 1.0, 1.0), 0.975) * error
-        return np.asarray(value - reach), np.asarray(value + reach)
-    with np.errstate(invalid="ignore", over="ignore"):
-        low, high = check.interval_function(outcomes, positive_class(spec, outcomes.layout))
+        low, high = value - reach, value + reach
+    else:
+        with np.errstate(invalid="ignore", over="ignore"):
+            low, high = check.interval_function(outcomes, positive_class(spec, outcomes.layout))
+    if check.direction == "higher_is_worse":
+        low = np.maximum(low, 0.0)  # no error is below 0, however few rows there are
     return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 

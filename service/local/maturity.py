@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reference_data.windows import Window
     from service.local.core import Core
 
+_NAMES = frozenset({"Brier", "Matthews", "Cohen's"})
 FEW, _MATURE = (
     0.5,
     0.95,
@@ -69,5 +70,11 @@ def told(
     if not come or (mature is not None and mature >= _MATURE):
         return f"{shown}, by {n:,} labels."
     if mature is not None and mature < FEW:
-        return f"{come}, and they are the fast ones: {shown} so far, but the slow ones may differ."
-    return f"{come}: {shown} so far, by {n:,} labels."
+        return f"{come}, and they are the fast ones: {_inside(shown)} so far, but the slow ones may differ."
+    return f"{come}: {_inside(shown)} so far, by {n:,} labels."
+
+
+def _inside(sentence: str) -> str:
+    """Return a sentence as it goes on behind a colon; names and abbreviations keep their capital."""
+    first = sentence.split(" ", 1)[0]
+    return sentence if first in _NAMES or not first[1:].islower() else sentence[0].lower() + sentence[1:]
