@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from monitors.checks._cells import Values
+from monitors.drift_exact import hold_rare, without_skew
 from monitors.drift_null import DriftNull, correlated, deviations
-from monitors.drift_scores import KINDS, LEVEL, Integers, Kind
+from monitors.drift_scores import KINDS, Integers, Kind
 from reference_data.profile import Profile
 from reference_data.windows import Window
 
@@ -23,7 +24,6 @@ Flags = NDArray[np.bool_]
 _EXTRA_SCALE = 0.25  # episodes of false alarm that each further scale adds to those of one, by simulation
 _OF_LENGTH = 0.57  # the same by the logarithm of the longest scale, for those in between see what others see
 _FIRST = 1e6  # what is material goes first
-_LEAST_EXPECTED = 5.0  # rows of a category, or of a group of cells, for a normal approximation
 _AGREED = 1.02  # a little more than half of what two windows must show together
 _CLEARLY = 2.5  # standard deviations by which the latest windows fall short of a shift that is over
 _ENOUGH_COLUMNS = 10  # to say that a day is wild
@@ -288,8 +288,8 @@ def _at_scale(
         own = column[series] if null.uneven is None else series
         sampling = sums.squared.over(scale)[look, own] / many[look, series] ** 3 * null.population.skew[series]
         third = sampling + null.natural_skew[series] / scale**2
-        z[look, series] = _without_skew(z[look, series], third / variance[look, series] ** 1.5)
-        _hold_rare(null, sums.rows.over(scale), d, z, look, series)
+        z[look, series] = without_skew(z[look, series], third / variance[look, series] ** 1.5)
+        hold_rare(null, sums.rows.over(scale), d, z, look, series)
     unusable = ~usable[:, column]
     np.putmask(d, unusable, np.nan)
     np.putmask(z, unusable, np.nan)
@@ -356,39 +356,6 @@ def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: I
     held = shift.copy()
     held[:, heavy] = np.clip(shift[:, heavy], -most, most)
     return held
-
-
-def _hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, at: Integers, series: Integers) -> None:
-    """Hold z to what an exact test allows where fewer than 5 rows of a category are expected; groups of cells then say nothing.
-
-    A category may rise by as much as its binomial tail at the reference's share with one more such row allows (Agresti and Coull 1998).
-    ``at`` and ``series``: the places in z that are looked at.
-    """
-    column, rows_now = null.scores.column, null.population
-    rare = rows[at, column[series]] * rows_now.share[series] < _LEAST_EXPECTED
-    level = null.scores.kind[series] == LEVEL
-    z[at[rare & ~level], series[rare & ~level]] = 0.0
-    at, series = at[rare & level], series[rare & level]
-    if not len(at):
-        return
-    n = np.rint(rows[at, column[series]]).astype(np.int64)
-    few = rows_now.usual[series] <= 0.5
-    now = rows_now.usual[series] + d[at, series] * rows_now.sd[series]
-    concerned = np.rint(n * np.where(few, now, 1 - now))
-    reference = null.windows / np.maximum(null.inverse_rows[column[series]], 1e-12)
-    usual = (rows_now.share[series] * reference + 1) / (reference + 2)
-    tail = np.where(concerned > 0, special.bdtrc(np.maximum(concerned - 1, 0), n, usual), 1.0)
-    exact = np.maximum(-special.stdtrit(null.freedom[series], np.maximum(tail, 1e-300)), 0.0)
-    rises = (d[at, series] > 0) == few
-    z[at, series] = np.where(rises, np.sign(z[at, series]) * np.minimum(np.abs(z[at, series]), exact), 0.0)
-
-
-def _without_skew(z: Values, skew: Values) -> Values:
-    """Return z as it would be without the skew of its null, where that makes it smaller (Wilson and Hilferty 1931)."""
-    usable = np.abs(skew) > 1e-6
-    gamma = np.where(usable, skew, 1.0)
-    straight = 6 / gamma * (np.cbrt(np.maximum(1 + gamma * z / 2, 0.0)) - 1) + gamma / 6
-    return np.where(usable & (skew * z > 0) & (np.abs(straight) < np.abs(z)), straight, z)
 
 
 def critical_values(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
