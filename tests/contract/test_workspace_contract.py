@@ -4,7 +4,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,13 +69,13 @@ class Owner:
         self.workspace.close()
 
 
-@pytest.fixture(params=["local", "remote"])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
-    if request.param == "local":
-        with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as local:
+@contextmanager
+def opened(kind: str, home: Path) -> Iterator[Workspace]:
+    if kind == "local":
+        with LocalWorkspace.open(home, now=lambda: NOW) as local:
             yield local
         return
-    owner = Owner(tmp_path / "home")
+    owner = Owner(home)
     try:
         with RemoteWorkspace(owner.url, secret="local") as remote:
             yield remote
@@ -83,10 +83,24 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worksp
         owner.stop()
 
 
+@pytest.fixture(params=["local", "remote"])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    with opened(request.param, tmp_path / "home") as workspace:
+        yield workspace
+
+
 @pytest.fixture
 def declared(workspace: Workspace) -> Workspace:
     workspace.apply(DECLARATION)
     return workspace
+
+
+@pytest.fixture(scope="module", params=["local", "remote"])
+def untouched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """One for all calls that are refused."""
+    with opened(request.param, tmp_path_factory.mktemp("untouched") / "home") as workspace:
+        workspace.apply(DECLARATION)
+        yield workspace
 
 
 def frame(days: int = 56, shift: float = 0.0, start: datetime = START, prefix: str = "p") -> pd.DataFrame:
@@ -178,10 +192,10 @@ def test_a_bad_declaration_is_refused_with_its_line(workspace: Workspace) -> Non
     ],
 )  # fmt: skip
 def test_a_model_that_is_not_there_is_named_with_those_that_are(
-    declared: Workspace, call: Callable[[Workspace], object]
+    untouched: Workspace, call: Callable[[Workspace], object]
 ) -> None:
     with pytest.raises(NotFoundError) as caught:
-        call(declared)
+        call(untouched)
     assert str(caught.value) == "there is no model 'eat'; this workspace has: eta"
 
 
