@@ -21,6 +21,8 @@ from storage.faults import InjectedFaultError
 from storage.loss_steps import LossStep, loss_steps
 from tests.support.tiny_workspace import A_DAY, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _passages() -> None:
