@@ -16,6 +16,7 @@ from reference_data.profile import BinnedColumn
 _ASIDE = 0.5  # a column that the model does not use can only stand for something else
 _UNUSED = 0.01  # share of the importance below which it does not
 _SLICES = 2  # among the causes
+_LOCAL = 0.9  # score of a slice that lost while all rows together did not
 _HARDLY = 0.02  # share of the change below which nothing is said
 
 
@@ -71,11 +72,11 @@ def evidence_causes(evidence: Evidence, weights: dict[str, float] | None, bias: 
     """Return causes of a risen loss, the likeliest first, each with the share of the rise that it accounts for as its score.
 
     ``weights``: share of the model's importance by column, None where it is not known. ``bias``: how predictions now lie beside the labels, in words.
-    Empty when the loss did not rise.
+    When the loss of all rows did not rise beyond chance: the slices whose did.
     """
     change = evidence.parts.change.value
-    if change <= 0:
-        return []
+    if change <= 0 or not evidence.parts.change.clear:
+        return [_slice(evidence, one, None) for one in evidence.slices[:_SLICES]]
     columns = [_column(evidence, one, change, weights) for one in evidence.columns]
     fresh = {one.column for one in evidence.columns if one.new and one.safe > _HARDLY * change}
     slices = [one for one in evidence.slices if not set(one.columns) <= fresh][:_SLICES]
@@ -110,14 +111,16 @@ def _column(evidence: Evidence, one: Contribution, change: float, weights: dict[
     )
 
 
-def _slice(evidence: Evidence, one: Slice, change: float) -> Cause:
+def _slice(evidence: Evidence, one: Slice, change: float | None) -> Cause:
+    """A slice; ``change``: rise of the loss over all rows, None where there is none to have a share of."""
     was = "" if one.reference is None else f", {explain.number(one.reference, evidence.unit)} in the reference"
-    part = min(1.0, one.part / change)
+    part = _LOCAL if change is None else min(1.0, one.part / change)
+    share = "" if change is None else f" That is {explain.number(part, 'share')} of the rise over all rows."
     return Cause(
         one.columns[0],
         part,
         f"{one.words} ({explain.number(one.share, 'share')} of rows) lost more than the rest: mean {evidence.loss} "
-        f"{explain.number(one.current, evidence.unit)}{was}. That is {explain.number(part, 'share')} of the rise over all rows.",
+        f"{explain.number(one.current, evidence.unit)}{was}.{share}",
         "slice",
     )
 

@@ -217,6 +217,15 @@ def test_a_rule_that_changed_for_all_is_the_first_cause_even_where_values_are_ne
     assert "The same inputs now lead to other labels" in first[1]
 
 
+def test_a_slice_that_lost_is_told_even_where_the_others_made_up_for_it() -> None:
+    reference, now = draw(1, 6000), draw(2, 6000)
+    bad = now.columns["k"] == "c"
+    found = causes(reference, Rows(now.columns, now.loss + np.where(bad, 0.6, -0.2), now.day))
+    assert [name for name, _ in found] == ["k"]
+    assert found[0][1].startswith("k = c (2")
+    assert "of the rise" not in found[0][1]
+
+
 def test_names_may_be_anything() -> None:
     hostile = {HOSTILE: draw(1).columns["x"]}
     reference = Rows({**draw(1).columns, **hostile}, draw(1).loss)
