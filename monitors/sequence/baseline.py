@@ -42,7 +42,12 @@ class LossBaseline:
     @property
     def sampling(self) -> float:
         """Standard deviation of a window's mean by chance alone: days may vary by more, never by less."""
-        return float(np.sqrt(self.row_variance / self.usual_rows))
+        variance = self.row_variance
+        if self.loss == "error":  # a reference without a wrong answer may have had one
+            rows = float(self.rows.sum())
+            rate = (self.mean * rows + 0.5) / (rows + 1)
+            variance = max(variance, rate * (1 - rate))
+        return float(np.sqrt(variance / self.usual_rows))
 
 
 def loss_of(reference: Reference, task: Task) -> Loss | None:
@@ -94,13 +99,5 @@ def loss_baseline(reference: Reference, task: Task, window_spec: WindowSpec) -> 
         scale=max(mean, _LEAST_SCALE) if loss == "error" else abs(mean),
         means=np.asarray(means, dtype=np.float64),
         rows=np.asarray(n, dtype=np.float64),
-        row_variance=max(
-            float(squares.sum()) / max(int(n.sum()) - len(n), 1), _least_variance(loss, mean, int(n.sum()))
-        ),
+        row_variance=max(float(squares.sum()) / max(int(n.sum()) - len(n), 1), 0.0),
     )
-
-
-def _least_variance(loss: Loss, mean: float, rows: int) -> float:
-    """Return the variance between rows that is known from their number alone: a reference without a wrong answer may have had one."""
-    rate = (mean * rows + 0.5) / (rows + 1)
-    return rate * (1 - rate) if loss == "error" else 0.0
