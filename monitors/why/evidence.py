@@ -129,7 +129,7 @@ def _rule(evidence: Evidence, change: float, local: float, bias: str) -> Cause |
     """The rule: what the inputs leave over. What one slice accounts for is told there first."""
     rule = evidence.parts.rule
     share = min(1.0, max(0.0, rule.value) / change)
-    if rule.lower <= 0 or share < _HARDLY:
+    if rule.value <= rule.error or share < _HARDLY:
         return None
     amount = explain.number(rule.value, evidence.unit)
     rose = explain.number(change, evidence.unit)
