@@ -166,6 +166,25 @@ def _limits(
     return low, high
 
 
+def _band(usual: _Usual, rows: int) -> tuple[float, float]:
+    """Return the 95 % prediction band of one more window; NaN where windows were all the same."""
+    sd = _spread(usual, rows)
+    reach = float(special.stdtrit(usual.freedom, 0.975)) * sd if sd > 0 else math.nan
+    return usual.mean - reach, usual.mean + reach
+
+
+def _possible(check: OwnCheck, low: float, high: float) -> tuple[float, float]:
+    """Return limits of a share within 0 and 1."""
+    return (max(low, 0.0), min(high, 1.0)) if check.unit == "share" else (low, high)
+
+
+def _limit(check: OwnCheck, gap: float, low: float, high: float) -> float:
+    """Return the limit on the side that is worse, or if both are on the side of the value."""
+    if check.direction == "both":
+        return high if gap >= 0 else low
+    return high if check.direction == "higher_is_worse" else low
+
+
 def _reading(
     check: OwnCheck,
     blank: Reading,
@@ -206,6 +225,8 @@ def _reading(
     gap = value.value - usual.mean
     changed = CHANGED if check.changed is None else check.changed
     low, high = _limits(usual, in_logs, value.rows, len(known.values), level, changed)
+    low, high = _possible(check, low, high)
+    lower, upper = _possible(check, *_band(usual, value.rows))
     worse = {"higher_is_worse": gap > 0, "lower_is_worse": gap < 0, "both": True}[check.direction]
     significant = p < level and abs(gap) > FARTHER * usual.most  # what mostly is 0 is no normal distribution
     material = worse and abs(gap) > changed * abs(usual.mean)
@@ -226,7 +247,7 @@ def _reading(
         else f"{name} is {shown}; {band}."
     )
     return replace(
-        blank, reference_value=usual.mean, threshold=high if gap >= 0 else low, lower=low, upper=high, p_value=p,
+        blank, reference_value=usual.mean, threshold=_limit(check, gap, low, high), lower=lower, upper=upper, p_value=p,
         effect=abs(gap), n_reference=len(known.values), significant=significant, material=material,
         verdict="warning" if broken else "ok", sentence=words,
     )  # fmt: skip

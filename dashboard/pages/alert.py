@@ -275,7 +275,9 @@ def _why(alert: AlertView) -> None:
                         window=alert["window_start"],
                     )
         named = {alert["column"], *alert["members"][:1], *(cause["column"] for cause in alert["causes"])}
-        of_columns = alert["kind"] not in ("data_quality", "business", "latency") or alert["column"]  # else they are checks
+        of_columns = (
+            alert["kind"] not in ("data_quality", "business", "latency") or alert["column"]
+        )  # else they are checks
         others = [name for name in alert["members"] if name not in named] if of_columns else []
         if others:
             st.caption("Drifted together:")

@@ -30,7 +30,8 @@ def _draw() -> None:
     header.title("Fairness")
     header.family(model, "fairness")
     chosen = header.range_bar(model)
-    found = state.workspace().fairness(model["name"], chosen.start, chosen.end)
+    span = (None, None) if chosen.preset == "all" else (chosen.start, chosen.end)
+    found = state.workspace().fairness(model["name"], *span)
     if not found:
         st.info("No column is declared by which people are told apart, or none has labels here. Declare one:")
         st.code(f'[models.{model["name"]}]\nfairness = ["age_group"]', language="toml")

@@ -37,9 +37,10 @@ def _draw() -> None:
         )
         st.code(f'curl -X POST …/api/v1/models/{model["name"]}/service -d \'{{"rows": [{{"seconds": 60, "requests": 900, "errors": 2, "cpu_seconds": 4.2, "memory_bytes": 4.1e8}}]}}\'', language=None)  # fmt: skip
         return
-    last = points[-1]
-    st.markdown(text.plain(last["sentence"], 400))
-    _tiles(points, model)
+    judged = [place for place, point in enumerate(points) if point["verdict"] != "no_data"]
+    told = points[: judged[-1] + 1] if judged else points  # the latest window may not be over yet
+    st.markdown(text.plain(told[-1]["sentence"], 400))
+    _tiles(told, model)
     quality = [p for p in ws.performance(model["name"]) if chosen.touches(p["start"], p["end"])]
     metric = model["metric"]
     figure = around.panels(

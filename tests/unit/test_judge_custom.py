@@ -89,10 +89,11 @@ def test_a_reading_agrees_with_its_own_limits(kind: str, direction: Direction) -
     before = rng.normal(100, 5, 28) if kind == "normal" else 100 * rng.lognormal(0, 0.2, 28)
     for found in read(before, np.linspace(1, 400, 200), direction):
         assert found.lower < found.reference_value < found.upper
-        assert found.threshold == (found.upper if found.value >= found.reference_value else found.lower)
-        above, below = found.value > found.upper, found.value < found.lower
-        worse = {"both": above or below, "higher_is_worse": above, "lower_is_worse": below}[direction]
-        assert (found.verdict == "warning") == worse
+        higher = direction == "higher_is_worse" or (direction == "both" and found.value >= found.reference_value)
+        assert (found.verdict == "warning") == (
+            found.value > found.threshold if higher else found.value < found.threshold
+        )
+        assert found.threshold > found.upper if higher else found.threshold < found.lower
 
 
 def test_a_value_just_beyond_its_limit_reads_so() -> None:
