@@ -114,7 +114,7 @@ def current_readings(
         f"SELECT {names} FROM (SELECT * FROM reading WHERE {' AND '.join([*conditions, inside])} "
         f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY seq DESC) = 1) "
         "WHERE coalesce(verdict = ?, true) "
-        'ORDER BY window_start, window_end, model_version, reference_version, "check", "column" NULLS FIRST, segment NULLS FIRST '
+        'ORDER BY window_start, window_end, model_version, reference_version, "check", "column" NULLS FIRST, segment NULLS FIRST, scope '
         "LIMIT ? OFFSET ?"
     )
     named = [segment] if inside.endswith("?") else []
