@@ -35,9 +35,9 @@ def shipped(folder: Path) -> Iterator[Case]:
     nannyml("export", folder)
     for place in sorted(folder.iterdir()):
         about = json.loads((place / "case.json").read_text())
-        frames = [pd.read_parquet(place / f"{part}.parquet") for part in ("reference", "current")]
+        before, after = (pd.read_parquet(place / f"{part}.parquet") for part in ("reference", "current"))
         yield Case(
-            about["name"], about["task"], about["numeric"], about["categorical"], *frames, tuple(about["classes"])
+            about["name"], about["task"], about["numeric"], about["categorical"], before, after, tuple(about["classes"])
         )
 
 

@@ -47,7 +47,7 @@ def generated(seeds: int) -> Iterator[Case]:
                     ]
                     yield Case(
                         f"{task}, {kind}, {shift}, seed {seed}",
-                        task,  # type: ignore[arg-type]
+                        task,
                         NUMBERS,
                         ["kind"],
                         pd.concat(frames, ignore_index=True),

@@ -26,7 +26,7 @@ METRICS = {
 def spec_of(case: Case) -> ModelSpec:
     """Return the declaration of a case's model."""
     features = dict.fromkeys(case.numeric, "numeric") | dict.fromkeys(case.categorical, "categorical")
-    return ModelSpec(name="m", task=case.task, features=features, positive="1" if case.task == "binary" else None)  # type: ignore[arg-type]
+    return ModelSpec(name="m", task=case.task, features=features, positive="1" if case.task == "binary" else None)
 
 
 def table(case: Case, frame: pd.DataFrame) -> pa.Table:

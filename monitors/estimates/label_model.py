@@ -117,22 +117,33 @@ def _cross_fitted(
         models.append(predict)
     if not averaged:
         return found, fit(np.arange(len(label)))
-    again = _recalibrated(found, label, classes)
-    return again(found), lambda s, x: again(
-        _normed(np.exp(np.mean([np.log(model(s, x) + _TINY) for model in models], axis=0)))
-    )
+    again = _recalibrated(found, scores, label, classes)
+
+    def averaged_models(held: Numbers | None, rows: Numbers) -> Numbers:
+        return again(_normed(np.exp(np.mean([np.log(model(held, rows) + _TINY) for model in models], axis=0))), held)
+
+    return again(found, scores), averaged_models
 
 
-def _recalibrated(p: Numbers, label: Places, classes: int) -> Callable[[Numbers], Numbers]:
-    """Fit a logistic regression on log probabilities: Platt (1999), Probabilistic outputs for support vector machines."""
+def _recalibrated(
+    p: Numbers, scores: Numbers | None, label: Places, classes: int
+) -> Callable[[Numbers, Numbers | None], Numbers]:
+    """Fit a logistic regression on log odds: Platt (1999), Probabilistic outputs for support vector machines.
+
+    The scores are in it too, so that labels and probabilities agree along them, as metrics of the scores need; trees alone do not see to that.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    model: Any = LogisticRegression(C=10.0, max_iter=200).fit(_logits(p, classes), label)
+    def beside(held: Numbers, own: Numbers | None) -> Numbers:
+        logits = _logits(held, classes)
+        return logits if own is None else np.hstack([logits, _logits(own, classes), own[:, 1:]])
+
+    model: Any = LogisticRegression(C=10.0, max_iter=500).fit(beside(p, scores), label)
     known = model.classes_.astype(np.intp)
 
-    def again(held: Numbers) -> Numbers:
+    def again(held: Numbers, own: Numbers | None) -> Numbers:
         full = np.full((len(held), classes), _TINY)
-        full[:, known] = model.predict_proba(_logits(held, classes))
+        full[:, known] = model.predict_proba(beside(held, own))
         return _normed(full)
 
     return again

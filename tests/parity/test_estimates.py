@@ -22,7 +22,10 @@ EXPECTED: dict[str, Any] = json.loads((FOLDER / "nannyml_estimates.json").read_t
 
 def case_of(name: str) -> Case:
     about = EXPECTED[name]
-    frames = [pd.read_parquet(FOLDER / f"nannyml_{name.replace(' ', '_')}_{part}.parquet") for part in ("reference", "current")]
+    frames = [
+        pd.read_parquet(FOLDER / f"nannyml_{name.replace(' ', '_')}_{part}.parquet")
+        for part in ("reference", "current")
+    ]
     return Case(name, about["task"], about["numeric"], about["categorical"], *frames, tuple(about["classes"]))
 
 
