@@ -31,7 +31,8 @@ LEFT_OUT = (3, 5, 9, 11, 20)  # days: scales of columns that are so near to othe
 _CLEARLY = 2.5  # standard deviations by which the latest windows fall short of a loss that is over
 _HEAVY = 4.0  # degrees of freedom of single windows where days have outliers
 _OF_ONE, _OF_SEVERAL = 0.4, 1.2  # of the level that each scale would get if all were treated alike
-_MANY = 4  # scales
+_FIRST, _LATER = 0.85, 0.3  # of the level itself, where there are fewer than MANY scales
+_MANY = 4
 _HALF = 2.0  # of a scale's windows must count
 _FORGOTTEN = 1e-3  # autocorrelation that is none any more
 
@@ -77,11 +78,13 @@ def harm_scales(allowed: Sequence[int], per_day: float) -> tuple[int, ...]:
 def shares_of_level(scales: int) -> list[float]:
     """Return which part of a level each of so many scales is held to, so that false episodes keep to the level.
 
-    Where windows are short and scales many, a single one gets less than means of several: its tails are what is known least, and a large
-    loss shows all the same.
+    Harm is to be found within a week of labels. Where windows are short and scales many, a single one gets less than means of several: its
+    tails are what is known least, and a large loss shows all the same. Where scales are few, windows are long, and the first has to show it.
     """
+    if scales == 1:
+        return [1.0]
     if scales < _MANY:
-        return [1 / episodes(scales)] * scales
+        return [_FIRST, *[_LATER] * (scales - 1)]
     return [_OF_ONE / episodes(scales), *[_OF_SEVERAL / episodes(scales)] * (scales - 1)]
 
 
