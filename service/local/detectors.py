@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from monitors import explain
 from monitors.sequence import river_detectors
@@ -55,7 +56,7 @@ def detectors(core: Core, model: str, names: Sequence[str] | None) -> list[dict[
             )
         except river_detectors.MissingRiverError as error:
             raise WorkspaceError(str(error)) from None
-        alarms = stream.take(places).to_pylist()
+        alarms = stream.take(pa.array(places, pa.int64())).to_pylist()
         found.append(
             {
                 "detector": detector.name,
