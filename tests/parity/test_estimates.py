@@ -22,11 +22,11 @@ EXPECTED: dict[str, Any] = json.loads((FOLDER / "nannyml_estimates.json").read_t
 
 def case_of(name: str) -> Case:
     about = EXPECTED[name]
-    frames = [
+    before, after = (
         pd.read_parquet(FOLDER / f"nannyml_{name.replace(' ', '_')}_{part}.parquet")
         for part in ("reference", "current")
-    ]
-    return Case(name, about["task"], about["numeric"], about["categorical"], *frames, tuple(about["classes"]))
+    )
+    return Case(name, about["task"], about["numeric"], about["categorical"], before, after, tuple(about["classes"]))
 
 
 @pytest.mark.parametrize("name", ["car loans", "credit cards"])

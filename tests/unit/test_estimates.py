@@ -40,7 +40,7 @@ def _binary(rng: np.random.Generator, n: int, shift: float = 0.0, bent: float = 
 
 
 def _learned(task: str, table: pa.Table, rows: int) -> Estimator:
-    spec = ModelSpec(name="m", task=task, features=FEATURES, positive="yes" if task == "binary" else None)  # type: ignore[arg-type]
+    spec = ModelSpec(name="m", task=task, features=FEATURES, positive="yes" if task == "binary" else None)
     return fit(spec, "yes", table, None, np.arange(table.num_rows) // rows)
 
 
