@@ -8,7 +8,7 @@ import pytest
 from monitors.sequence.baseline import LossBaseline
 from monitors.sequence.detector import EDetector
 
-STEPS, SERIES = 20, 150
+STEPS, SERIES = 20, 40
 
 
 def series(kind: str, seed: int, windows: int) -> tuple[LossBaseline, np.ndarray]:
