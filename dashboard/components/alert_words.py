@@ -160,6 +160,12 @@ def cause_words(cause: CauseView) -> str:
     return cause["column"] if cause["column"] is not None else "The rule from inputs to label"
 
 
+def cause_kind(cause: CauseView) -> str:
+    """Return what kind of cause it is, in one word."""
+    words = {"rule": "concept", "slice": "slice", "event": "event"}
+    return words.get(cause.get("kind", ""), "concept" if cause["column"] is None else "column")
+
+
 def kinds(alert: AlertView, names: Mapping[str, str]) -> str:
     """Return an alert's kind in words."""
     return names.get(alert["kind"], alert["kind"].replace("_", " "))

@@ -258,12 +258,10 @@ def _why(alert: AlertView) -> None:
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                     st.markdown(f"**{place}. {text.plain(alert_words.cause_words(cause))}**", width="content")
                     st.space("stretch")
-                    st.badge(
-                        f"{'concept' if cause['column'] is None else 'column'} · {text.share(cause['score'])}",
-                        color="gray",
-                    )
+                    st.badge(f"{alert_words.cause_kind(cause)} · {text.share(cause['score'])}", color="gray")
                 st.progress(share, text=text.plain(cause["sentence"], 400))
-                column = cause["column"] or alert["column"] or next(iter(alert["members"]), None)
+                about = cause["column"] or alert["column"] or next(iter(alert["members"]), None)
+                column = None if cause.get("kind") == "event" else about
                 if column:
                     label = f"{text.plain(column)}: reference against current"
                     registry.link(
