@@ -9,6 +9,8 @@ from itertools import combinations
 
 from scipy import special
 
+from monitors.metrics._intervals import Z
+
 #: The metrics that are told by group, by task: rates of what is decided, and of mistakes. ``selection_rate`` needs no labels.
 BY_TASK: dict[str, tuple[str, ...]] = {
     "binary": ("selection_rate", "recall", "specificity", "precision", "accuracy"),
@@ -31,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The widest difference between two groups: ``high.value - low.value``, with a simultaneous 95 % interval over all pairs."""
+    """A difference between two groups: ``high.value - low.value``, with a simultaneous 95 % interval over all pairs."""
 
     low: Group
     high: Group
@@ -54,23 +56,34 @@ class Gap:
         return self.lower > 0
 
 
-def widest_gap(groups: Sequence[Group], least: int) -> Gap | None:
-    """Return the pair of groups whose difference is the surest, of those with ``least`` rows or more; None with fewer than two.
+def sure_error(error: float, low: float, high: float) -> float:
+    """Return the standard error of a share, no less than its 95 % score interval (Wilson 1927) implies.
 
-    Each pair is a two-sided normal test; that it is the widest of many is paid for by Bonferroni's correction over the pairs, so that
-    its interval holds for all of them together.
+    The plain one is 0 where nobody of a group, or everybody, is concerned: any gap would be beyond chance then (Newcombe 1998, Statistics in
+    Medicine 17).
+    """
+    return max(error, (high - low) / (2 * Z)) if math.isfinite(high - low) else error
+
+
+def widest_gap(groups: Sequence[Group], least: int) -> Gap | None:
+    """Return the widest difference that chance alone does not give, among groups with ``least`` rows or more; None with fewer than two.
+
+    Where there is none, the one that is nearest to it. Each pair is a two-sided normal test; that it is one of many is paid for by Bonferroni's correction over the pairs, so that all
+    intervals hold together.
     """
     known = [g for g in groups if g.n >= least and math.isfinite(g.value) and math.isfinite(g.error)]
     pairs: list[tuple[Group, Group]] = list(combinations(known, 2))
     if not pairs:
         return None
 
-    def surest(pair: tuple[Group, Group]) -> tuple[float, float]:
-        gap, error = abs(pair[0].value - pair[1].value), math.hypot(pair[0].error, pair[1].error)
-        return (gap / error if error > 0 else math.inf if gap else 0.0), gap
+    z = float(-special.ndtri((1 - ALIKE) / 2 / len(pairs)))
+    gaps = [_gap(one, two, z) for one, two in pairs]
+    told = [gap for gap in gaps if gap.significant]
+    return max(told, key=lambda gap: gap.difference) if told else max(gaps, key=lambda gap: gap.lower)
 
-    best: tuple[Group, Group] = max(pairs, key=surest)
-    low, high = sorted(best, key=lambda group: group.value)
-    reach = float(-special.ndtri((1 - ALIKE) / 2 / len(pairs))) * math.hypot(low.error, high.error)
+
+def _gap(one: Group, two: Group, z: float) -> Gap:
+    low, high = sorted((one, two), key=lambda group: group.value)
+    reach = z * math.hypot(low.error, high.error)
     gap = high.value - low.value
     return Gap(low, high, gap - reach, gap + reach)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitors import explain
-from monitors.fairness import BY_TASK, SELECTION, Group, widest_gap
+from monitors.fairness import BY_TASK, SELECTION, Group, sure_error, widest_gap
+from monitors.metrics._intervals import share_error, wilson
 from monitors.registry import label_unit, metric_checks, metric_errors, metric_intervals, metric_values, positive_class
 from reference_data.profile import stack
 from reference_data.windows import Window
@@ -74,7 +74,10 @@ def _realised(core: Core, spec: ModelSpec, reference: Reference, window: Window)
         low, high = metric_intervals(spec, check, series)
         for place, name in enumerate(kept):
             column, value = groups[name]
-            group = Group(value, float(values[place]), float(errors[place]), int(series.rows[place]))
+            error = float(errors[place])
+            if check.unit == "share":
+                error = sure_error(error, float(low[place]), float(high[place]))
+            group = Group(value, float(values[place]), error, int(series.rows[place]))
             each = (check.label, group, float(low[place]), float(high[place]), check.unit)
             found.setdefault((column, metric), []).append(each)
     return found
@@ -101,18 +104,12 @@ def _selected(core: Core, spec: ModelSpec, reference: Reference, window: Window)
         if name not in groups or n == 0:
             continue
         declared, value = groups[name]
-        share = float(chosen[place] / n)
-        low, high = _wilson(share, n)
-        group = Group(value, share, float(np.sqrt(share * (1 - share) / n)), n)
+        hits, rows = np.asarray(chosen[place], dtype=np.float64), np.asarray(float(n))
+        low, high = (float(end) for end in wilson(hits, rows))
+        error = sure_error(float(share_error(hits, rows)), low, high)
+        group = Group(value, float(hits / rows), error, n)
         found.setdefault((declared, SELECTION), []).append((_LABELS[SELECTION], group, low, high, "share"))
     return found
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927)."""
-    z = 1.959964
-    middle, reach = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (middle - reach) / (1 + z * z / n), (middle + reach) / (1 + z * z / n)
 
 
 def _values(core: Core, spec: ModelSpec, reference: Reference) -> dict[str, tuple[str, str]]:
