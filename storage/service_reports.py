@@ -28,6 +28,8 @@ SCHEMA = pa.schema(
         "arrival_time": pa.timestamp("us"),
     }
 )
+# a report counts where the middle of its span lies: one of a whole day ends where the next day begins
+_AT = '"until" - to_microseconds(CAST(seconds * 500000 AS BIGINT))'
 
 
 class Reported(NamedTuple):
@@ -81,7 +83,7 @@ def reported(con: duckdb.DuckDBPyConnection, model: str, windows: Sequence[Windo
     """Return what was reported of each of ``windows`` (ascending and apart) by its start, where anything was."""
     if not windows:
         return {}
-    bucket, inside = bucket_sql(windows, '"until"')
+    bucket, inside = bucket_sql(windows, f"({_AT})")
     sql = (
         "SELECT bucket, sum(requests), sum(errors), sum(cpu), sum(memory) FROM (SELECT "
         f"{bucket} AS bucket, process, sum(requests) AS requests, sum(errors) AS errors, "
@@ -98,8 +100,8 @@ def _whole(value: Any) -> int | None:
 
 
 def report_span(con: duckdb.DuckDBPyConnection, model: str) -> tuple[datetime, datetime] | None:
-    """Return the first and the last moment reports are about, None without any."""
+    """Return the first and the last moment reports are about (the middles of their spans), None without any."""
     ((first, last),) = con.execute(
-        'SELECT min("until"), max("until") FROM service_report WHERE model = ?', [model]
+        f"SELECT min({_AT}), max({_AT}) FROM service_report WHERE model = ?", [model]
     ).fetchall()
     return None if first is None else (aware(first), aware(last))

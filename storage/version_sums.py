@@ -53,7 +53,7 @@ def version_sums(
     named = ", ".join(literal(version) for version in versions)
     rows = (
         f"SELECT _id, _model_version AS v, {bucket} AS bucket, hash(_id) % {GROUPS} AS grouped, {fields} FROM ({relation}) AS r "
-        f"WHERE ({inside}) AND _label IS NOT NULL AND _prediction IS NOT NULL AND _model_version IN ({named})"
+        f"WHERE ({inside}) AND {_usable(spec)} AND _model_version IN ({named})"
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE version_rows AS {rows}")
     try:
@@ -82,6 +82,12 @@ def version_sums(
     return VersionSums(mine, other, paired)
 
 
+def _usable(spec: ModelSpec) -> str:
+    """Return the SQL condition of rows with a label and a prediction that can be summed: one that is no number would take all sums with it."""
+    known = "_label IS NOT NULL AND _prediction IS NOT NULL"
+    return f"{known} AND isfinite(_label) AND isfinite(_prediction)" if spec.task == "regression" else known
+
+
 def _terms(spec: ModelSpec, expressions: Mapping[str, str], positive: str | None) -> dict[str, str]:
     """Return the SQL of each term of a row that has a label and a prediction."""
     label, prediction = expressions["label"], expressions["prediction"]
@@ -93,7 +99,7 @@ def _terms(spec: ModelSpec, expressions: Mapping[str, str], positive: str | None
     right = f"CASE WHEN {label} = {prediction} THEN 1 ELSE 0 END"
     if spec.task == "multiclass":
         chance = f"{expressions['scores']}[{label}]"
-        known = f"{expressions['scores']} IS NOT NULL"
+        known = f"{expressions['scores']} IS NOT NULL AND isfinite(coalesce({chance}, 0))"
         surprise = f"-ln(greatest(coalesce({chance}, 0), {_TINY}))"
         return {
             "n": "1",
@@ -103,14 +109,14 @@ def _terms(spec: ModelSpec, expressions: Mapping[str, str], positive: str | None
         }
     yes = literal(positive or "")
     score = expressions["score"]
-    given = f"CASE WHEN {label} = {yes} THEN {score} ELSE 1 - {score} END"
+    given, scored = f"CASE WHEN {label} = {yes} THEN {score} ELSE 1 - {score} END", f"isfinite({score})"
     return {
         "n": "1",
         "correct": right,
         "hits": f"CASE WHEN {label} = {yes} AND {prediction} = {yes} THEN 1 ELSE 0 END",
         "predicted": f"CASE WHEN {prediction} = {yes} THEN 1 ELSE 0 END",
         "actual": f"CASE WHEN {label} = {yes} THEN 1 ELSE 0 END",
-        "scored": f"CASE WHEN {score} IS NOT NULL THEN 1 ELSE 0 END",
-        "log_loss": f"CASE WHEN {score} IS NOT NULL THEN -ln(greatest({given}, {_TINY})) END",
-        "brier": f"(1 - ({given})) * (1 - ({given}))",
+        "scored": f"CASE WHEN {scored} THEN 1 ELSE 0 END",
+        "log_loss": f"CASE WHEN {scored} THEN -ln(greatest({given}, {_TINY})) END",
+        "brier": f"CASE WHEN {scored} THEN (1 - ({given})) * (1 - ({given})) END",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,8 @@ ERRORS = "error_share"
 _COUNTS, _AMOUNTS = ("requests", "errors"), ("cpu_seconds", "memory_bytes")
 _FIELDS = ("until", "seconds", "process", "model_version", *_COUNTS, *_AMOUNTS)
 MOST = 10_000  # reports of one call
+_LONGEST = 31 * 86_400  # seconds of one report
+_AHEAD, _BACK = timedelta(days=31), timedelta(days=3660)  # of now: windows in between are gone through one by one
 
 
 def report_service(core: Core, model: str, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -50,6 +52,8 @@ def _checked(core: Core, spec: ModelSpec, place: int, row: Mapping[str, Any]) ->
     found["seconds"] = _amount(place, "seconds", row.get("seconds"), least=1e-3)
     if found["seconds"] is None:
         raise WorkspaceError(f"report {place}: seconds is missing; say how long a span the report is about, such as 60")
+    if found["seconds"] > _LONGEST:
+        raise WorkspaceError(f"report {place}: seconds is {found['seconds']:g}; send reports of at most {_LONGEST:,} s")
     for name in (*_COUNTS, *_AMOUNTS):
         value = _amount(place, name, row.get(name))
         if name in _COUNTS and value is not None and value != int(value):
@@ -66,9 +70,15 @@ def _moment(core: Core, spec: ModelSpec, place: int, value: object) -> datetime:
     if value is None:
         return core.now()
     try:
-        return aware(value if isinstance(value, datetime) else str(value), spec.zone)
+        found = aware(value if isinstance(value, datetime) else str(value), spec.zone)
     except WorkspaceError as error:
         raise WorkspaceError(f"report {place}: until: {error}; or leave it out for now") from None
+    now = core.now()
+    if not now - _BACK <= found <= now + _AHEAD:
+        raise WorkspaceError(
+            f"report {place}: until is {iso(found, spec.zone)}, and it is {iso(now, spec.zone)}; send a time of the last ten years"
+        )
+    return found
 
 
 def _amount(place: int, name: str, value: object, least: float = 0.0) -> float | None:
@@ -93,7 +103,7 @@ def error_readings(
     usual = [
         (w, known[w.start])
         for w in first
-        if w.start in known and (known[w.start].requests or 0) >= spec.monitor.min_rows
+        if w.start in known and _told(known[w.start]) and (known[w.start].requests or 0) >= spec.monitor.min_rows
     ]
     variation = None
     if len(usual) >= FIRST:
@@ -105,7 +115,7 @@ def error_readings(
             f"the first {FIRST} windows that were reported",
             logged=True,
         )
-    seen = [window for window in windows if (known.get(window.start) or Reported(None, None, None, None)).requests]
+    seen = [window for window in windows if window.start in known and _told(known[window.start])]
     values = [CustomValue(_share(known[window.start]), known[window.start].requests or 0) for window in seen]
     check = OwnCheck(ERRORS, "share", "higher_is_worse", changed=0.2, title="The share of requests that fail")
     found = custom_readings(
@@ -114,8 +124,13 @@ def error_readings(
     return [replace(reading, scope="service") for reading in found]
 
 
+def _told(report: Reported) -> bool:
+    """Whether there were requests, and it was said how many failed."""
+    return bool(report.requests) and report.errors is not None
+
+
 def _share(report: Reported) -> float:
-    return (report.errors or 0) / report.requests if report.requests else math.nan
+    return (report.errors or 0) / report.requests if report.requests and report.errors is not None else math.nan
 
 
 def service_points(core: Core, model: str) -> list[outcome_views.ServicePoint]:
@@ -178,7 +193,7 @@ def _point(
         "latency_p95": number(values.get("latency_p95")),
         "latency_p99": number(values.get("latency_p99")),
         "requests": report.requests,
-        "error_share": None if not report.requests else _share(report),
+        "error_share": number(_share(report)),
         "cpu": number(report.cpu),
         "memory": number(report.memory),
         "verdict": wrong[0]["verdict"]

@@ -176,9 +176,22 @@ def test_what_processes_report_is_summed_by_window_and_counted_once(ws: Tiny) ->
     later = {**report, "until": noon + timedelta(minutes=1), "cpu_seconds": 0}
     assert ws.workspace.report_service(MODEL, [later, later]) == 1
     (point,) = ws.workspace.service_points(MODEL)
-    assert (point["requests"], point["error_share"]) == (600, pytest.approx(0.02))
+    assert point["requests"] == 600
+    assert point["error_share"] == pytest.approx(0.02)
     assert point["cpu"] == pytest.approx(30 / 120 + 30 / 60)
     assert point["memory"] == pytest.approx(1e8 + 3e8)
+
+
+def test_a_report_counts_where_its_span_lies(ws: Tiny) -> None:
+    ends = [LIVE + timedelta(days=1), LIVE + timedelta(days=2)]
+    for end, requests in zip(ends, (100, 300), strict=True):
+        ws.workspace.report_service(
+            MODEL, [{"until": end, "seconds": 86_400, "process": "a", "requests": requests, "cpu_seconds": 8640}]
+        )
+    points = ws.workspace.service_points(MODEL)
+    assert [(point["start"][:10], point["requests"]) for point in points] == [("2024-01-29", 100), ("2024-01-30", 300)]
+    assert [point["error_share"] for point in points] == [None, None]  # nobody said that none failed
+    assert points[0]["cpu"] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +204,9 @@ def test_what_processes_report_is_summed_by_window_and_counted_once(ws: Tiny) ->
         ({"requests": math.nan}, "requests is nan"),
         ({"errors": 9, "requests": 3}, "errors is 9, of 3 requests"),
         ({"until": "yesterday"}, "until: 'yesterday' is no time"),
+        ({"until": "1970-01-01"}, "until is 1970.*send a time of the last ten years"),
+        ({"until": "2190-01-01"}, "until is 2190"),
+        ({"seconds": 1e9}, "seconds is 1e.09; send reports of at most 2,678,400 s"),
         ({"gpu": 1}, "'gpu' is not known"),
     ],
 )
@@ -246,7 +262,7 @@ def test_a_shadow_is_compared_on_the_very_same_rows(ws: Tiny) -> None:
     ws.run_at(7.5)
     found = ws.workspace.compare_versions(MODEL, "v1", "v0")
     every = pd.concat(frames)
-    mae = {metric["metric"]: metric for metric in found["metrics"]}["mae"]
+    mae: Any = next(metric for metric in found["metrics"] if metric["metric"] == "mae")
     assert (found["paired"], found["n"]) == (True, 420)
     assert mae["value"] == pytest.approx(0.1)
     assert mae["other"] == pytest.approx(np.abs(every["guess"] - every["truth"]).mean())
@@ -257,6 +273,18 @@ def test_a_shadow_is_compared_on_the_very_same_rows(ws: Tiny) -> None:
     lift = {each["metric"]: each for each in ws.workspace.business_lift(MODEL, "v1", "v0")}["a_mile"]
     assert lift["n"] == lift["other_n"] == 420
     assert lift["value"] == pytest.approx((every["truth"] + 0.1).sum() / every["distance"].sum())
+
+
+@pytest.mark.slow
+def test_answers_that_are_no_numbers_leave_a_comparison_as_it_is(ws: Tiny) -> None:
+    for day in range(6):
+        frame = ws.log_days(day)
+        shadow(ws, frame, math.nan if day == 3 else 0.1)
+    ws.run_at(6.5)
+    found = ws.workspace.compare_versions(MODEL, "v1", "v0")
+    mae: Any = next(metric for metric in found["metrics"] if metric["metric"] == "mae")
+    assert (found["paired"], found["n"]) == (True, 300)
+    assert mae["value"] == pytest.approx(0.1)
 
 
 @pytest.mark.slow
