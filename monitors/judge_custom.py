@@ -185,6 +185,12 @@ def _limit(check: OwnCheck, gap: float, low: float, high: float) -> float:
     return high if check.direction == "higher_is_worse" else low
 
 
+def _deaf(check: OwnCheck, low: float, high: float) -> bool:
+    """Whether no share there can be is unusual: what is known of it is too little."""
+    worse = {"higher_is_worse": high >= 1, "lower_is_worse": low <= 0, "both": low <= 0 and high >= 1}
+    return check.unit == "share" and worse[check.direction]
+
+
 def _reading(
     check: OwnCheck,
     blank: Reading,
@@ -241,13 +247,16 @@ def _reading(
     if math.isnan(low):
         always = explain.number(usual.mean, check.unit)
         band = f"it was {always} throughout, by {known.source}, which is too few to say what else is usual"
+    deaf = _deaf(check, low, high)
+    if deaf:
+        band = f"{explain.number(usual.mean, check.unit)} is usual, and {known.source} are too few to say what is not"
     words = (
         f"{name} is {shown}, where {explain.number(usual.mean, check.unit)} is to be expected: {band}."
         if broken
         else f"{name} is {shown}; {band}."
     )
     return replace(
-        blank, reference_value=usual.mean, threshold=_limit(check, gap, low, high), lower=lower, upper=upper, p_value=p,
+        blank, reference_value=usual.mean, threshold=math.nan if deaf else _limit(check, gap, low, high), lower=lower, upper=upper, p_value=p,
         effect=abs(gap), n_reference=len(known.values), significant=significant, material=material,
         verdict="warning" if broken else "ok", sentence=words,
     )  # fmt: skip

@@ -100,7 +100,7 @@ def _headline(alert: AlertView, model: ModelView) -> None:
         if model["declared_in"] == "file":
             st.badge("from file", icon=":material/lock:", color="gray")
     if alert["message"] and alert["message"] != alert["headline"]:
-        st.markdown(text.plain(alert["message"], 600))
+        st.markdown(text.plain(alert["message"], 900))
 
 
 def _monitor(alert: AlertView) -> str:

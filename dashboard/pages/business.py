@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -65,7 +66,7 @@ def _metric(model: ModelView, name: str, points: Sequence[BusinessPoint], marker
             health.badge(health.DRIFT, health.state_of(last["verdict"]))
         st.markdown(text.plain(last["sentence"], 300))
         figure = series.over_time(
-            of_business(points),
+            with_gaps(of_business(points)),
             theme.palette(),
             name=last["label"],
             unit=unit,
@@ -97,6 +98,20 @@ def of_business(points: Sequence[BusinessPoint]) -> list[series.Point]:
         )
         for p in points
     ]
+
+
+def with_gaps(points: Sequence[series.Point]) -> list[series.Point]:
+    """Return the points with one without a value for each window in which a version did not serve: gaps stay gaps."""
+    windows = {point.start: point for point in points}
+    found = list(points)
+    for line in dict.fromkeys(point.line for point in points):
+        own = [point.start for point in points if point.line == line]
+        places = [start for start in windows if own[0] < start < own[-1] and start not in own]
+        found += [
+            replace(windows[at], line=line, value=None, threshold=None, lower=None, upper=None, past=False)
+            for at in places
+        ]
+    return sorted(found, key=lambda point: point.start)
 
 
 def _drawn(point: BusinessPoint, value: float | None) -> float | None:

@@ -294,15 +294,12 @@ def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], vers
         )
         alt = f"{text.metric_name(metric['name'])} by {word}, one line for each of {', '.join(sorted(map(text.clean, seen)))}"
         chart.show(figure, alt=alt, key="both_chart")
-    former = rollout_words.former_champion(versions, model)
-    other = former["version"] if former and version and version["version"] == model["champion"] else model["champion"]
-    if (
-        version is not None
-        and other is not None
-        and {version["version"], other} <= seen
-        and other != version["version"]
-    ):
-        version_card.draw(model, version["version"], other)
+    if version is not None and version["version"] in seen:
+        former = rollout_words.former_champion(versions, model)
+        rivals = [former["version"] if former else None, model["champion"], *(v["version"] for v in reversed(versions))]
+        other = next((name for name in rivals if name in seen and name != version["version"]), None)
+        if other is not None:
+            version_card.draw(model, version["version"], other)
 
 
 PAGE = Page(

@@ -117,7 +117,7 @@ def _sentence(found: list[Difference], version: str, other: str, n: int, unit: s
     told = {True: "better", False: "worse", None: "not told apart by it"}[first.better]
     if math.isnan(first.lower):
         told = "too few days to say more"
-    return f"{rows}, {explain.metric_label(first.score.name).lower()} is {mine} for {version} and {theirs} for {other}: {told}."
+    return f"{rows}, {explain.inside(explain.metric_label(first.score.name))} is {mine} for {version} and {theirs} for {other}: {told}."
 
 
 def business_lift(core: Core, model: str, version: str, other: str) -> list[outcome_views.BusinessLift]:
@@ -145,7 +145,7 @@ def business_lift(core: Core, model: str, version: str, other: str) -> list[outc
         low, high = _interval(mine, theirs)
         apart = low is not None and high is not None and not low <= 0 <= high
         words = f"{label}: {explain.number(mine.value, metric.unit)} with {version}, {explain.number(theirs.value, metric.unit)} with {other}"
-        way = f"{abs(lift):.1%} {'more' if lift > 0 else 'less'}"
+        way = f"{explain.number(abs(lift), 'share')} {'more' if lift > 0 else 'less'}"
         lifts.append(
             {
                 "metric": name,
