@@ -16,6 +16,8 @@ from reference_data.windows import WindowSpec
 
 Loss = Literal["absolute error", "log loss", "error"]
 
+#: Windows of less than the first share of the median one's labels are cut-off days, if they are no more than the second of all windows.
+_SMALLEST, _FEW = 0.2, 0.1
 _LEAST_SCALE = 0.1  # error rate that a relative change of it is held to at least, as for the accuracy
 
 
@@ -89,6 +91,9 @@ def loss_baseline(reference: Reference, task: Task, window_spec: WindowSpec) -> 
     held = (n > 0) & np.isfinite(means) & np.isfinite(squares)
     if not held.any():
         return None
+    cut_off = held & (n < _SMALLEST * np.median(n[held]))
+    if cut_off.sum() <= _FEW * held.sum():  # a day in part says little, and would make all days look as uncertain
+        held &= ~cut_off
     n, means, squares = n[held], means[held], squares[held]
     mean = float(means.mean())
     entry = outcomes.layout.entry("correct" if loss == "error" else loss)

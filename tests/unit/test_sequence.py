@@ -155,6 +155,21 @@ def test_an_error_rate_is_counted_from_what_is_correct() -> None:
     assert found.row_variance == pytest.approx(10 * (0.09 + 0.16 + 0.21 + 0.24) / 36)
 
 
+def test_a_day_that_was_cut_off_does_not_speak_for_all() -> None:
+    held = reference(CORRECT, days=20)
+    assert held.outcomes is not None
+    cells = held.outcomes.counts[:, held.outcomes.layout.count_slice("correct")]
+    cells[:, CELLS], cells[:, CELLS + 1] = 100, 900
+    cells[0, CELLS], cells[0, CELLS + 1] = 3, 2
+    found = loss_baseline(held, "binary", WindowSpec.parse("1d"))
+    assert found is not None
+    assert (found.usual_rows, found.mean, len(found.means)) == pytest.approx((1000, 0.1, 19))
+    cells[:5, CELLS], cells[:5, CELLS + 1] = 20, 80  # quiet days that come again and again are days like others
+    quiet = loss_baseline(held, "binary", WindowSpec.parse("1d"))
+    assert quiet is not None
+    assert len(quiet.means) == 20
+
+
 def test_which_loss_a_reference_can_say() -> None:
     loss = BinnedColumn(Column("log loss", "numeric", "outcome", "nats"), Bins("ordered", edges=(1.0,)), "log_loss")
     assert loss_of(reference(CORRECT, loss), "binary") == "log loss"
