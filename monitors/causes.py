@@ -37,6 +37,7 @@ def rank_causes(
     most: int = 3,
     evidence: Evidence | None = None,
     events: Sequence[Event] = (),
+    segments: Sequence[Reading] = (),
 ) -> tuple[Cause, ...]:
     """Return up to ``most`` causes, the likeliest first, with scores between 0 and 1.
 
@@ -47,7 +48,8 @@ def rank_causes(
     leading axes.
 
     ``evidence`` of rows, where performance suffered, says what each column's shift, each slice and the rule account for; columns that only
-    moved come after those. ``events`` are what happened at the same time.
+    moved come after those. ``events`` are what happened at the same time. ``segments`` are readings inside segments: where rows say nothing, as
+    of rankings, those that got worse are causes too.
     """
     weights = _weights(spec, reference, importance)
     known = bool(importance) and max((importance or {}).values()) > 0
@@ -62,7 +64,10 @@ def rank_causes(
         every = [*found_in_rows, *moved]
     else:
         rule = _rule(spec, readings, outcomes, reference, weights)
-        every = [*best.values(), *([rule] if rule else [])]
+        inside = _inside(readings, segments)
+        if rule is not None and inside:
+            rule = replace(rule, score=rule.score * (1 - inside[0].score / 2))
+        every = [*best.values(), *inside, *([rule] if rule else [])]
     ranked = sorted(_beside(every, events), key=lambda cause: (-cause.score, cause.column or ""))
     return tuple(ranked[:most])
 
@@ -79,6 +84,21 @@ def _of_rows(
         return None
     bias = "" if outcomes is None else _shift(spec, reference, outcomes, before="")
     return evidence_causes(evidence, weights, bias) or None
+
+
+def _inside(readings: Sequence[Reading], segments: Sequence[Reading], most: int = 2) -> list[Cause]:
+    """Return the segments that got worse, by the part of the whole loss that lies in them."""
+    whole = next((r for r in readings if r.scope == "performance" and r.verdict == "critical"), None)
+    found: list[Cause] = []
+    for r in segments:
+        if r.scope != "performance" or r.verdict != "critical" or r.segment is None:
+            continue
+        part = 1.0
+        if whole is not None and whole.check == r.check and whole.n and whole.value != whole.reference_value:
+            lost = (r.value - r.reference_value) / (whole.value - whole.reference_value)
+            part = min(max(lost * r.n / whole.n, 0.0), 1.0)
+        found.append(Cause(r.segment.split("=", 1)[0].split(" × ", 1)[0], part, r.sentence, "slice"))
+    return sorted((cause for cause in found if cause.score > 0), key=lambda cause: -cause.score)[:most]
 
 
 def _beside(causes: Sequence[Cause], events: Sequence[Event]) -> list[Cause]:

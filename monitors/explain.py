@@ -28,6 +28,7 @@ def number(value: float, unit: str = "") -> str:
 
 
 _SILENT = frozenset({"distance", "statistic", "area"})
+_NAMES = frozenset({"Brier", "Matthews", "Cohen's"})
 
 
 def _three(value: float) -> str:
@@ -199,10 +200,16 @@ def against(reading: Reading) -> str:
     return _against(metric_label(reading.check), reading.value, reading.reference_value, reading.unit)
 
 
+def inside(sentence: str) -> str:
+    """Return words as they go on inside of a sentence; names and abbreviations keep their capital."""
+    first = sentence.split(" ", 1)[0]
+    return sentence if first in _NAMES or not first[1:].islower() else sentence[0].lower() + sentence[1:]
+
+
 def metric_label(name: str) -> str:
-    """Return what people call a metric."""
+    """Return what people call a metric; of the top of lists without its size, which the model declares."""
     found: dict[str, Check] = discover("monitors.metrics", "CHECK")
-    return found[name].label if name in found else name
+    return found[name].label.removesuffix(" at k") if name in found else name
 
 
 def _against(label: str, value: float, reference: float, unit: str) -> str:

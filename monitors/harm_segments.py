@@ -146,7 +146,7 @@ def segment_reading(
     if harm.judged[place]:
         value, limit = float(harm.value[place]), float(harm.limit[place])
         words = explain.performance(check, value, null.value, limit, worse=bad, over=over)
-        words = f"{words[0].lower()}{words[1:]}"
+        words = explain.inside(words)
         share = explain.number(float(found.share[place]), "share")
         words += f" That is {share} of the labelled rows." if bad else ""
     else:

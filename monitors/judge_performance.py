@@ -135,7 +135,7 @@ def _metric(
 def _unsaid(run: Run, check: Check, place: int, n: int) -> str:
     """Say why a window cannot be judged."""
     if n == 0:
-        return f"No labels have arrived yet, so {check.label.lower()} cannot be said."
+        return f"No labels have arrived yet, so {explain.inside(check.label)} cannot be said."
     if not run.coverage[place] >= LEAST_COVERAGE:
         return explain.low_coverage(float(run.coverage[place]), "performance")
     if n < run.spec.monitor.min_rows:

@@ -23,8 +23,13 @@ def list_expressions(spec: ModelSpec, query: str | None) -> dict[str, str]:
     """Return the expressions of a ranking model's lists, whose query column is SQL ``query``; none of other models."""
     if spec.task != "ranking" or query is None:
         return {}
-    top = spec.monitor.top
-    return {LIST: query, TOP: str(top)} | {expression_of(name, f"at {top}"): quote(f"_{name}") for name in LISTS}
+    values = {value: quote(f"_{name}") for value, name in zip(list_values(spec), LISTS, strict=True)}
+    return {LIST: query, TOP: str(spec.monitor.top)} | values
+
+
+def list_values(spec: ModelSpec) -> list[str]:
+    """Return the names of the expressions that say what a list is worth."""
+    return [expression_of(name, f"at {spec.monitor.top}") for name in LISTS]
 
 
 def list_columns(spec: ModelSpec) -> list[Column]:

@@ -23,12 +23,16 @@ SURPRISE = (
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What all estimates of one reference are judged by. ``headline``: the metric that may page."""
+    """What all estimates of one reference are judged by.
+
+    ``headline``: the metric that may page. ``limit_level``: the level that one window's realised metric is held to.
+    """
 
     checks: Mapping[str, Check]
     nulls: Mapping[str, MetricNull]
     headline: str | None
     levels: Levels
+    limit_level: float
     tolerance: float
     min_rows: int
 
@@ -56,6 +60,7 @@ def unsaid(judging: Judging, why: str, n: int, blank: Reading) -> list[Reading]:
 
 def _reading(judging: Judging, check: Check, estimate: Estimate, estimated: Estimated, blank: Reading) -> Reading:
     null = judging.nulls[check.name]
+    null = replace(null, mean=float(null.expected([blank.window])[0]))  # of its season
     n = estimated.n
     limit = float(
         performance_limit(
@@ -63,7 +68,7 @@ def _reading(judging: Judging, check: Check, estimate: Estimate, estimated: Esti
             check,
             np.asarray(float(n)),
             np.asarray(estimate.value),
-            judging.levels.page_windows,
+            judging.limit_level,
             judging.tolerance,
         )
     )
@@ -107,7 +112,7 @@ def _sentence(
     if estimated.n < judging.min_rows:
         return explain.too_few(estimated.n, judging.min_rows, "estimates")
     told = [explain.number(held, check.unit) for held in (estimate.value, *within, limit)]
-    name = check.label if check.label[:2].isupper() else check.label.lower()
+    name = explain.inside(check.label)
     if estimated.outside:
         share = explain.number(estimated.effective_share, "share")
         return (

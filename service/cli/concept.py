@@ -33,16 +33,21 @@ def concept(
     """Show the sequential test on the loss: evidence by step, and since when and how the loss is up."""
     with session.workspace() as workspace:
         found = workspace.concept(model)
+        ranked = workspace.model(model)["task"] == "ranking"
         if detector is None:
-            session.show(found, lambda: _ours(found, model))
+            session.show(found, lambda: _ours(found, model, ranked=ranked))
             return
         names = None if detector == "all" else [name.strip() for name in detector.split(",") if name.strip()]
         theirs = workspace.detectors(model, names)
-    session.show({"concept": found, "detectors": theirs}, lambda: f"{_ours(found, model)}\n\n{_theirs(theirs)}")
+    session.show(
+        {"concept": found, "detectors": theirs}, lambda: f"{_ours(found, model, ranked=ranked)}\n\n{_theirs(theirs)}"
+    )
 
 
-def _ours(found: ConceptView | None, model: str) -> str:
+def _ours(found: ConceptView | None, model: str, *, ranked: bool) -> str:
     if found is None:
+        if ranked:
+            return "there is nothing to test: what a list is worth is no loss of single rows; rankings are judged by window alone"
         return f"there is nothing to test: {model} has no reference with labels; make one with `driftdeck reference {model} FILE`"
     columns = {"start": "step", "n": "labels", "loss": found["loss"], "evidence": "evidence", "alarm": "alarm"}
     rows: list[dict[str, Any]] = [

@@ -28,6 +28,7 @@ def estimate(
     """Show performance estimated without labels, window by window, with its interval and with what came of it."""
     with session.workspace() as workspace:
         found = workspace.estimates(model, metric)
+        ranked = workspace.model(model)["task"] == "ranking"
     shown = [
         {**point, "window": point["start"][:16], "sign": "concept drift" if point["gap_significant"] else ""}
         for point in found[-limit:]
@@ -37,6 +38,8 @@ def estimate(
         "threshold": "limit", "realised": "realised", "gap": "gap", "sign": "sign of", "verdict": "verdict", "n": "rows",
     }  # fmt: skip
     empty = f"no estimates yet: they need a reference with labels and predictions; then `driftdeck run {model}`"
+    if ranked:
+        empty = "rankings have no estimates: what a list is worth is known by its labels alone"
     session.show(
         found, lambda: table(shown, columns, empty) + (f"\n{found[-1]['sentence']}\n{_BLIND}" if found else "")
     )

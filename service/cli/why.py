@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from service.workspace import Workspace
 
 _OUTCOMES = ("performance", "concept_drift")  # kinds of alert
+_FEW = (
+    "The change cannot be taken apart: that needs 100 labelled rows in this stretch, and 100 in the reference with prediction and "
+    "label. Give a longer one with --since and --until."
+)
+_LISTS = "A ranking's change is not taken apart: what a list is worth is no loss of single rows."
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +49,8 @@ def why(
                 "slices": workspace.slices(model, start, end, limit=limit),
                 "examples": workspace.examples(model, start, end, limit=limit),
             }
-    session.show(found, lambda: _human(model, found))
+        ranked = workspace.model(model)["task"] == "ranking"
+    session.show(found, lambda: _human(model, found, ranked=ranked))
 
 
 def _period(
@@ -77,22 +83,20 @@ def _begins(alert: AlertView, since: datetime, until: datetime) -> bool:
     return low <= begins < high
 
 
-def _human(model: str, found: dict[str, Any]) -> str:
+def _causes(causes: list[dict[str, Any]]) -> list[str]:
+    told = [f"{place}. {cause['sentence']}" for place, cause in enumerate(causes, start=1)]
+    return ["", "Causes of the alert:", *told] if told else []
+
+
+def _human(model: str, found: dict[str, Any], *, ranked: bool) -> str:
     if found["start"] is None:
         return (
             f"nothing to explain: {model} has no closed window with labels; `driftdeck label {model} FILE` brings some"
         )
     lines = [f"{model}, {str(found['start'])[:16]} to {str(found['end'])[:16]}"]
     if found["parts"] is None:
-        few = (
-            "The change cannot be taken apart: that needs 100 labelled rows in this stretch, and 100 in the reference with prediction and "
-            "label. Give a longer one with --since and --until."
-        )
-        return "\n".join([*lines, few])
-    lines.append(found["parts"]["sentence"])
-    if found["causes"]:
-        lines += ["", "Causes of the alert:"]
-        lines += [f"{place}. {cause['sentence']}" for place, cause in enumerate(found["causes"], start=1)]
+        return "\n".join([*lines, _LISTS if ranked else _FEW, *_causes(found["causes"])])
+    lines += [found["parts"]["sentence"], *_causes(found["causes"])]
     columns = {"name": "slice", "share": "share", "n": "rows", "reference": "reference", "current": "now", "shrunk": "rose by",
                "p_value": "p"}  # fmt: skip
     none = "No part of the rows lost clearly more than the rest."

@@ -16,6 +16,7 @@ from monitors.blank import blank_reading
 from monitors.calibration import windows_per_year
 from monitors.estimates.judge import Judging, judge_estimates, surprise, unsaid
 from monitors.evidence import levels
+from monitors.judge_performance import single_window_level
 from monitors.judge_run import LEAST_COVERAGE
 from monitors.registry import headline_check, performance_checks, positive_class
 from reference_data.windows import Window, WindowSpec
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from service.local.monitoring import Stretch
 
 SCOPE: Literal["estimate"] = "estimate"
-MOST_ROWS = 20_000  # of a window that are looked at
+MOST_ROWS = 6_000  # of a window that are looked at
 _SAID = ("ok", "warning", "critical")  # verdicts of estimates that say something
 _REMEMBERED = 8  # references that were learned, kept in memory; another is learned again from the same rows, and comes out the same
 
@@ -53,6 +54,7 @@ def stretch_readings(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Read
     reference = stretch.reference
     if (
         not spec.monitor.estimate
+        or spec.task == "ranking"  # what a list is worth is no loss of its rows
         or reference.outcomes is None
         or not performance_checks(spec, reference.outcomes.layout)
     ):
@@ -99,17 +101,19 @@ def _judging(core: Core, spec: ModelSpec, reference: Reference, baseline: Baseli
     headline = headline_check(spec, layout)
     budget, names = spec.monitor.alert_budget, reference.inputs.layout.names
     context = len(spec.context.keys() & set(names))
+    found = levels(
+        windows_per_year(core.window_spec(spec.name)),
+        len(names) - context,
+        context,
+        budget.pages_per_year,
+        budget.warnings_per_year,
+    )
     return Judging(
         checks=performance_checks(spec, layout),
         nulls=baseline.calibration.metrics,
         headline=None if headline is None else headline.name,
-        levels=levels(
-            windows_per_year(core.window_spec(spec.name)),
-            len(names) - context,
-            context,
-            budget.pages_per_year,
-            budget.warnings_per_year,
-        ),
+        levels=found,
+        limit_level=single_window_level(found, baseline.calibration),
         tolerance=spec.monitor.performance_tolerance,
         min_rows=spec.monitor.min_rows,
     )

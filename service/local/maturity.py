@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitors.explain import inside
 from monitors.explain import number as words_of
 from reference_data import lags
 from storage.labels import load_progress
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from reference_data.windows import Window
     from service.local.core import Core
 
-_NAMES = frozenset({"Brier", "Matthews", "Cohen's"})
 FEW, _MATURE = (
     0.5,
     0.95,
@@ -28,7 +28,7 @@ def maturity(core: Core, model: str, windows: Sequence[Window]) -> list[float | 
     """Return, for each window, the share of the labels that will come which are to be expected by now; None without anything to tell by.
 
     From the lags of all labels so far (:class:`reference_data.lags.Arrivals`) at the present age of each bucket, weighted by rows,
-    over the share of rows that ever get a label.
+    over the share of rows that ever get a label; never less than the share of rows that have one.
     """
     with core.db.cursor() as cursor:
         buckets = load_progress(cursor, model)
@@ -43,6 +43,9 @@ def maturity(core: Core, model: str, windows: Sequence[Window]) -> list[float | 
     if arrivals.final <= 0:
         return [None] * len(windows)
     come = np.minimum(arrivals.at(now - starts) / arrivals.final, 1.0)
+    labelled = np.array([bucket.labelled for bucket in buckets], dtype=np.float64)
+    here = np.divide(labelled, rows, out=np.zeros(len(rows)), where=rows > 0)
+    come = np.maximum(come, here)  # whatever lags let expect, what is here has come
     found: list[float | None] = []
     for window in windows:
         inside = (starts >= window.start.timestamp()) & (starts < window.end.timestamp()) & (rows > 0)
@@ -70,11 +73,5 @@ def told(
     if not come or (mature is not None and mature >= _MATURE):
         return f"{shown}, by {n:,} labels."
     if mature is not None and mature < FEW:
-        return f"{come}, and they are the fast ones: {_inside(shown)} so far, but the slow ones may differ."
-    return f"{come}: {_inside(shown)} so far, by {n:,} labels."
-
-
-def _inside(sentence: str) -> str:
-    """Return a sentence as it goes on behind a colon; names and abbreviations keep their capital."""
-    first = sentence.split(" ", 1)[0]
-    return sentence if first in _NAMES or not first[1:].islower() else sentence[0].lower() + sentence[1:]
+        return f"{come}, and they are the fast ones: {inside(shown)} so far, but the slow ones may differ."
+    return f"{come}: {inside(shown)} so far, by {n:,} labels."

@@ -431,8 +431,9 @@ def stretch_causes(
     )
     ((baseline, _),) = held_against(core, spec, reference, window)
     return rank_causes(
-        spec, baseline.reference, inputs, outcomes, whole, importance, len(readings), evidence=evidence, events=beside
-    )
+        spec, baseline.reference, inputs, outcomes, whole, importance, len(readings), evidence=evidence, events=beside,
+        segments=[reading for reading in readings if reading.segment is not None],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from reference_data.windows import Window
 from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
-from storage.lists import LIST, list_columns, list_expressions
+from storage.lists import LIST, list_columns, list_expressions, list_values, with_lists
 from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
 from storage.outcome_parts import with_parts
 from storage.predictions import is_measured
@@ -266,6 +266,11 @@ def _keep_rows(core: Core, spec: ModelSpec, rows: RowSource, version: int, has: 
     if rows.timed and EVENT_TIME not in names:  # so that the reference's own windows can be held against the rest
         rows = replace(rows, expressions={**rows.expressions, EVENT_TIME: EVENT_TIME})
         names.append(EVENT_TIME)
+    if (
+        LIST in rows.expressions and has["label"]
+    ):  # what each list is worth, at one row of it: a sample of rows is one of lists
+        rows = replace(rows, relation=with_lists(rows.relation, rows.expressions))
+        names += list_values(spec)
     path = sample_path(core, spec.name, version)
     draft = path.with_suffix(".part")
     pq.write_table(rows.sample(names, SAMPLE_ROWS), draft)

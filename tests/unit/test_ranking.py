@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,7 +88,7 @@ def test_metrics_are_those_of_the_lists(shelf: Tiny) -> None:
     send(shelf, frame)
     shelf.clock.now = LIVE + timedelta(days=1.5)
     shelf.workspace.run("shelf")
-    found = {
+    found: dict[str, Any] = {
         r["check"]: r for r in shelf.workspace.readings("shelf") if r["scope"] == "performance" and r["segment"] is None
     }
     theirs = expected(frame)
@@ -134,3 +135,27 @@ def test_lists_need_a_ranking_and_a_column(tmp_path: Path) -> None:
             opened.workspace.apply(DECLARATION.replace('"ranking"', '"regression"'))
         with pytest.raises(WorkspaceError, match="query 'cart' is not a column"):
             opened.workspace.apply(DECLARATION.replace('query = "basket"', 'query = "cart"'))
+
+
+def test_the_lists_of_a_segment_are_judged_and_named_as_the_cause(shelf: Tiny) -> None:
+    for number in range(4):
+        frame = day(number)
+        bad = (frame["shop"] == "north") & (number >= 2)
+        frame["prediction"] = np.where(bad, -frame["prediction"], frame["prediction"])
+        send(shelf, frame)
+    shelf.clock.now = LIVE + timedelta(days=4.5)
+    shelf.workspace.run("shelf")
+    inside = shelf.workspace.readings("shelf", check="ndcg", segment="shop=north")
+    assert [r["verdict"] for r in inside][-2:] == ["critical", "critical"]
+    page = next(alert for alert in shelf.workspace.alerts("shelf") if alert["severity"] == "page")
+    assert page["causes"][0]["column"] == "shop"
+    assert "NDCG at 5" in page["causes"][0]["sentence"]
+    assert "at k" not in page["headline"]
+
+
+def test_a_ranking_has_no_estimates(shelf: Tiny) -> None:
+    send(shelf, day(0))
+    shelf.clock.now = LIVE + timedelta(days=1.5)
+    shelf.workspace.run("shelf")
+    assert shelf.workspace.estimates("shelf") == []
+    assert shelf.workspace.concept("shelf") is None
