@@ -16,7 +16,10 @@ HEAVY = 4.0  # degrees of freedom of single windows where days have outliers
 
 ENOUGH_FOR_TAILS = 60  # residuals
 _FREEDOMS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0)  # of the t distributions that are held against the normal one
-_SURE, _A_SERIES = 2.2, -0.33  # what twice its logarithm must exceed: normal days do in one model of twenty (2 series) to nine (27)
+_SURE, _A_SERIES = (
+    2.2,
+    -0.33,
+)  # what twice its logarithm must exceed: normal days do in one model of twenty (2 series) to nine (27)
 _ENOUGH_FOR_DOUBT = 250  # residuals
 _MANY = 450  # residuals from which on heavy tails show
 _UNSEEN = 15.0  # residuals for each degree of freedom of the lightest tails that fewer let pass

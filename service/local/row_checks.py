@@ -113,8 +113,9 @@ def _window_readings(
             while len(known) >= _REMEMBERED:
                 del known[next(iter(known))]
             known[key] = against.judge(one, sample, blank)
-        if known[key] is not None:
-            yield known[key]
+        found = known[key]
+        if found is not None:
+            yield found
 
 
 def _remembered(core: Core) -> dict[Any, Reading | None]:

@@ -156,14 +156,14 @@ def test_what_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_takes_too_long_to_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the engine would do before it has seen a row is stopped, by a limit of time and one of memory."""
     asked: list[tuple[float, str]] = []
-    whole = custom_checks._limited
+    whole = custom_checks.limited
 
     def noted(connection: duckdb.DuckDBPyConnection, seconds: float) -> AbstractContextManager[None]:
         ((memory,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
         asked.append((seconds, memory))
         return whole(connection, seconds)
 
-    monkeypatch.setattr(custom_checks, "_limited", noted)
+    monkeypatch.setattr(custom_checks, "limited", noted)
     check_expression(SPEC, "avg(price)")
     assert asked == [(5.0, "244.1 MiB")]
 

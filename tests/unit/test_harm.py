@@ -205,7 +205,7 @@ class Parts:
         now = answered(self.rng, chance, self.rows)
         count = chance.shape[1]
         parts = judge_segment_harm(
-            spec, self.check, self.whole, self.nulls, days(count, REFERENCE), dict(zip(NAMES, now, strict=True)),
+            spec, self.check, self.whole, self.nulls, days(count, REFERENCE), {name: now[place] for place, name in enumerate(NAMES)},
             now.rows.sum(axis=0), np.ones(count, dtype=bool), LEVEL, (1, 2, 4, 7), np.arange(count),
         )  # fmt: skip
         return {part.segment: np.flatnonzero(part.found) for part in parts}

@@ -14,6 +14,7 @@ from sklearn import metrics as theirs
 
 from service.local import references
 from service.workspace import NotFoundError, WorkspaceError
+from storage import derived
 from tests.support.tiny_workspace import A_DAY, DECLARATION, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
 
 pytestmark = pytest.mark.slow
@@ -121,7 +122,7 @@ def test_what_cannot_be_answered_is_said(ready: Tiny) -> None:
 def test_a_reference_from_before_the_new_columns_offers_what_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = references.outcome_columns
+    every = derived.outcome_columns
     monkeypatch.setattr(
         references, "outcome_columns", lambda *args: [one for one in every(*args) if one[0].name in OLD]
     )

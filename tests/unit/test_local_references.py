@@ -134,9 +134,9 @@ def test_features_that_are_not_declared_are_inferred_and_remembered(tmp_path: Pa
         assert types == expected | {"weather": "categorical", "prediction": "numeric"}
         assert ws.workspace.core.spec(MODEL).features == expected
         assert 'since = "datetime"' in ws.workspace.export()
-        assert ws.workspace.apply(f"[models.eta]\n{text}\n[models.eta.monitor]\nwindow = '1d'\nmultivariate = []\ngrace = '0h'")[
-            "unchanged"
-        ] == ["models.eta"], "the file may go on leaving them out"
+        assert ws.workspace.apply(
+            f"[models.eta]\n{text}\n[models.eta.monitor]\nwindow = '1d'\nmultivariate = []\ngrace = '0h'"
+        )["unchanged"] == ["models.eta"], "the file may go on leaving them out"
         late = frame.tail(2 * A_DAY).assign(
             event_time=lambda f: f["event_time"] + timedelta(days=30), prediction_id=lambda f: "x" + f["prediction_id"]
         )
@@ -492,7 +492,9 @@ def test_columns_that_come_go_or_change_their_type_are_named(tmp_path: Path) -> 
         ws.workspace.reference(MODEL, frame)
         frame.loc[frame.index % 3 == 0, "distance"] = np.nan
         other = features + 'distance = "numeric"\ncity = "categorical"\nsize = "numeric"'
-        ws.workspace.apply(f'[models.eta]\n{other}\n[models.eta.monitor]\nwindow = "1d"\nmultivariate = []\ngrace = "0h"')
+        ws.workspace.apply(
+            f'[models.eta]\n{other}\n[models.eta.monitor]\nwindow = "1d"\nmultivariate = []\ngrace = "0h"'
+        )
         ws.workspace.reference(MODEL, frame.assign(size=1.0).drop(columns="open"))
         found = {row["column"]: row for row in ws.workspace.reference_diff(MODEL, 1, 2)}
         assert (found["open"]["change"], found["size"]["change"]) == ("removed", "added")

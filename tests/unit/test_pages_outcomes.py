@@ -1,6 +1,7 @@
 """Pages about how well a model does: performance, business, service, fairness, and why an alert was raised."""
 
 import re
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -135,6 +136,7 @@ def test_an_estimate_that_was_wrong_is_crossed_and_said_on_hover():
 
 def test_evidence_that_overflows_stays_on_the_chart_and_hostile_words_do_nothing():
     view = FakeWorkspace().concept(MODEL)
+    assert view is not None
     view["steps"][-1]["evidence"] = 1e300
     view["unit"] = HOSTILE[0]
     figure = evidence.over_time(view, DARK, timezone="UTC")
@@ -161,7 +163,7 @@ def test_many_classes_show_the_largest():
 
 def test_a_panel_is_drawn_only_for_what_is_known():
     fake = FakeWorkspace()
-    points = [{**point, "cpu": None, "memory": None} for point in fake.service_points(MODEL)]
+    points: Any = [{**point, "cpu": None, "memory": None} for point in fake.service_points(MODEL)]
     figure = around.panels(points, fake.performance(MODEL), LIGHT, timezone="UTC", metric="MAE", unit="min")
     labels = [note.text for note in figure.layout.annotations]
     assert any("Latency" in label for label in labels)
