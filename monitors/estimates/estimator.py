@@ -15,15 +15,15 @@ from monitors.estimates._matrix import Coder
 from monitors.estimates._rows import Rows, read_rows
 from monitors.estimates.error_model import ErrorModel, fit_errors
 from monitors.estimates.expected import Expected, mean_losses, several_classes, two_classes
-from monitors.estimates.label_model import FOLDS, LabelModel, fit_labels, isotonic
-from monitors.estimates.weights import Weights, weigh
+from monitors.estimates.label_model import FOLDS, LabelModel, fit_labels, isotonic, log_odds
+from monitors.estimates.weights import Weights, some_of, weigh
 from monitors.multivariate._threads import one_thread
 from reference_data.declaration import ModelSpec
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.intp]
 LEAST_ROWS = 300  # labelled rows of a reference that an estimate can rest on
-MOST_ROWS = 30_000  # of a reference that are learned from
+MOST_ROWS = 20_000  # of a reference that are learned from
 PRIOR_GAP = 0.05  # assumed standard deviation of realised - estimated between windows, relative to the metric's scale
 _LEAST_WINDOW = 20  # labelled rows of a reference window that tell how far estimates miss
 
@@ -103,13 +103,17 @@ class Estimator:
 
     def _of(self, rows: Rows, n: int | None, *, weighted: bool) -> Estimated:
         whole = max(n or len(rows), len(rows))
-        weights = (
-            weigh(self.rows.matrix, rows.matrix, self.rows.nominal) if weighted and self.rows.matrix.shape[1] else None
-        )
+        basis, nominal = _looked_at(self, self.rows)
+        weights = None
+        if weighted and nominal:
+            weights = weigh(basis[some_of(len(basis))], _looked_at(self, rows)[0], nominal)
         shifted = weights if weights is not None and weights.shifted else None
-        found = _expected(self, rows, shifted)
-        held = len(self.rows) if shifted is None else shifted.effective
-        sampled = _sampling(self, rows, shifted, found) if whole > len(rows) else {}
+        answers = _answers(self, rows, shifted)
+        found = _summed(self, rows, answers)
+        held = float(len(self.rows))
+        if shifted is not None:
+            held *= shifted.effective / len(shifted.values)
+        sampled = _sampling(self, rows, answers, found) if whole > len(rows) else {}
         metrics = {
             name: self._estimate(name, e, len(rows), whole, held, sampled.get(name, 0.0)) for name, e in found.items()
         }
@@ -175,17 +179,41 @@ def _folds(window: Places, n: int) -> Places:
     return np.where(window >= 0, np.searchsorted(places, window) % FOLDS, np.arange(n) % FOLDS)
 
 
-def _expected(estimator: Estimator, rows: Rows, weights: Weights | None) -> dict[str, Expected]:
+def _looked_at(estimator: Estimator, rows: Rows) -> tuple[Numbers, list[bool]]:
+    """Return what a shift is looked for in, and which of it are categories: inputs that tell of the loss, and the model's answer.
+
+    An input that neither the losses nor the model turn on may go where it likes: what it does is no reason to doubt an estimate.
+    """
+    learned = estimator.errors if estimator.errors is not None else estimator.labels
+    assert learned is not None
+    kept = learned.relied.copy()
+    if rows.scores is None:
+        kept[-1] = True  # the prediction
+    matrix, nominal = rows.matrix[:, kept], [c for c, k in zip(rows.nominal, kept, strict=True) if k]
+    if rows.scores is None:
+        return matrix, nominal
+    odds = log_odds(rows.scores, len(rows.classes))
+    return np.column_stack([matrix, odds]), [*nominal, *[False] * odds.shape[1]]
+
+
+def _answers(estimator: Estimator, rows: Rows, weights: Weights | None) -> dict[str, Numbers]:
+    """Return what is expected of each row: losses (n,) by name, or the labels' probabilities (n, classes) under ``""``."""
     if estimator.errors is not None:
-        losses = estimator.errors.predict(rows.matrix)
-        return mean_losses(losses, estimator.errors.spread)
+        return estimator.errors.predict(rows.matrix)
     assert estimator.labels is not None
     p = estimator.labels.predict(rows.scores, rows.matrix)
     if weights is not None and rows.scores is not None and estimator.labels.way == "with inputs":
-        own = estimator.rows
+        own, some = estimator.rows, some_of(len(estimator.rows))
         assert own.scores is not None
-        p = (p + isotonic(own.scores, own.label, len(own.classes), weights.values)(rows.scores, rows.matrix)) / 2
-    return _of_labels(rows, p)
+        again = isotonic(own.scores[some], own.label[some], len(own.classes), weights.values)
+        p = (p + again(rows.scores, rows.matrix)) / 2
+    return {"": p}
+
+
+def _summed(estimator: Estimator, rows: Rows, answers: Mapping[str, Numbers]) -> dict[str, Expected]:
+    if estimator.errors is not None:
+        return mean_losses(answers, estimator.errors.spread)
+    return _of_labels(rows, answers[""])
 
 
 def _of_labels(rows: Rows, p: Numbers) -> dict[str, Expected]:
@@ -195,11 +223,14 @@ def _of_labels(rows: Rows, p: Numbers) -> dict[str, Expected]:
 
 
 def _sampling(
-    estimator: Estimator, rows: Rows, weights: Weights | None, found: Mapping[str, Expected]
+    estimator: Estimator, rows: Rows, answers: Mapping[str, Numbers], found: Mapping[str, Expected]
 ) -> dict[str, float]:
     """Return the variance that comes of looking at a sample of the window's rows: between tenths of it."""
     part = np.arange(len(rows)) % 10
-    each = [_expected(estimator, rows[part == k], weights) for k in range(10)]
+    each = [
+        _summed(estimator, rows[part == k], {name: held[part == k] for name, held in answers.items()})
+        for k in range(10)
+    ]
     return {name: float(np.nanvar([one[name].value for one in each], ddof=1)) / 10 for name in found}
 
 

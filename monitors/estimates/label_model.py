@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.estimates._relied import relied_on, worsening
+
 Numbers = NDArray[np.float64]
 Places = NDArray[np.intp]
 Way = Literal["as scored", "calibrated", "with inputs"]
@@ -24,13 +26,14 @@ class LabelModel:
     """How likely each class is, given scores (n, classes) and inputs (n, inputs).
 
     ``held_out``: of the reference's rows, each by a model that has not seen it. ``better``: by how much its log loss there is lower than
-    that of the scores as they are, and by how many standard errors.
+    that of the scores as they are, and by how many standard errors. ``relied``: which inputs (inputs,) it looks at beside the scores.
     """
 
     way: Way
     held_out: Numbers
     predict: Predict
     better: tuple[float, float]
+    relied: NDArray[np.bool_]
 
 
 def fit_labels(
@@ -64,14 +67,14 @@ def fit_labels(
         (way, *_cross_fitted(fit, scores, inputs, label, classes, fold, averaged=way == "with inputs"))
         for way, fit in ways
     ]
-    losses = [-np.log(np.maximum(p[np.arange(len(label)), label], _TINY)) for _, p, _ in found]
+    losses = [_surprise(p, label) for _, p, _, _ in found]
     chosen = 0
     for at in range(1, len(found)):
         if _standard_errors(losses[chosen] - losses[at]) > _SURE:
             chosen = at
-    way, held_out, predict = found[chosen]
+    way, held_out, predict, relied = found[chosen]
     gain = losses[0] - losses[chosen]
-    return LabelModel(way, held_out, predict, (float(gain.mean()), _standard_errors(gain)))
+    return LabelModel(way, held_out, predict, (float(gain.mean()), _standard_errors(gain)), relied)
 
 
 def isotonic(scores: Numbers, label: Places, classes: int, weights: Numbers | None = None) -> Predict:
@@ -97,6 +100,10 @@ def isotonic(scores: Numbers, label: Places, classes: int, weights: Numbers | No
     return predict
 
 
+def _surprise(p: Numbers, label: Places) -> Numbers:
+    return np.asarray(-np.log(np.maximum(p[np.arange(len(label)), label], _TINY)))
+
+
 def _standard_errors(difference: Numbers) -> float:
     error = float(difference.std() / np.sqrt(len(difference)))
     return float(difference.mean() / error) if error > 0 else 0.0
@@ -104,25 +111,34 @@ def _standard_errors(difference: Numbers) -> float:
 
 def _cross_fitted(
     fit: Fit, scores: Numbers | None, inputs: Numbers, label: Places, classes: int, fold: Places, *, averaged: bool
-) -> tuple[Numbers, Predict]:
-    """Return probabilities of rows held out, and what predicts new ones: fitted on all, or the average of the folds' models.
+) -> tuple[Numbers, Predict, NDArray[np.bool_]]:
+    """Return probabilities of rows held out, what predicts new ones (fitted on all, or the average of the folds' models), and which inputs
+    it relies on.
 
     The average is then held against the rows held out once more: single models are too sure of themselves.
     """
-    found, models = np.zeros((len(label), classes)), []
+    found, models, worse = np.zeros((len(label), classes)), [], []
     for held in np.unique(fold):
         out = np.flatnonzero(fold == held)
         predict = fit(np.flatnonzero(fold != held))
         found[out] = predict(None if scores is None else scores[out], inputs[out])
         models.append(predict)
+        if averaged:
+            worse.append(
+                worsening(_surprise_of(predict, None if scores is None else scores[out], label[out]), inputs[out])
+            )
     if not averaged:
-        return found, fit(np.arange(len(label)))
+        return found, fit(np.arange(len(label))), np.zeros(inputs.shape[1], dtype=bool)
     again = _recalibrated(found, scores, label, classes)
 
     def averaged_models(held: Numbers | None, rows: Numbers) -> Numbers:
         return again(_normed(np.exp(np.mean([np.log(model(held, rows) + _TINY) for model in models], axis=0))), held)
 
-    return again(found, scores), averaged_models
+    return again(found, scores), averaged_models, relied_on(worse)
+
+
+def _surprise_of(predict: Predict, scores: Numbers | None, label: Places) -> Callable[[Places, Numbers], Numbers]:
+    return lambda places, rows: _surprise(predict(None if scores is None else scores[places], rows), label[places])
 
 
 def _recalibrated(
@@ -135,8 +151,8 @@ def _recalibrated(
     from sklearn.linear_model import LogisticRegression
 
     def beside(held: Numbers, own: Numbers | None) -> Numbers:
-        logits = _logits(held, classes)
-        return logits if own is None else np.hstack([logits, _logits(own, classes), own[:, 1:]])
+        logits = log_odds(held, classes)
+        return logits if own is None else np.hstack([logits, log_odds(own, classes), own[:, 1:]])
 
     model: Any = LogisticRegression(C=10.0, max_iter=500).fit(beside(p, scores), label)
     known = model.classes_.astype(np.intp)
@@ -157,24 +173,25 @@ def _as_scored(scores: Numbers | None, inputs: Numbers) -> Numbers:  # noqa: ARG
 def _trees(scores: Numbers | None, inputs: Numbers, nominal: list[bool], label: Places, classes: int) -> Predict:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    beside = 0 if scores is None else _logits(scores[:1], classes).shape[1]
+    beside = 0 if scores is None else log_odds(scores[:1], classes).shape[1]
     model: Any = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=40, l2_regularization=5.0, early_stopping=False,
+        max_iter=40, learning_rate=0.12, max_leaf_nodes=12, min_samples_leaf=40, l2_regularization=5.0, early_stopping=False,
         categorical_features=[*nominal, *[False] * beside], random_state=0,
     )  # fmt: skip
-    model.fit(inputs if scores is None else np.hstack([inputs, _logits(scores, classes)]), label)
+    model.fit(inputs if scores is None else np.hstack([inputs, log_odds(scores, classes)]), label)
     known = model.classes_.astype(np.intp)
 
     def predict(held: Numbers | None, rows: Numbers) -> Numbers:
         found = np.full((len(rows), classes), _TINY)
         if len(rows):
-            found[:, known] = model.predict_proba(rows if held is None else np.hstack([rows, _logits(held, classes)]))
+            found[:, known] = model.predict_proba(rows if held is None else np.hstack([rows, log_odds(held, classes)]))
         return _normed(found)
 
     return predict
 
 
-def _logits(p: Numbers, classes: int) -> Numbers:
+def log_odds(p: Numbers, classes: int) -> Numbers:
+    """Return log odds of probabilities (n, classes): one column for two classes, else one a class."""
     held = np.clip(p if classes > 2 else p[:, 1:], _TINY, 1 - _TINY)
     return np.asarray(np.log(held) - np.log1p(-held))
 
