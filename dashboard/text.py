@@ -34,9 +34,17 @@ def figure(value: object, limit: int = 40) -> str:
     return html.escape(clean(value, limit)).replace("%{", "%" + _JOINER + "{").replace("$", "＄")
 
 
+_WITHOUT_A_UNIT = ("share", "area", "statistic")  # kinds of numbers, nothing to write behind them
+
+
 def suffix(unit: str | None) -> str:
     """Return a unit for Plotly, nothing when there is none."""
-    return figure(unit, 16) if unit and unit not in ("share", "area") else ""
+    return figure(unit, 16) if unit and unit not in _WITHOUT_A_UNIT else ""
+
+
+def measured(value: float | None, unit: str | None) -> str:
+    """Return a value with its unit for Plotly; shares as per cent."""
+    return number(value, "share" if unit == "share" else suffix(unit))
 
 
 def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
@@ -51,7 +59,7 @@ def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
         return "∞" if value > 0 else "−∞"
     if unit == "share":
         return number(100 * value, "%", signed=signed)
-    unit = "" if unit == "area" else unit
+    unit = "" if unit in _WITHOUT_A_UNIT else unit
     size = abs(value)
     if size >= 100 or size == 0:
         words = f"{size:,.0f}"

@@ -118,6 +118,7 @@ class PerformancePoint(TypedDict):
     model_version: str
     role: str  # serving | shadow
     value: float | None
+    unit: NotRequired[str]  # of the metric: the label's, share, area, statistic, nats
     n: int
     threshold: float | None
     lower: float | None

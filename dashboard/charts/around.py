@@ -68,7 +68,7 @@ def panels(
             [base.middle(p["start"], p["end"], timezone) for p in served],
             [p["value"] for p in served],
             palette.accent,
-            [f"{text.window_name(p['start'], p['end'], timezone)} · {text.number(p['value'], text.suffix(unit))}" for p in served],
+            [f"{text.window_name(p['start'], p['end'], timezone)} · {text.measured(p['value'], unit)}" for p in served],
         )  # fmt: skip
     for name, said, lines in shown:
         number += 1

@@ -124,7 +124,8 @@ def value_axis(palette: Palette, unit: str = "", **more: Any) -> dict[str, Any]:
         "zeroline": False,
         "showline": False,
         "tickfont": {"color": palette.muted},
-        "ticksuffix": f" {text.suffix(unit)}" if unit else "",
+        "ticksuffix": f" {text.suffix(unit)}" if text.suffix(unit) else "",
+        **({"tickformat": ".3~p"} if unit == "share" else {}),
         "nticks": 5,
         **more,
     }

@@ -22,8 +22,7 @@ def relation(
     known = [value for value in values if value["error"] is not None]
     ordered = bool(known) and all(value["position"] is not None for value in known)
     words = [
-        f"{text.figure(v['label'])} · {text.number(v['error'], text.suffix(unit))} · {text.plural(v['n'], 'row')}"
-        for v in known
+        f"{text.figure(v['label'])} · {text.measured(v['error'], unit)} · {text.plural(v['n'], 'row')}" for v in known
     ]
     places = [value["position"] for value in known] if ordered else list(range(len(known)))
     figure.add_trace(
@@ -64,6 +63,7 @@ def segments(values: Sequence[SegmentError], palette: Palette, *, unit: str, per
                 line={"color": palette.border, "width": 3},
                 layer="below",
             )
+    number = "%{x:.3~p}" if unit == "share" else f"%{{x:.3~g}} {text.suffix(unit)}"
     names = [f"{text.figure(v['segment'], 16)} {text.figure(v['value'], 16)}" for v in values]
     shared = {"y": places, "mode": "markers", "text": names}
     figure.add_trace(
@@ -76,7 +76,7 @@ def segments(values: Sequence[SegmentError], palette: Palette, *, unit: str, per
                 "opacity": 1,
             },
             name="reference",
-            hovertemplate=f"%{{text}} · reference %{{x:.3~g}} {text.suffix(unit)}<extra></extra>",
+            hovertemplate=f"%{{text}} · reference {number}<extra></extra>",
             **shared,
         )
     )
@@ -86,7 +86,7 @@ def segments(values: Sequence[SegmentError], palette: Palette, *, unit: str, per
             marker={"color": palette.accent, "size": 11, "opacity": 1},
             name=period,
             customdata=[v["n"] for v in values],
-            hovertemplate=f"%{{text}} · %{{x:.3~g}} {text.suffix(unit)} · %{{customdata:,}} rows<extra></extra>",
+            hovertemplate=f"%{{text}} · {number} · %{{customdata:,}} rows<extra></extra>",
             **shared,
         )
     )
@@ -94,7 +94,7 @@ def segments(values: Sequence[SegmentError], palette: Palette, *, unit: str, per
         if value["current"] is not None:
             base.note(
                 figure,
-                text.number(value["current"]),
+                text.measured(value["current"], "share" if unit == "share" else ""),
                 palette,
                 x=value["current"],
                 y=place,

@@ -42,10 +42,10 @@ def add(figure: go.Figure, points: Sequence[EstimatePoint], palette: Palette, *,
 
 
 def _words(point: EstimatePoint, unit: str, timezone: str) -> str:
-    said = text.suffix(unit)
+    plain = "share" if unit == "share" else ""  # the unit is written once
     name = text.window_name(point["start"], point["end"], timezone)
-    words = f"{name} · estimated {text.number(point['value'], said)} ({text.number(point['lower'])} to {text.number(point['upper'])})"
+    words = f"{name} · estimated {text.measured(point['value'], unit)} ({text.measured(point['lower'], plain)} to {text.measured(point['upper'], plain)})"
     if point["realised"] is None:
         return f"{words} · no labels yet"
     outside = ", outside: a sign of concept drift" if point["gap_significant"] else ""
-    return f"{words} · realised {text.number(point['realised'], said)}{outside}"
+    return f"{words} · realised {text.measured(point['realised'], unit)}{outside}"

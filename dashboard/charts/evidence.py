@@ -121,7 +121,7 @@ def _onset(figure: go.Figure, view: ConceptView, palette: Palette, timezone: str
 
 def _words(step: ConceptStep, view: ConceptView, timezone: str) -> str:
     name = text.period(step["start"], step["end"], timezone)
-    loss = text.number(step["loss"], text.suffix(view["unit"]))
+    loss = text.measured(step["loss"], view["unit"])
     return (
         f"labels of {name} · {text.plural(step['n'], 'row')}, loss {loss} · evidence {text.number(step['evidence'])}, "
         f"alarm at {text.number(view['threshold'])}"

@@ -90,7 +90,7 @@ def _median(
     figure: go.Figure, run: Sequence[QuantileStep], palette: Palette, unit: str, timezone: str, *, legend: bool
 ) -> None:
     words = [
-        f"{text.window_name(s['start'], s['end'], timezone)} · median {text.number(s['q50'], text.suffix(unit))} · "
+        f"{text.window_name(s['start'], s['end'], timezone)} · median {text.measured(s['q50'], unit)} · "
         f"{text.number(s['q05'])} to {text.number(s['q95'])} · {text.plural(s['n'], 'row')}"
         for s in run
     ]

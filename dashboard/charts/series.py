@@ -163,13 +163,14 @@ def clicks(points: Sequence[Point], order: Sequence[str] = ()) -> dict[int, list
 
 def _hover(point: Point, unit: str, timezone: str) -> str:
     window = text.window_name(point.start, point.end, timezone)
-    limit = "" if point.threshold is None else f" · threshold {text.number(point.threshold, text.suffix(unit))}"
-    value = text.number(point.value, text.suffix(unit))
+    plain = "share" if unit == "share" else ""  # the unit is written once
+    limit = "" if point.threshold is None else f" · threshold {text.measured(point.threshold, unit)}"
+    value = text.measured(point.value, unit)
     if point.ci_lower is not None and point.ci_upper is not None:
-        value += f" ({text.number(point.ci_lower)} to {text.number(point.ci_upper)})"
+        value += f" ({text.measured(point.ci_lower, plain)} to {text.measured(point.ci_upper, plain)})"
     again = ""
     if point.restated:
-        value = f"{text.number(point.first)} → {value}"
+        value = f"{text.measured(point.first, plain)} → {value}"
         again = f" · restated {'once' if point.restated == 1 else f'{point.restated} times'}"
     return f"{window} · {value}{limit} · {text.plural(point.n, 'row')}{again}"
 
@@ -294,7 +295,7 @@ def _threshold(figure: go.Figure, points: Sequence[Point], palette: Palette, uni
     )
     base.note(
         figure,
-        f"threshold {text.number(known[0].threshold, text.suffix(unit))}",
+        f"threshold {text.measured(known[0].threshold, unit)}",
         palette,
         x=base.at(known[0].start, timezone),
         y=known[0].threshold,

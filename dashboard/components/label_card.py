@@ -113,11 +113,11 @@ def earlier(model: ModelView, point: PerformancePoint, metric: str, unit: str) -
     values: list[str] = []
     for reading in history:
         if reading["model_version"] == point["model_version"] and reading["value"] is not None:
-            value = text.number(reading["value"])
+            value = text.number(reading["value"], "share" if unit == "share" else "")
             if not values or values[-1] != value:
                 values.append(value)
     shown = values if len(values) <= 6 else [*values[:2], "…", *values[-3:]]
-    unit_words = f" {text.plain(unit)}" if unit else ""
+    unit_words = f" {text.plain(text.suffix(unit))}" if text.suffix(unit) else ""
     return f"Restated {_times(point.get('restated', 0))}: {' → '.join(shown)}{unit_words}."
 
 

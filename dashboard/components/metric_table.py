@@ -18,14 +18,14 @@ from service.views import ModelView, PerformancePoint
 _MOST_ROWS = 14
 
 
-def draw(model: ModelView, point: PerformancePoint, unit: str) -> None:
+def draw(model: ModelView, point: PerformancePoint) -> None:
     """Draw the metrics of a window beside what stands behind them."""
     span = datetime.fromisoformat(point["start"]), datetime.fromisoformat(point["end"])
     found = state.workspace().performance_detail(model["name"], *span, version=point["model_version"] or None)
     name = text.window_name(point["start"], point["end"], model["timezone"])
     with st.grid(2, min_column_width=520, gap="small"):
         _metrics(found, name)
-        _behind(found, name, unit)
+        _behind(found, name)
 
 
 def _metrics(found: DetailView, name: str) -> None:
@@ -92,8 +92,9 @@ def _stands_on(found: DetailView) -> str:
     return f"{words}."
 
 
-def _behind(found: DetailView, name: str, unit: str) -> None:
+def _behind(found: DetailView, name: str) -> None:
     palette = theme.palette()
+    unit = next((metric["unit"] for metric in found["metrics"] if metric["name"] == "mae"), "")
     with st.container(border=True, height="stretch", key="behind_card"):
         if found["classes"]:
             st.markdown(f"**Which class is taken for which** :gray[{name}]")

@@ -52,7 +52,7 @@ def _draw() -> None:
         label_card.draw(model, found, labelled)
         label_card.feedback(model, chosen)
         return
-    unit = _unit(model, metric)
+    unit = _unit(history, model, metric)
     st.markdown(_sentence(model, metric, points, unit))
     _over_time(model, metric, unit, points, windows, chosen, series.versions(history))
     label_card.restated(model, points, metric, unit)
@@ -61,9 +61,9 @@ def _draw() -> None:
         why.draw(model, picked["start"], picked["end"], key="performance_why")
     with st.grid(2, min_column_width=520, gap="small"):
         concept_card.draw(model)
-        _segments(model, unit, picked)
+        _segments(model, picked)
     if picked is not None:
-        metric_table.draw(model, picked, unit)
+        metric_table.draw(model, picked)
     label_card.draw(model, found, labelled)
     label_card.feedback(model, chosen)
     _table(points, metric)
@@ -74,12 +74,11 @@ def _headline(model: ModelView, metrics: Sequence[str]) -> str:
     return metric["name"] if metric and metric["name"] in metrics else metrics[0]
 
 
-def _unit(model: ModelView, metric: str) -> str:
-    """Return the unit: metrics in the label's unit share the headline's."""
+def _unit(history: Sequence[PerformancePoint], model: ModelView, metric: str) -> str:
+    """Return the metric's own unit; of a server that does not tell it, the headline's if it is that one."""
+    told = next((point["unit"] for point in history if "unit" in point), None)
     headline: MetricView | None = model["metric"]
-    if headline is None:
-        return ""
-    return headline["unit"] if metric == headline["name"] or model["task"] == "regression" else ""
+    return told if told is not None else headline["unit"] if headline and metric == headline["name"] else ""
 
 
 def _nothing(model: ModelView, windows: Sequence[WindowView]) -> None:
@@ -165,7 +164,7 @@ def _picked(points: Sequence[PerformancePoint]) -> PerformancePoint | None:
     return next((p for p in serving if p["start"] == state.param("window")), serving[-1] if serving else None)
 
 
-def _segments(model: ModelView, unit: str, picked: PerformancePoint | None) -> None:
+def _segments(model: ModelView, picked: PerformancePoint | None) -> None:
     with st.container(border=True, height="stretch"):
         if picked is None:
             st.markdown("**Where it is worst**")
@@ -175,7 +174,9 @@ def _segments(model: ModelView, unit: str, picked: PerformancePoint | None) -> N
         found = state.workspace().segment_errors(
             model["name"], datetime.fromisoformat(picked["start"]), datetime.fromisoformat(picked["end"]), limit=40
         )
-        found = sorted(found, key=lambda s: -(s["current"] or 0.0))
+        headline: MetricView | None = model["metric"]
+        lower_is_worse = headline is not None and headline["direction"] == "lower_is_worse"
+        found = sorted(found, key=lambda s: s["current"] or 0.0, reverse=not lower_is_worse)
         kinds = dict.fromkeys(segment["segment"] for segment in found)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**Where it is worst** :gray[reference → {period}]", width="content")
@@ -189,8 +190,8 @@ def _segments(model: ModelView, unit: str, picked: PerformancePoint | None) -> N
             st.caption('No segment is declared, or none has labels: `segments = ["carrier"]` in driftdeck.toml.')
             return
         chart.show(
-            effect.segments(found[:12], theme.palette(), unit=unit, period=period),
-            alt="Error by segment, reference against now, worst first",
+            effect.segments(found[:12], theme.palette(), unit=headline["unit"] if headline else "", period=period),
+            alt="Performance by segment, reference against now, worst first",
             key="segments",
         )
 

@@ -111,7 +111,8 @@ def performance(
 def _add_interval(
     point: views.PerformancePoint, check: Check, low: float, high: float, reading: dict[str, Any] | None = None
 ) -> None:
-    """Add the interval, and a sentence: that of the reading, unless labels are few and all fast ones."""
+    """Add the unit, the interval, and a sentence: that of the reading, unless labels are few and all fast ones."""
+    point["unit"] = check.unit
     known = point["value"] is not None
     point["ci_lower"], point["ci_upper"] = (number(low), number(high)) if known else (None, None)
     value, mature = math.nan if point["value"] is None else point["value"], point.get("maturity")

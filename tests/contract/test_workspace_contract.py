@@ -343,6 +343,8 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     assert declared.heatmap("eta")
     last = next(point for point in reversed(declared.performance("eta")) if point["value"] is not None)
     assert last["ci_lower"] < last["value"] < last["ci_upper"]  # type: ignore[operator]
+    units = {name: {p.get("unit") for p in declared.performance("eta", metric=name)} for name in ("mae", "mape", "r2")}
+    assert units == {"mae": {last["unit"]}, "mape": {"share"}, "r2": {"statistic"}}
     estimated = [point for point in declared.estimates("eta") if point["value"] is not None]
     assert {point["metric"] for point in estimated} == {declared.metric_names("eta")[0]}
     assert all(point["lower"] < point["value"] < point["upper"] for point in estimated)  # type: ignore[operator]

@@ -249,6 +249,7 @@ class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes):
                 "model_version": version,
                 "role": role,
                 "value": values[i],
+                "unit": "min",
                 "n": story.rows_in(i),
                 "threshold": story.THRESHOLD,
                 "lower": story.LOWER,

@@ -74,6 +74,13 @@ def test_three_digits_and_a_true_minus(value, shown):
 
 def test_unit_and_sign_go_with_the_number():
     assert text.number(4.98, "min", signed=True) == "+4.98 min"
+    assert [text.measured(0.853, unit) for unit in ("min", "share", "area", "statistic", "")] == [
+        "0.853 min",
+        "85.3 %",
+        "0.853",
+        "0.853",
+        "0.853",
+    ]
 
 
 @pytest.mark.parametrize(

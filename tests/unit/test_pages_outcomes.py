@@ -65,6 +65,31 @@ def test_performance_shows_every_metric_with_its_interval_and_says_how_many_labe
     assert "5,960 labelled rows, 62 % of all; by now 66 % were to be expected, so more will come" in _words(page)
 
 
+@pytest.mark.parametrize(("metric", "unit", "shown"), [("mape", "share", "127 %"), ("r2", "statistic", "1.27")])
+def test_a_metric_is_told_in_its_own_unit_and_segments_in_that_of_the_headline(serve, metric, unit, shown):
+    class Other(FakeWorkspace):
+        def performance(self, model, *, metric=None, grain=None):
+            points = super().performance(model, metric=metric, grain=grain)
+            return [{**point, "unit": unit, "value": 1.27, "threshold": None} for point in points]
+
+        def metric_names(self, model):
+            return ["mae", metric]
+
+    context.set_workspace(Other())
+    words = _words(_open("performance", metric=metric))
+    assert f"was **{shown}** in the week of" in words
+    assert "statistic" not in words
+    assert f"{shown} min" not in words
+
+
+def test_shares_are_drawn_as_per_cent(serve):
+    points = [{**point, "unit": "share", "value": 0.853, "threshold": 0.8} for point in serve().performance(MODEL)]
+    figure = series.over_time(series.of_performance(points), LIGHT, name="accuracy", unit="share", timezone="UTC")
+    assert (figure.layout.yaxis.tickformat, figure.layout.yaxis.ticksuffix) == (".3~p", "")
+    assert "threshold 80.0 %" in [note.text for note in figure.layout.annotations]
+    assert all("85.3 %" in words for trace in figure.data for words in trace.text or ())
+
+
 def test_an_alert_of_the_outcome_is_taken_apart(serve):
     workspace = serve()
     alert = next(a for a in workspace.alerts() if a["kind"] == "concept_drift")
