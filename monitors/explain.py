@@ -94,9 +94,9 @@ class Movement:
         way = "rose" if self._now[window] > self._before[window] else "fell"
         shares = f"{number(self._before[window], 'share')} to {number(self._now[window], 'share')}"
         if self._ordered:
-            return f"the share of {self.name} in {label} {way} from {shares}"
+            return f"The share of {self.name} in {label} {way} from {shares}"
         of = {UNSEEN: f"new categories of {self.name}", OTHER: f"rarer categories of {self.name}"}
-        return f"the share of {of.get(label, f'{self.name} = {label}')} {way} from {shares}"
+        return f"The share of {of.get(label, f'{self.name} = {label}')} {way} from {shares}"
 
 
 def moved(
@@ -113,11 +113,11 @@ def moved(
         movement = Movement(base, now)
         if movement.rose(0) in (None, way):
             return movement.text(0)
-        return f"most values of {name} are {'higher' if way else 'lower'} than in the reference"
+        return f"Most values of {name} are {'higher' if way else 'lower'} than in the reference"
     if kind == "dispersion":
         spread = f" (standard deviation {number(float(now.std[0]))} against {number(float(base.std))})"
         widened = float(now.std[0]) > float(base.std)
-        return f"values of {name} vary {'more' if way else 'less'}{spread if widened == way else ''}"
+        return f"Values of {name} vary {'more' if way else 'less'}{spread if widened == way else ''}"
     inside = groups == cell
     before = float(base.cells[inside].sum()) / max(int(base.valid), 1)
     after = float(now.cells[0, inside].sum()) / max(int(now.valid[0]), 1)
@@ -126,9 +126,9 @@ def moved(
     labels = np.asarray(base.entry.bins.labels)[inside]
     if base.entry.ordered:
         low, high = labels[0].split(",")[0], labels[-1].split(",")[1]
-        return f"the share of {name} in {low},{high} {went} {shares}"
+        return f"The share of {name} in {low},{high} {went} {shares}"
     of = f"{name} = {labels[0]}" if len(labels) == 1 else f"rarer categories of {name}"
-    return f"the share of {of} {went} {shares}"
+    return f"The share of {of} {went} {shares}"
 
 
 def drifted(what: str, shift: float, limit: float, scale: int, unit: str, leaning: float | None) -> str:

@@ -141,7 +141,7 @@ def _sentence(
         values = f"{explain.number(mean[1])} against {explain.number(mean[0])}"
         return f"{name} is {explain.number(abs(gap), unit)} {way} on average in reference {versions[1]} than in {versions[0]} ({values})."
     words = explain.Movement(base, current).text(0)
-    return f"From reference {versions[0]} to {versions[1]}, {words}."
+    return f"From reference {versions[0]} to {versions[1]}: {words}."
 
 
 def _uncompared(name: str, one: _Side | None, two: _Side | None, versions: tuple[int, int]) -> Difference:

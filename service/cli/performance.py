@@ -90,7 +90,8 @@ def _points(points: Sequence[PerformancePoint], model: str) -> str:
         for point in points
     ]
     shown = table(rows, columns, f"no labels to judge by yet; send some: `driftdeck label {model} FILE`")
-    return "\n".join([shown, *([points[-1].get("sentence", "")] if points else [])])
+    said = [point.get("sentence", "") for point in points if point["role"] != "shadow"]
+    return "\n".join([shown, *said[-1:]])
 
 
 def _detail(found: DetailView) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +39,8 @@ def fairness(
     if not spec.fairness or reference is None or span is None or spec.task not in BY_TASK:
         return []
     every = core.window_spec(model).bucket
-    first, last = max(since or span[0], span[0]), min(until or span[1], span[1])
+    before = span[1] if until is None else until - timedelta(microseconds=1)  # the end of a period is not in it
+    first, last = max(since or span[0], span[0]), min(before, span[1])
     if first > last:
         return []
     window = Window(every.containing(first).start, every.containing(last).end)

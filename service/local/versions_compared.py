@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitors import explain
@@ -82,7 +83,8 @@ def _asked(
     if span is None:
         return spec, []
     every = core.window_spec(model).bucket
-    first, last = max(since or span[0], span[0]), min(until or span[1], span[1])
+    before = span[1] if until is None else until - timedelta(microseconds=1)  # the end of a period is not in it
+    first, last = max(since or span[0], span[0]), min(before, span[1])
     if first > last:
         return spec, []
     return spec, list(every.between(every.containing(first).start, every.containing(last).end))

@@ -70,6 +70,8 @@ def log(loan: Tiny, frames: list[pd.DataFrame]) -> Any:
 def test_metrics_by_group_are_those_of_the_rows(loan: Tiny) -> None:
     frames = [day(number, unfair=True) for number in range(3)]
     view = log(loan, frames)
+    (one,) = loan.workspace.fairness("loan", LIVE, LIVE + timedelta(days=1))
+    assert sum(group["n"] for group in one["groups"] if group["metric"] == "selection_rate") == len(frames[0])
     every = pd.concat(frames)
     for group in view["groups"]:
         rows = every[every["group"] == group["group"]]

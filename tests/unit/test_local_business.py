@@ -264,6 +264,8 @@ def test_a_shadow_is_compared_on_the_very_same_rows(ws: Tiny) -> None:
     every = pd.concat(frames)
     mae: Any = next(metric for metric in found["metrics"] if metric["metric"] == "mae")
     assert (found["paired"], found["n"]) == (True, 420)
+    one = ws.workspace.compare_versions(MODEL, "v1", "v0", LIVE + timedelta(days=2), LIVE + timedelta(days=3))
+    assert one["n"] == 60  # the end of a period is not in it
     assert mae["value"] == pytest.approx(0.1)
     assert mae["other"] == pytest.approx(np.abs(every["guess"] - every["truth"]).mean())
     by_day = [np.abs(f["guess"] - f["truth"]).mean() for f in frames]
