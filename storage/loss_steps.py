@@ -2,7 +2,8 @@
 
 A step is a window of label time. What has been counted of a model is one region of its ledger: the predictions whose first label has a number up
 to ``seq`` and a label time before ``until``. Each append extends the region and counts exactly what is new in it, so a label counts once, whenever it
-came, however often it is corrected, and wherever a run was cut off. A label that arrives after its step was appended goes into the present one.
+came, however often it is corrected, and wherever a run was cut off. A label that arrives after its step was appended goes into the present one,
+and so does one whose prediction came after that.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from storage.archives import MOMENT, whole_log
 from storage.buckets import aware, bucket_sql, bucket_start, moment_sql, naive
 from storage.database import Database
 from storage.due import snapshot
-from storage.model_tables import label_table, tables_exist
+from storage.model_tables import label_table, log_table, tables_exist
 from storage.names import literal
 from storage.rows import first_row, insert, registered, single
 
@@ -58,6 +59,8 @@ class _Region:
     until: datetime | None  # … that were known before this
     top: int
     end: datetime
+    counted: datetime | None  # when that was
+    now: datetime
 
     @property
     def new(self) -> str:
@@ -69,11 +72,17 @@ class _Region:
 
     @property
     def counts(self) -> str:
-        """SQL condition of first entries (``first``, ``known``) that are."""
-        inside = f"first <= {self.top} AND known < {moment_sql(self.end)}"
+        """SQL condition of first entries (``_first``, ``_known``) that are."""
+        inside = f"_first <= {self.top} AND _known < {moment_sql(self.end)}"
         if self.until is None:
             return inside
-        return f"{inside} AND (first > {self.seq} OR known >= {moment_sql(self.until)})"
+        return f"{inside} AND (_first > {self.seq} OR _known >= {moment_sql(self.until)})"
+
+    @property
+    def came(self) -> str:
+        """SQL condition of predictions that came since what was counted before."""
+        since = "false" if self.counted is None else f"_arrival_time > {moment_sql(self.counted)}"
+        return f"({since} AND _arrival_time <= {moment_sql(self.now)})"
 
 
 def append_steps(
@@ -92,16 +101,20 @@ def append_steps(
     with snapshot(db) as con:
         if not sources or not tables_exist(con, model):
             return []
-        region = _region(con, model, until)
+        region = _region(con, model, until, now)
+        early = _early(con, model, region)
         span = first_row(con, f"SELECT min(_label_time), max(_label_time) FROM {label_table(model)} WHERE {region.new}")
-        if span is None or span[0] is None:
+        if span is not None and span[0] is not None:
+            known = Window(aware(span[0]), aware(span[1]) + MOMENT)
+        elif early.num_rows and region.until is not None:
+            known = Window(region.until, region.until + MOMENT)
+        else:
             return []
-        known = Window(aware(span[0]), aware(span[1]) + MOMENT)
         steps = _windows(window_spec, region, known.start)
         found = [
             step
             for version, source in sources.items()
-            for step in _sums(con, model, version, source, region, steps, known, now)
+            for step in _sums(con, model, version, source, region, steps, known, early)
         ]
     found.sort(key=lambda step: (step.window, step.model_version))
     if not found:
@@ -109,7 +122,7 @@ def append_steps(
     table = _table(model, found, region.top)
 
     def write(con: DuckDBPyConnection) -> bool:
-        if _region(con, model, until).until != region.until:  # somebody else was quicker
+        if _region(con, model, until, now).until != region.until:  # somebody else was quicker
             return False
         insert(con, "loss_step", table)
         return True
@@ -133,10 +146,21 @@ def loss_steps(
     ]
 
 
-def _region(con: DuckDBPyConnection, model: str, until: datetime) -> _Region:
+def _region(con: DuckDBPyConnection, model: str, until: datetime, now: datetime) -> _Region:
     top = single(con, f"SELECT coalesce(max(_seq), 0) FROM {label_table(model)}")
-    seq, end = first_row(con, "SELECT max(seq), max(step_end) FROM loss_step WHERE model = ?", [model]) or (None, None)
-    return _Region(seq or 0, None if end is None else aware(end), int(top), until)
+    sql = "SELECT max(seq), max(step_end), max(computed_at) FROM loss_step WHERE model = ?"
+    seq, end, counted = first_row(con, sql, [model]) or (None, None, None)
+    before, at = (None if moment is None else aware(moment) for moment in (end, counted))
+    return _Region(seq or 0, before, int(top), until, at, now)
+
+
+def _early(con: DuckDBPyConnection, model: str, region: _Region) -> pa.Table:
+    """Return the ids of labels that waited for their prediction, which has come since what was counted before."""
+    waited = "SELECT _id FROM unmatched_label WHERE model = $m AND found"
+    return con.sql(
+        f"SELECT DISTINCT _id FROM {log_table(model)} SEMI JOIN ({waited}) AS u USING (_id) WHERE {region.came}",
+        params={"m": model},
+    ).to_arrow_table()
 
 
 def _windows(window_spec: WindowSpec, region: _Region, known: datetime) -> list[Window]:
@@ -154,12 +178,12 @@ def _sums(
     region: _Region,
     steps: Sequence[Window],
     known: Window,
-    now: datetime,
+    early: pa.Table,
 ) -> list[LossStep]:
     if not steps:
         return []
     ledger, floor, present = label_table(model), steps[0].start, steps[-1].start
-    step, _ = bucket_sql(steps, "counted")
+    step, _ = bucket_sql(steps, "_counted")
     near = Window(known.start - HORIZON, known.end + SLACK)
     old = naive(near.start - SLACK)
     # the first label of an id is no older than its prediction, unless it waited for it among the unmatched
@@ -167,14 +191,18 @@ def _sums(
         f"SELECT * FROM {ledger} WHERE _arrival_time >= TIMESTAMP {literal(old.isoformat(sep=' '))} UNION ALL SELECT * FROM {ledger} "
         f"WHERE _arrival_time < TIMESTAMP {literal(old.isoformat(sep=' '))} AND _seq IN (SELECT seq FROM unmatched_label WHERE model = $m)"
     )
-    ids = con.sql(f"SELECT DISTINCT _id FROM {ledger} WHERE {region.new}").to_arrow_table()
+    with registered(con, early, "early_ids") as name:
+        sql = f"SELECT DISTINCT _id FROM {ledger} ANTI JOIN {name} USING (_id) WHERE {region.new}"
+        ids = con.sql(sql).to_arrow_table()
     theirs = (
         f"_role = 'serving' AND _model_version = $v AND _event_time >= {moment_sql(source.since)}"
         if source.since
         else ("_role = 'serving' AND _model_version = $v")
     )
     bounds = f"_event_time >= {moment_sql(near.start)} AND _event_time < {moment_sql(near.end)}"
-    parts = [(ids, whole_log(con, model, near), f"{theirs} AND {bounds}", entries)]
+    # a prediction that came in this very moment, after its label, is counted when it is sure to be among those that came since
+    settled = f"({region.counts} AND (_arrival_time <= {moment_sql(region.now)} OR _id NOT IN (SELECT _id FROM unmatched_label WHERE model = $m)))"
+    parts = [(ids, whole_log(con, model, near), f"{theirs} AND {bounds}", entries, settled)]
     with registered(con, ids, "labelled_ids") as name:
         late = con.sql(
             f"SELECT _id FROM {name} ANTI JOIN (SELECT _id FROM {whole_log(con, model, near)} WHERE {bounds}) AS l USING (_id) "
@@ -182,18 +210,22 @@ def _sums(
             params={"m": model},
         ).to_arrow_table()
     if late.num_rows:
-        parts.append((late, whole_log(con, model), f"{theirs} AND NOT ({bounds})", f"SELECT * FROM {ledger}"))
+        parts.append((late, whole_log(con, model), f"{theirs} AND NOT ({bounds})", f"SELECT * FROM {ledger}", settled))
+    if early.num_rows:
+        inside = f"_first <= {region.top} AND _known < {moment_sql(region.end)} AND {region.came}"
+        parts.append((early, log_table(model), theirs, f"SELECT * FROM {ledger}", inside))
     sums: dict[int, list[Any]] = {}
-    for rows, log, where, of in parts:
+    for rows, log, where, of, counts in parts:
         with registered(con, rows, "labelled_ids") as name:
             found = con.execute(
-                f"WITH e AS (SELECT _id, min(_seq) AS first, arg_min(_label_time, _seq) AS known, arg_max(_label, _seq) AS _label "
+                f"WITH e AS (SELECT _id, min(_seq) AS _first, arg_min(_label_time, _seq) AS _known, arg_max(_label, _seq) AS _label "
                 f"FROM ({of}) AS y SEMI JOIN {name} USING (_id) WHERE _seq <= {region.top} GROUP BY _id), "
-                f"c AS (SELECT *, CASE WHEN known < {moment_sql(floor)} THEN {moment_sql(present)} ELSE known END AS counted FROM e WHERE {region.counts}), "
-                f"r AS (SELECT {step} AS step, _event_time, {source.sql} AS loss FROM (SELECT * FROM {log} WHERE {where}) AS l JOIN c USING (_id)) "
+                f"c AS (SELECT *, CASE WHEN _known < {moment_sql(floor)} THEN {moment_sql(present)} ELSE _known END AS _counted FROM e), "
+                f"r AS (SELECT {step} AS step, _event_time, {source.sql} AS loss FROM (SELECT * FROM {log} WHERE {where}) AS l JOIN c USING (_id) "
+                f"WHERE {counts}) "
                 "SELECT step, count(*), sum(loss), sum(loss * loss), min(_event_time), max(_event_time) FROM r "
                 "WHERE step IS NOT NULL AND isfinite(loss) GROUP BY step",
-                {"v": version} | ({"m": model} if "$m" in of else {}),
+                {"v": version} | ({"m": model} if "$m" in of + counts else {}),
             ).fetchall()
         for at, n, loss, squares, low, high in found:
             held = sums.setdefault(at, [0, 0.0, 0.0, low, high])
@@ -208,7 +240,7 @@ def _sums(
             n,
             loss,
             squares,
-            now,
+            region.now,
         )
         for at, (n, loss, squares, low, high) in sums.items()
     ]

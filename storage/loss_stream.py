@@ -24,13 +24,13 @@ def loss_stream(con: DuckDBPyConnection, model: str, version: str, source: LossS
         return _SCHEMA.empty_table()
     since = f" AND _event_time >= {moment_sql(source.since)}" if source.since else ""
     found = con.sql(
-        "WITH e AS (SELECT _id, min(_seq) AS first, arg_min(_label_time, _seq) AS label_time, arg_max(_label, _seq) AS _label "
+        "WITH e AS (SELECT _id, min(_seq) AS _first, arg_min(_label_time, _seq) AS _known, arg_max(_label, _seq) AS _label "
         f"FROM {label_table(model)} GROUP BY _id), "
-        f"r AS (SELECT _event_time AS event_time, label_time, first, {source.sql} AS loss, "
+        f"r AS (SELECT _event_time AS event_time, _known AS label_time, _first, {source.sql} AS loss, "
         "(CAST(_prediction AS VARCHAR) <> CAST(_label AS VARCHAR)) AS wrong "
         f"FROM (SELECT * FROM {whole_log(con, model)} WHERE _role = 'serving' AND _model_version = $v{since}) AS l JOIN e USING (_id)) "
         "SELECT event_time, label_time, loss, wrong FROM (SELECT * FROM r WHERE isfinite(loss) AND wrong IS NOT NULL "
-        "ORDER BY label_time DESC, first DESC LIMIT $most) ORDER BY label_time, first",
+        "ORDER BY label_time DESC, _first DESC LIMIT $most) ORDER BY label_time, _first",
         params={"v": version, "most": most},
     ).to_arrow_table()
     return found.cast(_SCHEMA)

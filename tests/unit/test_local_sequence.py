@@ -19,7 +19,8 @@ from service.workspace import NotFoundError, WorkspaceError
 from storage import faults
 from storage.faults import InjectedFaultError
 from storage.loss_steps import LossStep, loss_steps
-from tests.support.tiny_workspace import A_DAY, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
+from storage.loss_stream import loss_stream
+from tests.support.tiny_workspace import A_DAY, DECLARATION, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
 
 pytestmark = pytest.mark.slow
 
@@ -126,6 +127,53 @@ def test_labels_of_long_ago_are_found_in_the_whole_log(home: Tiny) -> None:
     send(home, 0, 1, lag=60.0)
     home.run_at(61.5)
     assert sum(step.n for step in steps(home)) == A_DAY
+
+
+def test_labels_that_came_before_their_predictions_are_counted_once(home: Tiny) -> None:
+    send(home, 0, 1, lag=0.0)
+    early = rows(REFERENCE_DAYS + 1, 1)
+    home.clock.now = LIVE + timedelta(days=1.1)
+    labelled(home, early[:40], 0.0)
+    home.run_at(2.5)
+    assert counted(home) == {0: A_DAY}
+    home.clock.now = LIVE + timedelta(days=2.7)  # the predictions of that day come at last, and the rest of its labels
+    home.workspace.log(MODEL, early.drop(columns="truth"))
+    labelled(home, early[40:], 0.0)
+    send(home, 2, 1, lag=0.0)
+    home.run_at(3.5)
+    assert sum(counted(home).values()) == 3 * A_DAY
+    home.clock.now = LIVE + timedelta(days=3.6)
+    late = rows(REFERENCE_DAYS + 3, 1)
+    labelled(home, late, 0.0)
+    send(home, 4, 1, lag=0.0)
+    home.run_at(5.5)
+    home.clock.now = LIVE + timedelta(days=5.6)
+    home.workspace.log(MODEL, late.drop(columns="truth"))  # nothing else is new
+    home.run_at(6.5)
+    assert sum(counted(home).values()) == 5 * A_DAY
+    send(home, 6, 1, lag=0.0)
+    home.run_at(7.5)
+    home.run_at(8.5)
+    assert sum(counted(home).values()) == 6 * A_DAY
+
+
+def test_columns_may_have_any_name(tmp_path: Path) -> None:
+    names = ["first", "known", "counted", "step", "loss", "label_time"]
+    declaration = DECLARATION.replace(
+        'distance = "numeric"', "\n".join(f'{n} = "numeric"' for n in ["distance", *names])
+    )
+    with tiny(tmp_path / "home", declaration) as opened:
+        more = dict.fromkeys(names, 1.0)
+        opened.workspace.reference(MODEL, rows(0, REFERENCE_DAYS).assign(**more))
+        frame = rows(REFERENCE_DAYS, 1)
+        opened.workspace.log(MODEL, frame.drop(columns="truth").assign(**more))
+        opened.label(frame)
+        opened.run_at(1.5)
+        assert sum(counted(opened).values()) == A_DAY
+        core = opened.workspace.core
+        source = sequence.loss_sources(core, core.spec(MODEL))["v0"]
+        with core.db.cursor() as cursor:
+            assert loss_stream(cursor, MODEL, "v0", source, 1000).num_rows == A_DAY
 
 
 def test_running_again_changes_nothing(home: Tiny) -> None:
