@@ -139,12 +139,12 @@ def concept(core: Core, model: str) -> outcome_views.ConceptView | None:
 
 
 def watched(core: Core, spec: ModelSpec) -> tuple[str, Reference | None]:
-    """Return the champion, or the version that labels came for last, with its reference."""
+    """Return the champion, or the version that labels came for last (without any: that began last), with its reference."""
     version = core.roles(spec.name).champion
     if version is None:
         with core.db.cursor() as cursor:
             steps = loss_steps(cursor, spec.name)
-        version = steps[-1].model_version if steps else ""
+        version = steps[-1].model_version if steps else next(reversed([*loss_sources(core, spec)]), "")
     return version, core.reference_for(spec.name, version)
 
 

@@ -83,7 +83,7 @@ def test_a_metric_is_told_in_its_own_unit_and_segments_in_that_of_the_headline(s
 
 
 def test_shares_are_drawn_as_per_cent(serve):
-    points = [{**point, "unit": "share", "value": 0.853, "threshold": 0.8} for point in serve().performance(MODEL)]
+    points: Any = [{**point, "unit": "share", "value": 0.853, "threshold": 0.8} for point in serve().performance(MODEL)]
     figure = series.over_time(series.of_performance(points), LIGHT, name="accuracy", unit="share", timezone="UTC")
     assert (figure.layout.yaxis.tickformat, figure.layout.yaxis.ticksuffix) == (".3~p", "")
     assert "threshold 80.0 %" in [note.text for note in figure.layout.annotations]
