@@ -1,6 +1,6 @@
 """Rankings: what a list of rows is worth, computed over each list and held by one row of it.
 
-A list is the rows of one value of the model's ``query`` column that one version answered. Rows rank by their prediction, the highest first;
+A list is the rows of one value of the model's ``query`` column that one version answered within one bucket of time. Rows rank by their prediction, the highest first;
 a row is relevant if its label is above 0, and as relevant as its label says. Rows without a label are not relevant: nobody clicked.
 """
 
@@ -16,7 +16,8 @@ from storage.names import quote
 if TYPE_CHECKING:  # a comparison of two files reads no declaration, and starts sooner without
     from reference_data.declaration import ModelSpec
 
-LIST, TOP = "_list", "_top"  # names of the expressions that say what a list is, and how many rows its top has
+#: Names of the expressions that say what a list is, in which bucket of time it is, and how many rows its top has.
+LIST, BUCKET, TOP = "_list", "_bucket", "_top"
 
 
 def list_expressions(spec: ModelSpec, query: str | None) -> dict[str, str]:
@@ -50,7 +51,7 @@ def with_lists(relation: str, expressions: Mapping[str, str]) -> str:
     recall or average precision; its precision, hit and reciprocal rank are 0.
     """
     k, label, prediction = expressions[TOP], expressions["label"], expressions["prediction"]
-    of_list = f'PARTITION BY {expressions[LIST]}, "_model_version", "_role"'
+    of_list = f'PARTITION BY {expressions[LIST]}, {expressions.get(BUCKET, "0")}, "_model_version", "_role"'
     placed = (
         f"SELECT *, row_number() OVER ({of_list} ORDER BY {prediction} DESC NULLS LAST, _id) AS _place, "
         f"greatest(coalesce(TRY_CAST({label} AS DOUBLE), 0), 0) AS _gain FROM ({relation}) AS r"

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
-from storage.buckets import aware
-from storage.lists import LIST, with_lists
+from storage.buckets import aware, bucket_sql
+from storage.lists import BUCKET, LIST, with_lists
 from storage.model_tables import joined_relation
+from storage.names import EVENT_TIME
 from storage.profiler import sample_sql
 
 
@@ -67,6 +68,14 @@ def with_label(relation: str, expressions: Mapping[str, str]) -> str:
     if LIST in expressions:
         relation = with_lists(relation, expressions)
     return f"SELECT * FROM ({relation}) AS l WHERE {expressions['label']} IS NOT NULL"
+
+
+def in_buckets(expressions: Mapping[str, str], buckets: Sequence[Window]) -> Mapping[str, str]:
+    """Return expressions by which the lists of a ranking lie within these buckets of event time; those of other models as they are.
+
+    The same visitor comes again: what is profiled by bucket must not hang on which buckets are read together.
+    """
+    return expressions if LIST not in expressions else {**expressions, BUCKET: bucket_sql(buckets, EVENT_TIME)[0]}
 
 
 def logged_window(cursor: duckdb.DuckDBPyConnection, spec: ModelSpec, window: Window) -> RowSource:

@@ -51,7 +51,7 @@ from storage.faults import fault_point
 from storage.logs import joined_relation, log_relation
 from storage.profile_store import missing_buckets
 from storage.readings import append_readings, judged_windows
-from storage.row_source import with_label
+from storage.row_source import in_buckets, with_label
 from storage.traffic import bucket_rows, event_span, logged_slots
 
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def _profile(
             found = due_buckets(cursor, spec.name, reference.version, part, buckets)
             if found:
                 positive = None if reference.outcomes is None else positive_class(spec, reference.outcomes.layout)
-                rows, expressions = _rows_of(cursor, spec, part, Window(found[0], every.containing(found[-1]).end))
+                within = Window(found[0], every.containing(found[-1]).end)
+                rows, expressions = _rows_of(cursor, spec, part, within, every)
                 expressions = _dropped(reference) | dict(expressions)
                 measured.append(
                     profile_store.measure(cursor, spec, reference, rows, expressions, found, part, positive)
@@ -208,12 +209,14 @@ def _dropped(reference: Reference) -> dict[str, str]:
     return {column.name: f"NULL::{types.get(column.type, 'VARCHAR')}" for column in columns}
 
 
-def _rows_of(cursor: Any, spec: ModelSpec, part: profile_store.Part, within: Window) -> tuple[str, Mapping[str, str]]:
+def _rows_of(
+    cursor: Any, spec: ModelSpec, part: profile_store.Part, within: Window, every: WindowSpec
+) -> tuple[str, Mapping[str, str]]:
     """Return what a part of the profiles is read from: the log, or its labelled rows of a stretch."""
     if part == "inputs":
         return log_relation(spec, within, cursor)
     joined, expressions = joined_relation(spec, within, cursor)
-    return with_label(joined, expressions), expressions
+    return with_label(joined, in_buckets(expressions, list(every.between(within.start, within.end)))), expressions
 
 
 def _due(

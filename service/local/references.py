@@ -26,7 +26,7 @@ from storage.names import EVENT_TIME, SUBJECT, physical_names, quote
 from storage.outcome_parts import with_parts
 from storage.predictions import is_measured
 from storage.profiler import freeze_layout, outcome_columns, profile_rows
-from storage.row_source import RowSource, logged_window, registered
+from storage.row_source import RowSource, in_buckets, logged_window, registered
 from storage.segments import freeze_segments
 from storage.spilled import spilled
 
@@ -185,6 +185,9 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
         inputs.append(Column("score", "numeric", "score"))
     layout = freeze_layout(rows.cursor, rows.relation, rows.expressions, inputs, timed=rows.timed)
     period, buckets, profile = _by_bucket(core, spec, rows, layout, None)
+    every = core.window_spec(spec.name).bucket
+    if rows.timed:
+        rows = replace(rows, expressions=in_buckets(rows.expressions, [every.containing(start) for start in buckets]))
     outcomes = None
     if has["label"] and has["prediction"] and spec.task != "none":
         labelled = rows.labelled()
@@ -200,7 +203,7 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
         rows.expressions,
         spec.segments,
         profile,
-        [core.window_spec(spec.name).bucket.containing(bucket) for bucket in buckets] if rows.timed else None,
+        [every.containing(bucket) for bucket in buckets] if rows.timed else None,
     )
     reference = Reference(spec.name, number, core.now(), source, period, tuple(buckets), profile, outcomes, segments)
     _keep_rows(core, spec, rows, number, has)

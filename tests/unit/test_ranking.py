@@ -103,6 +103,37 @@ def test_metrics_are_those_of_the_lists(shelf: Tiny) -> None:
     assert "NDCG at 5" in found["ndcg"]["sentence"]
 
 
+@pytest.mark.slow
+def test_a_value_that_comes_again_on_another_day_is_another_list(tmp_path: Path) -> None:
+    def again(number: int) -> pd.DataFrame:  # a visitor, not a basket
+        return day(number).assign(basket=lambda frame: frame["basket"].str.split("-").str[-1])
+
+    with tiny(tmp_path / "home", DECLARATION) as opened:
+        opened.workspace.reference("shelf", pd.concat([again(number) for number in range(-12, 0)]))
+        for number in range(3):  # all three are profiled together, then the middle one alone
+            send(opened, again(number))
+        opened.clock.now = LIVE + timedelta(days=3.5)
+        opened.workspace.run("shelf")
+
+        def by_day() -> list[Any]:
+            found = [r for r in opened.workspace.readings("shelf") if r["check"] == "ndcg" and r["segment"] is None]
+            return [reading["value"] for reading in sorted(found, key=lambda r: r["window_start"])]
+
+        theirs = [expected(again(number))["ndcg"] for number in range(3)]
+        assert by_day() == pytest.approx(theirs)
+        middle = again(1)
+        opened.workspace.label("shelf", middle[["prediction_id"]].assign(label=middle["label"] + 1.0))
+        opened.workspace.label("shelf", middle[["prediction_id", "label"]])
+        opened.workspace.run("shelf")
+        assert by_day() == pytest.approx(theirs)
+        total = opened.workspace.core.active_reference("shelf").outcomes.total()  # type: ignore[union-attr]
+        assert int(total.column("NDCG").valid) == sum(lists_with_relevant(again(number)) for number in range(-12, 0))
+
+
+def lists_with_relevant(frame: pd.DataFrame) -> int:
+    return int((frame.groupby("basket")["label"].max() > 0).sum())
+
+
 def test_rows_nobody_labelled_are_not_relevant_and_lists_without_labels_do_not_count(shelf: Tiny) -> None:
     frame = day(0)
     frame.loc[frame["label"] == 0, "label"] = np.nan  # only clicks are sent
