@@ -35,8 +35,9 @@ def judge_performance(
     readings: list[Reading] = []
     for check in performance_checks(run.spec, outcomes.layout).values():
         is_headline = headline is not None and check.name == headline.name
-        if not is_headline and check.name not in run.calibration.metrics:
-            continue  # it cannot be said of the reference either, as calibration of scores that are no probabilities
+        if check.name not in run.calibration.metrics:  # as calibration of scores that are no probabilities
+            readings += _unknown(run, check) if is_headline else []
+            continue
         try:
             found = _metric(run, check, windows, outcomes, usable, headline=is_headline)
         except Exception as error:
@@ -49,6 +50,17 @@ def judge_performance(
             harmful = np.asarray([reading.harmful for reading in found], dtype=bool)
         readings += found
     return readings, harmful
+
+
+def _unknown(run: Run, check: Check) -> list[Reading]:
+    """Return the readings of a metric that cannot be said of the reference either, such as an area where each window holds one class."""
+    words = (
+        f"{check.label} cannot be worked out from any window of the reference, so there is nothing to hold it against."
+    )
+    blank = replace(
+        run.blank, check=check.name, scope="performance", verdict="insufficient", unit=check.unit, sentence=words
+    )
+    return [replace(blank, window=window) for window in run.windows]
 
 
 def performance_limit(

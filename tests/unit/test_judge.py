@@ -312,6 +312,16 @@ def test_without_labels_performance_is_no_data(world: World) -> None:
     assert only(readings, "label_coverage").verdict == "no_data"
 
 
+def test_a_metric_that_no_window_of_the_reference_can_say_is_told_in_words(world: World) -> None:
+    world.calibration = replace(
+        world.calibration, metrics={}
+    )  # as the area of a reference whose days hold one class each
+    readings = world.judge([day(world.rng)], [outcome(world.rng)])
+    (found,) = [reading for reading in readings if reading.scope == "performance"]
+    assert (found.check, found.verdict, found.error) == ("mae", "insufficient", None)
+    assert "cannot be worked out from any window of the reference" in found.sentence
+
+
 def test_labels_for_less_than_half_of_the_rows_are_insufficient(world: World) -> None:
     readings = world.judge([day(world.rng)], [outcome(world.rng, n=80, bias=50.0)])
     mae = only(readings, "mae")
