@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from service.local.core import Core
     from service.local.monitoring import Stretch
 
+_LOG = logging.getLogger("driftdeck.estimates")
 SCOPE: Literal["estimate"] = "estimate"
 MOST_ROWS = 6_000  # of a window that are looked at
 _SAID = ("ok", "warning", "critical")  # verdicts of estimates that say something
@@ -73,7 +76,7 @@ def stretch_readings(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Read
 
 
 def _known(core: Core, spec: ModelSpec, stretch: Stretch) -> dict[Window, list[Reading]]:
-    """Return the stored estimates of the windows whose inputs have not been profiled anew since."""
+    """Return the stored estimates, the latest of each window, where they came to be and inputs have not been profiled anew since."""
     first, last = stretch.windows[0].start, stretch.windows[-1].end
     with core.db.cursor() as cursor:
         stored = current_readings(
@@ -86,13 +89,14 @@ def _known(core: Core, spec: ModelSpec, stretch: Stretch) -> dict[Window, list[R
     for row in stored:
         reading = row_to_reading(row)
         found.setdefault(reading.window, []).append(reading)
-    wanted = set(stretch.windows)
-
-    def changed(window: Window) -> bool:
-        computed = min(reading.computed_at for reading in found[window])
-        return any(profiled.get(b.start, computed) > computed for b in every.between(window.start, window.end))
-
-    return {window: readings for window, readings in found.items() if window in wanted and not changed(window)}
+    known: dict[Window, list[Reading]] = {}
+    for window in found.keys() & set(stretch.windows):
+        computed = max(reading.computed_at for reading in found[window])
+        latest = [reading for reading in found[window] if reading.computed_at == computed]
+        changed = any(profiled.get(b.start, computed) > computed for b in every.between(window.start, window.end))
+        if not changed and all(reading.verdict != "error" for reading in latest):
+            known[window] = latest
+    return known
 
 
 def _judging(core: Core, spec: ModelSpec, reference: Reference, baseline: Baseline) -> Judging:
@@ -124,15 +128,20 @@ def _window(core: Core, spec: ModelSpec, stretch: Stretch, window: Window, n: in
     blank = blank_reading(spec.name, stretch.version, (reference.version, reference.rows), window, core.now(), SCOPE)
     if n < spec.monitor.min_rows:
         return unsaid(judging, f"{n} rows are too few, {spec.monitor.min_rows} are needed", n, blank)
-    estimator = estimator_of(core, spec, reference)
-    if isinstance(estimator, str):
-        return unsaid(judging, estimator, n, blank)
     with core.db.cursor() as cursor:
         table = window_rows(cursor, spec, stretch.version, window, n, MOST_ROWS)
     try:
+        estimator = estimator_of(core, spec, reference)
+        if isinstance(estimator, str):
+            return unsaid(judging, estimator, n, blank)
         return judge_estimates(judging, estimator(table, table.column(EVENT_TIME), n), blank)
     except ValueError as problem:
         return unsaid(judging, str(problem), n, blank)
+    except Exception as problem:  # what is realised is judged all the same
+        _LOG.exception("%s could not be estimated, window from %s", spec.name, window.start)
+        words = f"Performance could not be estimated: {problem!r}."
+        failed = unsaid(judging, words, n, blank)
+        return [replace(reading, verdict="error", error=words, sentence=words) for reading in failed]
 
 
 def estimator_of(core: Core, spec: ModelSpec, reference: Reference) -> Estimator | str:

@@ -76,6 +76,27 @@ def test_a_window_is_estimated_before_its_labels_and_not_again_after(workspace: 
     assert {point["metric"] for point in workspace.estimates("m", "rmse")} == {"rmse"}
 
 
+def test_an_estimate_that_fails_fails_nothing_else(workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace.reference("m", pd.concat([day(number) for number in range(DAYS)]))
+    log(workspace, day(DAYS), labels=True)
+
+    def broken(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("service.local.estimates.judge_estimates", broken)
+        workspace.run("m")
+    (point,) = workspace.estimates("m")[:1]
+    assert point["verdict"] == "error"
+    assert "MemoryError" in point["sentence"]
+    realised = [r for r in workspace.readings("m") if r["scope"] == "performance" and r["check"] == "mae"]
+    assert realised[0]["verdict"] == "ok"
+    later = day(DAYS)
+    workspace.label("m", later[["prediction_id"]].assign(label=later["label"] + 0.01))
+    workspace.run("m")
+    assert workspace.estimates("m")[0]["verdict"] == "ok", "it is tried again when its window is"
+
+
 def test_nothing_is_estimated_where_nobody_wants_it(workspace: LocalWorkspace) -> None:
     workspace.apply(f"{DECLARED}[models.m.monitor]\nestimate = false\n")
     workspace.reference("m", pd.concat([day(number) for number in range(DAYS)]))
