@@ -58,8 +58,8 @@ def advance(
     A window that cannot be judged leaves its groups as they are. Judging a window again does not count it twice; a window that ended
     before an open alert's own began is passed over. Windows of no rows open ``no_data``: pass only windows since the model's first row.
     ``causes`` (likeliest first, the more the better) go to alerts that open, change or rise in severity: to an outcome alert the
-    first three, to others those of their own columns. ``only`` names the groups to move: ``outcome`` when a window that moved the
-    others before has now got its labels.
+    first three, to others those of their own columns. ``only`` names the groups to move: ``outcome`` and ``business``
+    when a window that moved the others before has now got its labels (of own checks, ``readings`` are then those that rest on labels).
     """
     if not readings:
         return []
@@ -83,6 +83,8 @@ def advance(
             changes += _again(alert, condition, readings[0], now, causes)
         elif refuted(alert, readings):
             changes.append(_to(alert, "resolved", now, "Labels have come, and performance is as usual."))
+        elif _unheard(alert, readings, only):
+            continue
         elif (group not in silent or says_fine(alert, readings)) and not _still_unusual(alert, readings):
             changes += _quiet(alert, readings[0], spec, now)
     for group, condition in found.items():
@@ -93,6 +95,14 @@ def advance(
             elif not _counted(before, readings[0]):
                 changes.append(_reopen(before, condition, readings[0], now, causes))
     return changes
+
+
+def _unheard(alert: Alert, readings: Sequence[Reading], only: frozenset[str] | None) -> bool:
+    """Whether a window says nothing of the own checks that an alert is about: that their labels are awaited does not mean all is well."""
+    if alert.kind != "business":
+        return False
+    own = [r for r in readings if r.scope in BY_SQL and (r.column or r.check) in alert.members]
+    return only is not None if not own else all(r.verdict in ("insufficient", "no_data") for r in own)
 
 
 def _still_unusual(alert: Alert, readings: Sequence[Reading]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,6 +43,13 @@ def own_sql(spec: ModelSpec) -> dict[str, OwnSql]:
             words = f"The latency of the slowest {1 - quantile:.0%}"
             found[name] = OwnSql(check, "service", told=name == JUDGED_LATENCY, title=words)
     return found
+
+
+def resting_on_labels(spec: ModelSpec) -> frozenset[str]:
+    """Return the names of the SQL aggregates that read labels: of them a window may have nothing to say until these come."""
+    return frozenset(
+        name for name, own in own_sql(spec).items() if re.search(r"\blabel\b", own.check.sql, re.IGNORECASE)
+    )
 
 
 def ratios(spec: ModelSpec) -> dict[str, BusinessMetric]:

@@ -20,6 +20,7 @@ from monitors.causes import rank_causes
 from monitors.judge import judge
 from monitors.judge_door import door_readings
 from monitors.lifecycle import advance, quiet_period
+from monitors.own_sql import BY_SQL, resting_on_labels
 from monitors.registry import positive_class
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import parse_duration
@@ -375,7 +376,7 @@ def move_alerts(
     not history.
     """
     mark = Watermark.read(core.control.watermark(spec.name))
-    importance = importance_of(core, spec.name, stretch.version)
+    importance, late = importance_of(core, spec.name, stretch.version), resting_on_labels(spec)
     by_window: dict[Window, list[Reading]] = defaultdict(list)
     for reading in readings:
         by_window[reading.window].append(reading)
@@ -386,13 +387,16 @@ def move_alerts(
         if news is None:
             continue
         only, mark = news
+        told = by_window[window]
+        if only is not None:  # own checks that need no labels were heard when the window was new
+            told = [reading for reading in told if reading.scope not in BY_SQL or reading.check in late]
         causes = stretch_causes(core, spec, stretch, place, by_window[window], importance)
         with core.alerting:  # nobody acknowledges in between
             since = window.start - quiet_period(window)
             alerts = {row["id"]: row_to_alert(row) for row in core.control.alerts_to_move(spec.name, since)}
             events = advance(
                 list(alerts.values()),
-                by_window[window],
+                told,
                 spec,
                 core.now(),
                 importance,
@@ -467,5 +471,5 @@ class Watermark:
         if window.start > self.window:
             return None, Watermark(window.start, heard)
         if heard > self.labelled:
-            return frozenset({"outcome"}), Watermark(self.window, heard)
+            return frozenset({"outcome", "business"}), Watermark(self.window, heard)
         return None

@@ -83,6 +83,20 @@ def test_a_ratio_that_leaves_what_is_usual_pages_where_that_is_declared(ws: Tiny
     assert "Late is" in alert["message"]
 
 
+@pytest.mark.slow
+def test_a_ratio_whose_labels_come_late_alerts_when_they_come_and_waits_for_them(ws: Tiny) -> None:
+    frames = []
+    for day in range(12):
+        frames.append(ws.log_days(day, bias=0.0 if day < 4 else 3.0, labels=False))
+        if day >= 3:
+            ws.label(frames[day - 3])  # three days late
+        ws.run_at(day + 1.5)
+    (alert,) = [alert for alert in ws.workspace.alerts(MODEL) if alert["kind"] == "business"]
+    assert alert["window_start"].startswith(str((LIVE + timedelta(days=4)).date()))
+    assert (alert["members"], alert["state"]) == (["late"], "firing")
+    assert [event["state"] for event in alert["history"]] == ["firing"]
+
+
 def test_a_ratio_that_cannot_be_is_refused_with_its_place(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", "") as opened:
         wrong = BUSINESS.replace('"distance"', '"distanze"')
