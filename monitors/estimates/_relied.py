@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 _SURE = 2.0  # standard errors by which a loss must grow when an input is shuffled
 _LEAST = 0.02  # of what all inputs together add; what adds less cannot mislead an estimate
-_LOOKED_AT = 100_000  # cells of a fold that are predicted from, over all inputs
+_LOOKED_AT = 30_000  # cells of a fold that are predicted from, over all inputs
 _LEAST_ROWS = 300  # of a fold
 
 
