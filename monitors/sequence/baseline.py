@@ -18,6 +18,7 @@ Loss = Literal["absolute error", "log loss", "error"]
 
 #: Windows of less than the first share of the median one's labels are cut-off days, if they are no more than the second of all windows.
 _SMALLEST, _FEW = 0.2, 0.1
+_FARTHEST = 1e6  # scales from the mean beyond which a loss is no larger: one absurd prediction must not end a test whose sums have no number then
 _LEAST_SCALE = 0.1  # error rate that a relative change of it is held to at least, as for the accuracy
 
 
@@ -40,6 +41,11 @@ class LossBaseline:
     def usual_rows(self) -> float:
         """Harmonic mean of the labelled rows a window."""
         return float(len(self.rows) / (1 / self.rows).sum())
+
+    @property
+    def most(self) -> float:
+        """The largest mean loss that is told from larger ones."""
+        return self.mean + _FARTHEST * (max(self.scale, self.sampling) or 1.0)
 
     @property
     def sampling(self) -> float:

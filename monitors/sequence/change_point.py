@@ -43,7 +43,7 @@ def find_change(usual: LossBaseline, n: NDArray[np.int64], loss: Values) -> Chan
     """
     if int((n > 0).sum()) < 2:
         return None
-    weight, deviation, known = _noise(usual, n, np.where(n > 0, loss, usual.mean))
+    weight, deviation, known = _noise(usual, n, np.minimum(np.where(n > 0, loss, usual.mean), usual.most))
     places = np.arange(len(n))
     steps = (places[None, :] >= places[:, None]).astype(np.float64)
     marks = np.unique(np.linspace(0, len(n), min(len(n) + 1, CANDIDATES)).astype(int))

@@ -150,6 +150,7 @@ class SequentialTest:
 
     def __init__(self, baseline: LossBaseline, level: float, tolerance: float, *, least: int, quiet: int) -> None:
         self._baseline, self._threshold, self._least, self._quiet = baseline, 1 / level, least, quiet
+        self._most = baseline.most
         self._limit = baseline.mean + tolerance * baseline.scale
         self._detector = EDetector(baseline)
         self._steps: list[Step] = []
@@ -163,7 +164,7 @@ class SequentialTest:
 
     def add(self, step: Step) -> Found:
         """Take the next step; return what is found at its end."""
-        place = len(self._steps)
+        place, step = len(self._steps), Step(step.n, min(step.loss, self._most))
         self._steps.append(step)
         self._rise.add(place, step)
         before = self._evidence

@@ -76,6 +76,18 @@ def test_one_wild_day_is_no_change() -> None:
     assert not any(step.alarm for step in found)
 
 
+@pytest.mark.parametrize("absurd", [1e40, 1e199, float("inf")])
+def test_an_absurd_loss_neither_alarms_nor_ends_the_test(absurd: float) -> None:
+    quiet = [*noisy(1.0, 10), absurd, *noisy(1.0, 20, 2)]
+    found = run(baseline(), days([*quiet, *noisy(1.5, 10, 3)]))
+    assert [step.alarm for step in found[:31]] == [False] * 31
+    assert found[-1].alarm
+    assert all(np.isfinite([step.evidence, step.mean]).all() for step in found)
+    change = find_change(baseline(), np.full(31, 1000), np.array(quiet))
+    assert change is not None
+    assert (change.onset, change.over) == (10, 11)
+
+
 def test_evidence_starts_anew_once_the_loss_is_back() -> None:
     found = run(baseline(), days(noisy(1.0, 10) + noisy(1.5, 10, 2) + noisy(1.0, 20, 3) + noisy(1.5, 10, 4)))
     assert [place for place in range(10, 20) if found[place].alarm][-1] == 19
