@@ -15,11 +15,18 @@ COMMON, NEW = ["late", "train", "flight", "seat", "food", "gate"], ["refund", "c
 
 
 def side(check: RowsCheck, rng: np.random.Generator, n: int, moved: float = 0.0) -> np.ndarray[Any, Any]:
-    """Return rows of the kind a check wants; ``moved``: by so many standard deviations, or that share of new words."""
+    """Return rows of the kind a check wants; ``moved``: by so many standard deviations, that share of new words, or so much surer."""
     if check.target != "text":
-        return rng.normal(moved, 1, (n, 5))
+        rows = rng.normal(moved, 1, (n, 5))
+        return rows if check.suits is None else probabilities((rows - moved) * (1 + moved))
     texts = [" ".join(rng.choice(NEW if rng.random() < moved else COMMON, 8)) for _ in range(n)]
     return np.array(texts, dtype=object)
+
+
+def probabilities(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the softmax of each row."""
+    powers = np.exp(rows)
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def sides(check: RowsCheck, seed: int, n: int = 200, moved: float = 0.0) -> Sides:
@@ -31,7 +38,7 @@ def sides(check: RowsCheck, seed: int, n: int = 200, moved: float = 0.0) -> Side
 def test_a_check_says_what_it_is(name: str) -> None:
     check = CHECKS[name]
     assert check.name == name
-    assert check.unit in {"AUC", "distance", "share", "spreads"}
+    assert check.unit in {"AUC", "distance", "score", "share", "spreads"}
     assert check.summary.endswith(".")
     assert "(" in check.citation
     assert check.least > 0
@@ -83,6 +90,8 @@ def test_the_value_is_beyond_the_threshold_just_when_it_drifted(name: str) -> No
 def test_rows_that_say_nothing_are_refused_in_words_or_judged(name: str) -> None:
     check = CHECKS[name]
     empty: Any = np.array(["", " "] * 20, dtype=object) if check.target == "text" else np.zeros((40, 5))
+    if check.suits is not None:
+        empty = probabilities(empty)
     given = Sides(empty, empty, NAMES, np.arange(5))
     if check.target == "text" or check.name == "embedding_centroid":
         with pytest.raises(ValueError, match=r"hold no words|there is no spread"):
