@@ -171,6 +171,14 @@ def window_name(start: str, end: str, timezone: str = "UTC", *, year: bool = Tru
     return period(start, end, timezone, year=year)
 
 
+def in_window(start: str, end: str, timezone: str = "UTC") -> str:
+    """Return when something was: in the week of 30 Apr 2013, on 30 Apr 2013, in the window of 30 Apr 2013 07:00."""
+    name = window_name(start, end, timezone)
+    if name.startswith("week"):
+        return f"in the {name}"
+    return f"on {name}" if name == day(start, timezone) else f"in the window of {name}"
+
+
 def length(start: str, end: str) -> str:
     """Return how long something lasts: 35 days, 7 h."""
     span = datetime.fromisoformat(end) - datetime.fromisoformat(start)

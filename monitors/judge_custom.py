@@ -212,7 +212,11 @@ def _reading(
         if few_labels(value):
             words = f"Only {value.rows:,} of {rows:,} rows have a label, so {name} cannot be said yet."
         elif rows:
-            words = explain.too_few(value.rows, least, name) if value.rows < least else f"{name} gave no number."
+            words = (
+                explain.too_few(value.rows, least, explain.inside(name))
+                if value.rows < least
+                else f"{name} gave no number."
+            )
         return replace(blank, verdict=state, sentence=words)
     if usual is None or known is None:
         if check.limited:

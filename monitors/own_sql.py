@@ -40,7 +40,7 @@ def own_sql(spec: ModelSpec) -> dict[str, OwnSql]:
     if "latency_ms" not in spec.features | spec.context:  # else it is an input, and judged as such
         for name, quantile in LATENCIES.items():
             check = CustomCheck(sql=f"quantile_cont(latency_ms, {quantile})", unit="ms", direction="higher_is_worse")
-            words = f"The latency of the slowest {1 - quantile:.0%}"
+            words = f"The latency of the slowest {1 - quantile:.0%}".replace("%", " %")
             found[name] = OwnSql(check, "service", told=name == JUDGED_LATENCY, title=words)
     return found
 

@@ -56,8 +56,9 @@ def _maturity(windows: Sequence[LabelWindow], timezone: str) -> str:
     if late:
         last = late[-1]
         name = text.window_name(last["start"], last["end"], timezone)
+        name = f"the {name}" if name.startswith("week") else name
         words.append(
-            f"**Labels are late**: the {name} has {text.share(last['coverage'])} where {text.share(last['expected_coverage'])} "
+            f"**Labels are late**: {name} has {text.share(last['coverage'])} where {text.share(last['expected_coverage'])} "
             f"was usual at its age{f', and so have {len(late) - 1} earlier' if len(late) > 1 else ''}."
         )
     waiting = sum(not window["mature"] for window in windows)

@@ -127,7 +127,8 @@ def _window(windows: list[WindowView]) -> WindowView:
 
 def _tiles(model: ModelView, window: WindowView, points: list[PerformancePoint], table: list[DriftRow]) -> None:
     data = [row for row in table if row["kind"] in ("feature", "context")]
-    about = f"In the {text.window_name(window['start'], window['end'], model['timezone'])}"
+    when = text.in_window(window["start"], window["end"], model["timezone"])
+    about = f"{when[0].upper()}{when[1:]}"
     predictions = [row for row in table if row["kind"] in ("prediction", "score")]
     shown = [_drift_tile(data, about), _rows_tile(model, window, about)]
     if predictions or model["task"] != "none":

@@ -23,6 +23,9 @@ def render() -> None:
         _draw()
 
 
+_UNSAID = ("insufficient", "no_data")  # verdicts of windows that are too early or too small to judge
+
+
 def _draw() -> None:
     model = state.require_model()
     ws = state.workspace()
@@ -94,11 +97,11 @@ def _sentence(model: ModelView, metric: str, points: Sequence[PerformancePoint],
     serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
     if not serving:
         return "No labels have arrived for this time range: nothing can be said yet."
-    judged = [p for p in serving if p["threshold"] is not None]
+    judged = [p for p in serving if p["threshold"] is not None and p["verdict"] not in _UNSAID]
     last = (judged or serving)[-1]
     unit_words = text.plain(unit) if unit else ""
-    name = text.window_name(last["start"], last["end"], model["timezone"])
-    words = f"{text.plain(text.metric_name(metric))} was **{text.number(last['value'], unit_words)}** in the {name}"
+    when = text.in_window(last["start"], last["end"], model["timezone"])
+    words = f"{text.plain(text.metric_name(metric))} was **{text.number(last['value'], unit_words)}** {when}"
     if last["threshold"] is not None:
         past = sum(p["verdict"] in ("critical", "warning", "drift") for p in judged)
         words += f", threshold {text.number(last['threshold'], unit_words)}; past it in {past} of {len(judged)} windows"
@@ -159,9 +162,10 @@ def _over_time(
 
 
 def _picked(points: Sequence[PerformancePoint]) -> PerformancePoint | None:
-    """Return the window the address names, or the latest one with labels."""
+    """Return the window the address names, or the latest one with labels enough to judge by, if there is one."""
     serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
-    return next((p for p in serving if p["start"] == state.param("window")), serving[-1] if serving else None)
+    told = [p for p in serving if p["verdict"] not in _UNSAID] or serving
+    return next((p for p in serving if p["start"] == state.param("window")), told[-1] if told else None)
 
 
 def _segments(model: ModelView, picked: PerformancePoint | None) -> None:
@@ -187,7 +191,10 @@ def _segments(model: ModelView, picked: PerformancePoint | None) -> None:
                 )
                 found = [segment for segment in found if by in ("all", segment["segment"])]
         if not found:
-            st.caption('No segment is declared, or none has labels: `segments = ["carrier"]` in driftdeck.toml.')
+            if state.workspace().segment_names(model["name"]):
+                st.caption("No segment has labels enough here to say how good the model is inside of it.")
+            else:
+                st.caption('No segment is declared: `segments = ["carrier"]` in driftdeck.toml.')
             return
         chart.show(
             effect.segments(found[:12], theme.palette(), unit=headline["unit"] if headline else "", period=period),

@@ -64,7 +64,8 @@ def _draw() -> None:
 
 def _tiles(points: Sequence[ServicePoint], model: ModelView) -> None:
     last, before = points[-1], points[:-1]
-    about = f"In the {text.window_name(last['start'], last['end'], model['timezone'])}"
+    when = text.in_window(last["start"], last["end"], model["timezone"])
+    about = f"{when[0].upper()}{when[1:]}"
 
     def tile(
         label: str, value: Callable[[ServicePoint], float | None], words: Callable[[float | None], str]

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from monitors.registry import DECIDING
+from reference_data import lags
 from reference_data.declaration import parse_duration
 from reference_data.windows import Window
 from service.local import performance
 from service.local.convert import iso, number, numbers
 from service.local.drift import deciding
 from service.local.heat import state_of
+from storage.labels import load_progress
 from storage.logs import count_rows
 from storage.readings import current_readings, latest_window
 from storage.traffic import bucket_rows, event_span, label_lag
@@ -140,6 +144,8 @@ def _lag(core: Core, name: str, window: Window | None) -> float | None:
         return None
     with core.db.cursor() as cursor:
         lag = label_lag(cursor, name, window)
+        if lag is None and (told := load_progress(cursor, name)):  # its labels are still to come: what all so far took
+            lag = lags.quantile(sum((bucket.lags for bucket in told), np.zeros(lags.SIZE, dtype=np.int64)), 0.5)
     return None if lag is None else lag / 3600
 
 
