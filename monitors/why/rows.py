@@ -18,7 +18,7 @@ Codes = NDArray[np.int64]
 GROUPS = 8  # of an ordered column's values inside the reference's range
 LISTED = 30  # categories that are told apart
 MISSING = "missing"
-_HUGE = 1e30  # beyond which values are cut for models, which square them
+HUGE = 1e30  # beyond which values are cut for models, which square them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +145,7 @@ def matrix(entries: Sequence[BinnedColumn], rows: Rows) -> Values:
         values = rows.columns[entry.column.name]
         if entry.ordered:
             numbers = values.astype(np.float64)
-            found[:, place] = np.where(np.isfinite(numbers), np.clip(numbers, -_HUGE, _HUGE), np.nan)
+            found[:, place] = np.where(np.isfinite(numbers), np.clip(numbers, -HUGE, HUGE), np.nan)
         else:
             codes = cells(entry, values)
             found[:, place] = np.where(codes == entry.bins.size, np.nan, codes)

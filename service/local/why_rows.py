@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitors.registry import label_unit, positive_class
 from monitors.sequence.baseline import loss_of
-from monitors.why.rows import Rows
+from monitors.why.rows import HUGE, Rows
 from reference_data.profile import BinnedColumn
 from reference_data.windows import Window
 from service.local.references import sample_path
@@ -117,7 +117,7 @@ def _rows(
     columns = {one.column.name: _values(table.column(place), one) for place, one in enumerate(entries)}
     day = table.column("day")
     days = None if day.null_count else day.to_numpy().astype(np.int64)
-    found = Rows(columns, table.column("loss").to_numpy().astype(np.float64), days)
+    found = Rows(columns, np.minimum(table.column("loss").to_numpy().astype(np.float64), HUGE), days)
     return found, tuple(table.column("id").to_pylist()) if ids else ()
 
 

@@ -1,5 +1,6 @@
 """Why performance changed, asked of a workspace."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -125,13 +126,25 @@ def test_few_labels_are_said_in_words_and_a_stretch_ends_after_it_begins(ws: Loc
     assert ws.change_parts("m", *PERIOD) is None
     assert ws.slices("m", *PERIOD) == []
     assert ws.examples("m", *PERIOD) == []
-    told = _human("m", {"start": PERIOD[0], "end": PERIOD[1], "parts": None})
+    told = _human("m", {"start": PERIOD[0], "end": PERIOD[1], "parts": None}, ranked=False)
     assert "100 labelled rows in this stretch" in told
-    assert "no closed window with labels" in _human("m", {"start": None})
+    assert "no closed window with labels" in _human("m", {"start": None}, ranked=False)
     with pytest.raises(WorkspaceError, match="before it begins"):
         ws.slices("m", PERIOD[1], PERIOD[0])
     with pytest.raises(NotFoundError):
         ws.change_parts("other", *PERIOD)
+
+
+def test_an_absurd_prediction_leaves_answers_that_can_be_sent(ws: LocalWorkspace) -> None:
+    ws.apply(declaration())
+    ws.reference("m", rows(1, 20, START))
+    arrived = rows(2, 5, LIVE)
+    arrived.loc[7, "prediction"] = 1e200
+    ws.log("m", arrived.drop(columns="label"))
+    ws.label("m", arrived[["prediction_id", "label"]])
+    found = {"parts": ws.change_parts("m", *PERIOD), "slices": ws.slices("m", *PERIOD)}
+    assert found["parts"] is not None
+    json.dumps(found | {"examples": ws.examples("m", *PERIOD)}, allow_nan=False)
 
 
 def test_a_reference_without_rows_or_labels_says_nothing(ws: LocalWorkspace) -> None:
