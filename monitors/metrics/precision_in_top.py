@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from monitors.metrics._intervals import Interval
-from monitors.metrics._moments import error_of_mean, interval_of_mean, mean_of
-from monitors.types import Check, Values
-from reference_data.profile import Profile
+from monitors.metrics._lists import over_lists
 
-COLUMN = "precision in the top"
-
-
-def precision_in_top(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001  metrics share one signature
-    """Return the mean over lists of the share of the top k places that hold a relevant row; exact."""
-    return mean_of(outcomes, COLUMN)
-
-
-def error(outcomes: Profile, positive: str | None) -> Values:  # noqa: ARG001
-    """Return the standard error of a mean over lists."""
-    return error_of_mean(outcomes, COLUMN)
-
-
-def interval(outcomes: Profile, positive: str | None) -> Interval:  # noqa: ARG001
-    """Return the interval of a mean over lists by Student's t."""
-    return interval_of_mean(outcomes, COLUMN)
-
-
-CHECK = Check(
-    name="precision_in_top",
-    scope="performance",
-    kinds=frozenset({"ranking"}),
-    unit="share",
-    direction="lower_is_worse",
+CHECK = over_lists(
+    "precision_in_top",
+    "precision in the top",
+    title="Precision at k",
     summary="Share of the top that is relevant.",
     citation="Manning, Raghavan and Schütze (2008), Introduction to Information Retrieval, 8.4.",
-    outcome_function=precision_in_top,
-    error_function=error,
-    interval_function=interval,
-    title="Precision at k",
 )
