@@ -126,7 +126,7 @@ def test_few_labels_are_said_in_words_and_a_stretch_ends_after_it_begins(ws: Loc
     assert ws.change_parts("m", *PERIOD) is None
     assert ws.slices("m", *PERIOD) == []
     assert ws.examples("m", *PERIOD) == []
-    told = _human("m", {"start": PERIOD[0], "end": PERIOD[1], "parts": None}, ranked=False)
+    told = _human("m", {"start": PERIOD[0], "end": PERIOD[1], "parts": None, "causes": []}, ranked=False)
     assert "100 labelled rows in this stretch" in told
     assert "no closed window with labels" in _human("m", {"start": None}, ranked=False)
     with pytest.raises(WorkspaceError, match="before it begins"):
