@@ -88,14 +88,14 @@ def _selected(core: Core, spec: ModelSpec, reference: Reference, window: Window)
     """Return the share of each group's rows that get the positive class, whether labels have come or not."""
     frozen = frozen_segments(core, reference)
     outcomes = reference.outcomes
-    if spec.task != "binary" or frozen is None or outcomes is None:
+    if spec.task != "binary" or frozen is None:
         return {}
     series = segment_series(core, reference, frozen, [window], None)
     if "prediction" not in series.layout.names:
         return {}
     column = series.column("prediction")
-    positive = positive_class(spec, outcomes.layout)
-    if positive not in column.entry.bins.categories:
+    positive = spec.positive if outcomes is None else positive_class(spec, outcomes.layout)
+    if positive is None or positive not in column.entry.bins.categories:
         return {}
     chosen = column.cells[:, 0, column.entry.bins.categories.index(positive)]
     found: Found = {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from storage.intake import Intake
 
 _LOG = {
-    "prediction_id", "event_time", "model_version", "latency_ms", "features", "context", "prediction", "score",
+    "prediction_id", "event_time", "model_version", "_role", "latency_ms", "features", "context", "prediction", "score",
 }  # fmt: skip
 _LABEL = {"prediction_id", "label", "label_time", "event_time", "kind"}
 _OBJECT = "an object of columns and their values"

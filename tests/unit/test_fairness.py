@@ -116,6 +116,16 @@ def test_without_labels_the_selection_rate_alone_is_told(loan: Tiny) -> None:
     assert {group["metric"] for group in view["groups"]} == {"selection_rate"}
 
 
+def test_a_reference_without_labels_still_gives_the_selection_rate(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home", DECLARATION) as opened:
+        opened.workspace.reference("loan", pd.concat([day(number) for number in range(-10, 0)]).drop(columns="label"))
+        opened.workspace.log("loan", day(0).drop(columns="label"))
+        opened.clock.now = LIVE + timedelta(days=1.5)
+        opened.workspace.run("loan")
+        (view,) = opened.workspace.fairness("loan")
+        assert {group["metric"] for group in view["groups"]} == {"selection_rate"}
+
+
 def test_a_declared_column_is_a_segment_too_and_must_be_one_of_the_model(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", DECLARATION) as opened:
         assert opened.workspace.core.spec("loan").segments == ["group"]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from service.uploads import Upload
 from service.workspace import NotFoundError, WorkspaceError
 from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Tiny, rows, tiny
 
@@ -264,6 +265,15 @@ def test_more_failed_requests_than_usual_are_told(ws: Tiny) -> None:
 def shadow(ws: Tiny, frame: pd.DataFrame, off: float) -> None:
     other = frame.drop(columns="truth").assign(model_version="v1", guess=frame["truth"] + off, _role="shadow")
     ws.workspace.log(MODEL, other)
+
+
+def test_a_nested_row_may_say_that_a_shadow_answered(ws: Tiny) -> None:
+    row = {"prediction_id": "a", "event_time": LIVE.isoformat(), "features": {"distance": 3.0}, "prediction": 1.0}
+    first, second, third = (row | {"model_version": "v1", "_role": role} for role in ("shadow", "boss", "serving"))
+    taken = ws.workspace.log(MODEL, Upload([first], "1", None))
+    assert taken["accepted"] == 1
+    refused = ws.workspace.log(MODEL, Upload([second, third | {"prediction_id": "b"}], "2", None))
+    assert (refused["accepted"], refused["rejected"][0]["field"]) == (1, "_role")
 
 
 @pytest.mark.slow
