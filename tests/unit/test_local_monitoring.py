@@ -199,7 +199,10 @@ def test_forty_days_judged_at_once_and_as_they_came_come_to_the_same(tmp_path: P
                 frame = rows(REFERENCE_DAYS + day, shift=0.8 if day >= 14 else 0.0)
                 frame.loc[frame.index % 6 == 0, "distance"] = None if day >= 21 else 10.0
                 ws.workspace.log(MODEL, frame.drop(columns="truth"))
-                ws.label(frame)
+                known = frame[["prediction_id", "truth"]].assign(
+                    label_time=frame["event_time"]
+                )  # whenever they are sent
+                ws.workspace.label(MODEL, known)
                 if (day + 1) % every == 0:
                     ws.run_at(day + 1.5)
             told.append((values(ws), story(ws)))
