@@ -25,6 +25,10 @@ Places = NDArray[np.intp]
 LEAST_ROWS = 300  # labelled rows of a reference that an estimate can rest on
 MOST_ROWS = 20_000  # of a reference that are learned from
 PRIOR_GAP = 0.05  # assumed standard deviation of realised - estimated between windows, relative to the metric's scale
+EXTRAPOLATED = (
+    0.5  # assumed standard deviation of the loss of rows beyond what was learned from, relative to the metric
+)
+_EDGES = (0.005, 0.995)  # quantiles of the reference beyond which hardly anything was learned
 _LEAST_WINDOW = 20  # labelled rows of a reference window that tell how far estimates miss
 
 
@@ -110,12 +114,16 @@ class Estimator:
         shifted = weights if weights is not None and weights.shifted else None
         answers = _answers(self, rows, shifted)
         found = _summed(self, rows, answers)
+        beyond = 0.0 if self.errors is None else _beyond(basis, _looked_at(self, rows)[0], nominal)
         held = float(len(self.rows))
         if shifted is not None:
             held *= shifted.effective / len(shifted.values)
-        sampled = _sampling(self, rows, answers, found) if whole > len(rows) else {}
+        sampled = _sampling(self, rows, answers, found, 1 - len(rows) / whole) if whole > len(rows) else {}
         metrics = {
-            name: self._estimate(name, e, len(rows), whole, held, sampled.get(name, 0.0)) for name, e in found.items()
+            name: self._estimate(
+                name, e, len(rows), whole, held, sampled.get(name, 0.0) + (EXTRAPOLATED * beyond * e.value) ** 2
+            )
+            for name, e in found.items()
         }
         return Estimated(
             metrics=metrics,
@@ -129,7 +137,7 @@ class Estimator:
 
     def _estimate(self, name: str, expected: Expected, rows: int, whole: int, held: float, sampled: float) -> Estimate:
         one = expected.sd**2 * rows  # variance that one label brings
-        chance = one / whole + one / held + sampled * (1 - rows / whole)
+        chance = one / whole + one / held + sampled
         gap = self.gaps[name]
         total = chance + gap.variance
         freedom = gap.freedom * (total / gap.variance) ** 2 if gap.variance > 0 else 1e6  # Welch and Satterthwaite
@@ -196,6 +204,21 @@ def _looked_at(estimator: Estimator, rows: Rows) -> tuple[Numbers, list[bool]]:
     return np.column_stack([matrix, odds]), [*nominal, *[False] * odds.shape[1]]
 
 
+def _beyond(reference: Numbers, window: Numbers, nominal: list[bool]) -> float:
+    """Return the share of a window's rows of which some number lies past the edges of the reference, beyond what chance explains.
+
+    Trees say of such rows what they learned at the edge.
+    """
+    numbers = ~np.asarray(nominal, dtype=bool)
+    if not numbers.any():
+        return 0.0
+    held, now = reference[:, numbers], window[:, numbers]
+    with np.errstate(invalid="ignore"):
+        low, high = np.nanquantile(np.where(np.isnan(held).all(axis=0), 0.0, held), _EDGES, axis=0)
+    usual, share = (float(((side < low) | (side > high)).any(axis=1).mean()) for side in (held, now))
+    return max(share - usual - 2 * float(np.sqrt(usual * (1 - usual) / len(now))), 0.0)
+
+
 def _answers(estimator: Estimator, rows: Rows, weights: Weights | None) -> dict[str, Numbers]:
     """Return what is expected of each row: losses (n,) by name, or the labels' probabilities (n, classes) under ``""``."""
     if estimator.errors is not None:
@@ -223,15 +246,15 @@ def _of_labels(rows: Rows, p: Numbers) -> dict[str, Expected]:
 
 
 def _sampling(
-    estimator: Estimator, rows: Rows, answers: Mapping[str, Numbers], found: Mapping[str, Expected]
+    estimator: Estimator, rows: Rows, answers: Mapping[str, Numbers], found: Mapping[str, Expected], left: float
 ) -> dict[str, float]:
-    """Return the variance that comes of looking at a sample of the window's rows: between tenths of it."""
+    """Return the variance that comes of looking at a sample of the window's rows: between tenths of it, times the share ``left`` out."""
     part = np.arange(len(rows)) % 10
     each = [
         _summed(estimator, rows[part == k], {name: held[part == k] for name, held in answers.items()})
         for k in range(10)
     ]
-    return {name: float(np.nanvar([one[name].value for one in each], ddof=1)) / 10 for name in found}
+    return {name: float(np.nanvar([one[name].value for one in each], ddof=1)) / 10 * left for name in found}
 
 
 def _gaps(estimator: Estimator, window: Places) -> tuple[dict[str, Gap], int]:

@@ -47,3 +47,16 @@ def test_an_input_counts_beyond_chance_and_beyond_a_trifle() -> None:
     rng = np.random.default_rng(4)
     large, none, trifle = rng.normal(1.0, 1.0, 4000), rng.normal(0.0, 1.0, 4000), rng.normal(0.01, 0.01, 4000)
     assert relied_on([np.column_stack([large, none - none.mean(), trifle])]).tolist() == [True, False, False]
+
+
+def test_rows_past_the_edges_of_the_reference_widen_the_interval() -> None:
+    rng = np.random.default_rng(5)
+
+    def rows(n: int, wide: float) -> pa.Table:
+        a = wide * rng.normal(size=n)
+        return pa.table({"a": a, "prediction": 10 + 0 * a, "label": 10 + (1 + np.abs(a)) * rng.normal(size=n)})
+
+    spec = ModelSpec(name="m", task="regression", features={"a": "numeric"})
+    estimator = fit(spec, None, rows(6000, 1.0), None, np.arange(6000) // 300)
+    same, wide = (estimator(rows(1000, scale), None).metrics["mae"] for scale in (1.0, 2.0))
+    assert wide.sd / wide.value > 1.5 * same.sd / same.value
