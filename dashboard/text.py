@@ -176,7 +176,7 @@ def in_window(start: str, end: str, timezone: str = "UTC") -> str:
     name = window_name(start, end, timezone)
     if name.startswith("week"):
         return f"in the {name}"
-    return f"on {name}" if name == day(start, timezone) else f"in the window of {name}"
+    return f"on {name}" if name == day(start, timezone, year=True) else f"in the window of {name}"
 
 
 def length(start: str, end: str) -> str:
@@ -189,6 +189,7 @@ def length(start: str, end: str) -> str:
 
 
 _METRICS = {
+    "ndcg": "NDCG",
     "mae": "MAE",
     "rmse": "RMSE",
     "bias": "bias",

@@ -18,7 +18,9 @@ def draw(model: ModelView) -> None:
     with st.container(border=True, height="stretch", key="concept_card"):
         st.markdown("**Has the rule changed?** :gray[evidence in the losses, label by label]")
         if view is None or not view["steps"]:
-            st.caption("○ No data: the test needs a reference with labels, and labels that came after it.")
+            needs = "○ No data: the test needs a reference with labels, and labels that came after it."
+            lists = "Rankings are judged by window alone: what a list is worth is no loss of single rows."
+            st.caption(lists if model["task"] == "ranking" else needs)
             return
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if view["alarmed_at"] is None:

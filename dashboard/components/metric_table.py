@@ -54,7 +54,7 @@ def _metrics(found: DetailView, name: str) -> None:
 
 
 def _cells(metric: MetricDetail) -> dict[str, str]:
-    unit = text.clean(metric["unit"], 12)
+    unit = text.clean(metric["unit"], 12) if metric["unit"] else ""
     said = "" if unit in ("share", "area", "statistic", "") else unit
 
     def words(value: float | None) -> str:
@@ -119,4 +119,9 @@ def _behind(found: DetailView, name: str) -> None:
                 key="by_range",
             )
         if not (found["classes"] or found["calibration"] or found["by_range"]):
-            st.caption("○ No data: no label of this window has come.")
+            words = (
+                "no label of this window has come."
+                if not found["n"]
+                else "these metrics have no counts behind them to draw."
+            )
+            st.caption(f"○ No data: {words}")

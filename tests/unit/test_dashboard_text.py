@@ -115,3 +115,11 @@ def test_lags_read_as_people_say_them(value, shown):
 
 def test_an_unknown_zone_reads_as_utc():
     assert text.moment("2013-01-01T05:00:00+00:00", "No/Where") == "1 Jan 05:00"
+
+
+def test_when_something_was_is_said_as_people_say_it() -> None:
+    assert text.in_window("2013-04-30T00:00:00+00:00", "2013-05-01T00:00:00+00:00") == "on 30 Apr 2013"
+    assert text.in_window("2013-04-30T00:00:00+00:00", "2013-05-07T00:00:00+00:00") == "in the week of 30 Apr 2013"
+    assert (
+        text.in_window("2013-04-30T07:00:00+00:00", "2013-04-30T08:00:00+00:00") == "in the window of 30 Apr 2013 07:00"
+    )
