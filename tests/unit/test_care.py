@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from service import views
 from service.local import LocalWorkspace, care
 from service.workspace import WorkspaceError
 from storage.errors import NewerSchemaError, StorageError
@@ -126,13 +127,18 @@ def test_an_archived_row_that_comes_again_is_a_duplicate_and_its_late_label_rest
         late = {"prediction_id": "p8", "label": 9999.0, "event_time": rows()[8]["event_time"]}
         assert ws.label("eta", [late])["accepted"] == 1
         start = datetime.fromisoformat("2024-02-05T00:00+01:00")
-        old = [r for r in ws.readings("eta", check="mae") if r["window_start"] == start.isoformat()]
+
+        def errors() -> list[views.ReadingView]:
+            read = ws.readings("eta", check="mae", since=start, until=start + timedelta(hours=1))
+            return [r for r in read if r["scope"] == "performance" and r["window_start"] == start.isoformat()]
+
+        old = errors()
         corrected = [
             {"prediction_id": f"p{i}", "label": 9999.0, "event_time": rows()[i]["event_time"]} for i in range(141, 160)
         ]
         ws.label("eta", corrected)
         ws.run("eta")
-        new = [r for r in ws.readings("eta", check="mae") if r["window_start"] == start.isoformat()]
+        new = errors()
         was, now = old[0]["value"], new[0]["value"]
         assert was is not None
         assert now is not None

@@ -227,7 +227,11 @@ def test_what_arrives_is_judged_over_all_versions_of_a_reference(tmp_path: Path)
                 for r in of_inputs
                 if r["column"] in ("distance", "city") and r["segment"] is None
             ])  # fmt: skip
-            labelled = {r["window_start"]: r["n"] for r in ws.workspace.readings(MODEL, check="mae")}
+            labelled = {
+                r["window_start"]: r["n"]
+                for r in ws.workspace.readings(MODEL, check="mae")
+                if r["scope"] == "performance"
+            }
             assert set(labelled.values()) == {A_DAY}
             (alert,) = [a for a in ws.workspace.alerts(MODEL) if a["kind"] == "data_drift"]
             assert "serves now" not in str(ws.workspace.alert(alert["id"]))
