@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.types import Check, Reading
+from monitors.types import ESTIMATED, Check, Reading
 from reference_data.bins import OTHER, UNSEEN
 from reference_data.plugins import discover
 from reference_data.profile import ColumnProfile
@@ -209,6 +209,7 @@ def inside(sentence: str) -> str:
 def metric_label(name: str) -> str:
     """Return what people call a metric; of the top of lists without its size, which the model declares."""
     found: dict[str, Check] = discover("monitors.metrics", "CHECK")
+    name = name.removeprefix(ESTIMATED)
     return found[name].label.removesuffix(" at k") if name in found else name
 
 

@@ -31,6 +31,7 @@ AlertKind = Literal[
 Scope = Literal[
     "column", "performance", "estimate", "sequence", "business", "service", "traffic", "multivariate", "custom"
 ]
+ESTIMATED = "estimated_"  # before the name of a metric in a reading that estimates it
 Direction = Literal["higher_is_worse", "lower_is_worse", "both"]
 Values = NDArray[np.float64]
 

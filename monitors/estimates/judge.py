@@ -13,7 +13,7 @@ from monitors.estimates.estimator import Estimate, Estimated
 from monitors.evidence import Levels
 from monitors.judge_performance import performance_limit
 from monitors.metric_null import MetricNull
-from monitors.types import Check, Reading, Verdict
+from monitors.types import ESTIMATED, Check, Reading, Verdict
 
 BLIND = "This rests on the inputs alone: if the rule from inputs to labels changed, it cannot see it."
 SURPRISE = (
@@ -55,7 +55,7 @@ def unsaid(judging: Judging, why: str, n: int, blank: Reading) -> list[Reading]:
     words = (
         "No rows arrived, so there is nothing to estimate." if not n else f"{check.label} cannot be estimated: {why}."
     )
-    return [replace(blank, check=check.name, unit=check.unit, n=n, verdict=verdict, sentence=words)]
+    return [replace(blank, check=f"{ESTIMATED}{check.name}", unit=check.unit, n=n, verdict=verdict, sentence=words)]
 
 
 def _reading(judging: Judging, check: Check, estimate: Estimate, estimated: Estimated, blank: Reading) -> Reading:
@@ -87,7 +87,7 @@ def _reading(judging: Judging, check: Check, estimate: Estimate, estimated: Esti
     loss = abs(estimate.value - null.mean) if check.direction == "both" else sign * (estimate.value - null.mean)
     return replace(
         blank,
-        check=check.name,
+        check=f"{ESTIMATED}{check.name}",
         unit=check.unit,
         value=estimate.value,
         reference_value=null.value,

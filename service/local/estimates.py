@@ -21,6 +21,7 @@ from monitors.evidence import levels
 from monitors.judge_performance import single_window_level
 from monitors.judge_run import LEAST_COVERAGE
 from monitors.registry import headline_check, performance_checks, positive_class
+from monitors.types import ESTIMATED
 from reference_data.windows import Window, WindowSpec
 from service.local import performance
 from service.local.convert import iso, number, row_to_reading
@@ -204,7 +205,7 @@ def estimates(core: Core, model: str, metric: str | None = None) -> list[outcome
         return []
     name = found[0].name
     with core.db.cursor() as cursor:
-        stored = current_readings(cursor, model, check=name, scope=SCOPE)
+        stored = current_readings(cursor, model, check=f"{ESTIMATED}{name}", scope=SCOPE)
     readings = [row_to_reading(row) for row in stored]
     latest = {(reading.window, reading.model_version): reading for reading in readings}  # of the newest reference
     came = {
@@ -240,7 +241,7 @@ def _point(core: Core, reading: Reading, came: views.PerformancePoint | None) ->
         "start": iso(reading.window.start, zone),
         "end": iso(reading.window.end, zone),
         "model_version": reading.model_version,
-        "metric": reading.check,
+        "metric": reading.check.removeprefix(ESTIMATED),
         "method": reading.drivers[0][0] if reading.drivers else "",
         "value": number(reading.value),
         "lower": number(reading.ci_lower),

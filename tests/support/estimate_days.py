@@ -14,7 +14,7 @@ from monitors.estimates.judge import Judging, judge_estimates
 from monitors.evidence import levels
 from monitors.judge_performance import single_window_level
 from monitors.registry import headline_check, performance_checks
-from monitors.types import Reading
+from monitors.types import ESTIMATED, Reading
 from reference_data.declaration import ModelSpec
 from tests.support.profiles import DAILY, NOW, class_outcomes, days, reference_of, regression_outcomes, spec_of
 
@@ -93,5 +93,5 @@ def headline_readings(
             now = pa.table(day(rng, task, rows, REFERENCE_DAYS + place, change)).drop_columns(["label"])
             blank = blank_reading(spec.name, "1", (1, rows * REFERENCE_DAYS), window, NOW, "estimate")
             readings = judge_estimates(judging, estimator(now, None), blank)
-            found[change] += [reading for reading in readings if reading.check == judging.headline]
+            found[change] += [reading for reading in readings if reading.check == f"{ESTIMATED}{judging.headline}"]
     return found

@@ -120,6 +120,6 @@ def test_without_drift_no_estimate_pages(workspace: LocalWorkspace) -> None:
         log(workspace, day(number))
     workspace.run("m")
     readings = [reading for reading in workspace.readings("m") if reading["scope"] == "estimate" and reading["n"]]
-    assert {reading["check"] for reading in readings} >= {"mae", "rmse"}
+    assert {reading["check"] for reading in readings} >= {"estimated_mae", "estimated_rmse"}
     assert {reading["verdict"] for reading in readings} == {"ok"}
     assert not [alert for alert in workspace.alerts("m") if alert["kind"] == "performance"]
