@@ -70,7 +70,12 @@ def _nested(row: dict[str, Any], into: str, known: set[str]) -> Problem | None:
             return None
     if not ours:
         name = next(name for name in row if name not in known)
-        return name, row[name], f"a row has no field {shown(name)!r}", f"one of {', '.join(sorted(known))}"
+        return (
+            name,
+            row[name],
+            f"a row has no field {shown(name)!r}",
+            f"one of {', '.join(sorted(known, key=lambda each: each.lstrip('_')))}",
+        )
     for name in ("features", "context"):
         value = row.get(name)
         if not isinstance(value, dict) and (value is not None or name == "features"):
