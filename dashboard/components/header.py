@@ -44,6 +44,15 @@ def family(model: ModelView, here: str) -> None:
                 registry.link(label, name, icon=icon, model=model["name"])
 
 
+def opening(model: ModelView, here: str) -> state.TimeRange:
+    """Draw the top of a page of the family: crumbs, title, its siblings, and the range; return the chosen span."""
+    label = FAMILY[here][1]
+    crumbs((model["name"], "model", {"model": model["name"]}), (label, None, {}))
+    title(label)
+    family(model, here)
+    return range_bar(model)
+
+
 def title(words: str, badges: Callable[[], None] | None = None, actions: Callable[[], None] | None = None) -> None:
     """Draw the title (escaped here), badges beside it, and actions at the right."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -31,10 +31,7 @@ def render() -> None:
 def _draw() -> None:
     model = state.require_model()
     ws = state.workspace()
-    header.crumbs((model["name"], "model", {"model": model["name"]}), ("Business", None, {}))
-    header.title("Business")
-    header.family(model, "business")
-    chosen = header.range_bar(model)
+    chosen = header.opening(model, "business")
     every = ws.business(model["name"])
     if not every:
         st.info("No ratio of the business is declared for this model, or none has been measured. Declare what counts:")

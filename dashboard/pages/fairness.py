@@ -26,10 +26,7 @@ def render() -> None:
 
 def _draw() -> None:
     model = state.require_model()
-    header.crumbs((model["name"], "model", {"model": model["name"]}), ("Fairness", None, {}))
-    header.title("Fairness")
-    header.family(model, "fairness")
-    chosen = header.range_bar(model)
+    chosen = header.opening(model, "fairness")
     span = (None, None) if chosen.preset == "all" else (chosen.start, chosen.end)
     found = state.workspace().fairness(model["name"], *span)
     if not found:

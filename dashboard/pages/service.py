@@ -26,10 +26,7 @@ def render() -> None:
 def _draw() -> None:
     model = state.require_model()
     ws = state.workspace()
-    header.crumbs((model["name"], "model", {"model": model["name"]}), ("Service", None, {}))
-    header.title("Service")
-    header.family(model, "service")
-    chosen = header.range_bar(model)
+    chosen = header.opening(model, "service")
     points = [p for p in ws.service_points(model["name"]) if chosen.touches(p["start"], p["end"])]
     if not points:
         st.info(
