@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import state, text, theme
 from dashboard.charts import evidence
-from dashboard.components import chart
+from dashboard.components import chart, errors
 from service.views import ModelView
 
+_QUICK = ("adwin", "ddm", "eddm", "hddm_a", "hddm_w", "page_hinkley")
 _SHAPES = {"sudden": "sudden", "gradual": "gradual", "passed": "passed again"}
 
 
@@ -36,6 +38,40 @@ def draw(model: ModelView) -> None:
             key="concept_evidence",
         )
         often = text.count(view["average_run_length"])
+        _detectors(model)
         st.caption(
             f"Without a change an alarm comes once in {often} steps or rarer. Each label counts once, when it comes; what was said is never restated."
+        )
+
+
+@st.fragment
+def _detectors(model: ModelView) -> None:
+    """Draw an expander with what river's detectors say of the same losses; they are run when it is opened, without KSWIN, which takes minutes."""
+    panel = st.expander(
+        "What river's detectors say", icon=":material/sensors:", key="detectors_panel", on_change="rerun"
+    )
+    if not panel.open:
+        return
+    with panel, errors.in_words():
+        with st.spinner("Going through the losses, label by label …"):
+            found = state.workspace().detectors(model["name"], _QUICK)
+        if not found:
+            st.caption("○ No data: no labels have come to go through.")
+            return
+        rows = [
+            {
+                "Detector": text.clean(each["detector"], 30),
+                "Watches": text.clean(each["watches"], 60),
+                "Labels": each["rows"],
+                "Alarms": len(each["alarms"]),
+                "First": text.moment(each["alarms"][0]["event_time"], model["timezone"]) if each["alarms"] else None,
+                "Last": text.moment(each["alarms"][-1]["event_time"], model["timezone"]) if each["alarms"] else None,
+            }
+            for each in found
+        ]
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, height="content", placeholder=text.MISSING, key="detectors_table"
+        )
+        st.caption(
+            "On their defaults, which know nothing of this reference's days: they fire often. Times are those of the rows that fired."
         )

@@ -103,7 +103,17 @@ class FakeOutcomes:
         }
 
     def detectors(self, model: str, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        return []
+        at = story.week(story.HARM_WEEK)[0].isoformat()
+        alarm = {"number": 93_412, "event_time": at, "label_time": at}
+        return [
+            {
+                "detector": name,
+                "watches": "absolute error",
+                "rows": 136_067,
+                "alarms": [alarm] if name == "adwin" else [],
+            }
+            for name in names or ("adwin", "kswin")
+        ]
 
     def estimates(self, model: str, metric: str | None = None) -> list[views.EstimatePoint]:
         points: list[views.EstimatePoint] = []

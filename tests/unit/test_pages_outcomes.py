@@ -193,3 +193,33 @@ def test_a_panel_is_drawn_only_for_what_is_known():
     labels = [note.text for note in figure.layout.annotations]
     assert any("Latency" in label for label in labels)
     assert not any("Processor" in label or "Memory" in label for label in labels)
+
+
+def test_rivers_detectors_run_when_they_are_asked_for_and_a_missing_package_is_told(serve):
+    workspace = serve()
+    asked = []
+    answer = workspace.detectors
+    workspace.detectors = lambda model, names=None: asked.append(names) or answer(model, names)
+    _open("performance")
+    assert not asked
+    page = _opened("performance", "detectors_panel")
+    assert len(asked) == 1
+    assert "kswin" not in asked[0]
+    (table,) = [t.value for t in page.dataframe if "Detector" in t.value.columns]
+    assert dict(zip(table["Detector"], table["Alarms"], strict=True))["adwin"] == 1
+
+    def missing(*_):
+        raise WorkspaceError("river is not installed; install driftdeck[streams]")
+
+    workspace.detectors = missing
+    assert "install driftdeck[streams]" in _words(_opened("performance", "detectors_panel"))
+
+
+def _opened(name, panel):
+    """Open a page with one of its expanders open."""
+    page = AppTest.from_function(_script, args=(name,), default_timeout=60)
+    page.query_params["model"] = MODEL
+    page.session_state[panel] = True
+    page.run()
+    assert not page.exception, page.exception
+    return page
