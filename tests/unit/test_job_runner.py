@@ -305,6 +305,8 @@ def test_a_memory_limit_fails_the_job_not_the_machine(tmp_path):
     folder = job(tmp_path, frame(), quick(), champion=Incumbent("v1"))
     runner.launch(folder)
     assert finished(runner, folder).state == "failed"
+    for child in runner._children.values():  # what it left is read before it has gone
+        child.wait(60)
 
 
 def test_a_folder_without_rows_is_refused(tmp_path, runner):
