@@ -197,9 +197,14 @@ def test_a_panel_is_drawn_only_for_what_is_known():
 
 def test_rivers_detectors_run_when_they_are_asked_for_and_a_missing_package_is_told(serve):
     workspace = serve()
-    asked = []
+    asked: list[Any] = []
     answer = workspace.detectors
-    workspace.detectors = lambda model, names=None: asked.append(names) or answer(model, names)
+
+    def detectors(model: str, names: Any = None) -> Any:
+        asked.append(names)
+        return answer(model, names)
+
+    workspace.detectors = detectors
     _open("performance")
     assert not asked
     page = _opened("performance", "detectors_panel")
