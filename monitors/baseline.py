@@ -16,9 +16,10 @@ import numpy as np
 
 from monitors.calibration import Calibration, calibrate, calibrate_together
 from monitors.drift_null import ENOUGH, recentred
-from reference_data.declaration import ModelSpec, parse_duration
+from reference_data.declaration import ModelSpec
 from reference_data.profile import Profile
 from reference_data.reference import Reference
+from reference_data.section import parse_duration
 from reference_data.windows import Window, WindowSpec
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy import stats
 
 from reference_data.schema import Column
 
@@ -58,8 +57,9 @@ def _between(values: pa.ChunkedArray, column: Column, windows: NDArray[np.intp])
     held = values.is_valid().to_numpy()
     if column.type == "numeric":
         numbers = pc.cast(values.drop_null(), pa.float64()).to_numpy()
-        ranks = stats.rankdata(numbers)
-        return _explained(ranks[:, None], windows[held])
+        from scipy.stats import rankdata  # late: a second of starting
+
+        return _explained(rankdata(numbers)[:, None], windows[held])
     if column.type not in ("categorical", "boolean"):
         return 0.0
     codes = np.asarray(pc.dictionary_encode(pc.cast(values.drop_null(), pa.string())).combine_chunks().indices)

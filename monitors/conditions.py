@@ -23,7 +23,8 @@ from monitors.quality_conditions import (
     usually_empty,
 )
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
-from monitors.types import AlertKind, Reading
+from monitors.types import Reading
+from reference_data.alerting import AlertKind
 from reference_data.declaration import ModelSpec
 
 Severity = Literal["notice", "warning", "page"]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from monitors.multivariate._types import Found, Rows, RowsCheck, Sides
 
@@ -115,8 +115,8 @@ def judge_found(check: RowsCheck, found: Found, natural: Natural, level: float =
     usual = found.expected + natural.bias * scale
     z = (found.value - usual) / max(sd, 1e-300)
     sides, skew = (2, 0.0) if check.two_sided else (1, _skew(found.skew, chance, natural))
-    p = min(1.0, sides * float(stats.t.sf(abs(z) if sides == 2 else _normal_score(z, skew), freedom)))
-    reach = _from_normal_score(float(stats.t.isf(level / sides, freedom)), skew) * sd
+    p = min(1.0, sides * float(special.stdtr(freedom, -(abs(z) if sides == 2 else _normal_score(z, skew)))))
+    reach = _from_normal_score(float(-special.stdtrit(freedom, level / sides)), skew) * sd
     matter = check.least * scale
     least = max(reach, matter)
     lower, upper = usual - least if sides == 2 else -np.inf, usual + least

@@ -11,8 +11,9 @@ from monitors.judge_quality import QUALITY_CHECKS
 from monitors.judge_thresholds import fixed_verdict, limits_of
 from monitors.own_sql import BY_SQL, LATENCIES
 from monitors.registry import CONCEPT_COLUMNS, column_checks
-from monitors.types import AlertKind, Reading
+from monitors.types import Reading
 from monitors.volume import USUALLY_EMPTY
+from reference_data.alerting import AlertKind
 from reference_data.declaration import ModelSpec
 
 _PREDICTIONS = frozenset({"prediction", "score"})

@@ -18,7 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from reference_data.declaration import parse_duration
+from reference_data.section import parse_duration
 
 _LOG = logging.getLogger(__name__)
 _ALLOWED = "write a cron line of five fields such as '*/15 * * * *', or 'every 15m'"

@@ -10,22 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reference_data.alerting import AlertKind
 from reference_data.profile import ColumnProfile, Profile
 from reference_data.windows import Window
 
 Verdict = Literal["ok", "drift", "warning", "critical", "insufficient", "no_data", "error"]
-AlertKind = Literal[
-    "data_drift",
-    "prediction_drift",
-    "concept_drift",
-    "performance",
-    "data_quality",
-    "no_data",
-    "latency",
-    "business",
-    "job",
-    "watchdog",
-]
 #: What a reading is about: a column; the labels; performance estimated before labels come; the loss in the order in which labels
 #: came; a ratio of the business; the service around the model; rows and their arrival; rows as a whole; a check of the team's own.
 Scope = Literal[
@@ -169,15 +158,46 @@ class Alert:
     judged_to: datetime | None = None  # end of the latest window that counted: a restated one is not counted twice
     strength: float = 0.0  # effect of the window that the message tells of, 0 where it is not known
     limit: str | None = None  # the check whose fixed limit was passed, of an alert about that and nothing else
+    silenced_until: datetime | None = None  # while that is to come, nobody is told; what is judged goes on beneath
+    silence_id: str | None = None
+    inhibited_by: str | None = None  # the open alert that brings this one about: nobody is told of both
+    needs: tuple[int, int] = (1, 1)  # in so many of so many latest windows the condition must hold before it fires
+    held: str = ""  # of the latest windows, "1" where the condition held, "0" where it did not, oldest first
+    returns: int = 0  # how often it came back after it was resolved
+    runbook: str | None = None
+    rule: str | None = None  # the team's own rule that raised it
+    source: str | None = None  # the source of rows it is about
     history: tuple[AlertEvent, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """One change of an alert's state."""
+    """One change of an alert, with the state it has after it.
+
+    ``action`` says what changed where that is not the state: ``comment``, ``owner``, ``silence``, ``unsilence``, ``inhibit``, ``release``, ``renotify``, ``news``.
+    """
 
     alert_id: str
     at: datetime
     state: str
     actor: str
     comment: str
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Who need not be told, until when. Everything that is given must match; models, columns and segments may be patterns with ``*``."""
+
+    id: str
+    starts: datetime
+    ends: datetime
+    actor: str
+    comment: str
+    alert_id: str | None = None
+    model: str = "*"
+    kind: str | None = None
+    column: str | None = None
+    segment: str | None = None
+    severity: str | None = None
+    ended_by: str | None = None  # who lifted it before its time; ``ends`` is then when

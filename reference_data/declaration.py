@@ -1,50 +1,31 @@
 """What a team declares of a model: the schema of ``driftdeck.toml``, validated, with every default in one place."""
 
-import re
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from reference_data.alerting import AlertKind, Channel, Link, Maintenance, Override, Rule, Windows, known_zone
 from reference_data.default_checks import DEFAULT_CHECKS
 from reference_data.profile import RESERVED
 from reference_data.schema import Column, ColumnType, Task
+from reference_data.section import Name, Section, parse_duration
 from reference_data.segments import declared_segment, segment_columns
 from reference_data.windows import WindowSpec
 
-Severity = Literal["notice", "warning", "page"]
 FeedbackType = Literal["boolean", "numeric", "categorical"]
 PrivacyAction = Literal["drop", "hash", "mask"]
 
-_DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
-
-def parse_duration(text: str) -> timedelta:
-    """Read ``"90s"``, ``"15m"``, ``"6h"``, ``"2d"``, ``"1w"``; raises :class:`ValueError` naming what is allowed."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"duration {text!r} is not understood; write a number and s, m, h, d or w, such as '6h'")
-    try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError:
-        raise ValueError(f"duration {text!r} is longer than time itself; write a shorter one, such as '6h'") from None
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Budget(_Section):
+class Budget(Section):
     """How many *false* pages and warnings a model may raise in a year."""
 
     pages_per_year: float = Field(default=1.0, gt=0, le=1000)
     warnings_per_year: float = Field(default=1.0, gt=0, le=1000)
 
 
-class Threshold(_Section):
+class Threshold(Section):
     """A fixed limit of one check, for those who want it: it gives a verdict of its own beside the calibrated one.
 
     ``relative``: the limits are times the reference's own value of the check. Checks whose lower values are worse are held from below.
@@ -52,9 +33,15 @@ class Threshold(_Section):
 
     check: str
     column: str | None = Field(default=None, description="left out: every column the check applies to, and no column")
+    segment: str | None = Field(default=None, description="inside this segment, such as 'carrier=AA'")
     warning: float | None = None
     critical: float | None = None
     relative: bool = False
+    clear: float | None = Field(
+        default=None, description="once passed, the alert goes on until the value is back within this, milder limit"
+    )
+    windows: Windows = Field(default="1 of 1", description="in how many of the latest windows it must be passed")
+    runbook: Link | None = None
 
     @model_validator(mode="after")
     def _some_limit(self) -> Self:
@@ -63,7 +50,7 @@ class Threshold(_Section):
         return self
 
 
-class CustomCheck(_Section):
+class CustomCheck(Section):
     """A check of the team's own: a SQL aggregate over the rows of a window, one number, such as ``avg(price / area)``.
 
     Judged by its natural variation in the reference's windows, or by limits if they are given.
@@ -77,7 +64,7 @@ class CustomCheck(_Section):
     relative: bool = False
 
 
-class BusinessMetric(_Section):
+class BusinessMetric(Section):
     """A ratio that matters to the business: the sum of one SQL expression over rows by the sum of another, such as clicks by views.
 
     Both are over the inputs, ``prediction``, ``label`` and ``score`` of a row; ``denominator`` 1 makes it a mean a row. With ``labelled``,
@@ -97,12 +84,15 @@ class BusinessMetric(_Section):
 Multivariate = Literal["pca_reconstruction", "domain_classifier", "mmd"]
 
 
-class Monitor(_Section):
+class Monitor(Section):
     """When windows close, how often they are looked at, and what makes an alert."""
 
     window: str = "1d"
     grace: str = "6h"
-    schedule: str = "*/15 * * * *"
+    schedule: str = Field(
+        default="*/15 * * * *", description="a cron line, 'every 15m', or 'every 500 rows': when so many have come"
+    )
+    timeout: str = Field(default="1h", description="a run that takes longer is ended; the next goes on where it was")
     min_rows: int = Field(default=30, ge=1)
     alert_budget: Budget = Budget()
     resolve_after: int = Field(default=2, ge=1, description="quiet windows before an alert is resolved")
@@ -122,6 +112,11 @@ class Monitor(_Section):
         default_factory=dict, description="what a pair 'label → prediction' costs, such as { 'yes → no' = 50 }"
     )
     thresholds: tuple[Threshold, ...] = Field(default=(), description="fixed limits beside the calibrated verdicts")
+    rules: dict[Name, Rule] = Field(default_factory=dict, description="alerts of the team's own")
+    overrides: tuple[Override, ...] = Field(
+        default=(), description="what becomes of alerts; the first that matches decides"
+    )
+    runbooks: dict[AlertKind, Link] = Field(default_factory=dict, description="what to do, by kind of alert")
     multivariate: tuple[Multivariate, ...] = Field(
         default=("pca_reconstruction", "domain_classifier"), description="checks on rows as a whole"
     )
@@ -139,7 +134,7 @@ class Monitor(_Section):
         return value
 
 
-class Retrain(_Section):
+class Retrain(Section):
     """Who trains, when, and what a new version may do by itself."""
 
     trainer: str = "sklearn"
@@ -156,7 +151,7 @@ class Retrain(_Section):
         return value
 
 
-class Retention(_Section):
+class Retention(Section):
     """How long log rows stay in the database, and what becomes of older ones. Profiles and readings stay for good."""
 
     keep: str | None = Field(default=None, description="age of event time, such as '400d'; left out: for good")
@@ -170,7 +165,7 @@ class Retention(_Section):
         return value
 
 
-class ReferencePlan(_Section):
+class ReferencePlan(Section):
     """Which part of the reference a window is held against.
 
     ``fixed``: all of it. ``seasonal``: its buckets of the same weekday, hour, or hour of the week. ``rolling``: the log's own
@@ -189,7 +184,7 @@ class ReferencePlan(_Section):
         return value
 
 
-class ModelSpec(_Section):
+class ModelSpec(Section):
     """One model. ``prediction``, ``score``, ``label``, ``id`` and ``time`` are column names in files and tables.
 
     ``features`` go into the model; ``context`` is logged and monitored beside it. Both may be left out: they are
@@ -247,12 +242,7 @@ class ModelSpec(_Section):
     @field_validator("timezone")
     @classmethod
     def _timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder of zones
-            words = f"time zone {value!r} is not known; write an IANA name such as 'Europe/Berlin' or 'UTC'"
-            raise ValueError(words) from None
-        return value
+        return known_zone(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -325,15 +315,7 @@ def _is_segment(name: str, known: dict[str, ColumnType]) -> bool:
         return False
 
 
-class Channel(_Section):
-    """Where alerts of the given severities are sent; ``url`` is an Apprise address."""
-
-    name: Name
-    url: str
-    severity: tuple[Severity, ...] = ("page", "warning")
-
-
-class Source(_Section):
+class Source(Section):
     """Where rows come from by themselves. One of ``read``, ``sql``, ``topic`` and ``kind`` says what kind of place that is.
 
     ``read``: a file, pattern, watched folder or object store (``s3://…``). ``sql``: a query, run against ``connection``, from the
@@ -377,9 +359,10 @@ class Source(_Section):
         return self
 
 
-class Declaration(_Section):
+class Declaration(Section):
     """A whole declaration file."""
 
     models: dict[str, ModelSpec] = Field(default_factory=dict)
     channels: dict[str, Channel] = Field(default_factory=dict)
+    maintenance: dict[str, Maintenance] = Field(default_factory=dict)
     sources: dict[str, Source] = Field(default_factory=dict)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from reference_data.schema import Column
 from reference_data.segments import PAIR, segment_columns
+
+if TYPE_CHECKING:
+    import pandas as pd  # loaded where there are frames: a workspace that is only looked at starts sooner
 
 #: Column types that an estimator can be given; text and embeddings are left out, and the trainer says so.
 USABLE: frozenset[str] = frozenset({"numeric", "categorical", "boolean", "datetime"})
@@ -23,6 +25,8 @@ def prepare(frame: pd.DataFrame, features: Sequence[Column]) -> pd.DataFrame:
     Booleans become 0 and 1, datetimes seconds since 1970 (naive ones are taken as UTC), categories text; whatever is
     missing, infinite or not readable as its type becomes NaN. Raises :class:`KeyError` naming a column that is not there.
     """
+    import pandas as pd
+
     lost = [column.name for column in features if column.name not in frame.columns]
     if lost:
         raise KeyError(f"columns {lost} are not among the rows' columns {[str(name) for name in frame.columns]}")
@@ -45,6 +49,8 @@ def texts(values: pd.Series[Any]) -> NDArray[Any]:
 
 def segment_texts(frame: pd.DataFrame, segments: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Return the values of each declared segment that the frame has the columns of, as :func:`texts`; of a pair ``UA × JFK``."""
+    import pandas as pd
+
     found: dict[str, NDArray[Any]] = {}
     for name in segments:
         try:
@@ -67,12 +73,16 @@ def _convert(values: pd.Series[Any], column: Column) -> NDArray[Any]:
         return _epoch(values)
     if column.type == "boolean" and values.dtype != bool:
         return np.array([_TRUTH.get(as_text(value).lower(), np.nan) for value in values], dtype=np.float64)
+    import pandas as pd
+
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     numbers[~np.isfinite(numbers)] = np.nan
     return np.asarray(numbers)
 
 
 def _epoch(values: pd.Series[Any]) -> NDArray[np.float64]:
+    import pandas as pd
+
     times = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
     seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     return np.asarray(seconds.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)

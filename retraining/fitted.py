@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from reference_data.schema import Column, Task
 from retraining.features import prepare
 from retraining.threads import threads_for
 from retraining.types import Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd  # whoever predicts has frames; to read what was judged takes none
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from reference_data.schema import Column
 from retraining import registry
 from retraining.features import as_text
 from retraining.fitted import FittedModel, ModelCard
 from retraining.types import Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def read_datapoints(
         if not wrong:
             rows.append(row)
             positions.append(position)
+    import pandas as pd
+
     frame = pd.DataFrame({name: _series([row[name] for row in rows], known[name]) for name in known})
     return Datapoints(frame, tuple(positions), tuple(errors))
 
@@ -129,6 +133,8 @@ def _boolean(value: object, _timezone: str) -> bool:
 def _moment(value: object, timezone: str) -> pd.Timestamp:
     if not isinstance(value, str | datetime):
         raise TypeError
+    import pandas as pd
+
     moment = pd.Timestamp(value)
     return (moment if moment.tzinfo else moment.tz_localize(timezone)).tz_convert("UTC")
 
@@ -143,6 +149,8 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {"numeric": _number, "boolean":
 
 
 def _series(values: list[Any], column: Column) -> pd.Series[Any]:
+    import pandas as pd
+
     if column.type == "numeric":
         return pd.Series(values, dtype="float64")
     if column.type == "datetime":

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reference_data.declaration import parse_duration
 from reference_data.plugins import discover
+from reference_data.section import parse_duration
 from retraining import job_files, registry
 from retraining.features import segment_texts, texts
 from retraining.fitted import FittedModel, ModelCard, positive_class

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from reference_data.schema import Column, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Values that ``[models.x.retrain.params]`` may hold.
 Params = Mapping[str, int | float | str | bool]

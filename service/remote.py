@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from service import views
+from service.remote_alerting import RemoteAlerting
 from service.remote_calls import part
 from service.remote_care import RemoteCare
 from service.remote_door import RemoteDoor
@@ -22,7 +23,15 @@ from service.remote_sources import RemoteSources
 
 
 class RemoteWorkspace(
-    RemoteFiles, RemoteLabels, RemoteDoor, RemoteSources, RemoteReferences, RemoteSegments, RemoteOutcomes, RemoteCare
+    RemoteFiles,
+    RemoteLabels,
+    RemoteDoor,
+    RemoteSources,
+    RemoteReferences,
+    RemoteSegments,
+    RemoteOutcomes,
+    RemoteAlerting,
+    RemoteCare,
 ):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""
 

@@ -276,6 +276,9 @@ class AlertEventView(TypedDict):
     state: str
     actor: str
     comment: str
+    action: NotRequired[
+        str
+    ]  # where it is not the state that changed: comment | owner | silence | unsilence | inhibit | …
 
 
 class AlertView(TypedDict):
@@ -303,6 +306,13 @@ class AlertView(TypedDict):
     owner: str | None
     model_version: str | None
     limit: NotRequired[str | None]
+    silenced_until: NotRequired[str | None]
+    silence_id: NotRequired[str | None]
+    inhibited_by: NotRequired[str | None]  # the alert that brings this one about
+    returns: NotRequired[int]  # how often it came back after it was resolved
+    runbook: NotRequired[str | None]
+    rule: NotRequired[str | None]  # the team's own rule
+    source: NotRequired[str | None]  # the source of rows it is about
     history: list[AlertEventView]
 
 

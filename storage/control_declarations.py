@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from reference_data.declaration import Channel, ModelSpec
+from reference_data.alerting import Channel
+from reference_data.declaration import ModelSpec
 from reference_data.reference import Reference
 from storage.control_base import ControlBase, to_json, to_text
 from storage.errors import AlreadyExistsError, MissingRecordError

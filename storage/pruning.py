@@ -7,7 +7,8 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from reference_data.declaration import ModelSpec, parse_duration
+from reference_data.declaration import ModelSpec
+from reference_data.section import parse_duration
 from storage.append_common import HORIZON
 from storage.buckets import naive
 from storage.database import Database

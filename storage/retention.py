@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
-from reference_data.declaration import ModelSpec, parse_duration
+from reference_data.declaration import ModelSpec
+from reference_data.section import parse_duration
 from reference_data.windows import Window, WindowSpec
 from storage.archives import ArchiveFile, archive_files, archive_folder, dropped_until
 from storage.buckets import aware, moment_sql, naive

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Numbers = NDArray[np.float64]
 MOST = 4000  # rows of a side that are looked at
@@ -64,6 +63,8 @@ def weigh(reference: Numbers, window: Numbers, nominal: list[bool]) -> Weights:
 
 def _area(told: Numbers, current: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the area under the ROC curve, and its standard error where there is nothing to tell."""
+    from scipy import stats  # late: a second of starting
+
     m, n = int((~current).sum()), int(current.sum())
     statistic = float(stats.mannwhitneyu(told[current], told[~current]).statistic)
     return statistic / (m * n), float(np.sqrt((m + n + 1) / (12 * m * n)))

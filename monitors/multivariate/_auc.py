@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from monitors.multivariate._threads import one_thread
 from monitors.multivariate._types import Found, Rows
@@ -21,6 +20,8 @@ Explain = Callable[[Rows, NDArray[np.bool_], Callable[[Rows], Scores], float], N
 
 def auc(scores: Scores, current: NDArray[np.bool_]) -> float:
     """Return the area under the ROC curve: the share of pairs in which the current row scores higher, ties half."""
+    from scipy.stats import rankdata  # late: a second of starting
+
     n = int(current.sum())
     m = len(current) - n
     ranks = rankdata(scores)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy import special
 
 from monitors.why.fit import LEAST
 from monitors.why.rows import Codes, Grouping, Rows, Values
@@ -217,7 +217,7 @@ def _confirm(half: _Half, tried: Sequence[Key], tolerance: float) -> list[Confir
     """Return what holds on the rows held out, by its shrunk excess."""
     rises = [_rise(half, *half.masks(key), days=True) for key in tried]
     enough = [half.masks(key)[1].sum() >= FEWEST for key in tried]
-    p = holm([float(norm.sf(rise.z)) if ok else 1.0 for rise, ok in zip(rises, enough, strict=True)])
+    p = holm([float(special.ndtr(-rise.z)) if ok else 1.0 for rise, ok in zip(rises, enough, strict=True)])
     shrink = _shrinkage(rises)
     found = [
         (key, rise, shrink(rise), chance)
@@ -258,7 +258,7 @@ def _told(half: _Half, confirmed: Sequence[Confirmed]) -> list[Confirmed]:
 def _slice(groupings: Sequence[Grouping], rows: _Half, key: Key, rise: _Rise, shrunk: float, p: float) -> Slice:
     then, now = rows.masks(key)
     share = float(now.mean())
-    width = norm.ppf(0.975) * rise.error
+    width = float(special.ndtri(0.975)) * rise.error
     return Slice(
         words=" and ".join(groupings[place].words(group) for place, group in key),
         columns=tuple(groupings[place].name for place, _ in key),

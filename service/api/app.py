@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount
 
 from service.api import (
     actions,
+    alerting,
     appends,
     care,
     demo,
@@ -54,7 +55,21 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
     admission = api.state.admission = Admission(settings.max_pending_mb * 2**20)
     api.state.gatherer = Gatherer(workspace, admission.small) if isinstance(workspace, Together) else None
     errors.install(api)
-    for module in (appends, loads, labels, reads, outcomes, segments, actions, demo, door, sources, references, care):
+    for module in (
+        appends,
+        loads,
+        labels,
+        reads,
+        outcomes,
+        segments,
+        actions,
+        alerting,
+        demo,
+        door,
+        sources,
+        references,
+        care,
+    ):
         api.include_router(module.router, prefix="/v1")
 
     @api.get("/docs", include_in_schema=False)

@@ -37,6 +37,7 @@ from service.local import (
     story,
     together,
 )
+from service.local.alerting import LocalAlerting
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
 from service.local.outcomes import LocalOutcomes
@@ -64,7 +65,7 @@ def _limits(memory: str | None) -> Limits:
     return Limits() if memory is None else Limits(memory=memory, wal_autocheckpoint="64MB")
 
 
-class LocalWorkspace(LocalOutcomes):
+class LocalWorkspace(LocalOutcomes, LocalAlerting):
     """Opens a home folder and holds it until closed; see :class:`service.workspace.Workspace` for what it does."""
 
     def __init__(self, core: Core) -> None:

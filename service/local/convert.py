@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from service import views
 
+_INNER = ("quiet", "judged_to", "strength", "held", "needs")  # of an alert, that nobody reads but the lifecycle
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200  # as for rows
 MIN_TIME = datetime(1, 1, 2, tzinfo=UTC)
 
@@ -143,17 +144,27 @@ def alert_to_row(alert: Alert) -> dict[str, Any]:
         "judged_to": alert.judged_to.isoformat() if alert.judged_to else None,
         "limit": alert.limit,
         "strength": alert.strength,
+        "silenced_until": alert.silenced_until.isoformat() if alert.silenced_until else None,
+        "silence_id": alert.silence_id,
+        "inhibited_by": alert.inhibited_by,
+        "needs": list(alert.needs),
+        "held": alert.held,
+        "returns": alert.returns,
+        "runbook": alert.runbook,
+        "rule": alert.rule,
+        "source": alert.source,
     }
 
 
 def row_to_alert(row: dict[str, Any]) -> Alert:
     """Rebuild an alert from its document."""
     values = {k: v for k, v in row.items() if k not in {"window_start", "window_end", "history"}}
-    for name in ("opened_at", "changed_at", "resolved_at", "judged_to"):
-        values[name] = datetime.fromisoformat(row[name]) if row[name] else None
+    for name in ("opened_at", "changed_at", "resolved_at", "judged_to", "silenced_until"):
+        values[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
     values["window"] = Window(datetime.fromisoformat(row["window_start"]), datetime.fromisoformat(row["window_end"]))
     values["causes"] = tuple(Cause(**cause) for cause in row["causes"])
     values["members"] = tuple(row["members"])
+    values["needs"] = tuple(row.get("needs", (1, 1)))
     return Alert(**values)
 
 
@@ -165,20 +176,22 @@ def event_to_row(event: AlertEvent) -> dict[str, Any]:
         "state": event.state,
         "actor": event.actor,
         "comment": event.comment,
+        "action": event.action,
     }
 
 
 def alert_view(row: dict[str, Any], zone: ZoneInfo) -> views.AlertView:
     """Return an alert's document as it is shown."""
-    shown: dict[str, Any] = {key: value for key, value in row.items() if key not in ("quiet", "judged_to", "strength")}
-    for name in ("window_start", "window_end", "opened_at", "changed_at", "resolved_at"):
-        shown[name] = iso(datetime.fromisoformat(row[name]), zone) if row[name] else None
+    shown: dict[str, Any] = {key: value for key, value in row.items() if key not in _INNER}
+    for name in ("window_start", "window_end", "opened_at", "changed_at", "resolved_at", "silenced_until"):
+        shown[name] = iso(datetime.fromisoformat(row[name]), zone) if row.get(name) else None
     shown["history"] = [
         {
             "at": iso(datetime.fromisoformat(event["at"]), zone),
             "state": event["state"],
             "actor": event["actor"],
             "comment": event["comment"],
+            "action": event.get("action", ""),
         }
         for event in row.get("history", [])
     ]

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reference_data.declaration import parse_duration
+from reference_data.section import parse_duration
 from reference_data.windows import Window
 from retraining import job_files, registry, rollout
 from retraining.fitted import ModelCard

@@ -23,9 +23,9 @@ from monitors.lifecycle import advance, quiet_period
 from monitors.own_sql import BY_SQL, resting_on_labels
 from monitors.registry import positive_class
 from monitors.types import Alert, AlertEvent, Cause, Reading
-from reference_data.declaration import parse_duration
 from reference_data.profile import RESERVED, Profile, stack
 from reference_data.reference import Reference
+from reference_data.section import parse_duration
 from reference_data.windows import Window, WindowSpec
 from service.local import (
     care,

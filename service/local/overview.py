@@ -9,7 +9,7 @@ import numpy as np
 
 from monitors.registry import DECIDING
 from reference_data import lags
-from reference_data.declaration import parse_duration
+from reference_data.section import parse_duration
 from reference_data.windows import Window
 from service.local import performance
 from service.local.convert import iso, number, numbers

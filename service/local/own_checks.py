@@ -22,9 +22,10 @@ from monitors.judge_thresholds import with_limits
 from monitors.judge_traffic import CUSTOM, table_level
 from monitors.own_sql import OwnSql, Sums, own_sql
 from monitors.types import Direction, Reading, Verdict
-from reference_data.declaration import CustomCheck, ModelSpec, parse_duration
+from reference_data.declaration import CustomCheck, ModelSpec
 from reference_data.profile import Profile
 from reference_data.reference import Reference
+from reference_data.section import parse_duration
 from reference_data.windows import Window
 from service.local import service_health
 from service.local.references import SAMPLE_ROWS, sample_path

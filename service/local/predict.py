@@ -7,8 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from retraining import registry, rollout
 from retraining.predictor import read_datapoints
 from service.local.loop import card_of
@@ -20,6 +18,8 @@ from storage.logs import append_log
 from storage.privacy import Door
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from reference_data.declaration import ModelSpec
     from retraining.types import Predictions
     from service.local.core import Core
@@ -86,6 +86,8 @@ def predict_rows(core: Core, model: str, frame: pd.DataFrame) -> pd.DataFrame:
     Returns what was served, in the order of ``frame``. Raises :class:`ConflictError` without a champion, :class:`WorkspaceError`
     naming row and field for a row that cannot be logged; then none is. What goes wrong in a shadow is its own affair.
     """
+    import pandas as pd
+
     spec, roles = core.spec(model), core.roles(model)
     if roles.champion is None:
         raise ConflictError(
@@ -134,6 +136,8 @@ def _answers(core: Core, spec: ModelSpec, frame: pd.DataFrame, version: str, rol
 
 def _as_logged(core: Core, spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
     """Return inputs as the log has them: a version that learned from hidden values is asked with hidden values."""
+    import pandas as pd
+
     names = [name for name in spec.privacy if name in spec.features]
     if not names:
         return frame

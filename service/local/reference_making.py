@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from reference_data.declaration import ModelSpec, parse_duration
+from reference_data.declaration import ModelSpec
+from reference_data.section import parse_duration
 from reference_data.windows import Window
 from service.local import references, segment_profiles
 from service.local.convert import aware, iso

@@ -20,7 +20,8 @@ from monitors.sequence.baseline import LossBaseline, loss_baseline, loss_of, los
 from monitors.sequence.change_point import find_change
 from monitors.sequence.detector import Found, SequentialTest, Step
 from monitors.sequence.readings import Change, Terms, sentence, step_reading
-from reference_data.declaration import ModelSpec, parse_duration
+from reference_data.declaration import ModelSpec
+from reference_data.section import parse_duration
 from service.local.convert import iso, number
 from service.local.series import load_series
 from storage.derived import compile_value

@@ -11,8 +11,9 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from reference_data.declaration import Source, parse_duration
+from reference_data.declaration import Source
 from reference_data.plugins import discover
+from reference_data.section import parse_duration
 from storage.file_formats.column_types import Kinds
 from storage.file_formats.table import FileTable
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
-from reference_data.declaration import Source, parse_duration
+from reference_data.declaration import Source
+from reference_data.section import parse_duration
 from storage.privacy import unquoted
 from storage.sources import (
     Chunk,

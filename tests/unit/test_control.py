@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reference_data.alerting import Channel
 from reference_data.bins import Bins
-from reference_data.declaration import Channel, ModelSpec
+from reference_data.declaration import ModelSpec
 from reference_data.profile import BinnedColumn, Layout
 from reference_data.reference import Reference
 from reference_data.schema import Column

@@ -58,6 +58,8 @@ CREATE TABLE outbox (
     due_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX outbox_waiting ON outbox (due_at) WHERE state = 'waiting';
+CREATE INDEX outbox_alert ON outbox (alert_id, seq);
+CREATE INDEX outbox_channel ON outbox (channel, seq);
 
 CREATE TABLE outbox_attempt ( -- append-only
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -139,6 +141,32 @@ CREATE TABLE erasure ( -- append-only; a restored backup is cleaned by it
     receipt TEXT NOT NULL -- JSON
 ) STRICT;
 
+CREATE TABLE silence ( -- append-only; a silence is what its latest row says
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    silence TEXT NOT NULL -- JSON
+) STRICT;
+CREATE INDEX silence_id ON silence (id, seq);
+
+CREATE TABLE model_run ( -- append-only; a run is what its latest row says
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'cancelled', 'timed_out', 'lost')),
+    run TEXT NOT NULL -- JSON
+) STRICT;
+CREATE INDEX model_run_model ON model_run (model, seq);
+CREATE INDEX model_run_run ON model_run (run_id, seq);
+
+CREATE TABLE maintenance (
+    name TEXT PRIMARY KEY,
+    spec TEXT NOT NULL, -- JSON of the declaration
+    declared_in TEXT NOT NULL CHECK (declared_in IN ('file', 'dashboard')),
+    actor TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE setting (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -156,3 +184,6 @@ CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the
 CREATE TRIGGER source_run_keeps BEFORE UPDATE ON source_run BEGIN SELECT raise(ABORT, 'source runs are append-only'); END;
 CREATE TRIGGER erasure_keeps BEFORE UPDATE ON erasure BEGIN SELECT raise(ABORT, 'erasures are append-only'); END;
 CREATE TRIGGER erasure_stays BEFORE DELETE ON erasure BEGIN SELECT raise(ABORT, 'erasures are append-only'); END;
+CREATE TRIGGER silence_keeps BEFORE UPDATE ON silence BEGIN SELECT raise(ABORT, 'silences are append-only'); END;
+CREATE TRIGGER silence_stays BEFORE DELETE ON silence BEGIN SELECT raise(ABORT, 'silences are append-only'); END;
+CREATE TRIGGER model_run_keeps BEFORE UPDATE ON model_run BEGIN SELECT raise(ABORT, 'runs are append-only'); END;
