@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from reference_data.windows import Window
 from retraining.types import TrainingError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Without an alert: the last so many hold-outs. Older rows say less and less about what comes next.
 RECENT_HOLDOUTS = 8
@@ -93,6 +96,8 @@ def split_by_time(times: pd.DatetimeIndex, end: datetime, holdout: timedelta | N
         at = int(times.searchsorted(times[round(len(rows) * (1 - _FALLBACK_SHARE))]))
         reason = f"the period is shorter than three hold-outs of {_length(holdout)}: the latest 20 % of the rows are kept apart"
     else:
+        import pandas as pd
+
         at = int(times.searchsorted(pd.Timestamp(cut)))
         reason = f"rows from {_day(cut, zone)} on are kept apart"
     _enough(at, len(rows) - at, needs_held=True)
