@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from monitors import explain
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
-from monitors.types import Alert, AlertKind, Reading
+from monitors.types import Alert, Reading
+from reference_data.alerting import AlertKind
 from reference_data.declaration import ModelSpec
 from reference_data.segments import PAIR
 
