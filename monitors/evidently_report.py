@@ -16,15 +16,17 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reference_data.schema import Task
 from storage.names import EVENT_TIME, SUBJECT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MAX_CATEGORIES = 50  # beside "other": Evidently's cost grows faster than their number
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "&": "＆", "\u2028": " ", "\u2029": " ", "\0": ""})
@@ -118,6 +120,8 @@ def harmless(text: str) -> str:
 
 
 def _prepare(job: ReportJob) -> _Frames:
+    import pandas as pd
+
     reference, current = _sample(job.reference, job.max_rows), _sample(job.current, job.max_rows)
     notes = [
         f"{name}: {min(total, job.max_rows):,} of {total:,} rows"
@@ -181,6 +185,8 @@ def _kind(declared: str | None, left: pa.DataType, right: pa.DataType) -> str:
 
 
 def _pair(kind: str, left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[pd.Series[Any], pd.Series[Any]] | None:
+    import pandas as pd
+
     series = tuple(pd.Series(column.to_pylist(), dtype=object) for column in (left, right))
     if kind == "numeric":
         numbers = [pd.to_numeric(s, errors="coerce").astype(float).replace([np.inf, -np.inf], np.nan) for s in series]
