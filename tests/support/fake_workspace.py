@@ -15,6 +15,7 @@ from service import data_views, views
 from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 from tests.support import fake_views
+from tests.support.fake_alerting import FakeAlerting
 from tests.support.fake_data import FakeData
 from tests.support.fake_outcomes import FakeOutcomes
 from tests.support.fake_segments import FakeSegments
@@ -33,11 +34,12 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes):
+class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting):
     """Answers like a workspace; actions change its memory only."""
 
     def __init__(self, *, until_week: int = 22, extra: int = 7, empty: bool = False, hostile: bool = True) -> None:
         super().__init__(until_week, empty=empty)
+        FakeAlerting.__init__(self)
         self.hostile = hostile
         self.extra = 0 if empty else extra
         self.acknowledged: set[str] = set()
@@ -410,7 +412,7 @@ class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes):
     def alerts(self, model: str | None = None, *, state: str | None = None) -> list[views.AlertView]:
         if self.empty:
             return []
-        found = [self._concept_alert(), self._notice()]
+        found = [self.changed(self._concept_alert()), self.changed(self._notice())]
         return [a for a in found if model in (None, a["model"]) and state in (None, a["state"])]
 
     def alert(self, alert_id: str) -> views.AlertView:
