@@ -7,10 +7,12 @@ from storage.control_audit import Audit
 from storage.control_declarations import Declarations, ModelRecord
 from storage.control_erasure import Erasures
 from storage.control_loop import Loop
+from storage.control_owners import Owners
+from storage.control_silences import Silences
 from storage.control_sources import Sources
 
 __all__ = ["Control", "ModelRecord", "OutboxItem"]
 
 
-class Control(Declarations, Alerts, Loop, Sources, Erasures, Audit):
+class Control(Declarations, Owners, Alerts, Silences, Loop, Sources, Erasures, Audit):
     """``Control(path, now)`` opens the file; safe to use from several threads."""
