@@ -170,10 +170,9 @@ def _best(
 ) -> _Seen:
     """Choose, for each window and column, the series and scale that says most; what is material goes before what is not."""
     sums = _Sums.of(null, windows, shift, valid, held)
-    shape = shift.shape
-    key, ratio, z = np.full(shape, -np.inf), np.full(shape, np.nan), np.full(shape, np.nan)
-    mean, at = np.full(shape, np.nan), np.ones(shape, dtype=np.int64)
+    every: list[tuple[Values, Values, Values]] = []  # of each scale: the evidence, z and the mean
     seen: list[tuple[Values, Values]] = []
+    key = np.full(shift.shape, -np.inf)
     clipped: _Latest | None = None
     for place, scale in enumerate(scales):
         d, now, sd = _at_scale(null, sums, clipped, held, scale)
@@ -186,19 +185,35 @@ def _best(
         against = np.abs(now) / critical[place]
         _forget_what_is_over(against, d, seen)
         seen.append((d, sd))
-        better = against + _FIRST * ((against > 1) & (np.abs(d) > tolerance))
-        take = np.flatnonzero(better > key)  # NaN never is
-        for kept, new in ((key, better), (ratio, against), (z, now), (mean, d)):
-            np.put(kept, take, new.take(take))
-        np.put(at, take, scale)
-    column = null.scores.column
-    series = np.zeros(held.shape, dtype=np.int64)
-    for place in range(held.shape[1]):
+        every.append((against, now, d))
+        np.fmax(key, _better(against, d, tolerance), out=key)  # NaN never is
+    series = _foremost(null.scores.column, key, held.shape)
+    rows = np.arange(len(series))[:, None]
+    told_at = [(against[rows, series], now[rows, series], d[rows, series]) for against, now, d in every]
+    better = np.stack([_better(against, d, tolerance) for against, _, d in told_at])
+    best = np.where(np.isnan(better), -np.inf, better).argmax(axis=0)
+    said = np.isfinite(key[rows, series])  # else there was nothing at any scale
+
+    def chosen(part: int) -> Values:
+        found = np.take_along_axis(np.stack([told[part] for told in told_at]), best[None], axis=0)[0]
+        return np.where(said, found, np.nan)
+
+    return _Seen(chosen(0), chosen(1), chosen(2), np.where(said, np.asarray(scales)[best], 1), series)
+
+
+def _better(against: Values, d: Values, tolerance: float) -> Values:
+    """Return by what scales and series are chosen: the evidence, and first of all whether it is material."""
+    return np.asarray(against + _FIRST * ((against > 1) & (np.abs(d) > tolerance)))
+
+
+def _foremost(column: Integers, key: Values, shape: tuple[int, ...]) -> Integers:
+    """Return the series of each column, (windows, columns), that has the largest key, the first of equal ones."""
+    series = np.zeros(shape, dtype=np.int64)
+    for place in range(shape[1]):
         first, last = np.searchsorted(column, (place, place + 1))
         if last > first:
             series[:, place] = first + key[:, first:last].argmax(axis=1)
-    rows = np.arange(len(series))[:, None]
-    return _Seen(ratio[rows, series], z[rows, series], mean[rows, series], at[rows, series], series)
+    return series
 
 
 class _Latest:
@@ -364,13 +379,22 @@ def critical_values(null: DriftNull, levels: Values, scales: Sequence[int]) -> V
     found = np.empty((len(scales), len(p)))
     for place, scale in enumerate(scales):
         tail = null.tail_freedom(scale)
-        distinct, where = np.unique(np.stack([p, null.freedom, tail, null.natural]), axis=1, return_inverse=True)
-        level, freedom, heavy, natural = distinct
+        (level, freedom, heavy, natural), where = _distinct(np.stack([p, null.freedom, tail, null.natural]))
         own = -special.stdtrit(freedom, level / 2)
         bounded = np.where(np.isfinite(heavy), heavy, 1e6)
         heavier = -special.stdtrit(bounded, level / 2) * np.sqrt((bounded - 2) / bounded) * natural
-        found[place] = np.maximum(own, heavier)[np.ravel(where)]
+        found[place] = np.maximum(own, heavier)[where]
     return found
+
+
+def _distinct(rows: Values) -> tuple[Values, Integers]:
+    """Return the distinct columns of a few rows, and which of them each column is."""
+    order = np.lexsort(rows)
+    ordered = rows[:, order]
+    new = np.append(True, (ordered[:, 1:] != ordered[:, :-1]).any(axis=0))[: len(order)]
+    where = np.empty(len(order), dtype=np.int64)
+    where[order] = np.cumsum(new) - 1
+    return ordered[:, new], where
 
 
 def _p_values(null: DriftNull, seen: _Seen) -> Values:
