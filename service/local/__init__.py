@@ -12,6 +12,7 @@ from reference_data.windows import Window
 from service.declaration_file import dump
 from service.load_files import How
 from service.local import (
+    attend,
     care,
     declare,
     drift,
@@ -20,7 +21,6 @@ from service.local import (
     load,
     loop,
     monitoring,
-    outbox,
     overview,
     performance,
     predict,
@@ -218,7 +218,7 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting):
             bounds = [aware(moment, zone) if moment else None for moment in (since, until)]
             loop.settle(self.core, name)
             found.append(monitoring.run_model(self.core, name, *bounds))
-        outbox.deliver_due(self.core)
+        attend.attend(self.core)
         return found
 
     def replay(self, model: str, *, warnings_per_year: float | None = None) -> views.ReplayView:

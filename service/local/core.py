@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Event, RLock
+from threading import Event, Lock, RLock
 from typing import TYPE_CHECKING, Any
 
 from reference_data.windows import WindowSpec
@@ -48,6 +48,8 @@ class Core:
     next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
     next_source_run: Callable[[str], datetime | None] = field(default=lambda _source: None)
     source_runs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that are under way, by source
+    attending: Lock = field(default_factory=Lock)  # held while what is periodic is looked after
+    well: Callable[[], bool] = field(default=lambda: True)  # whether what runs beside the stores does, as the scheduler
     closing: Event = field(default_factory=Event)  # set when sources had better come to an end
 
     def now(self) -> datetime:
