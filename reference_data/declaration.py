@@ -12,6 +12,7 @@ from reference_data.profile import RESERVED
 from reference_data.schema import Column, ColumnType, Task
 from reference_data.section import Name, Section, parse_duration
 from reference_data.segments import declared_segment, segment_columns
+from reference_data.training import Retrain
 from reference_data.windows import WindowSpec
 
 FeedbackType = Literal["boolean", "numeric", "categorical"]
@@ -131,23 +132,6 @@ class Monitor(Section):
     @classmethod
     def _grace(cls, value: str) -> str:
         parse_duration(value)
-        return value
-
-
-class Retrain(Section):
-    """Who trains, when, and what a new version may do by itself."""
-
-    trainer: str = "sklearn"
-    trigger: Literal["manual", "schedule", "alert"] = "manual"
-    promote: Literal["manual", "shadow", "canary", "auto"] = "manual"
-    holdout: str = Field(default="1w", description="most recent labelled stretch kept for the gate")
-    params: dict[str, int | float | str | bool] = Field(default_factory=dict)
-
-    @field_validator("holdout")
-    @classmethod
-    def _holdout(cls, value: str) -> str:
-        if not parse_duration(value):
-            raise ValueError(f"holdout {value!r} keeps nothing to judge a new version by; write for example '1w'")
         return value
 
 
@@ -366,3 +350,6 @@ class Declaration(Section):
     channels: dict[str, Channel] = Field(default_factory=dict)
     maintenance: dict[str, Maintenance] = Field(default_factory=dict)
     sources: dict[str, Source] = Field(default_factory=dict)
+    prune: bool = Field(
+        default=False, description="channels, maintenance and sources that files declared and this one does not are taken back"
+    )  # fmt: skip

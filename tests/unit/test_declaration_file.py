@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_data.alerting import Channel
-from reference_data.declaration import Budget, Declaration, ModelSpec, Monitor, Retrain
+from reference_data.declaration import Budget, Declaration, ModelSpec, Monitor
 from reference_data.profile import RESERVED
+from reference_data.training import Retrain
 from service.declaration_file import DeclarationError, dump, parse
 from service.toml_lines import find_lines
 

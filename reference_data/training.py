@@ -1,0 +1,165 @@
+"""What a team declares of training: which trainer, which estimator, and how it is to be prepared, searched and combined."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from reference_data.section import Section, parse_duration
+
+Scalar = int | float | str | bool
+#: A dotted class of a library, or a function of the operator's own: ``package.module:function``.
+EstimatorName = Annotated[str, Field(min_length=3, max_length=200)]
+Encoding = Literal["one_hot", "target", "ordinal"]
+
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_MOST_ARGUMENTS = 100
+
+
+def known_form(name: str) -> str:
+    """Return ``name`` if it is written like an estimator; raises :class:`ValueError` saying how one is written."""
+    if not _CLASS.fullmatch(name) and not _FUNCTION.fullmatch(name):
+        raise ValueError(
+            f"estimator {name!r} is not understood; write a class such as 'sklearn.ensemble.RandomForestRegressor', or a "
+            "function of your own such as 'my_module:make_model'"
+        )
+    return name
+
+
+class Member(Section):
+    """One estimator of an ensemble, with its parameters."""
+
+    estimator: EstimatorName
+    params: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+
+    @field_validator("estimator")
+    @classmethod
+    def _estimator(cls, value: str) -> str:
+        return known_form(value)
+
+
+class Ensemble(Section):
+    """Several models as one.
+
+    ``bagging``: ``count`` copies of the estimator, each on a sample of the rows. ``boosting``: ``count`` copies, each minding what the
+    ones before got wrong. ``voting``: the members' mean. ``stacking``: a model (``final``) that learns from the members' answers.
+    """
+
+    kind: Literal["bagging", "boosting", "voting", "stacking"]
+    members: tuple[Member, ...] = Field(default=(), max_length=20, description="of voting and stacking")
+    count: int = Field(default=10, ge=2, le=1000, description="of bagging and boosting: how many copies")
+    final: EstimatorName | None = Field(default=None, description="of stacking; left out: a linear model")
+
+    @field_validator("members", mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        """A member without parameters may be written as its name."""
+        if not isinstance(value, list | tuple):
+            return value
+        return [{"estimator": member} if isinstance(member, str) else member for member in value]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        several = self.kind in {"voting", "stacking"}
+        if several and len(self.members) < 2:
+            raise ValueError(f"an ensemble by {self.kind} needs two members or more; it has {len(self.members)}")
+        if not several and self.members:
+            raise ValueError(f"{self.kind} repeats one estimator: name it by retrain.estimator, and leave members out")
+        if self.final is not None and self.kind != "stacking":
+            raise ValueError(f"final is of stacking; an ensemble by {self.kind} has none")
+        return self
+
+
+class SparkPlan(Section):
+    """Where Spark runs: ``master`` as Spark writes it, and its own settings by their names."""
+
+    master: str = Field(default="local[*]", pattern=r"^(local(\[[\d*,]+\])?|yarn|(spark|k8s|mesos)://.+)$")
+    conf: dict[str, str] = Field(default_factory=dict, description="such as 'spark.executor.memory' = '8g'")
+
+
+class Retrain(Section):
+    """Who trains, when, and what a new version may do by itself."""
+
+    trainer: str = "sklearn"
+    trigger: Literal["manual", "schedule", "alert"] = "manual"
+    promote: Literal["manual", "shadow", "canary", "auto"] = "manual"
+    holdout: str = Field(default="1w", description="most recent labelled stretch kept for the gate")
+    estimator: EstimatorName | None = Field(
+        default=None, description="a class such as 'sklearn.linear_model.Ridge', or 'my_module:make_model'"
+    )
+    params: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict, description="of the estimator")
+    encoding: Encoding | None = Field(
+        default=None, description="of categories; left out: what suits the estimator (trees by number, others one_hot)"
+    )
+    balance: bool = Field(default=False, description="classes count alike, however rare they are")
+    search: dict[str, list[Scalar]] = Field(
+        default_factory=dict, description="values to try, by parameter: { max_depth = [4, 8] }"
+    )
+    candidates: int = Field(default=12, ge=1, le=200, description="most combinations that a search tries")
+    ensemble: Ensemble | None = None
+    part_rows: int = Field(
+        default=200_000, ge=1_000, le=10_000_000, description="rows in memory at once, of the trainer 'partitioned'"
+    )
+    command: tuple[str, ...] = Field(
+        default=(), max_length=_MOST_ARGUMENTS, description="a training script of your own"
+    )
+    predict: tuple[str, ...] = Field(
+        default=(), max_length=_MOST_ARGUMENTS, description="the script that answers with what command left"
+    )
+    timeout: str = Field(default="1h", description="longest run of command")
+    spark: SparkPlan = SparkPlan()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _command_is_a_trainer(cls, given: object) -> object:
+        """Whoever declares a command need not say twice who trains."""
+        return {"trainer": "command", **given} if isinstance(given, dict) and given.get("command") else given
+
+    @field_validator("holdout")
+    @classmethod
+    def _holdout(cls, value: str) -> str:
+        if not parse_duration(value):
+            raise ValueError(f"holdout {value!r} keeps nothing to judge a new version by; write for example '1w'")
+        return value
+
+    @field_validator("timeout")
+    @classmethod
+    def _timeout(cls, value: str) -> str:
+        if parse_duration(value) < timedelta(seconds=1):
+            raise ValueError(f"timeout {value!r} leaves no time to train; write for example '1h'")
+        return value
+
+    @field_validator("estimator")
+    @classmethod
+    def _estimator(cls, value: str | None) -> str | None:
+        return value if value is None else known_form(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.trainer == "command" and not self.command:
+            raise ValueError("trainer 'command' needs a command; write for example command = ['python', 'train.py']")
+        if self.trainer != "command" and (self.command or self.predict):
+            raise ValueError(
+                f"command and predict are of the trainer 'command', and trainer is {self.trainer!r}; leave one of them out"
+            )
+        empty = sorted(name for name, values in self.search.items() if not values)
+        if empty:
+            raise ValueError(f"search {empty} names no value to try; write for example max_depth = [4, 8]")
+        both = sorted(self.search.keys() & self.params.keys())
+        if both:
+            raise ValueError(f"{both} are set by params and searched; leave one of them out")
+        if self.search and self.ensemble is not None and self.ensemble.members:
+            raise ValueError("search tries parameters of one estimator; give those of an ensemble's members by params")
+        if self.estimator is not None and self.ensemble is not None and self.ensemble.members:
+            raise ValueError("estimator and ensemble.members both say what to fit; leave one of them out")
+        return self
+
+    @property
+    def own_code(self) -> bool:
+        """Whether training runs code of the operator's own: declared in the file only, never over HTTP."""
+        members = () if self.ensemble is None else self.ensemble.members
+        final = None if self.ensemble is None else self.ensemble.final
+        names = (self.estimator, final, *(member.estimator for member in members))
+        return bool(self.command or self.predict) or any(name is not None and ":" in name for name in names)
