@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from service.alerting import Alerting
 from service.outcomes import Outcomes
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class ConflictError(WorkspaceError):
     """The state of things forbids it (a job is running, nothing to roll back to)."""
 
 
-class Workspace(Outcomes, Protocol):
+class Workspace(Outcomes, Alerting, Protocol):
     """A home folder with its models. Naive times are taken to be in the model's time zone."""
 
     def __enter__(self) -> Self: ...

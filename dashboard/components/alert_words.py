@@ -19,8 +19,8 @@ def is_open(alert: AlertView) -> bool:
 
 
 def needs_you(alert: AlertView) -> bool:
-    """Say whether somebody must look: firing, and more than a notice."""
-    return alert["state"] == "firing" and alert["severity"] != "notice"
+    """Say whether somebody must look: firing by itself, and more than a notice."""
+    return alert["state"] == "firing" and alert["severity"] != "notice" and not alert.get("inhibited_by")
 
 
 def rank(alert: AlertView) -> tuple[int, int, float]:

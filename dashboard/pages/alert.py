@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import registry, state, text, theme
 from dashboard.charts import dumbbell, series, spans
 from dashboard.components import (
+    alert_care,
     alert_tiles,
     alert_words,
     chart,
@@ -19,6 +20,7 @@ from dashboard.components import (
     health,
     job_panel,
     rollout_words,
+    silence,
     why,
 )
 from dashboard.registry import Page
@@ -54,6 +56,7 @@ def render() -> None:
     )
     _headline(alert, model)
     _actions(ws, alert, model)
+    alert_care.standing(alert, model)
     points = ws.performance(alert["model"])
     alert_tiles.draw(ws, alert, model, points)
     left, right = st.columns([3, 2], gap="small")
@@ -63,7 +66,8 @@ def render() -> None:
     with right:
         _why(alert)
         _gates(ws, alert, model)
-        _history(alert, model)
+        alert_care.deliveries(alert, model)
+        alert_care.history(alert, model)
     if alert["kind"] in ("performance", "concept_drift"):  # last, for it takes seconds
         why.draw(model, alert["window_start"], alert_words.end(alert, model), key="alert_why", expanded=True)
 
@@ -124,6 +128,13 @@ def _actions(ws: Workspace, alert: AlertView, model: ModelView) -> None:
             key="alert_ack",
         ):
             confirm.acknowledge(alert)
+        quiet = _cannot_silence(alert, model)
+        if st.button(
+            "Silence…", icon=":material/notifications_paused:", disabled=bool(quiet), help=quiet, key="alert_silence"
+        ):
+            silence.of_alert(alert, model["timezone"])
+        if st.button("Owner…", icon=":material/person:", key="alert_assign"):
+            alert_care.assign(alert)
         busy = "A training job is under way: see Retrain" if job else None
         if st.button(
             "Retrain…",
@@ -171,6 +182,14 @@ def _cannot_acknowledge(alert: AlertView, model: ModelView) -> str | None:
         return f"Acknowledged by {text.plain(last['actor'])}, {text.moment(last['at'], model['timezone'])}"
     if alert["state"] == "resolved":
         return f"Resolved {text.moment(alert['resolved_at'], model['timezone'])}: nobody has to look any more"
+    return None
+
+
+def _cannot_silence(alert: AlertView, model: ModelView) -> str | None:
+    if alert["state"] == "resolved":
+        return "Resolved: nobody is told any more"
+    if alert["state"] == "silenced":
+        return f"Silenced until {text.moment(alert.get('silenced_until'), model['timezone'])}"
     return None
 
 
@@ -297,17 +316,6 @@ def _gates(ws: Workspace, alert: AlertView, model: ModelView) -> None:
         st.markdown("#### Three gates", anchors=False)
         gates.rows(alert_words.judged(alert, found, model["metric"]["name"] if model["metric"] else None))
         st.caption("All three must open before a person is woken.")
-
-
-def _history(alert: AlertView, model: ModelView) -> None:
-    with st.container(border=True, key="alert_history", gap="xsmall"):
-        st.markdown("#### History", anchors=False)
-        for event in alert["history"]:
-            with st.container(horizontal=True, gap="small", wrap=False):
-                st.markdown(f":gray[{text.moment(event['at'], model['timezone'])}]", width=96)
-                who = "" if event["actor"] in ("monitor", "") else f" by {text.plain(event['actor'])}"
-                said = f": {text.plain(event['comment'], 300)}" if event["comment"] else ""
-                st.markdown(f"{text.plain(event['state'])}{who}{said}")
 
 
 PAGE = Page(

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import registry, state, text
-from dashboard.components import alert_words, header, health, timeline
+from dashboard.components import alert_words, header, health, silence, timeline
 from dashboard.registry import Page
 from service.views import AlertView, ModelView, TimelineItem
 
@@ -22,10 +22,12 @@ FILTERS: dict[str, tuple[str, Callable[[AlertView], bool]]] = {
     "warning": ("◆ Warning", lambda alert: alert_words.is_open(alert) and alert["severity"] == "warning"),
     "notice": ("● Notice", lambda alert: alert_words.is_open(alert) and alert["severity"] == "notice"),
     "acknowledged": ("Acknowledged", lambda alert: alert["state"] == "acknowledged"),
+    "silenced": ("Silenced", lambda alert: alert["state"] == "silenced"),
     "resolved": ("✓ Resolved", lambda alert: not alert_words.is_open(alert)),
     "all": ("All", lambda _alert: True),
 }
 DIARY_LENGTH = 30
+MOST_SILENCES = 20
 
 
 def render() -> None:
@@ -33,7 +35,7 @@ def render() -> None:
     ws = state.workspace()
     models = {model["name"]: model for model in ws.models()}
     alerts = sorted((alert for alert in ws.alerts() if alert["model"] in models), key=alert_words.rank)
-    header.title(alert_words.count_sentence(alerts))
+    header.title(alert_words.count_sentence(alerts), actions=lambda: _silence(list(models.values())))
     if not models:
         st.write("There is no model yet, so nothing can alert. The overview shows how to begin.")
         registry.link("Go to the overview", "overview")
@@ -46,9 +48,25 @@ def render() -> None:
         _table(listed, models)
     else:
         st.info(_nothing(shown, alerts), icon=":material/notifications_off:")
+    _silences(models)
     over = [alert for alert in alerts if alert["resolved_at"] is not None]
-    if over and shown in ("open", "page", "warning", "notice", "acknowledged"):
+    if over and shown in ("open", "page", "warning", "notice", "acknowledged", "silenced"):
         _diary(over, models)
+
+
+def _silence(models: Sequence[ModelView]) -> None:
+    if models and st.button("Silence…", icon=":material/notifications_paused:", key="silence_many"):
+        silence.of_many(models)
+
+
+def _silences(models: Mapping[str, ModelView]) -> None:
+    found = state.workspace().silences()
+    active = [view for view in found if view["state"] == "active"]
+    if not found:
+        return
+    label = f"Silences: {len(active)} active"
+    with st.expander(label, icon=":material/notifications_paused:", key="silences_panel", expanded=bool(active)):
+        silence.listed(found[:MOST_SILENCES], {name: model["timezone"] for name, model in models.items()})
 
 
 def _lead(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None:
@@ -123,7 +141,7 @@ def _row(alert: AlertView, model: ModelView) -> dict[str, Any]:
     return {
         "Severity": [health.words(health.HEALTH, alert["severity"])],
         "State": [health.words(health.ALERT_STATE, alert["state"])],
-        "Alert": text.clean(alert["headline"], 200),
+        "Alert": text.clean(alert["headline"], 200) + (" (follows another)" if alert.get("inhibited_by") else ""),
         "Since": text.day(alert["window_start"], model["timezone"], year=True),
         "For": alert_words.duration(alert, model),
         "Gates": [name for name, open_ in alert_words.passed(alert).items() if open_],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state, text
-from dashboard.components import errors, header, replay
+from dashboard.components import errors, header, monitor_edit, replay, rule_trial
 from dashboard.registry import Page
 from service.views import ReplayView
 
@@ -29,7 +29,8 @@ def _draw() -> None:
     model = state.require_model()
     name = model["name"]
     header.crumbs((name, "model", {"model": name}), ("Monitor", None, {}))
-    header.title("Monitor")
+    declared = monitor_edit.declared(model)
+    header.title("Monitor", actions=None if declared is None else lambda: monitor_edit.button(declared))
     if not model["reference_rows"]:
         st.info("A monitor needs a reference to hold windows against:")
         st.code(f"driftdeck reference {name} training.parquet", language=None)
@@ -45,6 +46,10 @@ def _draw() -> None:
     replay.power(view["sensitivity"], word)
     if chosen != "declared":
         _how(name, chosen)
+    st.subheader("Rules of your own", anchor=False)
+    if declared is not None:
+        rule_trial.declared(declared["values"]["monitor"])
+    rule_trial.attempt(model)
 
 
 def _sentence(view: ReplayView, word: str) -> str:

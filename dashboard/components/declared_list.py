@@ -1,0 +1,32 @@
+"""What is declared, and its one owner: a file, changed there, or the dashboard, changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import registry, text
+from dashboard.components import health
+from service.alert_views import DeclaredObject
+
+_OWNER: dict[str, tuple[str, health.Colour]] = {
+    "file": ("⌘ file", "gray"),
+    "dashboard": ("✎ dashboard", "blue"),
+}
+
+
+def draw(found: Sequence[DeclaredObject]) -> None:
+    """Draw each object with its owner and the TOML that says the same."""
+    for view in found:
+        name = text.plain(view["name"], 60)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            health.badge(_OWNER, view["declared_in"])
+            st.markdown(f"{view['kind']} **{name}**", width="content")
+            changed = text.moment(view["changed_at"], year=True)
+            st.markdown(f":gray[changed {changed} by {text.plain(view['actor'], 60)}]", width="content")
+            if view["kind"] == "model":
+                registry.link("Monitor ›", "monitor", model=view["name"])
+        panel = st.expander("As TOML", type="compact", key=f"toml_{view['kind']}_{view['name']}", on_change="rerun")
+        if panel.open:
+            panel.code(view["toml"], language=None)

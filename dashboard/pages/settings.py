@@ -1,0 +1,81 @@
+"""Settings: channels with a test button, what is declared and who owns it, and who did what."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state, text
+from dashboard.components import channel_list, declared_list, errors, header
+from dashboard.registry import Page
+
+SECTIONS = {"channels": "Channels", "declared": "Declarations", "audit": "Audit"}
+LATEST = 200  # entries of the audit log
+_EXAMPLE = """[channels.team]
+url = "slack://${SLACK_TOKEN}/#models"
+severity = ["page", "warning"]
+digest = "weekly"        # of notices"""
+
+
+def render() -> None:
+    """Draw the page."""
+    header.title("Settings")
+    shown = state.choice("Section", "section", SECTIONS, "channels")
+    with errors.in_words():
+        {"channels": _channels, "declared": _declared, "audit": _audit}[shown]()
+
+
+def _channels() -> None:
+    found = state.workspace().channels()
+    if found:
+        st.caption("Messages are kept until they are delivered: at least once, each with a key that stays the same.")
+        channel_list.draw(found)
+        return
+    st.markdown("No channel is declared, so alerts reach nobody but this page. This goes into `driftdeck.toml`:")
+    st.code(_EXAMPLE, language=None)
+    st.markdown(
+        "then `driftdeck apply driftdeck.toml`. E-mail, Slack, Teams, PagerDuty, Telegram, webhooks and many more."
+    )
+
+
+def _declared() -> None:
+    found = state.workspace().declared()
+    if not found:
+        st.markdown("Nothing is declared yet. The overview shows how to begin.")
+        return
+    st.caption("Each thing has one owner. What a file declares is changed in that file; here it can be taken over.")
+    declared_list.draw(found)
+
+
+def _audit() -> None:
+    found = state.workspace().audit(LATEST)
+    rows = [
+        {
+            "When": text.moment(entry["at"], year=True),
+            "Who": text.clean(entry["actor"]),
+            "Did": text.clean(entry["action"]),
+            "To": text.clean(entry["object"]),
+            "Detail": text.clean(entry["detail"], 300),
+        }
+        for entry in found
+    ]
+    st.caption("Every entry carries the hash of the one before: nothing is taken out unseen. Times are in UTC.")
+    st.dataframe(
+        pd.DataFrame(rows, columns=["When", "Who", "Did", "To", "Detail"]),
+        hide_index=True,
+        row_height=36,
+        placeholder=text.MISSING,
+        key="audit",
+        alt=f"The latest {text.plural(len(rows), 'entry', 'entries')} of the audit log",
+    )
+
+
+PAGE = Page(
+    name="settings",
+    title="Settings",
+    icon=":material/settings:",
+    url_path="settings",
+    order=90,
+    visible=True,
+    render=render,
+)
