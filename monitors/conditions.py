@@ -23,7 +23,7 @@ from monitors.quality_conditions import (
     usually_empty,
 )
 from monitors.registry import CONCEPT_COLUMNS, DECIDING
-from monitors.types import Reading
+from monitors.types import Alert, Reading
 from reference_data.alerting import AlertKind
 from reference_data.declaration import ModelSpec
 
@@ -39,6 +39,7 @@ _INPUT_GROUPS = LIMITS | {
     "prediction_drift",
     "data_quality",
 }
+STANDING = frozenset({"job", "watchdog"})  # kinds of alerts that no window says anything of
 ARRIVAL = (
     "arrival"  # the group of data quality that is about no column; its members are the checks that found something
 )
@@ -53,7 +54,11 @@ _QUALITY = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Why a group is in alert in this window. ``wait``: a second window must confirm it before anyone is told."""
+    """Why a group is in alert in this window.
+
+    ``needs`` (n, m): it must hold in n of the latest m windows before anyone is told. ``holding``: it raises no alert, and only keeps an
+    open one of its group from getting quiet (a reading that is back below its limit, and has not passed its clearing value yet).
+    """
 
     kind: AlertKind
     severity: Severity
@@ -64,10 +69,16 @@ class Condition:
     harmful: bool
     headline: str
     message: str
-    wait: bool = False
+    needs: tuple[int, int] = (1, 1)
     segment: str | None = None  # the worst one, where it is about drift inside segments
     limit: str | None = None  # the check whose fixed limit was passed, where it is about that
     strength: float = 0.0  # the foremost reading's effect, where windows can be compared by it
+    resolve_after: int | None = None  # quiet windows until it is resolved; None: as the monitor's
+    runbook: str | None = None
+    rule: str | None = None  # the team's own rule that holds: each is a group of its own
+    owner: str | None = None  # None: the model's
+    source: str | None = None  # the source of rows it is about
+    holding: bool = False
 
 
 def severity_rank(severity: str) -> int:
@@ -75,11 +86,28 @@ def severity_rank(severity: str) -> int:
     return _RANK[severity]
 
 
-def group_of(kind: str, segment: str | None = None, column: str | None = None, limit: str | None = None) -> str:
+def rule_group(rule: str) -> str:
+    """Return the group of one of the team's own rules."""
+    return f"rule {rule}"
+
+
+def group_of(
+    kind: str,
+    segment: str | None = None,
+    column: str | None = None,
+    limit: str | None = None,
+    rule: str | None = None,
+    source: str | None = None,
+) -> str:
     """Return the cause-group of an alert: at most one alert of a group is open at a time.
 
-    A fixed limit that is passed day by day would swallow the drift that comes later: it is a story of its own.
+    A fixed limit that is passed day by day would swallow the drift that comes later: it is a story of its own. So is every rule of the
+    team's own, and every source.
     """
+    if rule is not None:
+        return rule_group(rule)
+    if kind in STANDING:
+        return kind if source is None else f"{kind} of {source}"
     if kind in outcome_conditions.KINDS:  # also where only a segment is hit
         return outcome_conditions.GROUP
     if segment is not None:
@@ -91,6 +119,11 @@ def group_of(kind: str, segment: str | None = None, column: str | None = None, l
     if kind == "data_drift" and column is None:
         return row_conditions.GROUP
     return kind
+
+
+def alert_group(alert: Alert) -> str:
+    """Return an alert's cause-group."""
+    return group_of(alert.kind, alert.segment, alert.column, alert.limit, alert.rule, alert.source)
 
 
 def leans_on(spec: ModelSpec, column: str | None, importance: Mapping[str, float] | None) -> bool:
@@ -256,7 +289,11 @@ def _prediction_drift(readings: Sequence[Reading]) -> Condition | None:
         return None
     labelled = outcome_conditions.outcomes_judged(readings)
     return _of_columns(
-        "prediction_drift", "notice" if labelled else "warning", ours, "drifted from the reference", wait=labelled
+        "prediction_drift",
+        "notice" if labelled else "warning",
+        ours,
+        "drifted from the reference",
+        needs=(2, 2) if labelled else (1, 1),
     )
 
 
@@ -336,7 +373,7 @@ def _no_data(readings: Sequence[Reading]) -> Condition | None:
 
 
 def _of_columns(
-    kind: AlertKind, severity: Severity, readings: Sequence[Reading], what: str, *, wait: bool = False
+    kind: AlertKind, severity: Severity, readings: Sequence[Reading], what: str, *, needs: tuple[int, int] = (1, 1)
 ) -> Condition:
     """Make one condition of readings that belong together, the foremost first."""
     members = tuple(dict.fromkeys(reading.column for reading in readings if reading.column is not None))
@@ -353,5 +390,5 @@ def _of_columns(
         headline=f"{members[0]} {what}{beside}",
         message=" ".join(reading.sentence for reading in readings[:3]),
         strength=readings[0].effect if math.isfinite(readings[0].effect) else 0.0,
-        wait=wait,
+        needs=needs,
     )

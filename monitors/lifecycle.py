@@ -8,18 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
 
 from monitors import row_conditions
-from monitors.conditions import ARRIVAL, LIMITS, Condition, conditions, group_of, severity_rank, unjudged
+from monitors.conditions import (
+    ARRIVAL,
+    LIMITS,
+    STANDING,
+    Condition,
+    alert_group,
+    conditions,
+    group_of,
+    severity_rank,
+    unjudged,
+)
 from monitors.outcome_conditions import outgrown, refuted, says_fine
 from monitors.own_sql import BY_SQL
 from monitors.segment_conditions import told_by_the_whole
+from monitors.shown import SYSTEM, Change, change
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
-
-Change = tuple[Alert, AlertEvent]
 
 QUIET = timedelta(
     days=28
@@ -38,7 +46,7 @@ _OF_INPUTS = frozenset({"data_drift", "data_quality"})  # kinds
 UNUSUAL = 0.05
 GREW = "It grew:"  # begins the comment of an event that changes what an alert tells, and alarms nobody
 GROWN = 1.5  # times as strong as what an alert tells of, from which on it tells of that
-SYSTEM = "driftdeck"  # the actor of what happens by itself
+LONGER = 8  # times as many quiet windows, at most, as an alert needs that came back again and again
 
 
 def advance(
@@ -63,33 +71,32 @@ def advance(
     """
     if not readings:
         return []
-    known = told_by_the_whole(readings, open_alerts)
+    moved = [alert for alert in open_alerts if alert.kind not in STANDING]
+    known = told_by_the_whole(readings, [alert for alert in moved if alert.rule is None])
     found = {
         group: condition
         for group, condition in conditions(known, spec, importance).items()
         if only is None or group in only
     }
     silent = unjudged(readings)
-    current = {
-        group_of(alert.kind, alert.segment, alert.column, alert.limit): alert
-        for alert in open_alerts
-        if alert.state != "resolved"
-    }
+    current = {alert_group(alert): alert for alert in moved if alert.state != "resolved"}
     changes: list[Change] = []
     for group, alert in current.items():
         if readings[0].window.end <= alert.window.start or (only is not None and group not in only):
             continue
-        if (condition := found.get(group)) is not None:
+        if (condition := found.get(group)) is not None and not condition.holding:
             changes += _again(alert, condition, readings[0], now, causes)
-        elif refuted(alert, readings):
-            changes.append(_to(alert, "resolved", now, "Labels have come, and performance is as usual."))
+        elif condition is not None:
+            changes += _holds_on(alert, readings[0], now)
+        elif alert.rule is None and refuted(alert, readings):
+            changes.append(change(alert, "resolved", now, "Labels have come, and performance is as usual."))
         elif _unheard(alert, readings, only):
             continue
         elif (group not in silent or says_fine(alert, readings)) and not _still_unusual(alert, readings):
             changes += _quiet(alert, readings[0], spec, now)
     for group, condition in found.items():
-        if group not in current:
-            before = None if condition.wait else _lately(open_alerts, group, condition, readings[0])
+        if group not in current and not condition.holding:
+            before = None if condition.needs[0] > 1 else _lately(moved, group, condition, readings[0])
             if before is None:
                 changes.append(_open(condition, readings[0], spec, now, new_id(), causes))
             elif not _counted(before, readings[0]):
@@ -99,7 +106,7 @@ def advance(
 
 def _unheard(alert: Alert, readings: Sequence[Reading], only: frozenset[str] | None) -> bool:
     """Whether a window says nothing of the own checks that an alert is about: that their labels are awaited does not mean all is well."""
-    if alert.kind != "business":
+    if alert.kind != "business" or alert.rule is not None:
         return False
     own = [r for r in readings if r.scope in BY_SQL and (r.column or r.check) in alert.members]
     return only is not None if not own else all(r.verdict in ("insufficient", "no_data") for r in own)
@@ -107,12 +114,16 @@ def _unheard(alert: Alert, readings: Sequence[Reading], only: frozenset[str] | N
 
 def _still_unusual(alert: Alert, readings: Sequence[Reading]) -> bool:
     """Whether an own check of an alert is still where one window in twenty is, on the worse side: not enough to tell, too much to be over."""
-    return alert.kind in ("business", "latency") and any(
-        reading.scope in BY_SQL | {"service"}
-        and (reading.column or reading.check) in alert.members
-        and reading.material
-        and reading.p_value < UNUSUAL
-        for reading in readings
+    return (
+        alert.rule is None
+        and alert.kind in ("business", "latency")
+        and any(
+            reading.scope in BY_SQL | {"service"}
+            and (reading.column or reading.check) in alert.members
+            and reading.material
+            and reading.p_value < UNUSUAL
+            for reading in readings
+        )
     )
 
 
@@ -125,8 +136,9 @@ def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: 
         alert
         for alert in alerts
         if alert.state == "resolved"
-        and group in _OF_DATA
-        and group_of(alert.kind, alert.segment, alert.column, alert.limit) == group
+        and (group in _OF_DATA or alert.rule is not None)
+        and alert_group(alert) == group
+        and _fired(alert)
         and alert.model_version == reading.model_version
         and (set(condition.members) <= set(alert.members) if condition.members else not alert.members)
         and severity_rank(condition.severity) <= severity_rank(alert.severity)
@@ -136,6 +148,11 @@ def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: 
     return max(found, key=lambda alert: alert.changed_at, default=None)
 
 
+def _fired(alert: Alert) -> bool:
+    """Whether an alert ever got beyond waiting to be confirmed."""
+    return alert.needs[0] == 1 or alert.held.count("1") >= alert.needs[0]
+
+
 def quiet_period(window: Window) -> timedelta:
     """Return how long after an alert was last judged what comes back in ``window`` reopens it."""
     return max(QUIET, QUIET_WINDOWS * (window.end - window.start))
@@ -143,8 +160,9 @@ def quiet_period(window: Window) -> timedelta:
 
 def _reopen(alert: Alert, condition: Condition, reading: Reading, now: datetime, causes: tuple[Cause, ...]) -> Change:
     """Tell what is wrong now; the severity stays what it was, or the same drift would be graver once more a month later."""
-    updated = _telling(replace(alert, quiet=0, judged_to=reading.window.end), condition, causes)
-    return _to(updated, "firing", now, f"It came back after it was resolved: {condition.headline}")
+    updated = replace(alert, quiet=0, judged_to=reading.window.end, returns=alert.returns + 1, inhibited_by=None)
+    comment = f"It came back after it was resolved: {condition.headline}"
+    return change(_telling(updated, condition, causes), "firing", now, comment, action="return")
 
 
 def _telling(alert: Alert, condition: Condition, causes: tuple[Cause, ...]) -> Alert:
@@ -158,6 +176,8 @@ def _telling(alert: Alert, condition: Condition, causes: tuple[Cause, ...]) -> A
         message=condition.message,
         headline=condition.headline,
         causes=_own(causes, condition) or alert.causes,
+        resolve_after=condition.resolve_after,
+        runbook=condition.runbook,
     )
 
 
@@ -170,19 +190,18 @@ def acknowledge(alert: Alert, actor: str, comment: str, now: datetime) -> Change
         raise ValueError(
             f"alert {alert.id} is resolved since {alert.resolved_at}; only open alerts can be acknowledged"
         )
-    return _to(alert, "acknowledged", now, comment, actor)
+    return change(alert, "acknowledged", now, comment, actor)
 
 
 def _open(
     condition: Condition, reading: Reading, spec: ModelSpec, now: datetime, alert_id: str, causes: tuple[Cause, ...]
 ) -> Change:
-    state: Literal["pending", "firing"] = "pending" if condition.wait else "firing"
     alert = Alert(
         id=alert_id,
         model=reading.model,
         kind=condition.kind,
         severity=condition.severity,
-        state=state,
+        state="pending" if condition.needs[0] > 1 else "firing",
         column=condition.column,
         segment=condition.segment,
         limit=condition.limit,
@@ -197,11 +216,17 @@ def _open(
         members=condition.members,
         message=condition.message,
         headline=condition.headline,
-        owner=spec.owner,
+        owner=condition.owner or spec.owner,
         model_version=reading.model_version,
         judged_to=reading.window.end,
+        needs=condition.needs,
+        held="1",
+        resolve_after=condition.resolve_after,
+        runbook=condition.runbook,
+        rule=condition.rule,
+        source=condition.source,
     )
-    return alert, AlertEvent(alert_id, now, state, SYSTEM, condition.headline)
+    return alert, AlertEvent(alert_id, now, alert.state, SYSTEM, condition.headline)
 
 
 def _own(causes: tuple[Cause, ...], condition: Condition) -> tuple[Cause, ...]:
@@ -225,9 +250,8 @@ def _again(
             quiet=0,
             judged_to=max(alert.judged_to or reading.window.end, reading.window.end),
         )
-        return [
-            _to(_telling(surer, condition, causes), "firing" if alert.state == "recovering" else alert.state, now, news)
-        ]
+        state = "firing" if alert.state == "recovering" else alert.state
+        return [change(_telling(surer, condition, causes), state, now, news, action="news")]
     if _counted(alert, reading):
         return []
     risen = severity_rank(condition.severity) > severity_rank(alert.severity)
@@ -242,6 +266,8 @@ def _again(
         material=alert.material or condition.material,
         harmful=alert.harmful or condition.harmful,
     )
+    if alert.state == "pending":
+        updated = replace(updated, needs=condition.needs, held=_with(alert.held, "1", condition.needs))
     another = bool(grown) and severity_rank(condition.severity) == severity_rank(alert.severity)
     if risen or became or another:
         updated = replace(
@@ -249,29 +275,62 @@ def _again(
             kind=condition.kind if became else alert.kind,
             severity=condition.severity if risen else alert.severity,
         )
+    if alert.state == "pending" and not _fired(updated):
+        return [change(updated, "pending", now, f"It held in {_of_latest(updated)}.")]
     if risen:
-        return [
-            _to(
-                updated,
-                "firing",
-                now,
-                f"Severity rose from {alert.severity} to {condition.severity}: {condition.headline}",
-            )
-        ]
+        comment = f"Severity rose from {alert.severity} to {condition.severity}: {condition.headline}"
+        return [change(updated, "firing", now, comment, action="rise")]
     if alert.state == "pending":
-        return [_to(updated, "firing", now, "A second window confirms it.")]
+        confirmed = (
+            "A second window confirms it." if condition.needs == (2, 2) else f"It held in {_of_latest(updated)}."
+        )
+        return [change(updated, "firing", now, confirmed)]
     if alert.state == "recovering":
-        return [_to(updated, "firing", now, "It came back before it was resolved.")]
+        return [change(updated, "firing", now, "It came back before it was resolved.", action="again")]
     if grown and alert.column is None and condition.kind in ("data_quality", "business", "latency"):
-        return [
-            _to(updated, "firing", now, f"Another fault: {condition.headline}")
-        ]  # whoever knows of the first does not of this
+        # whoever knows of the first does not of this
+        return [change(updated, "firing", now, f"Another fault: {condition.headline}", action="news")]
     if grown or became:
         comment = f"Also in {', '.join(grown)}." if grown else condition.headline
-        return [_to(updated, alert.state, now, comment)]
+        return [change(updated, alert.state, now, comment)]
     if alert.strength and condition.column == alert.column and condition.strength > GROWN * alert.strength:
-        return [_to(_telling(updated, condition, causes), alert.state, now, f"{GREW} {condition.message}")]
+        return [
+            change(_telling(updated, condition, causes), alert.state, now, f"{GREW} {condition.message}", action="grew")
+        ]
     return []  # it goes on as it was: nothing to tell
+
+
+def _with(held: str, mark: str, needs: tuple[int, int]) -> str:
+    """Return which of the latest windows held, this one among them."""
+    return (held + mark)[-needs[1] :]
+
+
+def _of_latest(alert: Alert) -> str:
+    return f"{alert.held.count('1')} of the latest {len(alert.held)} windows; {alert.needs[0]} of {alert.needs[1]} are needed"
+
+
+def _holds_on(alert: Alert, reading: Reading, now: datetime) -> list[Change]:
+    """The condition holds no more, but is not over either: what waits to be confirmed is not, what is open stays so."""
+    if alert.state == "pending":
+        return _unconfirmed(alert, reading, now)
+    if alert.state != "recovering" or not alert.quiet or _counted(alert, reading):
+        return []
+    updated = replace(alert, quiet=0, judged_to=reading.window.end)
+    return [change(updated, "recovering", now, "Not over yet: quiet windows are counted from the start again.")]
+
+
+def _unconfirmed(alert: Alert, reading: Reading, now: datetime) -> list[Change]:
+    """A window without the condition, while an alert waits for more windows with it."""
+    if _counted(alert, reading):
+        return []
+    updated = replace(alert, held=_with(alert.held, "0", alert.needs), judged_to=reading.window.end)
+    recent = (
+        updated.held[-(alert.needs[1] - 1) :] if alert.needs[1] > 1 else ""
+    )  # all that the next window can build on
+    if "1" in recent:
+        return [change(updated, "pending", now, f"It held in {_of_latest(updated)}.")]
+    words = "The next window" if alert.needs[1] == 2 else "Later windows"
+    return [change(updated, "resolved", now, f"{words} did not confirm it.", action="unconfirmed")]
 
 
 def _quiet(alert: Alert, reading: Reading, spec: ModelSpec, now: datetime) -> list[Change]:
@@ -281,24 +340,23 @@ def _quiet(alert: Alert, reading: Reading, spec: ModelSpec, now: datetime) -> li
     updated = replace(alert, quiet=alert.quiet + 1, judged_to=reading.window.end)
     of_inputs = alert.kind in _OF_INPUTS  # they are what they are, whoever answers
     if not of_inputs and alert.model_version is not None and reading.model_version != alert.model_version:
-        return [
-            _to(updated, "resolved", now, f"{reading.model_version} serves now, and its first judged window is fine.")
-        ]
+        words = f"{reading.model_version} serves now, and its first judged window is fine."
+        return [change(updated, "resolved", now, words, action="unconfirmed" if alert.state == "pending" else "")]
     if alert.state == "pending":
-        return [_to(updated, "resolved", now, "The next window did not confirm it.")]
-    if updated.quiet >= spec.monitor.resolve_after:
+        return _unconfirmed(alert, reading, now)
+    needed = quiet_needed(alert, spec)
+    if updated.quiet >= needed:
         windows = "window" if updated.quiet == 1 else "windows"
-        return [_to(updated, "resolved", now, f"Quiet for {updated.quiet} {windows}.")]
-    return [_to(updated, "recovering", now, f"Quiet for 1 window; {spec.monitor.resolve_after} are needed.")]
+        return [change(updated, "resolved", now, f"Quiet for {updated.quiet} {windows}.")]
+    windows = "window" if updated.quiet == 1 else "windows"
+    return [change(updated, "recovering", now, f"Quiet for {updated.quiet} {windows}; {needed} are needed.")]
+
+
+def quiet_needed(alert: Alert, spec: ModelSpec) -> int:
+    """Return how many quiet windows in a row resolve an alert: twice as many after each return, eight times as many at most."""
+    wanted = alert.resolve_after or spec.monitor.resolve_after
+    return wanted * min(1 << alert.returns, LONGER)
 
 
 def _counted(alert: Alert, reading: Reading) -> bool:
     return alert.judged_to is not None and reading.window.end <= alert.judged_to
-
-
-State = Literal["pending", "firing", "acknowledged", "silenced", "recovering", "resolved"]
-
-
-def _to(alert: Alert, state: State, now: datetime, comment: str, actor: str = SYSTEM) -> Change:
-    changed = replace(alert, state=state, changed_at=now, resolved_at=now if state == "resolved" else None)
-    return changed, AlertEvent(alert.id, now, state, actor, comment)

@@ -164,6 +164,7 @@ class Alert:
     needs: tuple[int, int] = (1, 1)  # in so many of so many latest windows the condition must hold before it fires
     held: str = ""  # of the latest windows, "1" where the condition held, "0" where it did not, oldest first
     returns: int = 0  # how often it came back after it was resolved
+    resolve_after: int | None = None  # quiet windows until it is resolved; None: as the monitor's
     runbook: str | None = None
     rule: str | None = None  # the team's own rule that raised it
     source: str | None = None  # the source of rows it is about
@@ -174,7 +175,9 @@ class Alert:
 class AlertEvent:
     """One change of an alert, with the state it has after it.
 
-    ``action`` says what changed where that is not the state: ``comment``, ``owner``, ``silence``, ``unsilence``, ``inhibit``, ``release``, ``renotify``, ``news``.
+    ``action`` says what changed where that is not the state: ``comment``, ``owner``, ``silence``, ``unsilence``, ``inhibit``, ``release``, ``renotify``, ``news``; of a
+    state, how it came about: ``rise`` (in severity), ``again`` (before it was resolved), ``return`` (after it), ``grew``, ``unconfirmed``, ``end`` (of
+    what came and went).
     """
 
     alert_id: str

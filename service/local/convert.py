@@ -6,9 +6,9 @@ import json
 import math
 from dataclasses import fields
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from monitors.reading_blocks import Readings
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.windows import Window
 from service.workspace import WorkspaceError
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from service import views
 
-_INNER = ("quiet", "judged_to", "strength", "held", "needs")  # of an alert, that nobody reads but the lifecycle
+_INNER = (
+    "quiet",
+    "judged_to",
+    "strength",
+    "held",
+    "needs",
+    "resolve_after",
+)  # of an alert, that nobody reads but the lifecycle
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200  # as for rows
 MIN_TIME = datetime(1, 1, 2, tzinfo=UTC)
 
@@ -56,10 +63,12 @@ _READING_FIELDS = [f.name for f in fields(Reading) if f.name != "window"]
 
 def reading_columns(readings: Sequence[Reading]) -> dict[str, list[Any]]:
     """Return readings as columns of the ``reading`` table."""
-    columns = {name: list(map(attrgetter(name), readings)) for name in _READING_FIELDS}
+    kept = Readings.of(readings)
+    columns = {name: kept.values(name) for name in _READING_FIELDS}
     columns["drivers"] = [json.dumps(told, ensure_ascii=False) if told else None for told in columns["drivers"]]
-    columns["window_start"] = [reading.window.start for reading in readings]
-    columns["window_end"] = [reading.window.end for reading in readings]
+    windows = kept.values("window")
+    columns["window_start"] = [window.start for window in windows]
+    columns["window_end"] = [window.end for window in windows]
     return columns
 
 
@@ -150,6 +159,7 @@ def alert_to_row(alert: Alert) -> dict[str, Any]:
         "needs": list(alert.needs),
         "held": alert.held,
         "returns": alert.returns,
+        "resolve_after": alert.resolve_after,
         "runbook": alert.runbook,
         "rule": alert.rule,
         "source": alert.source,

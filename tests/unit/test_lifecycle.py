@@ -99,9 +99,10 @@ def test_the_same_columns_within_28_days_reopen_their_alert_and_others_do_not(pl
     assert play.one.state == "resolved"
     (event,) = play.feed(window(20, drift=("x",)))
     assert (event.alert_id, event.state, play.one.quiet) == (play.one.id, "firing", 0)
-    for quiet in (21, 22):
+    for quiet in range(21, 25):
         play.feed(window(quiet))
-    play.feed(window(23, drift=("x", "k")))
+    assert (play.one.state, play.one.returns) == ("resolved", 1), "what came back needs twice as many quiet windows"
+    play.feed(window(25, drift=("x", "k")))
     assert len(play.alerts) == 2, "another column is another story"
 
 
@@ -365,12 +366,12 @@ def test_an_own_check_that_stays_away_from_usual_keeps_its_alert_open(play: Play
 
 
 def test_an_own_check_that_comes_and_goes_is_one_alert_and_another_check_is_not(play: Play) -> None:
-    days_wrong = {3, 6, 10}
-    for number in range(14):
+    days_wrong = {3, 6, 11}
+    for number in range(20):
         play.feed(custom(number, verdict="warning" if number in days_wrong else "ok"))
     assert (play.one.kind, play.one.members, play.one.column) == ("business", ("revenue",), None)
     assert play.one.state == "resolved"
-    play.feed(custom(14, "margin", "warning"))
+    play.feed(custom(20, "margin", "warning"))
     assert len(play.alerts) == 2
 
 
