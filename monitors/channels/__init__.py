@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reference_data.plugins import discover
+
+_SHORTEST_SECRET = 4  # of the pieces of an address: what is shorter would blot out common words
 
 
 class ChannelError(Exception):
@@ -18,7 +20,10 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent. ``key`` is the same at every attempt, so that a receiver can drop repeats; ``data`` is for programs."""
+    """What is sent. ``key`` is the same at every attempt, so that a receiver can drop repeats; ``data`` is for programs.
+
+    ``body`` is plain text; ``markdown`` and ``html`` say the same where a service takes them, ``picture`` is a PNG. Empty: there is none.
+    """
 
     key: str
     title: str
@@ -26,30 +31,47 @@ class Message:
     severity: str = "warning"
     link: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    markdown: str = ""
+    html: str = ""
+    picture: bytes | None = None
+    picture_link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a delivery may do: ``timeout`` in seconds; ``allow_private`` lets it reach this machine and its networks."""
+    """What a delivery may do, and what it is signed with.
+
+    ``timeout`` seconds for each answer, ``total`` for all of it; ``allow_private`` lets it reach this machine and its networks;
+    ``secret`` signs what is posted at the time ``at``.
+    """
 
     timeout: float = 10.0
+    total: float = 30.0
     allow_private: bool = False
+    secret: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelKind:
-    """One way to send. ``handles`` says, without sending, whether an address is its own; ``send`` raises :class:`ChannelError`."""
+    """One way to send. ``handles`` says, without sending, whether an address is its own; ``send`` raises :class:`ChannelError`.
+
+    ``call`` reaches an address without a message, to say that all is well; None where that is not possible. ``takes_picture`` says
+    whether pictures are sent along to an address.
+    """
 
     name: str
     handles: Callable[[str], bool]
     send: Callable[[str, Message, Limits], None]
     example: str
+    call: Callable[[str, Limits], None] | None = None
+    takes_picture: Callable[[str], bool] = field(default=lambda _address: False)
 
 
 def channel_kind(address: str) -> ChannelKind:
     """Return the kind of channel that handles ``address``; raises :class:`ChannelError` naming examples of what is possible."""
     kinds: dict[str, ChannelKind] = discover("monitors.channels", "CHANNEL")
-    for kind in kinds.values():
+    for kind in sorted(kinds.values(), key=lambda kind: kind.name != "webhook"):  # the others are asked of what is no plain HTTP
         if kind.handles(address):
             return kind
     examples = ", ".join(kind.example for kind in kinds.values())
@@ -62,45 +84,46 @@ def send(address: str, message: Message, limits: Limits | None = None) -> None:
 
 
 def place(address: str) -> str:
-    """Return what of an address may be shown: scheme and host, without user, path and query, which hold secrets.
+    """Return what of an address may be shown: scheme and, of web addresses and mail, the host; all else may be a secret.
 
-    >>> place("https://hooks.example.com/services/T0/secret?token=1")
-    'https://hooks.example.com'
+    >>> place("https://hooks.example.com/services/T0/secret?token=1"), place("slack://TokenA/TokenB")
+    ('https://hooks.example.com', 'slack://…')
     """
     try:
         parts = urlsplit(address)
-        return f"{parts.scheme}://{parts.hostname or '…'}" if parts.scheme else "an address without a scheme"
+        if not parts.scheme:
+            return "an address without a scheme"
+        host = parts.hostname if parts.scheme in _HOST_IS_PLAIN else None
+        return f"{parts.scheme}://{host or '…'}"
     except ValueError:
         return "a malformed address"
 
 
-def public_addresses(host: str, port: int, where: str, *, allow_private: bool) -> list[str]:
-    """Return the addresses of ``host``; raises :class:`ChannelError` if there are none, or if one is not on the public internet.
+#: Schemes whose host is a host and no token.
+_HOST_IS_PLAIN = frozenset(
+    "http https mailto mailtos json jsons xml xmls form forms gotify gotifys ntfy ntfys mmost mmosts rocket rockets".split()
+)
 
-    Loopback, private, link-local (where clouds keep their credentials), multicast and reserved addresses are refused, also when
-    wrapped in IPv6, unless ``allow_private``.
+
+def without_secrets(text: str, *secrets: str | None) -> str:
+    """Return ``text`` with addresses, the pieces they are made of, and other secrets blotted out.
+
+    >>> without_secrets("404 for /services/T0AB/xyzzy", "https://hooks.example.com/services/T0AB/xyzzy")
+    '404 for /…/…/…'
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise ChannelError(f"{where}: the host cannot be found ({error}); check its spelling and the network") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not allow_private:
-        for address in addresses:
-            if not _is_public(address):
-                raise ChannelError(
-                    f"{where}: {address} belongs to this machine or a private network and is refused; "
-                    "allow private addresses for channels if this receiver is meant"
-                )
-    return addresses
+    pieces: set[str] = set()
+    for secret in filter(None, secrets):
+        pieces.update(_pieces(secret) if "://" in secret else (secret,))
+    for piece in sorted(pieces, key=len, reverse=True):
+        text = text.replace(piece, "…")
+    return text
 
 
-def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    inner = None
-    if isinstance(parsed, ipaddress.IPv6Address):
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
-        if parsed in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-    real = inner or parsed
-    return real.is_global and not real.is_multicast
+def _pieces(address: str) -> Iterable[str]:
+    yield address
+    shown = place(address).partition("://")[2]
+    rest = address.partition("://")[2]
+    for piece in re.split(r"[/?&=#@:;,]", rest):
+        for form in {piece, unquote(piece)}:
+            if len(form) >= _SHORTEST_SECRET and form != shown and not form.isdigit():
+                yield form

@@ -4,47 +4,87 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
-from monitors.channels import ChannelError, ChannelKind, Limits, Message, place, public_addresses
+from monitors.channels import ChannelError, ChannelKind, Limits, Message, place
+from monitors.channels._addresses import guard
 
-_PLAIN_HTTP = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})  # these post to any host they are given
 _TYPES = {"page": "failure", "warning": "warning", "notice": "info"}
+#: What shows or writes something on this machine; everything else is checked when it connects.
+_LOCAL = frozenset({"dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog", "file", "growl"})
 
 
 def _plugin(address: str) -> Any:
+    """Return Apprise's object for an address, None for one it does not know."""
     import apprise
 
+    quiet()
     return apprise.Apprise.instantiate(address, suppress_exceptions=True)
+
+
+def quiet() -> None:
+    """Keep addresses, and so secrets, out of the log: Apprise and what it calls write them there."""
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+
+def _scheme(address: str) -> str:
+    return address.partition("://")[0].strip().lower()
 
 
 def handles(address: str) -> bool:
     """Whether Apprise knows the address as one of its services."""
-    level = logging.getLogger("apprise").level
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs addresses, and so secrets, that it does not know
-    try:
-        return _plugin(address) is not None
-    finally:
-        logging.getLogger("apprise").setLevel(level)
+    return _scheme(address) in _LOCAL or _plugin(address) is not None
+
+
+def takes_picture(address: str) -> bool:
+    """Whether the service takes attachments."""
+    plugin = None if _scheme(address) in _LOCAL else _plugin(address)
+    return bool(plugin is not None and plugin.attachment_support)
 
 
 def send(address: str, message: Message, limits: Limits) -> None:
     """Notify; Apprise says only whether it worked."""
     where = place(address)
-    parts = urlsplit(address)
-    if parts.scheme.lower() in _PLAIN_HTTP and parts.hostname:
-        public_addresses(parts.hostname, parts.port or 80, where, allow_private=limits.allow_private)
+    if _scheme(address) in _LOCAL:
+        raise ChannelError(f"{where}: this shows or writes something on the machine of the service, and is refused")
     plugin = _plugin(address)
     if plugin is None:
         raise ChannelError(f"{where}: Apprise does not know this address; see its list of services")
     plugin.socket_connect_timeout = plugin.socket_read_timeout = limits.timeout
-    body = message.body if message.link is None else f"{message.body}\n\n{message.link}"
+    plugin.redirects = False
+    words, written = _body(message, plugin.notify_format)
+    sent: dict[str, Any] = {"title": message.title, "notify_type": _TYPES.get(message.severity, "info")}
+    if message.picture is not None and plugin.attachment_support:
+        sent["attach"] = _attached(message.picture)
     try:
-        worked = plugin.notify(body=body, title=message.title, notify_type=_TYPES.get(message.severity, "info"))
+        with guard(where, allow_private=limits.allow_private):
+            worked = plugin.notify(body=words, body_format=written, **sent)
+    except ChannelError:
+        raise
     except Exception as error:
         raise ChannelError(f"{where}: {type(error).__name__}; check the address") from None
     if not worked:
         raise ChannelError(f"{where}: the service did not take the message; check the address and its permissions")
 
 
-CHANNEL = ChannelKind("apprise", handles, send, "mailtos://user:password@example.com")
+def _body(message: Message, taken: Any) -> tuple[str, str]:
+    """Return the words in the format a service likes best, and the name of it."""
+    best = taken[0] if isinstance(taken, tuple) else taken
+    wanted = str(getattr(best, "value", best))
+    if wanted == "html" and message.html:
+        return message.html, "html"
+    if wanted == "markdown" and message.markdown:
+        return message.markdown, "markdown"
+    return (message.body if message.link is None else f"{message.body}\n\n{message.link}"), "text"
+
+
+def _attached(picture: bytes) -> Any:
+    from apprise import AppriseAttachment
+    from apprise.attachment.memory import AttachMemory
+
+    attachment = AppriseAttachment()
+    attachment.add(AttachMemory(content=picture, name="chart.png", mimetype="image/png"))
+    return attachment
+
+
+CHANNEL = ChannelKind("apprise", handles, send, "mailtos://user:password@example.com", takes_picture=takes_picture)
