@@ -44,15 +44,28 @@ def natural_variation(check: RowsCheck, windows: int, held_out: HeldOut, seed: S
 
     Windows that the check cannot use are left out; with fewer than three nothing was measured.
     """
-    chosen = sorted({int(place) for place in np.linspace(0, windows - 1, MOST_WINDOWS)}) if windows else []
-    excess: list[float] = []
-    chance: list[float] = []
-    for place in chosen if windows >= ENOUGH else []:
+    findings: list[Found] = []
+    for place in spaced(windows):
         rng = np.random.default_rng([*seed, place])
         try:
-            found = check.compare(held_out(place, rng), rng, False)
+            findings.append(check.compare(held_out(place, rng), rng, False))
         except ValueError:
             continue
+    return natural_of(check, findings)
+
+
+def spaced(windows: int) -> list[int]:
+    """Return the places of the windows that are held against the rest: evenly spaced, none of too few."""
+    if windows < ENOUGH:
+        return []
+    return sorted({int(place) for place in np.linspace(0, windows - 1, MOST_WINDOWS)})
+
+
+def natural_of(check: RowsCheck, findings: Sequence[Found]) -> Natural:
+    """Return the natural variation that findings between the reference's own windows show; assumed from fewer than three."""
+    excess: list[float] = []
+    chance: list[float] = []
+    for found in findings:
         scale = abs(found.expected) if check.relative else 1.0
         excess.append((found.value - found.expected) / max(scale, 1e-12))
         chance.append((found.sd / max(scale, 1e-12)) ** 2)

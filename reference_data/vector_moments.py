@@ -84,9 +84,7 @@ class VectorMoments:
         numbers = np.frombuffer(data, dtype="<f8").astype(np.float64)
         scatter = np.zeros((dimensions, dimensions))
         scatter[np.triu_indices(dimensions)] = numbers[dimensions:]
-        return cls(
-            n, numbers[:dimensions], scatter + scatter.T - np.diag(np.diag(scatter)), others, broken
-        )
+        return cls(n, numbers[:dimensions], scatter + scatter.T - np.diag(np.diag(scatter)), others, broken)
 
 
 def packed_size(dimensions: int) -> int:

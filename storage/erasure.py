@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from reference_data.declaration import ModelSpec
+from storage import vector_moments
 from storage.archives import ArchiveFile, archive_files, archive_folder, whole_log
 from storage.buckets import naive
 from storage.database import Database
@@ -113,6 +114,7 @@ def _delete_rows(
     con: DuckDBPyConnection, model: str, whom: _Whom, rewritten: list[_Rewritten], now: datetime
 ) -> dict[str, int]:
     forget_rows(con, model, whole_log(con, model), whom.mine)
+    vector_moments.forget_rows(con, model, whole_log(con, model), whom.mine)
     deleted = {"logs": _deleted(con, f"DELETE FROM {log_table(model)} WHERE {whom.mine}")}
     forget(con, model, [change.before for change in rewritten])
     for change in rewritten:

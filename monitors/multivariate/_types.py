@@ -55,7 +55,8 @@ class RowsCheck:
     ``target``: ``rows`` (all inputs together), ``text`` or ``embedding`` (one column of that type). ``most``: rows of the reference
     and of the current side that are looked at. ``least``: change of the value that matters, in its unit, or as a share of what is
     expected if ``relative``. ``prior``: standard deviation between windows, in the same terms, where the reference has too few
-    windows to measure it. ``suits``: whether it says anything of such rows of the reference; left out: of all.
+    windows to measure it. ``suits``: whether it says anything of such rows of the reference; left out: of all. ``sums``: whether it is
+    computed from means and covariances of all vectors (:mod:`monitors.judge_vectors`) where these are kept, and of rows only where not.
     """
 
     name: str
@@ -71,6 +72,7 @@ class RowsCheck:
     relative: bool = False
     title: str = ""
     suits: Callable[[Rows], bool] | None = None
+    sums: bool = False
 
     @property
     def label(self) -> str:

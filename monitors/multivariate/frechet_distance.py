@@ -1,4 +1,7 @@
-"""How far two clouds of embeddings are apart, as normal distributions: for images, the Fréchet inception distance."""
+"""How far two clouds of embeddings are apart, as normal distributions: for images, the Fréchet inception distance.
+
+Here it is of samples of rows. Where means and covariances of all rows are kept, it is of those (:mod:`monitors.judge_vectors`).
+"""
 
 from __future__ import annotations
 
@@ -53,4 +56,5 @@ CHECK = RowsCheck(
     prior=0.1,
     relative=True,
     title="Fréchet distance",
+    sums=True,
 )

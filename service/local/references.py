@@ -18,6 +18,7 @@ from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
 from reference_data.schema import Column, ColumnType
 from reference_data.windows import Window
+from service.local import vector_checks
 from service.workspace import ConflictError, WorkspaceError
 from storage.buckets import align, profile_buckets
 from storage.intake import canonical_log, prediction_type
@@ -207,6 +208,7 @@ def _freeze(core: Core, spec: ModelSpec, rows: RowSource, source: str, version: 
     )
     reference = Reference(spec.name, number, core.now(), source, period, tuple(buckets), profile, outcomes, segments)
     _keep_rows(core, spec, rows, number, has)
+    vector_checks.keep(core, spec, rows, number, reference.buckets)
     core.control.put_reference(reference)
     if core.record(spec.name).anchor is None and rows.timed:
         core.control.set_anchor(spec.name, period.start.astimezone(spec.zone).date())

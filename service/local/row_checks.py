@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +28,14 @@ from monitors.judge_rows import (
     suits,
     too_few,
 )
+from monitors.judge_vectors import judge_vectors
 from monitors.natural import Natural
+from reference_data.vector_moments import VectorMoments
 from reference_data.windows import Window, WindowSpec
 from service.local.convert import iso, number, row_to_reading
 from service.local.references import sample_path
 from service.local.series import held_against
+from service.local.vector_checks import Sums, bring_up
 from storage import row_samples
 from storage.buckets import aware
 from storage.due import snapshot
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
     from reference_data.reference import Reference
     from service import views
     from service.local.core import Core
-    from service.local.monitoring import Stretch
+    from service.local.due import Stretch
 
 _CHUNK = 31  # buckets whose samples are drawn at once
 _REMEMBERED = 2000  # readings whose rows have not changed since, kept in memory
@@ -64,7 +68,9 @@ def row_readings(core: Core, spec: ModelSpec, stretch: Stretch) -> list[Reading]
     if not asked or not stretch.windows or not sample_path(core, spec.name, stretch.reference.version).exists():
         return []
     every = core.window_spec(spec.name).bucket
-    _draw(core, spec, stretch.reference, [b for w in stretch.windows for b in every.between(w.start, w.end)])
+    buckets = sorted({b for w in stretch.windows for b in every.between(w.start, w.end)})
+    _draw(core, spec, stretch.reference, buckets)
+    bring_up(core, spec, stretch.reference, buckets)
     found: list[Reading] = []
     for baseline, places in held_against(core, spec, stretch.reference, stretch.windows):
         against = _Against(core, spec, stretch.reference, baseline)
@@ -99,12 +105,14 @@ def _window_readings(
     known = _remembered(core)
     rows = hashlib.sha256(row_samples.to_bytes(sample)).hexdigest()
     for one in asked:
+        sums = against.sums(one, window, stretch.version)
         key = (
             stretch.version,
             window,
             one.check.name,
             one.name,
             rows,
+            sums if not isinstance(sums, VectorMoments) else hashlib.sha256(sums.to_bytes()).hexdigest(),
             spec.monitor.min_rows,
             spec.subject is None,
             against.key,
@@ -112,7 +120,7 @@ def _window_readings(
         if key not in known:
             while len(known) >= _REMEMBERED:
                 del known[next(iter(known))]
-            known[key] = against.judge(one, sample, blank)
+            known[key] = against.judge(one, sample, sums, blank)
         found = known[key]
         if found is not None:
             yield found
@@ -137,11 +145,28 @@ class _Against:
             str(buckets[-1]), [(c.name, c.type) for c in spec.columns],
         ]  # fmt: skip
         self.key = f"{spec.name}/{reference.version}/{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]}"
+        self._sums = Sums(core, spec, reference, baseline, sample_path(core, spec.name, reference.version), self.key)
 
-    def judge(self, asked: Asked, sample: row_samples.Sample, blank: Reading) -> Reading | None:
-        """Return the reading of a window's sample; None of a check that says nothing of what the reference holds."""
+    def sums(self, asked: Asked, window: Window, version: str) -> VectorMoments | str | None:
+        """Return the moments of all vectors of a window for a check that is computed from them, or in words why there are none."""
+        if not asked.check.sums or asked.name is None:
+            return None
+        try:
+            return self._sums.window(asked.name, window, version)
+        except ValueError as problem:
+            return str(problem)
+
+    def judge(
+        self, asked: Asked, sample: row_samples.Sample, sums: VectorMoments | str | None, blank: Reading
+    ) -> Reading | None:
+        """Return the reading of a window's sample, or of its sums; None of a check that says nothing of what the reference holds."""
         name = (asked.check.name, asked.name)
         least = self._spec.monitor.min_rows
+        if isinstance(sums, VectorMoments):
+            try:
+                return judge_vectors(asked, *self._sums.against(asked), sums, least, blank)
+            except ValueError as problem:
+                sums = str(problem)
         if sample.table.num_rows < least and asked.check.suits is None:  # before anything costly
             return too_few(asked, blank, sample.table.num_rows, least)
         if name not in self._prepared:
@@ -151,7 +176,10 @@ class _Against:
             return failed(asked, blank, ready)
         if not suits(asked, ready[0]):
             return None
-        return judge_rows(asked, *ready, sample.inputs, sample.times, least, blank)
+        reading = judge_rows(asked, *ready, sample.inputs, sample.times, least, blank)
+        if sums and reading.value is not None:
+            return replace(reading, sentence=f"{reading.sentence} From a sample of {reading.n:,} vectors: {sums}.")
+        return reading
 
     def _prepare(self, asked: Asked) -> tuple[Prepared, Natural] | str:
         least = self._spec.monitor.min_rows
