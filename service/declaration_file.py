@@ -6,18 +6,22 @@ import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reference_data.declaration import Declaration, ModelSpec
+from reference_data.section import parse_duration
 from service.toml_lines import Path, find_lines
 from service.workspace import WorkspaceError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TOML_PLACE = re.compile(r"^(.*) \(at line (\d+), column (\d+)\)$", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+#: The tables of a file that hold named things.
+SECTIONS = ("models", "channels", "maintenance", "sources")
 #: TOML has no null: an empty text takes away a default that may be None (``label = ""``: there are no labels).
 _NULLABLE = tuple(
     name
@@ -62,12 +66,34 @@ def parse(text: str, environ: Mapping[str, str] | None) -> Declaration:
 def _bad_schedules(declaration: Declaration, lines: dict[Path, int]) -> list[str]:
     from monitors.schedule import parse_schedule
 
+    def parse_cron(text: str, timezone: str) -> None:
+        if text.strip().lower().startswith("every"):
+            raise ValueError(f"schedule {text!r} is no cron line; write one, such as '0 7 * * 1'")
+        parse_schedule(text, timezone)
+
     problems = []
     for name, spec in declaration.models.items():
         try:
             parse_schedule(spec.monitor.schedule, spec.timezone)
         except ValueError as error:
             problems.append(f"{_where(('models', name, 'monitor', 'schedule'), lines)}: {error}")
+        try:
+            parse_duration(spec.monitor.timeout)
+        except ValueError as error:
+            problems.append(f"{_where(('models', name, 'monitor', 'timeout'), lines)}: {error}")
+    for name, channel in declaration.channels.items():
+        if channel.digest not in (None, "daily", "weekly"):
+            try:
+                parse_cron(str(channel.digest), channel.timezone)
+            except ValueError as error:
+                where = _where(("channels", name, "digest"), lines)
+                problems.append(f"{where}: {error}; 'daily' and 'weekly' are understood too")
+    for name, maintenance in declaration.maintenance.items():
+        if maintenance.schedule is not None:
+            try:
+                parse_cron(maintenance.schedule, maintenance.timezone)
+            except ValueError as error:
+                problems.append(f"{_where(('maintenance', name, 'schedule'), lines)}: {error}")
     for name, source in declaration.sources.items():
         model = declaration.models.get(source.model)  # one that is declared already is looked at when it is applied
         try:
@@ -96,21 +122,31 @@ def _line_number(problem: str) -> int:
 
 def dump(declaration: Declaration) -> str:
     """Return the declaration as TOML, defaults left out; :func:`parse` gives the same declaration back."""
-    content = declaration.model_dump(exclude_defaults=True)
-    for section in content.values():
-        for entry in section.values():
+    return to_toml(content(declaration))
+
+
+def content(declaration: Declaration) -> dict[str, Any]:
+    """Return what a file holds of a declaration: sections, in them names, in them values that are no defaults."""
+    result = declaration.model_dump(exclude_defaults=True)
+    for section in SECTIONS:
+        for entry in result.get(section, {}).values():
             entry.pop("name")
-    for entry in content.get("models", {}).values():
+    for entry in result.get("models", {}).values():
         for name in _NULLABLE:
             if name in entry and entry[name] is None:
                 entry[name] = ""
+    return result
+
+
+def to_toml(content: Mapping[str, Any]) -> str:
+    """Return tables of TOML's own values (and tuples) as text."""
     return "\n".join(_tables(content, ())).lstrip("\n") + "\n"
 
 
 def _named(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content with every model, channel and source carrying its key as its name, and empty texts as None."""
+    """Return the content with every declared thing carrying its key as its name, and empty texts as None."""
     result = dict(content)
-    for section in ("models", "channels", "sources"):
+    for section in SECTIONS:
         entries = content.get(section)
         if isinstance(entries, dict):
             result[section] = {
@@ -156,7 +192,7 @@ def _expand(value: Any, environ: Mapping[str, str], path: Path, lines: dict[Path
 
 def _describe(error: ErrorDetails, lines: dict[Path, int]) -> str:
     """Return one problem as line, key, value and what is allowed."""
-    path = tuple(str(part) for part in error["loc"])
+    path = tuple(str(part) for part in error["loc"] if part != "[key]")
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         allowed = _fields(path[:-1])
@@ -168,7 +204,9 @@ def _describe(error: ErrorDetails, lines: dict[Path, int]) -> str:
     if kind == "value_error":
         return f"{_where(path, lines)}: {context['error']}"
     if kind == "literal_error":
-        return f"{_where(path, lines)}: {error['input']!r} is not allowed; allowed are {context['expected']}"
+        near = difflib.get_close_matches(str(error["input"]), re.findall(r"'([^']*)'", context["expected"]), n=1)
+        hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
+        return f"{_where(path, lines)}: {error['input']!r} is not allowed; {hint} are {context['expected']}"
     if kind == "string_pattern_mismatch" and path[-1] == "name":
         return (
             f"{_where(path[:-1], lines)}: the name {error['input']!r} is not allowed; write small letters, digits, "
@@ -235,6 +273,8 @@ def _value(value: Any) -> str:
         return f"[{', '.join(_value(item) for item in value)}]"
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{_key(key)} = {_value(inner)}' for key, inner in value.items())} }}"
+    if isinstance(value, datetime):
+        return value.isoformat()
     return _text(str(value))
 
 

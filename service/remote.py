@@ -44,9 +44,13 @@ class RemoteWorkspace(
         self.close()
 
     # -- declare -------------------------------------------------------------------------------------------------------
-    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
+    def apply(
+        self, toml_text: str, *, take_over: bool = False, prune: bool = False, actor: str = "cli"
+    ) -> dict[str, list[str]]:
         del actor  # the owner knows who calls
-        answer = self._call("POST", "/apply", content=toml_text.encode(), headers={"content-type": "application/toml"})
+        query = {name: "1" for name, asked in (("take_over", take_over), ("prune", prune)) if asked}
+        kind = {"content-type": "application/toml"}
+        answer = self._call("POST", "/apply", content=toml_text.encode(), params=query, headers=kind)
         return cast("dict[str, list[str]]", answer.json())
 
     def export(self) -> str:

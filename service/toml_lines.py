@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 Path = tuple[str, ...]
 
@@ -16,9 +17,13 @@ def find_lines(text: str) -> dict[Path, int]:
     """Return the line, from 1, of every table header and every key outside inline tables, in a *valid* file."""
     lines: dict[Path, int] = {}
     table: Path = ()
+    entries: Counter[Path] = Counter()  # of arrays of tables
     for number, statement in _statements(text.replace("\r\n", "\n")):
         if statement.startswith("["):
             table = _key_path(statement.lstrip("["))
+            if statement.startswith("[["):
+                entries[table] += 1
+                table = (*table, str(entries[table] - 1))
             for depth in range(1, len(table) + 1):
                 lines.setdefault(table[:depth], number)
         else:
@@ -49,6 +54,17 @@ def _statements(text: str) -> list[tuple[int, str]]:
 
 def _key_path(text: str) -> Path:
     """Return the dotted key at the start of ``text``."""
+    return _read_key(text)[0]
+
+
+def read_key(text: str) -> Path | None:
+    """Return the parts of a dotted key such as ``features."customer age"``, None if that is not what ``text`` is."""
+    parts, end = _read_key(text)
+    return parts if parts and end == len(text) else None
+
+
+def _read_key(text: str) -> tuple[Path, int]:
+    """Return the dotted key at the start of ``text``, and where it ends."""
     parts: list[str] = []
     position = 0
     while match := _PART.match(text, position):
@@ -58,4 +74,4 @@ def _key_path(text: str) -> Path:
         if not text.startswith(".", position):
             break
         position += 1
-    return tuple(parts)
+    return tuple(parts), position

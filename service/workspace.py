@@ -43,8 +43,15 @@ class Workspace(Outcomes, Alerting, Protocol):
     def close(self) -> None: ...
 
     # -- declare ---------------------------------------------------------------------------------------------------
-    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
-        """Declare what a TOML text holds; returns {"created": […], "changed": […], "unchanged": […]}."""
+    def apply(
+        self, toml_text: str, *, take_over: bool = False, prune: bool = False, actor: str = "cli"
+    ) -> dict[str, list[str]]:
+        """Declare what a TOML text holds; returns {"created": […], "changed": […], "unchanged": […]}, and "removed" and "notes" if any.
+
+        What the dashboard owns is refused (:class:`ConflictError`) unless ``take_over``; ``prune`` takes back what files declared and this
+        one does not have.
+        """
+        ...
 
     def export(self) -> str:
         """Return all declarations as TOML."""

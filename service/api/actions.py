@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service import views
@@ -57,9 +57,17 @@ class DeploymentBody(_Body):
     "/apply",
     openapi_extra={"requestBody": {"required": True, "content": {"application/toml": {"schema": {"type": "string"}}}}},
 )
-def apply(text: Annotated[str, Depends(read_text)], workspace: InWorkspace, actor: Actor) -> dict[str, list[str]]:
-    """Declare models and channels from TOML (the text of a `driftdeck.toml`)."""
-    return workspace.apply(text, actor=actor)
+def apply(
+    text: Annotated[str, Depends(read_text)],
+    workspace: InWorkspace,
+    actor: Actor,
+    take_over: Annotated[bool, Query(description="what the dashboard owns is the file's from then on")] = False,  # noqa: FBT002
+    prune: Annotated[  # noqa: FBT002
+        bool, Query(description="take back channels and maintenance that files declared and this one does not have")
+    ] = False,
+) -> dict[str, list[str]]:
+    """Declare models, channels and maintenance from TOML (the text of a `driftdeck.toml`)."""
+    return workspace.apply(text, take_over=take_over, prune=prune, actor=actor)
 
 
 @router.post("/run")

@@ -119,8 +119,10 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting):
         self.core.lock.release()
 
     # -- declare ---------------------------------------------------------------------------------------------------
-    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
-        return declare.apply(self.core, toml_text, actor)
+    def apply(
+        self, toml_text: str, *, take_over: bool = False, prune: bool = False, actor: str = "cli"
+    ) -> dict[str, list[str]]:
+        return declare.apply(self.core, toml_text, actor, take_over=take_over, prune=prune)
 
     def export(self) -> str:
         return dump(declare.declaration(self.core))

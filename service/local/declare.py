@@ -9,7 +9,8 @@ from reference_data.declaration import Declaration, ModelSpec
 from reference_data.windows import WindowSpec
 from service.declaration_file import DeclarationError, parse, unknown_models
 from service.declared_checks import check_problems
-from service.local import sources, transform
+from service.local import owners, sources, transform
+from service.local.owners import SECTION
 from service.workspace import ConflictError
 from storage.logs import prepare_model
 from storage.model_tables import refuse_conflicts
@@ -18,60 +19,91 @@ from storage.source_positions import reads
 if TYPE_CHECKING:
     from service.local.core import Core
 
-#: Who calls by the command line: with the secret that only those have who can read the home.
-OPERATOR = "cli"
+#: Who calls by the command line, with the secret that only those have who can read the home; and the file that the process was started with.
+OPERATOR, DECLARED_FILE = "cli", "declaration file"
+OPERATORS = frozenset({OPERATOR, DECLARED_FILE})
 _BUCKETS = {"h": "hour", "d": "day"}
 
 
-def apply(core: Core, toml_text: str, actor: str) -> dict[str, list[str]]:
+def apply(
+    core: Core, toml_text: str, actor: str, *, take_over: bool = False, prune: bool = False
+) -> dict[str, list[str]]:
     """Declare what a TOML text holds; all of it, or nothing when something in it is wrong.
 
-    What reads files and variables of the environment is declared by the operator only (:data:`OPERATOR`).
+    What reads files and variables of the environment is declared by the operator only (:data:`OPERATORS`). What the dashboard owns is
+    refused, unless it is taken over. ``prune``: what files declared before and this one does not have is taken back, but for models.
     """
-    if actor == OPERATOR:  # nobody else learns from an error what a variable holds
+    with core.mutex:
+        wanted = read(core, toml_text, actor)
+        prune = prune or wanted.prune
+        if not take_over:
+            owners.refuse_dashboards(core, {kind: getattr(wanted, section) for kind, section in SECTION.items()})
+        if prune and actor not in OPERATORS:
+            _refuse_taking_sources(core, wanted)
+        notes = owners.left_alone(core, wanted) if not prune else []
+        found = keep(core, wanted, "file", actor, notes, take_over=take_over)
+        removed = owners.take_back_vanished(core, wanted) if prune else []
+        told = found | ({"removed": removed} if removed else {})
+        if found["created"] or found["changed"] or removed:
+            core.control.append_audit(actor, "apply", "declaration", told, "workspace", core.now())
+    return told | ({"notes": notes} if notes else {})
+
+
+def read(core: Core, toml_text: str, actor: str) -> Declaration:
+    """Return what a text declares, checked against everything there is; raises :class:`DeclarationError` for what is wrong."""
+    if actor in OPERATORS:  # nobody else learns from an error what a variable holds
         parse(toml_text, os.environ)  # a variable that is not set is told now, not when a message is due
     wanted = parse(toml_text, None)  # kept as written: secrets stay in the environment
+    records = core.control.model_records()
+    problems = unknown_models(wanted, toml_text, records)
+    if problems:
+        raise DeclarationError(problems)
+    if actor not in OPERATORS:
+        _refuse_reach(core, wanted)
+    for source in wanted.sources.values():
+        transform.load(source.transform, core.home.root / "transforms")
+    models = {
+        name: _with_inferred(spec, records[name].spec if name in records else None)
+        for name, spec in wanted.models.items()
+    }
+    own = [file.stem for file in sorted((core.home.root / "checks").glob("[!_]*.py"))]
+    problems = check_problems(models, toml_text, own)
+    if problems:
+        raise DeclarationError(problems)
+    for name, spec in models.items():  # whatever cannot be done is found before anything is
+        if name in records:
+            _refuse_other_buckets(core, records[name].spec, spec)
+        if spec.features:
+            refuse_conflicts(core.db, spec)
+    return wanted.model_copy(update={"models": models})
+
+
+def keep(
+    core: Core, wanted: Declaration, declared_in: str, actor: str, notes: list[str], *, take_over: bool
+) -> dict[str, list[str]]:
+    """Keep what was read; returns what was created, changed or neither, and adds to ``notes`` what is worth telling.
+
+    With ``take_over`` even what stays as it is gets its new owner.
+    """
     found: dict[str, list[str]] = {"created": [], "changed": [], "unchanged": []}
-    with core.mutex:
-        records = core.control.model_records()
-        problems = unknown_models(wanted, toml_text, records)
-        if problems:
-            raise DeclarationError(problems)
-        if actor != OPERATOR:
-            _refuse_reach(core, wanted)
-        for source in wanted.sources.values():
-            transform.load(source.transform, core.home.root / "transforms")
-        models = {
-            name: _with_inferred(spec, records[name].spec if name in records else None)
-            for name, spec in wanted.models.items()
-        }
-        own = [file.stem for file in sorted((core.home.root / "checks").glob("[!_]*.py"))]
-        problems = check_problems(models, toml_text, own)
-        if problems:
-            raise DeclarationError(problems)
-        for name, spec in models.items():  # whatever cannot be done is found before anything is
-            if name in records:
-                _refuse_other_buckets(core, records[name].spec, spec)
-            if spec.features:
-                refuse_conflicts(core.db, spec)
-        for name, spec in models.items():
-            if spec.features:
-                prepare_model(core.db, spec)
-            earlier = records.get(name)
-            verb = "created" if earlier is None else "unchanged" if earlier.spec == spec else "changed"
-            if verb != "unchanged":
-                core.control.put_model(spec, "file", actor, core.now())
-            found[verb].append(f"models.{name}")
-        channels = core.control.channels()
-        for name, channel in wanted.channels.items():
-            verb = "created" if name not in channels else "unchanged" if channels[name] == channel else "changed"
-            if verb != "unchanged":
-                core.control.put_channel(channel, "file", actor, core.now())
-            found[verb].append(f"channels.{name}")
-        notes = _apply_sources(core, wanted, actor, found)
-        if found["created"] or found["changed"]:
-            core.control.append_audit(actor, "apply", "declaration", found, "workspace", core.now())
-    return found | {"notes": notes} if notes else found
+    for spec in wanted.models.values():
+        if spec.features:
+            prepare_model(core.db, spec)
+    for kind, section in SECTION.items():
+        there = {each.name: each for each in core.control.owned(kind)}
+        for name, spec in getattr(wanted, section).items():
+            owned = there.get(name)
+            before = None if owned is None else owners.parsed(owned)
+            verb = "created" if before is None else "unchanged" if before == spec else "changed"
+            moved = take_over and owned is not None and owned.declared_in != declared_in
+            if verb != "unchanged" or moved:
+                owners.put(core, kind, spec, declared_in, actor)
+            if moved:
+                notes.append(f"{section}.{name} is owned by the {declared_in} from now on")
+            if kind == "source" and before is not None and reads(before) != reads(spec):
+                notes.append(f"sources.{name} reads something else now, and starts from the beginning of it")
+            found[verb].append(f"{section}.{name}")
+    return found
 
 
 def _refuse_reach(core: Core, wanted: Declaration) -> None:
@@ -93,19 +125,13 @@ def _refuse_reach(core: Core, wanted: Declaration) -> None:
         raise DeclarationError(problems)
 
 
-def _apply_sources(core: Core, wanted: Declaration, actor: str, found: dict[str, list[str]]) -> list[str]:
-    """Declare sources; returns what is worth telling: a source that reads something else now starts from the beginning."""
-    earlier = {name: record.spec for name, record in core.control.source_records().items()}
-    notes = []
-    for name, source in wanted.sources.items():
-        before = earlier.get(name)
-        verb = "created" if before is None else "unchanged" if before == source else "changed"
-        if verb != "unchanged":
-            core.control.put_source(source, "file", actor, core.now())
-        if before is not None and reads(before) != reads(source):
-            notes.append(f"sources.{name} reads something else now, and starts from the beginning of it")
-        found[verb].append(f"sources.{name}")
-    return notes
+def _refuse_taking_sources(core: Core, wanted: Declaration) -> None:
+    """Refuse to take sources back for whoever may not declare them."""
+    gone = [each.name for each in owners.vanished(core, wanted, ("source",))]
+    if gone:
+        raise DeclarationError(
+            [f"sources.{name}: taken back by the command line only: driftdeck apply --prune FILE" for name in gone]
+        )
 
 
 def _refuse_other_buckets(core: Core, earlier: ModelSpec, spec: ModelSpec) -> None:
@@ -129,8 +155,9 @@ def _with_inferred(spec: ModelSpec, earlier: ModelSpec | None) -> ModelSpec:
 def declaration(core: Core) -> Declaration:
     """Return everything that is declared."""
     models = {name: record.spec for name, record in core.control.model_records().items()}
+    maintenance = {name: record.spec for name, record in core.control.maintenance_records().items()}
     declared = {name: record.spec for name, record in core.control.source_records().items()}
-    return Declaration(models=models, channels=core.control.channels(), sources=declared)
+    return Declaration(models=models, channels=core.control.channels(), maintenance=maintenance, sources=declared)
 
 
 def health(core: Core) -> dict[str, Any]:

@@ -57,7 +57,9 @@ class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting):
 
     # -- declare ---------------------------------------------------------------------------------------------------
 
-    def apply(self, toml_text: str, *, actor: str = "cli") -> dict[str, list[str]]:
+    def apply(
+        self, toml_text: str, *, take_over: bool = False, prune: bool = False, actor: str = "cli"
+    ) -> dict[str, list[str]]:
         raise ConflictError("the fake workspace declares nothing")
 
     def export(self) -> str:
@@ -598,4 +600,12 @@ class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting):
     # -- care ------------------------------------------------------------------------------------------------------
 
     def audit(self, limit: int = 200) -> list[dict[str, Any]]:
-        return [{"at": datetime(2013, 6, 4, tzinfo=UTC).isoformat(), "actor": "demo", "action": "apply"}][:limit]
+        return [
+            {
+                "at": datetime(2013, 6, 4, tzinfo=UTC).isoformat(),
+                "actor": "demo",
+                "action": "apply",
+                "object": "declaration",
+                "detail": {"created": ["models.air_time"]},
+            }
+        ][:limit]
