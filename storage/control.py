@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from storage.control_alerts import Alerts, OutboxItem
+from storage.control_alerts import Alerts
 from storage.control_audit import Audit
 from storage.control_declarations import Declarations, ModelRecord
 from storage.control_erasure import Erasures
 from storage.control_loop import Loop
+from storage.control_outbox import Outbox, OutboxItem
 from storage.control_owners import Owners
 from storage.control_silences import Silences
+from storage.control_runs import Runs
 from storage.control_sources import Sources
 
 __all__ = ["Control", "ModelRecord", "OutboxItem"]
 
 
-class Control(Declarations, Owners, Alerts, Silences, Loop, Sources, Erasures, Audit):
+class Control(Declarations, Owners, Alerts, Outbox, Silences, Loop, Sources, Runs, Erasures, Audit):
     """``Control(path, now)`` opens the file; safe to use from several threads."""

@@ -9,7 +9,7 @@ from monitors.channels import ChannelError, Message, send
 from monitors.lifecycle import GREW
 from monitors.outbox import Attempt, deliver
 from service.declaration_file import DeclarationError, expand
-from storage.control_alerts import OutboxItem
+from storage.control_outbox import OutboxItem
 from storage.faults import fault_point
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ CREATE TABLE maintenance (
     changed_at TEXT NOT NULL
 ) STRICT;
 
+ALTER TABLE outbox ADD COLUMN created_at TEXT NOT NULL DEFAULT '';
 CREATE INDEX outbox_alert ON outbox (alert_id, seq);
 CREATE INDEX outbox_channel ON outbox (channel, seq);
 

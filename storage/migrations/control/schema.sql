@@ -55,7 +55,8 @@ CREATE TABLE outbox (
     payload TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
     attempts INTEGER NOT NULL,
-    due_at TEXT NOT NULL
+    due_at TEXT NOT NULL,
+    created_at TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX outbox_waiting ON outbox (due_at) WHERE state = 'waiting';
 CREATE INDEX outbox_alert ON outbox (alert_id, seq);
