@@ -18,6 +18,7 @@ from monitors.judge_columns import Part, judge_column
 from monitors.judge_performance import judge_performance
 from monitors.judge_run import LEAST_COVERAGE, Run
 from monitors.judge_traffic import traffic_readings
+from monitors.reading_blocks import Readings
 from monitors.registry import concept_column
 from monitors.types import Reading
 from monitors.unvaried import with_unvaried
@@ -40,6 +41,37 @@ def judge(
     now: datetime,
     judged: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> list[Reading]:
+    """Return what :func:`judge_columnar` does, each reading made."""
+    return list(
+        judge_columnar(
+            spec,
+            reference,
+            calibration,
+            windows,
+            inputs,
+            outcomes,
+            labels_expected,
+            model_version,
+            importance,
+            now,
+            judged,
+        )
+    )
+
+
+def judge_columnar(
+    spec: ModelSpec,
+    reference: Reference,
+    calibration: Calibration,
+    windows: Sequence[Window],
+    inputs: Profile,
+    outcomes: Profile | None,
+    labels_expected: NDArray[np.int64] | Sequence[int] | None,
+    model_version: str,
+    importance: Mapping[str, float] | None,
+    now: datetime,
+    judged: Sequence[int] | NDArray[np.int64] | None = None,
+) -> Readings:
     """Return the readings of the judged windows, in the order of columns, then checks, then windows.
 
     ``windows`` are consecutive; ``inputs`` and ``outcomes`` have a leading axis (windows,). ``judged``: the places of the windows that get
@@ -60,7 +92,7 @@ def judge(
     places = np.arange(len(windows)) if judged is None else np.asarray(judged, dtype=np.int64)
     coverage = ratio(np.zeros(len(windows)) if outcomes is None else outcomes.rows, expected)
     run = _run(spec, reference, calibration, windows, places, coverage[places], model_version, importance, now)
-    found = list(traffic_readings(run, inputs[places], labelled=labelled))
+    found = Readings([list(traffic_readings(run, inputs[places], labelled=labelled))])
     never = np.zeros(len(places), dtype=bool)
     names = reference.inputs.layout.names
     level = np.asarray([run.column_level(name, late=False) for name in names])
@@ -81,13 +113,19 @@ def judge(
     concept = concept_column(part.total.layout)
     harms = {name: never for name in ("label",) if name in part.total.layout.names}
     harms |= {} if concept is None else {concept: harmful}
-    late = [reading for name, harm in harms.items() for reading in judge_column(run, part, name, harm)]
-    return found + _against(calibration.held_late, late + performance)
+    late = Readings()
+    for name, harm in harms.items():
+        late += judge_column(run, part, name, harm)
+    late += performance
+    found += _against(calibration.held_late, late)
+    return found
 
 
-def _against(held: str, readings: list[Reading]) -> list[Reading]:
+def _against(held: str, readings: Readings) -> Readings:
     """Say what windows were held against, where that is not simply the reference."""
-    return [replace(r, sentence=f"{r.sentence} Held against {held}.") for r in readings] if held else readings
+    if not held:
+        return readings
+    return Readings([[replace(r, sentence=f"{r.sentence} Held against {held}.") for r in readings]])
 
 
 def _run(

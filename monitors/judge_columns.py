@@ -10,10 +10,11 @@ from monitors import explain
 from monitors.checks._cells import Values
 from monitors.drift import Drift
 from monitors.evidence import DISTANCE_OF_SHIFT, ColumnNull, sampling_divergence
-from monitors.judge_run import Flags, Run, States
+from monitors.judge_run import Flags, Run, States, verdicts
 from monitors.judge_shares import SHARE_LIMITS, judge_share
+from monitors.reading_blocks import Block, Column, Readings
 from monitors.registry import DECIDING, column_checks, column_values
-from monitors.types import Check, Reading
+from monitors.types import Check
 from monitors.unvaried import never_varied
 from reference_data.profile import ColumnProfile, Profile
 
@@ -40,14 +41,15 @@ class Part:
         return self.merged[place, scale]
 
 
-def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> list[Reading]:
+def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> Readings:
     """Judge one column in all windows that are to be judged; whatever goes wrong becomes its reading."""
     try:
         base, now = part.total.column(name), part.now.column(name)
         null = run.calibration.columns[name]
         states = States(run, base, now, late=part.late)
         checks = run.checks(column_checks(base.entry))
-        readings, drifted, p = _deciding(run, part, checks[DECIDING], null, base, now, states, harmful)
+        deciding, drifted, p = _deciding(run, part, checks[DECIDING], null, base, now, states, harmful)
+        readings = Readings([deciding])
         for check in checks.values():
             if check.name in SHARE_LIMITS:
                 readings += judge_share(run, check, null, base, part.series.column(name), states)
@@ -59,7 +61,7 @@ def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> list[Readin
         blank = replace(
             run.blank, check=DECIDING, column=name, verdict="error", error=words, sentence=words, unit="distance"
         )
-        return [replace(blank, window=window) for window in run.windows]
+        return Readings([[replace(blank, window=window) for window in run.windows]])
 
 
 def _deciding(
@@ -71,7 +73,7 @@ def _deciding(
     now: ColumnProfile,
     states: States,
     harmful: Flags,
-) -> tuple[list[Reading], Flags, Values]:
+) -> tuple[Block, Flags, Values]:
     """Return the reading that carries the column's verdict, where it drifted, and how unlikely it is.
 
     Its value is the distance over the windows that decided, one unless the column drifted over more. The threshold is the distance of
@@ -114,24 +116,22 @@ def _deciding(
         return explain.steady(name, float(shift[i]), float(limit[i]), significant=bool(significant[i]))
 
     low, high = null.bands[check.name]
-    k = len(run.windows)
-    fields: dict[str, list[object]] = {
-        "value": value.tolist(),
-        "reference_value": np.fmin(np.sqrt(chance), value).tolist(),
-        "threshold": threshold.tolist(),
-        "lower": [low] * k,
-        "upper": [high] * k,
-        "p_value": p.tolist(),
-        "effect": np.abs(shift).tolist(),
-        "n_reference": [int(base.valid)] * k,
-        "verdict": [states.by_value[i] or ("drift" if drifted[i] else "ok") for i in range(k)],
-        "significant": significant.tolist(),
-        "material": material.tolist(),
-        "harmful": (drifted & harmful).tolist(),
-        "sentence": [sentence(i) for i in range(k)],
-        "scale": scale.tolist(),
+    fields: dict[str, Column] = {
+        "value": value,
+        "reference_value": np.fmin(np.sqrt(chance), value),
+        "threshold": threshold,
+        "lower": low,
+        "upper": high,
+        "p_value": p,
+        "effect": np.abs(shift),
+        "n_reference": int(base.valid),
+        "verdict": verdicts(states.by_value, drifted, "drift"),
+        "significant": significant,
+        "material": material,
+        "harmful": drifted & harmful,
+        "scale": scale,
     }
-    return run.readings(check, name, n, fields), drifted, p
+    return run.readings(check, name, n, fields, sentence), drifted, p
 
 
 _CLEARLY = 1.02  # times that value and threshold are apart at least, on either side
@@ -165,7 +165,7 @@ def _beside(
     states: States,
     p: Values,
     drifted: Flags,
-) -> list[Reading]:
+) -> Block:
     """Return a check that shows the same window in another unit: it flags only where the column drifted as well."""
     value = column_values(check, base, now)
     low, high = null.bands[check.name]
@@ -175,24 +175,24 @@ def _beside(
         beyond, threshold = drifted & ~(value >= low), low
     else:
         beyond, threshold = drifted & ~(value <= high), high
-    name, k = base.entry.column.name, len(run.windows)
-    usual, values = explain.usual_band(check, low, high), value.tolist()
-    fields: dict[str, list[object]] = {
+    name, values = base.entry.column.name, value.tolist()
+    usual = explain.usual_band(check, low, high)
+
+    def sentence(i: int) -> str:
+        if states.by_value[i] is not None:
+            return states.sentence(i, int(states.n[i]))
+        return explain.measured(check, name, values[i], usual)
+
+    fields: dict[str, Column] = {
         "value": values,
-        "reference_value": [np.nan] * k,
-        "threshold": [threshold] * k,
-        "lower": [low] * k,
-        "upper": [high] * k,
-        "p_value": p.tolist(),
+        "threshold": threshold,
+        "lower": low,
+        "upper": high,
+        "p_value": p,
         "effect": values,
-        "n_reference": [int(base.valid)] * k,
-        "verdict": [states.by_value[i] or ("drift" if beyond[i] else "ok") for i in range(k)],
-        "significant": drifted.tolist(),
-        "material": beyond.tolist(),
-        "harmful": [False] * k,
-        "sentence": [
-            explain.measured(check, name, values[i], usual) if state is None else states.sentence(i, int(states.n[i]))
-            for i, state in enumerate(states.by_value)
-        ],
+        "n_reference": int(base.valid),
+        "verdict": verdicts(states.by_value, beyond, "drift"),
+        "significant": drifted,
+        "material": beyond,
     }
-    return run.readings(check, name, states.n, fields)
+    return run.readings(check, name, states.n, fields, sentence)

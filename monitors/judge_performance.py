@@ -15,6 +15,7 @@ from monitors.evidence import Levels
 from monitors.harm import find_harm, harm_scales, shares_of_level, with_skew
 from monitors.judge_run import LEAST_COVERAGE, Flags, Run
 from monitors.metric_null import MetricNull
+from monitors.reading_blocks import Column
 from monitors.registry import headline_check, performance_checks
 from monitors.types import Check, Reading, Verdict
 from reference_data.profile import Profile
@@ -122,7 +123,7 @@ def _metric(
             return "no_data" if n[i] == 0 else "insufficient"
         return ("critical" if headline else "warning") if harmful[i] else "ok"
 
-    fields: dict[str, list[object]] = {
+    fields: dict[str, Column] = {
         "value": values,
         "reference_value": [null.value] * k,
         "threshold": limits,
@@ -138,10 +139,9 @@ def _metric(
         "scale": harm.scale.tolist(),
         "ci_lower": harm.lower.tolist(),
         "ci_upper": harm.upper.tolist(),
-        "coverage": run.coverage.tolist(),
-        "sentence": [sentence(i) for i in range(k)],
+        "coverage": run.coverage,
     }
-    return run.readings(check, None, harm.n, fields)
+    return list(run.readings(check, None, harm.n, fields, sentence))
 
 
 def _unsaid(run: Run, check: Check, place: int, n: int) -> str:

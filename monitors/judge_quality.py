@@ -15,6 +15,7 @@ from scipy import special
 
 from monitors import explain
 from monitors.checks._cells import Values, ratio
+from monitors.reading_blocks import Block, Readings
 from monitors.registry import column_checks, column_values
 from monitors.types import Check, Reading, Verdict
 from reference_data.profile import ColumnProfile, Profile
@@ -287,21 +288,22 @@ _FINDINGS = {"vanished_share": _vanished, "constant": _constant, "cardinality": 
 # -- ranges ------------------------------------------------------------------------------------------------------------
 def with_ranges(
     readings: Sequence[Reading], reference: Profile, windows: Sequence[Window], inputs: Profile
-) -> list[Reading]:
+) -> Readings:
     """Say in readings of out-of-range shares how far values went, beside the reference's own minimum and maximum."""
     place = {window.start: i for i, window in enumerate(windows)}
-    return [
-        replace(
-            r,
-            sentence=f"{r.sentence} {_range(reference.column(r.column), inputs.column(r.column), place[r.window.start])}",
-        )
-        if r.check == "out_of_range_share"
-        and r.verdict == "warning"
-        and r.column in inputs.layout.names
-        and r.window.start in place
-        else r
-        for r in readings
-    ]
+
+    def concerned(reading: Block | Reading) -> bool:
+        if reading.check != "out_of_range_share" or reading.column not in inputs.layout.names:
+            return False
+        return not isinstance(reading, Block) or reading.has("warning")
+
+    def told(reading: Reading) -> Reading:
+        if reading.verdict != "warning" or reading.window.start not in place or reading.column is None:
+            return reading
+        base, now = reference.column(reading.column), inputs.column(reading.column)
+        return replace(reading, sentence=f"{reading.sentence} {_range(base, now, place[reading.window.start])}")
+
+    return Readings.of(readings).changed(concerned, told)
 
 
 def _range(base: ColumnProfile, now: ColumnProfile, i: int) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import repeat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from monitors import explain
 from monitors.checks._cells import Values
 from monitors.evidence import Levels
+from monitors.reading_blocks import Block, Column
 from monitors.registry import DECIDING
 from monitors.types import Check, Reading, Verdict
 from reference_data.profile import ColumnProfile
@@ -67,22 +67,16 @@ class Run:
         return self.levels.share(context=name in self.spec.context)
 
     def readings(
-        self, check: Check, column: str | None, n: NDArray[np.int64], columns: dict[str, list[object]]
-    ) -> list[Reading]:
-        """Make one reading a window; ``columns`` holds a list by field for what differs between windows."""
-        common = {
-            **{name: getattr(self.blank, name) for name in _FIELDS},
-            "check": check.name,
-            "scope": check.scope,
-            "column": column,
-            "unit": check.unit,
-        }
-        given: dict[str, Iterable[object]] = {"window": self.windows, "n": n.tolist(), **columns}
-        ordered = [given[name] if name in given else repeat(common[name]) for name in _FIELDS]
-        return list(map(Reading, *ordered))  # by position: there are tens of thousands
-
-
-_FIELDS = tuple(entry.name for entry in fields(Reading))
+        self,
+        check: Check,
+        column: str | None,
+        n: NDArray[np.int64],
+        columns: Mapping[str, Column],
+        sentence: Callable[[int], str],
+    ) -> Block:
+        """Return one reading a window; ``columns`` holds by field what differs between windows, ``sentence`` says it in words."""
+        own = {"check": check.name, "scope": check.scope, "column": column, "unit": check.unit, "n": n}
+        return Block(self.blank, self.windows, own | dict(columns), sentence)
 
 
 class States:
@@ -101,8 +95,10 @@ class States:
         few = (n < self._run.spec.monitor.min_rows) | unknown
         if self._late:
             few = few | (self._run.coverage < LEAST_COVERAGE)
-        none = self.rows == 0
-        return [("no_data" if none[i] else "insufficient") if few[i] else None for i in range(len(few))]
+        found: list[Verdict | None] = [None] * len(few)
+        for place in np.flatnonzero(few).tolist():
+            found[place] = "no_data" if self.rows[place] == 0 else "insufficient"
+        return found
 
     def sentence(self, window: int, n: int) -> str:
         """Say why this window cannot be judged."""
@@ -117,3 +113,11 @@ class States:
         if self._late and self._run.coverage[window] < LEAST_COVERAGE:
             return explain.low_coverage(float(self._run.coverage[window]), self._name)
         return explain.too_few(n, self._run.spec.monitor.min_rows, self._name)
+
+
+def verdicts(states: Sequence[Verdict | None], broken: Flags, grave: Verdict) -> list[Verdict]:
+    """Return each window's verdict: its state where it cannot be judged, else whether it is ``broken``."""
+    found: list[Verdict] = [state or "ok" for state in states]
+    for place in np.flatnonzero(broken).tolist():
+        found[place] = states[place] or grave
+    return found

@@ -10,9 +10,10 @@ from monitors.checks._cells import Values
 from monitors.drift import episodes
 from monitors.drift_null import correlated
 from monitors.evidence import ColumnNull, share_p_values
-from monitors.judge_run import Run, States
+from monitors.judge_run import Run, States, verdicts
+from monitors.reading_blocks import Block, Column
 from monitors.registry import column_values
-from monitors.types import Check, Reading
+from monitors.types import Check
 from reference_data.profile import ColumnProfile
 
 Flags = NDArray[np.bool_]
@@ -31,7 +32,7 @@ _STILL = 1 / 3  # of what the longer scale shows that the latest window must sho
 
 def judge_share(
     run: Run, check: Check, null: ColumnNull, base: ColumnProfile, series: ColumnProfile, states: States
-) -> list[Reading]:
+) -> Block:
     """Judge a share in one window and over the latest seven: missing values leave the distribution of the rest untouched.
 
     ``series`` holds all windows, also those before the ones that are judged.
@@ -71,29 +72,28 @@ def judge_share(
     change = value - usual.mean
     material = judged & ((change if only_rise else np.abs(change)) > limit)
     low, high = null.bands[check.name]
-    name, k, values = base.entry.column.name, len(run.windows), value.tolist()
-    fields: dict[str, list[object]] = {
+    name, values = base.entry.column.name, value.tolist()
+
+    def sentence(i: int) -> str:
+        if state[i] is not None:
+            return states.sentence(i, int(n[i]))
+        return explain.share(check.name, name, values[i], usual.mean, broken=bool(broken[i]), over=run.over(int(at[i])))
+
+    fields: dict[str, Column] = {
         "value": values,
-        "reference_value": [usual.mean] * k,
-        "threshold": [usual.mean + limit] * k,
-        "lower": [low] * k,
-        "upper": [high] * k,
-        "p_value": p.tolist(),
-        "effect": np.abs(change).tolist(),
-        "n_reference": [int(n_reference)] * k,
-        "verdict": [state[i] or ("warning" if broken[i] else "ok") for i in range(k)],
-        "significant": (judged & (p < level)).tolist(),
-        "material": material.tolist(),
-        "harmful": [False] * k,
-        "sentence": [
-            explain.share(check.name, name, values[i], usual.mean, broken=bool(broken[i]), over=run.over(int(at[i])))
-            if state[i] is None
-            else states.sentence(i, int(n[i]))
-            for i in range(k)
-        ],
-        "scale": list(at.tolist()),
+        "reference_value": usual.mean,
+        "threshold": usual.mean + limit,
+        "lower": low,
+        "upper": high,
+        "p_value": p,
+        "effect": np.abs(change),
+        "n_reference": int(n_reference),
+        "verdict": verdicts(state, broken, "warning"),
+        "significant": judged & (p < level),
+        "material": material,
+        "scale": at,
     }
-    return run.readings(check, name, n, fields)
+    return run.readings(check, name, n, fields, sentence)
 
 
 def _far_outside(base: ColumnProfile, series: ColumnProfile, scale: int) -> Flags:

@@ -16,6 +16,7 @@ from monitors import explain
 from monitors.judge_door import DOOR_CHECKS
 from monitors.judge_quality import QUALITY_CHECKS, reference_windows
 from monitors.own_sql import own_sql
+from monitors.reading_blocks import Readings
 from monitors.registry import column_checks, column_values
 from monitors.types import Check, Direction, Reading, Verdict
 from reference_data.declaration import ModelSpec, Threshold
@@ -117,13 +118,13 @@ def direction(spec: ModelSpec, check: str, ways: Mapping[str, Direction]) -> Dir
     return ways.get(check) or TRAFFIC.get(check) or ("both" if known is None else known.direction)
 
 
-def with_limits(
-    spec: ModelSpec, readings: Sequence[Reading], ways: Mapping[str, Direction] | None = None
-) -> list[Reading]:
+def with_limits(spec: ModelSpec, readings: Sequence[Reading], ways: Mapping[str, Direction] | None = None) -> Readings:
     """Return the readings with the verdicts of their fixed limits, where these are the graver ones."""
-    if not limits_of(spec):
-        return list(readings)
-    return [_limited(reading, fixed_verdict(spec, reading, ways)) for reading in readings]
+    limited = {limit.check for limit in limits_of(spec)}
+    return Readings.of(readings).changed(
+        lambda reading: reading.check in limited,
+        lambda reading: _limited(reading, fixed_verdict(spec, reading, ways)),
+    )
 
 
 def _limited(reading: Reading, found: tuple[Verdict, float] | None) -> Reading:

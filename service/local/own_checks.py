@@ -28,10 +28,11 @@ from reference_data.reference import Reference
 from reference_data.section import parse_duration
 from reference_data.windows import Window
 from service.local import service_health
+from service.local.convert import reading_columns
 from service.local.references import SAMPLE_ROWS, sample_path
 from storage.custom_checks import CustomValue, logged_values, sampled_values
 from storage.names import EVENT_TIME
-from storage.readings import judged_windows
+from storage.readings import append_readings, judged_windows
 from storage.traffic import bucket_rows
 
 if TYPE_CHECKING:
@@ -287,19 +288,19 @@ def backfill(
     core: Core,
     spec: ModelSpec,
     served: Callable[[], Sequence[tuple[str, Sequence[Window]]]],
-    done: Collection[tuple[str, Window]],
-) -> list[Reading]:
-    """Return the readings of SQL checks that were declared, or changed, after their windows had been judged.
+    due: Collection[tuple[str, Window]],
+) -> int:
+    """Append the readings of SQL checks that were declared, or changed, after their windows had been judged; returns how many.
 
-    ``served``: returns which version served which windows; ``done``: which of them this run has judged already. Windows whose rows have left the log get no readings. What is past raises no
-    alerts.
+    ``served``: returns which version served which windows; ``due``: which of them are to be judged anyway. Windows whose rows have
+    left the log get no readings. What is past raises no alerts.
     """
     key = f"own_checks/{spec.name}"
     every = own_sql(spec)
     now = {name: _digest(own.check) for name, own in every.items()}
     before = core.control.get_setting(key, {})
     if now == before:
-        return []
+        return 0
     new = {name: own for name, own in every.items() if before.get(name) != now[name]}
     window_spec = core.window_spec(spec.name)
     files = load_checks(core.home.root / FOLDER)
@@ -311,8 +312,10 @@ def backfill(
             continue
         with core.db.cursor() as cursor:
             judged = judged_windows(cursor, spec.name, version, reference.version, outcomes=(), without=())
-        past = [window for window in windows if window.start in judged and (version, window) not in done]
+        past = [window for window in windows if window.start in judged and (version, window) not in due]
         blank = blank_of(reference, version, core.now())
         found += declared_readings(core, spec, new, reference, version, past, blank, each)
+    readings = list(with_limits(spec, [reading for reading in found if reading.n]))
+    append_readings(core.db, reading_columns(readings))
     core.control.put_setting(key, now)
-    return with_limits(spec, [reading for reading in found if reading.n])
+    return len(readings)

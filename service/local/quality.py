@@ -17,6 +17,7 @@ from monitors.calibration import windows_per_year
 from monitors.judge_quality import QUALITY_CHECKS, quality_readings, with_ranges
 from monitors.judge_thresholds import limited_checks, unread, with_limits
 from monitors.judge_traffic import COLUMNS, Traffic, arrival_readings, table_level
+from monitors.reading_blocks import Readings
 from monitors.types import Reading
 from monitors.volume import season_of
 from reference_data.profile import Profile
@@ -44,8 +45,8 @@ def with_quality(
     version: str,
     windows: Sequence[Window],
     inputs: Profile,
-    readings: list[Reading],
-) -> list[Reading]:
+    readings: Readings,
+) -> Readings:
     """Return all readings of windows that one version served: those given, those of this file, and the verdicts of fixed limits.
 
     ``inputs`` are the windows' profiles, (windows,). What goes wrong with one part becomes a reading that says so, and leaves the others.
@@ -55,7 +56,7 @@ def with_quality(
     window_spec = core.window_spec(spec.name)
     level = table_level(spec, windows_per_year(window_spec))
     blank = blank_of(reference, version, core.now())
-    found = [r for r in readings if not (r.scope == "column" and r.check in QUALITY_CHECKS and r.segment is None)]
+    found = readings.where(lambda r: not (r.scope == "column" and r.check in QUALITY_CHECKS and r.segment is None))
     found = with_ranges(found, reference.inputs.total(), windows, inputs)
     try:
         found += _arrival(core, spec, window_spec, reference, windows, blank, level)
@@ -70,7 +71,8 @@ def with_quality(
     )
     found += unread(spec, found, reference, window_spec, windows, inputs, blank)
     own, ways = own_checks.readings(core, spec, reference, version, windows, inputs, blank, level)
-    return with_limits(spec, [*found, *own], ways)
+    found += own
+    return with_limits(spec, found, ways)
 
 
 def _told(core: Core, spec: ModelSpec, version: str, reference: Reference, windows: Sequence[Window]) -> set[str]:

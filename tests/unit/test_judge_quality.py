@@ -53,7 +53,7 @@ def read(
     there = windows(len(live), reference_days)
     current = profiles_of(layout, live)
     found = quality_readings(reference, DAILY, there, current, blank(reference), LEVEL, least=30, named=named)
-    return with_ranges(found, reference.inputs.total(), there, current)
+    return list(with_ranges(found, reference.inputs.total(), there, current))
 
 
 def size(n: int, day: int) -> int:
