@@ -25,6 +25,7 @@ from starlette.types import ASGIApp
 from service import context, endpoint
 from service.api.app import api_routes, build_api
 from service.api.lane import AppendLane
+from service.declared_file import DeclaredFile
 from service.local import LocalWorkspace
 from service.scheduling import Schedules
 from service.security import Guard, Policy, policy
@@ -91,6 +92,9 @@ def build_app(
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
     if schedules is not None and isinstance(workspace, LocalWorkspace):
         workspace.core.next_run, workspace.core.next_source_run = schedules.next_run, schedules.next_source_run
+    watched = DeclaredFile(Path(settings.declaration), workspace, _clock) if settings.declaration else None
+    if watched is not None and isinstance(workspace, LocalWorkspace):
+        workspace.core.declared_file = watched.state
     vitals = {} if schedules is None else {"scheduler": lambda: schedules.alive}
 
     @asynccontextmanager
@@ -98,6 +102,8 @@ def build_app(
         context.set_workspace(workspace)
         with ExitStack() as stack:
             stack.callback(context.set_workspace, None)
+            if watched is not None:
+                stack.enter_context(watched)
             if schedules is not None:
                 stack.enter_context(schedules)
             for companion in companions:

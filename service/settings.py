@@ -114,6 +114,9 @@ TABLE: tuple[Setting, ...] = (
         _mebibytes,
         "most MiB of request bodies that wait to be stored; beyond it callers are told to wait",
     ),
+    Setting(
+        "declaration", None, _optional_text, "TOML file that is applied at the start and whenever its content changes"
+    ),
     Setting("scheduler", True, _switch, "run monitors by their schedules"),
     Setting("log_level", "warning", _level, "debug, info, warning or error"),
 )
@@ -132,6 +135,7 @@ class Settings:
     max_rows: int = 1_000_000
     max_columns: int = 20_000
     max_pending_mb: int = 256
+    declaration: str | None = None
     scheduler: bool = True
     log_level: str = "warning"
 

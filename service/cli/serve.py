@@ -24,20 +24,28 @@ def register(app: typer.Typer) -> None:
     command(app, "demo")(demo)
 
 
-def _settings(session: Session, host: str | None, port: int | None) -> Settings:
+def _settings(session: Session, host: str | None, port: int | None, declaration: str | None = None) -> Settings:
     """Return the settings, once it is clear that serving may begin: a second start is told so before anything is loaded."""
     from service import endpoint, security
     from service.settings import load
 
-    settings = load(session.home, {"host": host, "port": port}, os.environ)
+    settings = load(session.home, {"host": host, "port": port, "declaration": declaration}, os.environ)
     security.policy(settings)
     endpoint.refuse_second(session.home)
     return settings
 
 
-def serve(session: Session, host: HostOption = None, port: PortOption = None) -> None:
+def serve(
+    session: Session,
+    host: HostOption = None,
+    port: PortOption = None,
+    declaration: Annotated[
+        str | None,
+        typer.Option("--declaration", metavar="FILE", help="TOML file to apply at the start and whenever it changes."),
+    ] = None,
+) -> None:
     """Serve the workspace: dashboard, API and scheduler in one process."""
-    settings = _settings(session, host, port)
+    settings = _settings(session, host, port, declaration)
     from service import server
     from service.local import LocalWorkspace
 

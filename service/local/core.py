@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Event, Lock, RLock
+from threading import Condition, Event, Lock, RLock
 from typing import TYPE_CHECKING, Any
 
 from reference_data.windows import WindowSpec
@@ -47,7 +47,12 @@ class Core:
     replayed: datetime | None = None  # a replay's clock stands where its player put it
     next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
     next_source_run: Callable[[str], datetime | None] = field(default=lambda _source: None)
+    declared_file: Callable[[], dict[str, Any] | None] = field(default=lambda: None)  # how the watched file is doing
     source_runs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that are under way, by source
+    runs: dict[str, Any] = field(default_factory=dict)  # of monitors, that are under way, by model
+    running: Condition = field(default_factory=Condition)  # held to begin and end one of them
+    max_runs: int = 2  # that are at work at once
+    awake_since: datetime | None = None  # since when a scheduler has kept its times without a break; None: there is none
     attending: Lock = field(default_factory=Lock)  # held while what is periodic is looked after
     well: Callable[[], bool] = field(default=lambda: True)  # whether what runs beside the stores does, as the scheduler
     closing: Event = field(default_factory=Event)  # set when sources had better come to an end

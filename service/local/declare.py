@@ -169,7 +169,8 @@ def health(core: Core) -> dict[str, Any]:
         failing = sources.failing(core)
     except Exception as error:  # whatever it is, the stores do not answer
         return {"status": "failed", "error": str(error)}
-    return {
+    declared = core.declared_file()
+    return ({} if declared is None else {"declaration": declared}) | {
         "status": "ok",
         "models": len(models),
         "now": core.now().isoformat(),

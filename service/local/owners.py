@@ -11,7 +11,7 @@ from service.workspace import ConflictError, NotFoundError
 from storage.control_owners import KINDS, REMOVABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reference_data.section import Section
     from service.alert_views import DeclaredObject
@@ -44,7 +44,7 @@ def find(core: Core, kind: str, name: str) -> Owned | None:
 
 def put(core: Core, kind: str, spec: Any, declared_in: str, actor: str) -> None:
     """Keep a declared thing; that it was taken back before is forgotten."""
-    keep = {
+    keep: Callable[..., None] = {
         "model": core.control.put_model,
         "channel": core.control.put_channel,
         "maintenance": core.control.put_maintenance,
