@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from monitors.channels import ChannelError, Message, send
-from monitors.lifecycle import GREW
 from monitors.outbox import Attempt, deliver
+from monitors.shown import told
 from service.declaration_file import DeclarationError, expand
 from storage.control_outbox import OutboxItem
 from storage.faults import fault_point
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from monitors.types import Alert, AlertEvent
     from service.local.core import Core
-
-TOLD = ("firing", "resolved")  # the changes that people are told of
 
 
 def messages(core: Core, events: Sequence[tuple[Alert, AlertEvent]]) -> list[OutboxItem]:
@@ -35,7 +33,7 @@ def messages(core: Core, events: Sequence[tuple[Alert, AlertEvent]]) -> list[Out
         )
         for alert, event in events
         for channel in channels
-        if event.state in TOLD and not event.comment.startswith(GREW) and alert.severity in channel.severity
+        if told(alert, event) and alert.severity in channel.severity
     ]
 
 
