@@ -130,13 +130,11 @@ def message(view: DeliveryView, zone: str, *, key: str) -> None:
     """Draw one message with what came of it, and a way to send it again when it was given up."""
     last = view["attempts"][-1] if view["attempts"] else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        health.badge(_DELIVERY, view["state"])
+        badge = health.inline(_DELIVERY, view["state"])
         when = text.moment((last or {"at": view["created_at"]})["at"], zone)
         tries = f", {text.plural(len(view['attempts']), 'attempt')}" if len(view["attempts"]) > 1 else ""
-        st.markdown(
-            f"**{text.plain(view['channel'], 60)}** {when}{tries} :gray[{text.plain(view['title'], 120)}]",
-            width="content",
-        )
+        title = text.plain(view["title"], 120)
+        st.markdown(f"{badge} **{text.plain(view['channel'], 60)}** {when}{tries} :gray[{title}]", width="content")
         if view["state"] == "failed":
             st.button("Send again", key=f"redeliver_{key}_{view['id']}", on_click=_again, args=(view["id"],))
     if last is not None and last["error"] and view["state"] != "sent":

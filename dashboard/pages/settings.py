@@ -28,7 +28,9 @@ def render() -> None:
 def _channels() -> None:
     found = state.workspace().channels()
     if found:
-        st.caption("Messages are kept until they are delivered: at least once, each with a key that stays the same.")
+        st.caption(
+            "Messages are kept until they are delivered: at least once, each with a key that stays the same. Times are in UTC."
+        )
         channel_list.draw(found)
         return
     st.markdown("No channel is declared, so alerts reach nobody but this page. This goes into `driftdeck.toml`:")

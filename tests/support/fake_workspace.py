@@ -180,7 +180,13 @@ class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting):
     # -- monitors --------------------------------------------------------------------------------------------------
 
     def run(
-        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        model: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        actor: str = "cli",
+        trigger: str = "manual",
     ) -> list[views.RunView]:
         return []
 

@@ -76,7 +76,7 @@ class RecordingWorkspace(FakeWorkspace):
             raise ConflictError("a job is running for air_time; wait until it has ended")
         return super().retrain(model, **arguments)
 
-    def run(self, model=None, *, since=None, until=None) -> list[views.RunView]:
+    def run(self, model=None, *, since=None, until=None, actor="cli", trigger="manual") -> list[views.RunView]:
         self._record("run", model=model, since=since, until=until)
         return [
             {
@@ -86,6 +86,7 @@ class RecordingWorkspace(FakeWorkspace):
                 "alerts_opened": ["a1"],
                 "alerts_resolved": [],
                 "seconds": 0.1,
+                "state": "done",
             }
         ]
 
