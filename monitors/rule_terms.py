@@ -1,0 +1,161 @@
+"""What a rule of a model may speak of: every check and metric that is read of its windows, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from monitors.expressions import (
+    COVERAGE,
+    DRIFT,
+    DRIFTED,
+    DRIFTED_SHARE,
+    ROWS,
+    SHIFT,
+    Drift,
+    ExpressionError,
+    Node,
+    Term,
+    choice,
+    leaves,
+    parse,
+    to_text,
+)
+from monitors.judge_door import DOOR_CHECKS
+from monitors.own_sql import own_sql, resting_on_labels
+from monitors.registry import column_checks, every_metric
+from monitors.sequence.readings import CHECK as SEQUENCE
+from monitors.types import ESTIMATED
+from reference_data.declaration import ModelSpec
+from reference_data.plugins import discover
+from reference_data.profile import RESERVED
+
+#: What a rule calls the checks whose own names are longer.
+SHORT = {ROWS: "row_count", COVERAGE: "label_coverage"}
+_OUTCOMES = frozenset(RESERVED) - {"prediction", "score"}
+_ESTIMATED_TASKS = ("binary", "multiclass", "regression")
+_TRAFFIC = {
+    "row_volume": ("rows that arrived, held against what is usual", "rows"),
+    "freshness": ("time since the latest row, at the end of the window", "hours"),
+    "repeated_rows": ("share of rows that came more than once", "share"),
+    "error_share": ("share of requests that fail", "share"),
+    **dict.fromkeys(DOOR_CHECKS, ("", "share")),
+    "refused_rows": ("share of rows that were refused", "share"),
+    "missing_columns": ("declared columns that stayed away", "columns"),
+    "widened_columns": ("columns that brought values of another type", "columns"),
+    "new_columns": ("columns that came and are not declared", "columns"),
+}
+#: The words of the language itself: name, what stands in brackets, what it says, and its unit.
+WORDS: tuple[tuple[str, str, str, str], ...] = (
+    (DRIFT, '"column"', "whether the verdict on the column is drift (true or false: it stands by itself, or after `not`)", ""),
+    (SHIFT, '"column"', "how far the column moved, whatever its kind", "standard deviations"),
+    (DRIFTED, "", "columns of the inputs that drifted", "columns"),
+    (DRIFTED_SHARE, "", "their share of the columns that could be judged", "share"),
+    (ROWS, "", "rows in the window", "rows"),
+    (COVERAGE, "", "share of the rows whose label has come", "share"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name of the vocabulary. ``of_column``: whether it needs a column in brackets."""
+
+    name: str
+    of_column: bool
+    meaning: str
+    unit: str
+
+
+def vocabulary(spec: ModelSpec, files: Collection[str] = ()) -> dict[str, Entry]:
+    """Return what may be read of a model's windows, by name; ``files`` are its home's own column checks."""
+    found = [Entry(name, bool(of), meaning, unit) for name, of, meaning, unit in WORDS]
+    found += [Entry(check.name, True, check.summary, check.unit) for check in column_checks().values()]
+    for metric in every_metric().values():
+        if spec.task in metric.kinds:
+            found.append(Entry(metric.name, False, metric.summary, metric.unit))
+            if spec.task in _ESTIMATED_TASKS:
+                estimated = f"{metric.label}, estimated before labels come"
+                found.append(Entry(f"{ESTIMATED}{metric.name}", False, estimated, metric.unit))
+    for name, check in discover("monitors.multivariate", "CHECK").items():
+        found.append(Entry(name, check.target != "rows", check.summary, check.unit))
+    found += [Entry(name, False, meaning, unit) for name, (meaning, unit) in _TRAFFIC.items()]
+    found.append(Entry(SEQUENCE, False, "evidence, in the order in which labels came, that the loss rose", "evidence"))
+    for name, own in own_sql(spec).items():
+        found.append(Entry(name, False, own.title or f"the model's own: {own.check.sql}", own.check.unit))
+    found += [Entry(name, True, f"the home's own check, checks/{name}.py", "") for name in files]
+    return {entry.name: entry for entry in found}
+
+
+def columns_of(spec: ModelSpec) -> frozenset[str] | None:
+    """Return the columns that a model has; None where its features are still to be inferred."""
+    return frozenset({*spec.features, *spec.context, *RESERVED}) if spec.features else None
+
+
+def problems(text: str, spec: ModelSpec, files: Collection[str] = ()) -> list[str]:
+    """Return what is wrong with an expression for this model, in words: the text itself, or names in it that there are not."""
+    try:
+        tree = parse(text)
+    except ExpressionError as error:
+        return [str(error)]
+    named = list(leaves(tree))
+    if not named:
+        return ["the rule names nothing that is read of a window, so it is always the same; name a check or a metric"]
+    return [problem for leaf in named for problem in _problems(leaf, vocabulary(spec, files), columns_of(spec))]
+
+
+def _problems(leaf: Term | Drift, known: dict[str, Entry], columns: frozenset[str] | None) -> Iterator[str]:
+    if isinstance(leaf, Term):
+        name = {long: short for short, long in SHORT.items()}.get(leaf.name, leaf.name)
+        entry = known.get(name)
+        if entry is None:
+            near = {each for each, it in known.items() if it.of_column == (leaf.column is not None)}
+            yield f"{to_text(leaf)}: there is no {leaf.name!r} to be read of this model; {choice(leaf.name, near)}"
+            return
+        if entry.of_column and leaf.column is None:
+            yield f'{leaf.name} needs a column in brackets, such as {leaf.name}("{min(columns or {"age"})}")'
+        if not entry.of_column and leaf.column is not None:
+            yield f"{to_text(leaf)}: {leaf.name} is of no column; write {to_text(Term(leaf.name, None, leaf.aspect))}"
+            return
+    if leaf.column is not None and columns is not None and leaf.column not in columns:
+        yield f"{to_text(leaf)}: there is no column {leaf.column!r}; {choice(leaf.column, columns)}"
+
+
+# -- what rules need ---------------------------------------------------------------------------------------------------
+def trees(spec: ModelSpec) -> dict[str, list[Node]]:
+    """Return the expressions of each declared rule; those that are not understood any more are left out."""
+    found: dict[str, list[Node]] = {}
+    for name, rule in spec.monitor.rules.items():
+        for text in (rule.when, rule.clear):
+            tree = None if text is None else understood(text)
+            if tree is not None:
+                found.setdefault(name, []).append(tree)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def understood(text: str) -> Node | None:
+    """Return an expression's tree, None for one that is not understood."""
+    try:
+        return parse(text)
+    except ExpressionError:
+        return None
+
+
+def asked(spec: ModelSpec, segment: str | None = None) -> list[Term]:
+    """Return the terms that declared rules name, of all rows or inside one segment."""
+    found = trees(spec)
+    ours = [tree for name in found for tree in found[name] if spec.monitor.rules[name].segment == segment]
+    terms = [leaf for tree in ours for leaf in leaves(tree) if isinstance(leaf, Term)]
+    return list(dict.fromkeys(terms))
+
+
+def resting(spec: ModelSpec) -> frozenset[str]:
+    """Return the names of the rules that rest on labels: they are heard again when these come."""
+    late = resting_on_labels(spec)
+    return frozenset(name for name, found in trees(spec).items() if any(_rests(t, late) for t in found))
+
+
+def _rests(tree: Node, late: frozenset[str]) -> bool:
+    ours = {*every_metric(), "coverage", "label_coverage", SEQUENCE, *late}
+    return any(leaf.column in _OUTCOMES or (isinstance(leaf, Term) and leaf.name in ours) for leaf in leaves(tree))

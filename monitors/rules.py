@@ -1,0 +1,89 @@
+"""The team's own rules: what they say of the readings of one window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from monitors.conditions import Condition, rule_group
+from monitors.expressions import Node, leaves
+from monitors.outcome_conditions import KINDS
+from monitors.rule_facts import Facts, told, truth
+from monitors.rule_terms import understood
+from monitors.types import Reading
+from reference_data.alerting import Rule, parse_windows
+from reference_data.declaration import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFound:
+    """The conditions of rules that hold (or have not cleared), by group, and the groups of which nothing can be said."""
+
+    conditions: dict[str, Condition]
+    silent: frozenset[str]
+
+
+def rule_conditions(readings: Sequence[Reading], spec: ModelSpec) -> RulesFound:
+    """Hold every declared rule against all readings of one window.
+
+    A rule that cannot be said neither fires nor clears. One with ``clear`` that no longer holds keeps an open alert open until ``clear``
+    holds.
+    """
+    found: dict[str, Condition] = {}
+    silent: set[str] = set()
+    inside: dict[str | None, Facts] = {}
+    for name, rule in spec.monitor.rules.items():
+        if rule.segment not in inside:
+            inside[rule.segment] = Facts(reading for reading in readings if reading.segment == rule.segment)
+        condition = judge_rule(name, rule, inside[rule.segment])
+        if condition is None:
+            silent.add(rule_group(name))
+        elif condition:
+            found[rule_group(name)] = condition
+    return RulesFound(found, frozenset(silent))
+
+
+def judge_rule(name: str, rule: Rule, facts: Facts) -> Condition | bool | None:
+    """Return the condition of one rule in one window; False where it does not hold or has cleared, None where that cannot be said."""
+    when = understood(rule.when)
+    if when is None:
+        return None
+    holds = truth(when, facts)
+    if holds:
+        return _condition(name, rule, when, facts, holding=False)
+    clear = understood(rule.clear) if rule.clear is not None else None
+    if clear is None:
+        return None if holds is None or rule.clear is not None else False
+    cleared = truth(clear, facts)
+    if cleared is None or holds is None:
+        return False if cleared else None
+    return False if cleared else _condition(name, rule, when, facts, holding=True)
+
+
+def _condition(name: str, rule: Rule, when: Node, facts: Facts, *, holding: bool) -> Condition:
+    said = told(when, facts)
+    where = f"In {rule.segment}: " if rule.segment else ""
+    n, m = needs = parse_windows(rule.windows)
+    patience = f", in {n} of {m} windows" if m > 1 else ""
+    columns = tuple(dict.fromkeys(_columns(when)))
+    return Condition(
+        kind=rule.kind,
+        severity=rule.severity,
+        column=next(iter(columns), None),
+        members=columns,
+        significant=True,
+        material=True,
+        harmful=rule.kind in KINDS,
+        headline=f"{where}{rule.title or f'{name}: {said}'}",
+        message=f"{where}{said[0].upper() if said.split(' ')[0].islower() else said[0]}{said[1:]}. The rule {name} says: {rule.when}{patience}.",
+        needs=needs,
+        segment=rule.segment,
+        resolve_after=rule.resolve_after,
+        runbook=rule.runbook,
+        rule=name,
+        holding=holding,
+    )
+
+
+def _columns(when: Node) -> Iterable[str]:
+    return (leaf.column for leaf in leaves(when) if leaf.column is not None)
