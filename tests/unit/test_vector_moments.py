@@ -250,6 +250,27 @@ def test_readings_are_of_all_rows_and_follow_late_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("plan", ['kind = "seasonal"\nseason = "weekday"', 'kind = "rolling"\nspan = "7d"'])
+def test_a_window_is_held_against_its_season_or_the_latest_stretch(tmp_path: Path, plan: str) -> None:
+    with tiny(tmp_path, f"{DECLARED}[models.m.reference]\n{plan}\n") as ws:
+        reference, live = logged(0, 28, a_day=90), logged(28, 9, a_day=90)
+        ws.workspace.reference(MODEL, reference)
+        ws.workspace.log(MODEL, live)
+        run_at(ws, 9.3)
+        last, of_last = readings(ws)[-1], live[live["event_time"] >= LIVE + timedelta(days=8)]
+        if "seasonal" in plan:
+            beside = reference[reference["event_time"].dt.dayofweek == of_last["event_time"].dt.dayofweek.iloc[0]]
+            assert len(beside) == 4 * 90
+        else:
+            beside = live[
+                (live["event_time"] >= LIVE + timedelta(days=1)) & (live["event_time"] < LIVE + timedelta(days=8))
+            ]
+            assert len(beside) == 7 * 90
+        assert last["value"] == pytest.approx(textbook(of(beside), of(of_last)), rel=1e-6)
+        assert {row["verdict"] for row in readings(ws)} == {"ok"}
+
+
+@pytest.mark.slow
 def test_an_older_reference_and_long_vectors_are_judged_on_samples_and_say_so(tmp_path: Path) -> None:
     with tiny(tmp_path, DECLARED) as ws:
         ws.workspace.reference(MODEL, logged(14, 14, a_day=60))
