@@ -155,6 +155,9 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--models", type=int, help="models a cell of the null, instead of the size's own")
     parser.add_argument("--weeks", type=int, help="weeks of each of them")
+    parser.add_argument(
+        "--skip", type=int, default=0, help="leave out so many seeds: what was run before goes on from there"
+    )
     parser.add_argument("--work", type=Path, help="keep rows and answers of other tools here, and go on from them")
     parser.add_argument("--json", type=Path, help="write the findings to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file, instead of showing them")
@@ -163,7 +166,7 @@ def run(arguments: Sequence[str]) -> int:
     if asked.models:
         size = replace(size, models=asked.models, drifts=asked.models, harms=asked.models)
     size = replace(size, weeks=asked.weeks or size.weeks)
-    setting = Setting(size, FIRST_SEED[asked.seeds], Workers(asked.jobs), asked.cell, asked.work)
+    setting = Setting(size, FIRST_SEED[asked.seeds] + asked.skip, Workers(asked.jobs), asked.cell, asked.work)
     found: dict[str, Any] = {
         "command": " ".join(["python -m benchmarks.alarms", *arguments]),
         "date": datetime.now(UTC).date().isoformat(),
