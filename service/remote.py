@@ -70,8 +70,15 @@ class RemoteWorkspace(
 
     # -- monitors ------------------------------------------------------------------------------------------------------
     def run(
-        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        model: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        actor: str = "cli",
+        trigger: str = "manual",
     ) -> list[views.RunView]:
+        del actor, trigger  # the owner knows who calls
         path = "/run" if model is None else f"/models/{part(model)}/run"
         return cast("list[views.RunView]", self._call("POST", path, json=_given(since=since, until=until)).json())
 

@@ -43,7 +43,8 @@ class ModelView(TypedDict):
     window: str
     health: Health
     since: str | None  # when the present trouble began (event time)
-    headline: str | None  # one sentence on the worst open alert
+    headline: str | None  # one sentence on the worst open alert that is neither silenced nor brought about by another
+    silenced: NotRequired[int]  # open alerts that are silenced
     metric: MetricView | None
     sparkline: list[float | None]  # headline metric by window, latest last, at most 30
     label_coverage: float | None  # share of the latest closed window's rows that have labels
@@ -459,6 +460,7 @@ class RunView(TypedDict):
     alerts_opened: list[str]
     alerts_resolved: list[str]
     seconds: float
+    state: str  # done | cancelled | timed_out: what is left is judged by the next one
 
 
 class RowsDriver(TypedDict):

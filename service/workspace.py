@@ -111,8 +111,17 @@ class Workspace(Outcomes, Alerting, Protocol):
 
     # -- monitors --------------------------------------------------------------------------------------------------
     def run(
-        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
-    ) -> list[views.RunView]: ...
+        self,
+        model: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        actor: str = "cli",
+        trigger: str = "manual",
+    ) -> list[views.RunView]:
+        """Judge what is due, now; waits while another run of a model is under way."""
+        ...
+
     def replay(self, model: str, *, warnings_per_year: float | None = None) -> views.ReplayView:
         """Play the reference through its own monitor, under another budget if one is given; changes nothing."""
         ...

@@ -9,8 +9,8 @@ from storage.control_erasure import Erasures
 from storage.control_loop import Loop
 from storage.control_outbox import Outbox, OutboxItem
 from storage.control_owners import Owners
-from storage.control_silences import Silences
 from storage.control_runs import Runs
+from storage.control_silences import Silences
 from storage.control_sources import Sources
 
 __all__ = ["Control", "ModelRecord", "OutboxItem"]

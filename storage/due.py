@@ -57,3 +57,9 @@ def touched_references(con: duckdb.DuckDBPyConnection, model: str) -> set[int]:
     """Return the reference versions for which a bucket is stored that has changed since."""
     sql = "SELECT DISTINCT reference_version FROM profiled JOIN dirty USING (model, part, bucket) WHERE model = ?"
     return {row[0] for row in con.execute(sql, [model]).fetchall()}
+
+
+def latest_profile(con: duckdb.DuckDBPyConnection, model: str) -> datetime | None:
+    """Return when (aware) a bucket of a model was profiled last; None before the first."""
+    ((at,),) = con.execute("SELECT max(computed_at) FROM profiled WHERE model = ?", [model]).fetchall()
+    return None if at is None else aware(at)

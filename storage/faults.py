@@ -31,6 +31,8 @@ POINTS: dict[str, str] = {
     "register.after_reference": "a finished job's reference is frozen, its version is not registered",
     "register.after_version": "a finished job's version is registered, the job's end is not recorded",
     "run.after_steps": "the loss of new labels is counted, no reading tells of it",
+    "run.after_profiles": "profiles are brought up to the log, no window that is due has been judged",
+    "run.after_block": "some windows are judged and alerts have moved, the others that are due are not",
     "run.after_readings": "readings are appended, alerts have not moved",
     "outbox.after_delivery": "a message was delivered, the attempt is not recorded",
 }

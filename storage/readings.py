@@ -131,6 +131,12 @@ def latest_window(con: DuckDBPyConnection, model: str, check: str) -> datetime |
     return None if found is None else aware(found)
 
 
+def latest_judgement(con: DuckDBPyConnection, model: str) -> datetime | None:
+    """Return the latest time (aware) at which anything of a model was judged."""
+    found = single(con, "SELECT max(computed_at) FROM reading WHERE model = ?", [model])
+    return None if found is None else aware(found)
+
+
 def all_readings(
     con: DuckDBPyConnection, model: str, check: str, window_start: datetime, column: str | None
 ) -> list[dict[str, Any]]:

@@ -71,17 +71,17 @@ def apply(
 
 
 @router.post("/run")
-def run_all(workspace: InWorkspace, period: Period | None = None) -> list[views.RunView]:
+def run_all(workspace: InWorkspace, actor: Actor, period: Period | None = None) -> list[views.RunView]:
     """Compute every window of every model that is due."""
     period = period or Period()
-    return workspace.run(since=period.since, until=period.until)
+    return workspace.run(since=period.since, until=period.until, actor=actor)
 
 
 @router.post("/models/{model}/run")
-def run(model: str, workspace: InWorkspace, period: Period | None = None) -> list[views.RunView]:
+def run(model: str, workspace: InWorkspace, actor: Actor, period: Period | None = None) -> list[views.RunView]:
     """Compute every window of a model that is due: closed, or dirty."""
     period = period or Period()
-    return workspace.run(model, since=period.since, until=period.until)
+    return workspace.run(model, since=period.since, until=period.until, actor=actor)
 
 
 @router.post("/models/{model}/retrain", status_code=202)

@@ -20,7 +20,6 @@ from service.local import (
     labels,
     load,
     loop,
-    monitoring,
     overview,
     performance,
     predict,
@@ -31,6 +30,7 @@ from service.local import (
     report,
     row_checks,
     rows,
+    runs,
     schema,
     segment_views,
     sources,
@@ -99,6 +99,7 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting):
         core.replayed = datetime.fromisoformat(stands) if stands else None
         loop.lose_orphans(core)
         sources.lose_runs(core)
+        runs.lose_runs(core)
         return cls(core)
 
     def __enter__(self) -> Self:
@@ -113,7 +114,7 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting):
 
     def close(self) -> None:
         """Finish what is being written and let go of the folder."""
-        self.core.closing.set()
+        runs.end_all(self.core)
         self.core.db.close()
         self.core.control.close()
         self.core.lock.release()
@@ -211,15 +212,20 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting):
 
     # -- monitors --------------------------------------------------------------------------------------------------
     def run(
-        self, model: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        model: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        actor: str = "cli",
+        trigger: str = "manual",
     ) -> list[views.RunView]:
         names = [model] if model is not None else list(self.core.control.model_records())
         found = []
         for name in names:
             zone = self.core.spec(name).zone
             bounds = [aware(moment, zone) if moment else None for moment in (since, until)]
-            loop.settle(self.core, name)
-            found.append(monitoring.run_model(self.core, name, *bounds))
+            found.append(runs.run(self.core, name, *bounds, actor=actor, trigger=trigger))
         attend.attend(self.core)
         return found
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reference_data.reference import Reference
     from service import outcome_views, views
     from service.local.core import Core
-    from service.local.monitoring import Stretch
+    from service.local.due import Stretch
 
 _LOG = logging.getLogger("driftdeck.estimates")
 SCOPE: Literal["estimate"] = "estimate"

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from monitors.evidently_report import ReportError, ReportJob, build_report
 from service.local.convert import iso
-from service.local.monitoring import serving_stretches
+from service.local.due import serving_stretches
 from service.local.references import SAMPLE_ROWS, sample_path
 from service.workspace import NotFoundError, WorkspaceError
 from storage.row_source import logged_window

@@ -12,7 +12,7 @@ from monitors.judge_segments import SegmentDrift, beyond, drift_reading, found_r
 from monitors.types import Reading
 from reference_data.reference import Reference
 from reference_data.windows import Window
-from service.local import monitoring, segment_harm, segment_profiles, segments
+from service.local import due, segment_harm, segment_profiles, segments
 from service.local.convert import aware, iso, number
 from service.local.drift import histogram
 from service.workspace import NotFoundError, WorkspaceError
@@ -68,11 +68,11 @@ def segment_readings(
     with core.db.cursor() as cursor:
         judged = {row["window_start"] for row in current_readings(cursor, model, check=ROWS, since=since, until=until)}
     found: list[Reading] = []
-    for version, windows in monitoring.serving_stretches(core, spec, since, until):
+    for version, windows in due.serving_stretches(core, spec, since, until):
         reference = core.reference_for(model, version)
         if reference is None:
             continue
-        kept = [window for window in monitoring.fair(reference, windows) if window.start in judged]
+        kept = [window for window in due.fair(reference, windows) if window.start in judged]
         for drift in segments.judged(core, spec, reference, version, kept):
             found += found_readings(drift, blank_of(reference, version, core.now()), inside=segment)
         found += segment_harm.inside_readings(core, spec, reference, version, kept, segment)
@@ -97,12 +97,12 @@ def _window(core: Core, spec: ModelSpec, start: datetime | None) -> tuple[str, R
         latest = latest_window(cursor, spec.name, ROWS)
     at = latest if start is None else aware(start, spec.zone)
     wanted = None if at is None else core.window_spec(spec.name).containing(at)
-    stretches = monitoring.serving_stretches(core, spec)
+    stretches = due.serving_stretches(core, spec)
     for version, windows in reversed(stretches):
         reference = core.reference_for(spec.name, version)
         if reference is None:
             continue
-        fair = monitoring.fair(reference, windows)
+        fair = due.fair(reference, windows)
         if wanted is not None and wanted in fair:
             return version, reference, wanted
     if start is not None and wanted is not None and stretches:

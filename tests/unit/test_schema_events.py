@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.local import LocalWorkspace
-from service.local.monitoring import LONGEST_GAP
+from service.local.due import LONGEST_GAP
 from service.views import AlertView
 from storage.intake import Intake, canonical_log
 from storage.observed import MOST, Watch
