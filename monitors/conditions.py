@@ -7,7 +7,7 @@ come, whatever they hold) and ``no_data``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -135,24 +135,29 @@ def leans_on(spec: ModelSpec, column: str | None, importance: Mapping[str, float
 
 
 def conditions(
-    readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None
+    readings: Sequence[Reading],
+    spec: ModelSpec,
+    importance: Mapping[str, float] | None,
+    every: Sequence[Reading] | None = None,
 ) -> dict[str, Condition]:
-    """Return the conditions of one window by group."""
-    inside = _in_segments(segment_conditions.inside_segments(readings))
-    outcome = _outcome(readings, spec, importance)
+    """Return the conditions of one window by group. ``every``: all readings of the window, where ``readings`` are only those to tell of."""
+    every = readings if every is None else every
+    inside = _in_segments(segment_conditions.inside_segments(readings, every))
+    outcome = _outcome(readings, spec, importance, every)
     readings = [reading for reading in readings if reading.segment is None]
-    columns, away = _data_quality(readings, spec), _columns_away(readings)
+    drifted = {reading.column for reading in _drifted(every) if reading.segment is None}
+    columns, away = _data_quality(readings, spec, drifted), _columns_away(readings)
     if columns is not None and away is not None:  # their values are missing because they stay away: one story
         columns = replace(
             away, column=columns.column, members=columns.members, message=f"{away.message} {columns.message}"
         )
         readings = [reading for reading in readings if reading.check != "missing_columns"]
     found = {
-        "no_data": _no_data(readings),
+        "no_data": _no_data(readings, every),
         outcome_conditions.GROUP: outcome,
-        "data_drift": _data_drift(readings, spec, importance),
-        row_conditions.GROUP: _as_a_whole(row_conditions.not_told(readings, {r.column for r in _drifted(readings)})),
-        "prediction_drift": _prediction_drift(readings),
+        "data_drift": _data_drift(readings, spec, importance, drifted),
+        row_conditions.GROUP: _as_a_whole(row_conditions.not_told(readings, drifted)),
+        "prediction_drift": _prediction_drift(readings, every),
         "data_quality": columns,
         ARRIVAL: _at_the_door(readings),
         segment_conditions.GROUP: inside,
@@ -176,6 +181,7 @@ def _of_quality(found: Found) -> Condition:
         headline=found.headline,
         message=found.message,
         limit=found.limit,
+        runbook=found.runbook,
     )
 
 
@@ -228,14 +234,16 @@ def _drifted(readings: Sequence[Reading]) -> list[Reading]:
     return [reading for reading in readings if reading.check == DECIDING and reading.verdict == "drift"]
 
 
-def _outcome(readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None) -> Condition | None:
+def _outcome(
+    readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None, every: Sequence[Reading]
+) -> Condition | None:
     """Return the condition of a model that got worse, over all rows or in a segment."""
-    drifted = _drifted([reading for reading in readings if reading.segment is None])
+    drifted = _drifted([reading for reading in every if reading.segment is None])
 
     def leaned(concept: Reading | None) -> bool:
         return any(leans_on(spec, r.column, importance) and _explains(r, concept) for r in drifted)
 
-    found = outcome_conditions.outcome(readings, spec, leaned)
+    found = outcome_conditions.outcome(readings, spec, leaned, every)
     if found is None:
         return None
     return Condition(
@@ -258,10 +266,12 @@ def _explains(reading: Reading, concept: Reading | None) -> bool:
 
 
 def _data_drift(
-    readings: Sequence[Reading], spec: ModelSpec, importance: Mapping[str, float] | None
+    readings: Sequence[Reading],
+    spec: ModelSpec,
+    importance: Mapping[str, float] | None,
+    drifted: Collection[str | None],
 ) -> Condition | None:
     ours = [r for r in _drifted(readings) if r.column not in _PREDICTIONS | _OUTCOMES]
-    drifted = {r.column for r in ours}
     ours += [
         r
         for r in readings
@@ -282,12 +292,12 @@ def _data_drift(
     return _of_columns("data_drift", severity, ours, "drifted from the reference")
 
 
-def _prediction_drift(readings: Sequence[Reading]) -> Condition | None:
+def _prediction_drift(readings: Sequence[Reading], every: Sequence[Reading]) -> Condition | None:
     """With labels at hand, drifted predictions are a hint and can wait; without, they are all there is."""
     ours = [r for r in _drifted(readings) if r.column in _PREDICTIONS]
     if not ours:
         return None
-    labelled = outcome_conditions.outcomes_judged(readings)
+    labelled = outcome_conditions.outcomes_judged(every)
     return _of_columns(
         "prediction_drift",
         "notice" if labelled else "warning",
@@ -297,8 +307,7 @@ def _prediction_drift(readings: Sequence[Reading]) -> Condition | None:
     )
 
 
-def _data_quality(readings: Sequence[Reading], spec: ModelSpec) -> Condition | None:
-    drifted = {r.column for r in _drifted(readings)}
+def _data_quality(readings: Sequence[Reading], spec: ModelSpec, drifted: Collection[str | None]) -> Condition | None:
     ours = [
         r
         for r in readings
@@ -355,9 +364,9 @@ def _both(one: Condition | None, other: Condition | None) -> Condition | None:
     return replace(first, members=members, message=f"{first.message} {second.message}")
 
 
-def _no_data(readings: Sequence[Reading]) -> Condition | None:
+def _no_data(readings: Sequence[Reading], every: Sequence[Reading]) -> Condition | None:
     rows = next((r for r in readings if r.check == "row_count" and r.verdict == "no_data"), None)
-    if rows is None or usually_empty(readings):
+    if rows is None or usually_empty(every):
         return None
     return Condition(
         kind="no_data",

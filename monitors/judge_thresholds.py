@@ -17,7 +17,7 @@ from monitors.judge_door import DOOR_CHECKS
 from monitors.judge_quality import QUALITY_CHECKS, reference_windows
 from monitors.own_sql import own_sql
 from monitors.reading_blocks import Readings
-from monitors.registry import column_checks, column_values
+from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check, Direction, Reading, Verdict
 from reference_data.declaration import ModelSpec, Threshold
 from reference_data.plugins import discover
@@ -36,7 +36,7 @@ TRAFFIC: dict[str, Direction] = {
 }
 _RANK: dict[str, int] = {"ok": 0, "warning": 1, "drift": 2, "critical": 3}
 _EITHER_WAY = frozenset({"row_count", "row_volume"})  # a relative limit above 1 holds them from above
-_LIMITED = ("warning", "critical")
+_SHARES = frozenset({"missing_share", "unseen_share", "out_of_range_share", *QUALITY_CHECKS})
 
 
 def known_checks() -> frozenset[str]:
@@ -55,29 +55,54 @@ def limits_of(spec: ModelSpec) -> list[Threshold]:
     return [*spec.monitor.thresholds, *own]
 
 
+def about(limit: Threshold, reading: Reading) -> bool:
+    """Whether a limit is about a reading."""
+    return limit.check == reading.check and limit.column in (None, reading.column) and limit.segment == reading.segment
+
+
+def patient(limit: Threshold) -> bool:
+    """Whether a limit has an alert of its own: it waits for more windows, has a value at which it clears, or holds inside a segment."""
+    return limit.clear is not None or limit.windows != "1 of 1" or limit.segment is not None
+
+
 def fixed_verdict(
-    spec: ModelSpec, reading: Reading, ways: Mapping[str, Direction] | None = None
+    spec: ModelSpec, reading: Reading, ways: Mapping[str, Direction] | None = None, *, told_at_once: bool = False
 ) -> tuple[Verdict, float] | None:
     """Return the gravest verdict that a reading's fixed limits give, with the limit that it passed; None if it passed none.
 
-    ``ways``: which way is worse, of checks that are a team's own files.
+    ``ways``: which way is worse, of checks that are a team's own files. ``told_at_once``: by limits that are not :func:`patient` only.
     """
     found: tuple[Verdict, float] | None = None
-    if reading.segment is not None or not _holds(reading):
+    if not sayable(reading):
         return None
     for limit in limits_of(spec):
-        if limit.check != reading.check or limit.column not in (None, reading.column):
+        if not about(limit, reading) or (told_at_once and patient(limit)):
             continue
-        for verdict, value in (("warning", limit.warning), ("critical", limit.critical)):
-            bound = None if value is None else _bound(limit, value, reading)
-            if bound is None or value is None or not _passes(spec, limit, value, bound, reading, ways or {}):
-                continue
-            if found is None or _RANK[verdict] > _RANK[found[0]]:
-                found = ("critical" if verdict == "critical" else "warning"), bound
+        passed = passed_limit(spec, limit, reading, ways)
+        if passed is not None and (found is None or _RANK[passed[0]] > _RANK[found[0]]):
+            found = passed
     return found
 
 
-def _holds(reading: Reading) -> bool:
+def passed_limit(
+    spec: ModelSpec, limit: Threshold, reading: Reading, ways: Mapping[str, Direction] | None = None
+) -> tuple[Verdict, float] | None:
+    """Return the graver verdict of one limit that a reading passes, with the value that it passes; None if it passes none."""
+    grades: tuple[tuple[Verdict, float | None], ...] = (("critical", limit.critical), ("warning", limit.warning))
+    for verdict, value in grades:
+        bound = None if value is None else _bound(limit, value, reading)
+        if value is not None and bound is not None and _passes(spec, limit, value, bound, reading, ways or {}):
+            return verdict, bound
+    return None
+
+
+def cleared(spec: ModelSpec, limit: Threshold, reading: Reading) -> bool:
+    """Whether a reading that passes no limit is back within the value at which it clears, if one is declared."""
+    bound = None if limit.clear is None else _bound(limit, limit.clear, reading)
+    return limit.clear is None or bound is None or not _passes(spec, limit, limit.clear, bound, reading, {})
+
+
+def sayable(reading: Reading) -> bool:
     """Whether there is enough in a window to hold it to a limit."""
     if not math.isfinite(reading.value) or reading.verdict == "error":
         return False
@@ -123,11 +148,11 @@ def with_limits(spec: ModelSpec, readings: Sequence[Reading], ways: Mapping[str,
     limited = {limit.check for limit in limits_of(spec)}
     return Readings.of(readings).changed(
         lambda reading: reading.check in limited,
-        lambda reading: _limited(reading, fixed_verdict(spec, reading, ways)),
+        lambda reading: _limited(spec, reading, fixed_verdict(spec, reading, ways)),
     )
 
 
-def _limited(reading: Reading, found: tuple[Verdict, float] | None) -> Reading:
+def _limited(spec: ModelSpec, reading: Reading, found: tuple[Verdict, float] | None) -> Reading:
     if found is None:
         return reading
     verdict, bound = found
@@ -135,7 +160,37 @@ def _limited(reading: Reading, found: tuple[Verdict, float] | None) -> Reading:
     words = f"{reading.sentence} {explain.number(reading.value, reading.unit)} is {way} the fixed limit of {explain.number(bound, reading.unit)} ({verdict})."
     if _RANK.get(reading.verdict, 0) >= _RANK[verdict]:
         return replace(reading, sentence=words)
-    return replace(reading, verdict=verdict, threshold=bound, material=True, sentence=words)
+    told = fixed_verdict(spec, reading, told_at_once=True) is not None  # else what was judged of it is still needed
+    return replace(reading, verdict=verdict, threshold=bound, material=told or reading.material, sentence=words)
+
+
+def as_judged(spec: ModelSpec, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Return the readings without the verdicts that only patient limits gave them: these have alerts of their own."""
+    ours = {(limit.check, limit.segment) for limit in spec.monitor.thresholds if patient(limit)}
+    if not ours:
+        return readings
+    return [
+        replace(reading, verdict=_before(reading))
+        if (reading.check, reading.segment) in ours and _raised(spec, reading)
+        else reading
+        for reading in readings
+    ]
+
+
+def _raised(spec: ModelSpec, reading: Reading) -> bool:
+    """Whether a reading's verdict is that of a patient limit: it stands at the limit's value, as no judged one does."""
+    found = fixed_verdict(spec, reading)
+    at_once = fixed_verdict(spec, reading, told_at_once=True)
+    return found is not None and (reading.verdict, reading.threshold) == found and at_once is None
+
+
+def _before(reading: Reading) -> Verdict:
+    """Return the verdict that a reading had before a limit raised it."""
+    if not (reading.significant and reading.material):
+        return "ok"
+    if reading.check == DECIDING:
+        return "drift"
+    return "warning" if reading.check in _SHARES or reading.scope != "column" else "ok"
 
 
 # -- checks that are read for the sake of their limits ------------------------------------------------------------------

@@ -33,22 +33,29 @@ class Outcome:
     message: str
 
 
-def outcome(readings: Sequence[Reading], spec: ModelSpec, leaned: Callable[[Reading | None], bool]) -> Outcome | None:
+def outcome(
+    readings: Sequence[Reading],
+    spec: ModelSpec,
+    leaned: Callable[[Reading | None], bool],
+    every: Sequence[Reading] | None = None,
+) -> Outcome | None:
     """Return what the readings of one window say of the model's outcomes; None when nothing is wrong, or not known to be.
 
-    ``leaned``: whether a drifted feature that the model leans on can stand for what a concept reading (or None) shows.
+    ``leaned``: whether a drifted feature that the model leans on can stand for what a concept reading (or None) shows. ``every``: all
+    readings of the window, where ``readings`` are only those to tell of.
     """
+    every = readings if every is None else every
     critical = [reading for reading in readings if reading.verdict == "critical"]
     whole = next((r for r in critical if r.scope == "performance" and r.segment is None), None)
     inside = [r for r in critical if r.scope == "performance" and r.segment is not None]
     inside.sort(key=lambda reading: (reading.p_value, -reading.effect))
     sequence = next((r for r in critical if r.scope == "sequence"), None)
-    estimate = None if outcomes_judged(readings) else next((r for r in critical if r.scope == "estimate"), None)
+    estimate = None if outcomes_judged(every) else next((r for r in critical if r.scope == "estimate"), None)
     first = whole or (inside[0] if inside else None) or sequence or estimate
     if first is None:
         return None
     concept = next(
-        (r for r in readings if r.segment is None and r.column in CONCEPT_COLUMNS and r.check == DECIDING), None
+        (r for r in every if r.segment is None and r.column in CONCEPT_COLUMNS and r.check == DECIDING), None
     )
     moved = concept is not None and concept.significant and concept.material and not leaned(concept)
     told = [first.sentence]
@@ -61,7 +68,7 @@ def outcome(readings: Sequence[Reading], spec: ModelSpec, leaned: Callable[[Read
         kind="concept_drift" if moved and first is not estimate else "performance",
         segment=first.segment,
         members=(concept.column,) if moved and concept is not None and concept.column else (),
-        headline=_headline(readings, first, spec),
+        headline=_headline(every, first, spec),
         message=" ".join(told),
     )
 

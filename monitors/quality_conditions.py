@@ -8,7 +8,7 @@ from typing import Literal
 
 from monitors import explain
 from monitors.judge_quality import QUALITY_CHECKS
-from monitors.judge_thresholds import fixed_verdict, limits_of
+from monitors.judge_thresholds import about, fixed_verdict, limits_of
 from monitors.own_sql import BY_SQL, LATENCIES
 from monitors.registry import CONCEPT_COLUMNS, column_checks
 from monitors.types import Reading
@@ -41,6 +41,7 @@ class Found:
     message: str
     of_table: bool = False
     limit: str | None = None  # the foremost check whose fixed limit was passed, where that is a story of its own
+    runbook: str | None = None
 
     @property
     def column(self) -> str | None:
@@ -149,21 +150,23 @@ def _limits(readings: Sequence[Reading], spec: ModelSpec) -> Iterator[Found]:
         if (
             not told
             and reading.verdict in ("warning", "drift", "critical")
-            and fixed_verdict(spec, reading) is not None
+            and fixed_verdict(spec, reading, told_at_once=True) is not None
         ):
-            kind = _kind(reading)
+            kind = kind_of(reading)
             ours.setdefault((kind, kind == "data_quality" and reading.column is None), []).append(reading)
     for (kind, of_table), group in ours.items():
         group.sort(key=lambda reading: reading.verdict != "critical")
         names = [reading.check if of_table else reading.column for reading in group]
         members = tuple(dict.fromkeys(name for name in names if name is not None))
         of = f" of {group[0].column}" if group[0].column else ""
-        headline = f"{_label(group[0].check)}{of} passed its fixed limit{'' if of_table else _more(members)}"
+        headline = f"{label_of(group[0].check)}{of} passed its fixed limit{'' if of_table else _more(members)}"
         own = None if of_table or kind == "performance" else group[0].check
-        yield Found(kind, _severity(group), members, headline, _message(group), of_table, own)
+        runbook = next((limit.runbook for limit in limits_of(spec) if limit.runbook and about(limit, group[0])), None)
+        yield Found(kind, _severity(group), members, headline, _message(group), of_table, own, runbook)
 
 
-def _kind(reading: Reading) -> AlertKind:
+def kind_of(reading: Reading) -> AlertKind:
+    """Return the kind of alert that a fixed limit of a reading makes."""
     if reading.scope == "performance" or reading.column in _OUTCOMES:
         return "performance"
     if reading.scope == "traffic" or reading.check in _SHARES:
@@ -171,7 +174,8 @@ def _kind(reading: Reading) -> AlertKind:
     return "prediction_drift" if reading.column in _PREDICTIONS else "data_drift"
 
 
-def _label(check: str) -> str:
+def label_of(check: str) -> str:
+    """Return what people call a check of columns or a metric."""
     known = column_checks().get(check)
     return known.label if known is not None else explain.metric_label(check)
 

@@ -46,17 +46,28 @@ _UNITS = {DRIFTED: "columns", DRIFTED_SHARE: "share", SHIFT: "standard deviation
 class Said(Protocol):
     """What a fact needs of a reading."""
 
-    check: str
-    scope: str
-    column: str | None
-    value: float
-    reference_value: float
-    p_value: float
-    effect: float
-    n: int
-    verdict: str
-    significant: bool
-    unit: str
+    @property
+    def check(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def column(self) -> str | None: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def reference_value(self) -> float: ...
+    @property
+    def p_value(self) -> float: ...
+    @property
+    def effect(self) -> float: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def significant(self) -> bool: ...
+    @property
+    def unit(self) -> str: ...
 
 
 class Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from monitors.conditions import Condition, rule_group
 from monitors.expressions import Node, leaves
@@ -38,12 +39,12 @@ def rule_conditions(readings: Sequence[Reading], spec: ModelSpec) -> RulesFound:
         condition = judge_rule(name, rule, inside[rule.segment])
         if condition is None:
             silent.add(rule_group(name))
-        elif condition:
+        elif not isinstance(condition, bool):
             found[rule_group(name)] = condition
     return RulesFound(found, frozenset(silent))
 
 
-def judge_rule(name: str, rule: Rule, facts: Facts) -> Condition | bool | None:
+def judge_rule(name: str, rule: Rule, facts: Facts) -> Condition | Literal[False] | None:
     """Return the condition of one rule in one window; False where it does not hold or has cleared, None where that cannot be said."""
     when = understood(rule.when)
     if when is None:

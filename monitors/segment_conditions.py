@@ -10,14 +10,14 @@ from monitors.types import Alert, Reading
 GROUP = "segments"  # the cause-group of alerts about drift inside segments
 
 
-def inside_segments(readings: Sequence[Reading]) -> list[Reading]:
+def inside_segments(readings: Sequence[Reading], every: Sequence[Reading]) -> list[Reading]:
     """Return what is not as in the reference inside segments, worst first, without the columns in which the whole drifted as well.
 
-    Worst is what is farthest beyond its threshold.
+    Worst is what is farthest beyond its threshold. ``every``: all readings of the window.
     """
     whole = {
         (reading.check, reading.column)
-        for reading in readings
+        for reading in every
         if reading.segment is None and reading.verdict in ("drift", "warning", "critical")
     }
     ours = [
