@@ -8,6 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from reference_data.section import Section, parse_duration
 
+#: The home's folder of the operator's own training code: modules with functions that make estimators, and scripts.
+CODE_FOLDER = "training"
+
 Scalar = int | float | str | bool
 #: A dotted class of a library, or a function of the operator's own: ``package.module:function``.
 EstimatorName = Annotated[str, Field(min_length=3, max_length=200)]

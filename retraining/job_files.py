@@ -46,7 +46,7 @@ class JobRequest:
     """What to train. ``spec`` has its features spelled out; ``version`` is the name the new version will have.
 
     ``holdout`` (``"1w"``, …) is kept for the gate; None trains on all rows and judges predictions out of fold, which is
-    for a first version, without a champion.
+    for a first version, without a champion. ``code`` is the folder of the operator's own training code.
     """
 
     model: str
@@ -60,6 +60,7 @@ class JobRequest:
     requested_by: str = ""
     reason: str = ""
     alert_id: str | None = None
+    code: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as JSON-ready values."""
@@ -81,6 +82,7 @@ class JobRequest:
             "requested_by": self.requested_by,
             "reason": self.reason,
             "alert_id": self.alert_id,
+            "code": self.code,
         }
 
     @classmethod

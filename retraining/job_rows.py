@@ -15,11 +15,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from reference_data.declaration import ModelSpec
+from reference_data.schema import Task
 from retraining.features import texts
 from retraining.job_files import ROW_COLUMNS
 from retraining.registry import sync_folder
 from retraining.types import Predictions, TrainingError, TrainRequest
 from storage.names import SUBJECT
+
+_BATCH = 65_536
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,34 +39,49 @@ class JobRows:
     sha256: str
     notes: tuple[str, ...]
 
-    def request(self, spec: ModelSpec, seed: int) -> TrainRequest:
-        """Return all rows as a request to train on the features of ``spec``."""
+    def request(self, spec: ModelSpec, seed: int, folder: Path | None = None) -> TrainRequest:
+        """Return all rows as a request to train on the features of ``spec``; ``folder`` holds the operator's training code."""
         features = tuple(column for column in spec.columns if column.role == "feature")
-        params = spec.retrain.params
-        return TrainRequest(self.frame, self.label, self.times, features, spec.task, params, seed, spec.timezone)
+        retrain = spec.retrain
+        return TrainRequest(
+            self.frame,
+            self.label,
+            self.times,
+            features,
+            spec.task,
+            retrain.params,
+            seed,
+            spec.timezone,
+            retrain,
+            folder,
+        )
 
 
-def read_rows(path: Path, spec: ModelSpec, champion: str | None) -> JobRows:
-    """Read the rows the service wrote.
+def read_rows(path: Path, spec: ModelSpec, champion: str | None, most: int | None = None) -> JobRows:
+    """Read the rows the service wrote; of more than ``most`` about so many, chosen by the hash of their ids.
 
     Rows without a usable label are left out; of several answers to one id the champion's is kept. Naive times are UTC.
     Raises :class:`TrainingError` naming what is missing.
     """
     digest = _digest(path)
-    table = pq.read_table(path)
+    table, total = _table(path, most)
     wanted = [*ROW_COLUMNS, *spec.features]
     lost = [name for name in wanted if name not in table.column_names]
     if lost:
         raise TrainingError(f"the rows lack the columns {lost}; they have {table.column_names}")
     frame = table.to_pandas(ignore_metadata=True)
     times = pd.to_datetime(frame["_event_time"], utc=True)
-    label, usable = _labels(frame["label"], spec)
+    label, usable = usable_labels(frame["label"], spec.task)
     order = pd.DataFrame(
         {"time": times, "id": frame["_id"].astype(str), "other": (frame["_model_version"] != champion).to_numpy()}
     )[usable & times.notna().to_numpy()]
     once = order.sort_values(["other", "time"], kind="stable").drop_duplicates("id").sort_values(["time", "id"])
     rows = once.index.to_numpy()
     notes = []
+    if total > len(frame):
+        notes.append(
+            f"{len(frame):,} of {total:,} rows, chosen by the hash of their ids, are judged by and kept as reference"
+        )
     if len(frame) > len(order):
         notes.append(f"{len(frame) - len(order):,} of {len(frame):,} rows have no usable label and were left out")
     if len(order) > len(rows):
@@ -117,11 +135,26 @@ def write_reference(
     sync_folder(path.parent)
 
 
-def _labels(values: pd.Series[Any], spec: ModelSpec) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    if spec.task == "regression":
+def usable_labels(values: pd.Series[Any], task: Task) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels as a task has them (numbers, or text), and which of them can be learned from."""
+    if task == "regression":
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers, np.isfinite(numbers)
     return texts(values), values.notna().to_numpy()
+
+
+def _table(path: Path, most: int | None) -> tuple[pa.Table, int]:
+    """Return the file's rows, or those whose ids hash lowest of more than ``most``, and how many the file has."""
+    with pq.ParquetFile(path) as file:
+        total = file.metadata.num_rows
+        if most is None or total <= most or "_id" not in file.schema_arrow.names:
+            return file.read(), total
+        limit = np.uint64(2**64 - 1) // np.uint64(total) * np.uint64(most)
+        kept = []
+        for batch in file.iter_batches(_BATCH):
+            hashes = pd.util.hash_array(batch["_id"].cast(pa.string()).to_numpy(zero_copy_only=False).astype(object))
+            kept.append(batch.filter(pa.array(hashes < limit)))
+        return pa.Table.from_batches(kept), total
 
 
 def _digest(path: Path) -> str:

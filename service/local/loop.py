@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reference_data.section import parse_duration
+from reference_data.training import CODE_FOLDER
 from reference_data.windows import Window
 from retraining import job_files, registry, rollout
 from retraining.fitted import ModelCard
@@ -145,6 +146,7 @@ def _launch(core: Core, spec: ModelSpec, job: dict[str, Any], period: Window) ->
             requested_by=job["requested_by"],
             reason=job["reason"],
             alert_id=job["alert_id"],
+            code=str((core.home.root / CODE_FOLDER).resolve()),
         )
         job_files.write_request(folder, request)
         fault_point("job.before_launch")
@@ -256,7 +258,17 @@ def _register(core: Core, job: dict[str, Any], status: JobStatus) -> None:
                 "importance": result["importance"],
                 "lineage": {
                     key: result[key]
-                    for key in ("params", "seed", "data_sha256", "libraries", "notes", "reason", "seconds")
+                    for key in (
+                        "params",
+                        "seed",
+                        "data_sha256",
+                        "libraries",
+                        "notes",
+                        "reason",
+                        "seconds",
+                        "baselines",
+                        "training",
+                    )
                 },
             }
         )

@@ -1,0 +1,91 @@
+"""What a model must beat to be worth anything: answers that need no model, and a linear one, on rows that none has seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference_data.training import Retrain
+from retraining.fitted import FittedModel
+from retraining.types import FitResult, Predictions, TrainRequest
+from retraining.validation import row_loss
+
+#: Rows beyond so many are thinned, evenly over time: what a baseline is worth shows on fewer.
+MOST_ROWS = 100_000
+_LINEAR = {True: "sklearn.linear_model.Ridge", False: "sklearn.linear_model.LogisticRegression"}
+
+
+def constant(label: NDArray[Any], n: int) -> tuple[Predictions, str]:
+    """Return n answers of a model that knows no feature, and what it answers, in words.
+
+    The median; or the most frequent class, with the classes' shares.
+    """
+    if label.dtype != object:
+        middle = float(np.median(label))
+        return Predictions(np.full(n, middle)), f"always {middle:.4g}, the training rows' median"
+    classes, counts = np.unique(label.astype(str), return_counts=True)
+    most = str(classes[counts.argmax()])
+    shares = np.tile(counts / counts.sum(), (n, 1))
+    predicted = np.full(n, most, dtype=object)
+    return Predictions(predicted, shares, tuple(map(str, classes))), f"always {most!r}, the most frequent class"
+
+
+def last_value(label: NDArray[Any], n: int) -> Predictions:
+    """Return n times the latest label of the training rows."""
+    return Predictions(np.full(n, label[-1], dtype=label.dtype))
+
+
+def linear(training: TrainRequest) -> FitResult:
+    """Fit a linear model (ridge or logistic regression) to one-hot categories and standardised numbers."""
+    from retraining.trainers.sklearn import fit_with
+
+    plain = Retrain(estimator=_LINEAR[training.task == "regression"], encoding="one_hot")
+    rows = np.unique(np.linspace(0, len(training.label) - 1, min(len(training.label), MOST_ROWS)).astype(np.intp))
+    part = training.part(rows)
+    if training.task != "regression":
+        part = replace(part, label=part.label.astype(str).astype(object))
+    params: dict[str, Any] = {} if training.task == "regression" else {"max_iter": 1000}
+    return fit_with(replace(part, training=plain, params=params), {})
+
+
+def compare(training: TrainRequest, judged: TrainRequest, found: Predictions) -> dict[str, Any]:
+    """Hold a model's answers ``found`` for the rows of ``judged`` against baselines that learn from ``training``.
+
+    Returns ``loss`` (what it is, in words), ``model`` (the model's mean loss), ``baselines`` (list of ``name``, ``loss``),
+    ``beats_all`` and ``sentence``. The loss is that of :func:`retraining.validation.row_loss`.
+    """
+    n = len(judged.label)
+    answers = {constant(training.label, n)[1]: constant(training.label, n)[0]}
+    if training.task == "regression":  # of a class, its share says more than the last row's
+        answers["always the latest label"] = last_value(training.label, n)
+    fitted = linear(training)
+    answers["a linear model"] = FittedModel(fitted.estimator, fitted.features, training.task).predict(judged.frame)
+    if found.scores is None:  # compared in what it gives: classes alone
+        answers = {name: Predictions(given.predicted) for name, given in answers.items()}
+    own = float(row_loss(judged.label, found).mean())
+    table = [{"name": name, "loss": float(row_loss(judged.label, a).mean())} for name, a in answers.items()]
+    better = [line for line in table if float(str(line["loss"])) <= own]
+    return {
+        "loss": _loss_name(training.task, found),
+        "model": own,
+        "baselines": table,
+        "beats_all": not better,
+        "sentence": _sentence(own, better, table, _loss_name(training.task, found)),
+    }
+
+
+def _loss_name(task: str, found: Predictions) -> str:
+    if task == "regression":
+        return "mean absolute error"
+    return "share of wrong classes" if found.scores is None else "log loss"
+
+
+def _sentence(own: float, better: list[dict[str, Any]], table: list[dict[str, Any]], name: str) -> str:
+    if better:
+        words = ", ".join(f"{line['name']} ({line['loss']:.4g})" for line in better)
+        return f"the model ({name} {own:.4g}) does not beat {words} on rows that neither has seen"
+    best = min(table, key=lambda line: float(line["loss"]))
+    return f"the model's {name} of {own:.4g} beats every baseline; the best is {best['name']} ({best['loss']:.4g})"
