@@ -16,16 +16,15 @@ from monitors.conditions import (
     STANDING,
     Condition,
     alert_group,
-    conditions,
     group_of,
     severity_rank,
-    unjudged,
 )
 from monitors.outcome_conditions import outgrown, refuted, says_fine
 from monitors.own_sql import BY_SQL
 from monitors.segment_conditions import told_by_the_whole
 from monitors.shown import SYSTEM, Change, change
 from monitors.types import Alert, AlertEvent, Cause, Reading
+from monitors.window_conditions import window_conditions
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
 
@@ -58,6 +57,7 @@ def advance(
     new_id: Callable[[], str],
     causes: tuple[Cause, ...] = (),
     only: frozenset[str] | None = None,
+    every: Sequence[Reading] | None = None,
 ) -> list[Change]:
     """Return what one window changes, as alerts in their new state, each with its event.
 
@@ -67,18 +67,15 @@ def advance(
     before an open alert's own began is passed over. Windows of no rows open ``no_data``: pass only windows since the model's first row.
     ``causes`` (likeliest first, the more the better) go to alerts that open, change or rise in severity: to an outcome alert the
     first three, to others those of their own columns. ``only`` names the groups to move: ``outcome`` and ``business``
-    when a window that moved the others before has now got its labels (of own checks, ``readings`` are then those that rest on labels).
+    when a window that moved the others before has now got its labels (of own checks, ``readings`` are then those that rest on labels, and
+    ``every``, which the team's rules speak of, all of them).
     """
     if not readings:
         return []
     moved = [alert for alert in open_alerts if alert.kind not in STANDING]
     known = told_by_the_whole(readings, [alert for alert in moved if alert.rule is None])
-    found = {
-        group: condition
-        for group, condition in conditions(known, spec, importance).items()
-        if only is None or group in only
-    }
-    silent = unjudged(readings)
+    judged = window_conditions(known, every or readings, spec, importance)
+    found = {group: each for group, each in judged.conditions.items() if only is None or group in only}
     current = {alert_group(alert): alert for alert in moved if alert.state != "resolved"}
     changes: list[Change] = []
     for group, alert in current.items():
@@ -92,7 +89,7 @@ def advance(
             changes.append(change(alert, "resolved", now, "Labels have come, and performance is as usual."))
         elif _unheard(alert, readings, only):
             continue
-        elif (group not in silent or says_fine(alert, readings)) and not _still_unusual(alert, readings):
+        elif (group not in judged.silent or says_fine(alert, readings)) and not _still_unusual(alert, readings):
             changes += _quiet(alert, readings[0], spec, now)
     for group, condition in found.items():
         if group not in current and not condition.holding:
@@ -179,18 +176,6 @@ def _telling(alert: Alert, condition: Condition, causes: tuple[Cause, ...]) -> A
         resolve_after=condition.resolve_after,
         runbook=condition.runbook,
     )
-
-
-def acknowledge(alert: Alert, actor: str, comment: str, now: datetime) -> Change:
-    """Return the alert as acknowledged; it stays so until it recovers or its severity rises.
-
-    Raises :class:`ValueError` for a resolved alert.
-    """
-    if alert.state == "resolved":
-        raise ValueError(
-            f"alert {alert.id} is resolved since {alert.resolved_at}; only open alerts can be acknowledged"
-        )
-    return change(alert, "acknowledged", now, comment, actor)
 
 
 def _open(

@@ -8,12 +8,59 @@ from service.remote_calls import RemoteCalls, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from service import alert_views
+    from service import alert_views, views
 
 
 class RemoteAlerting(RemoteCalls):
     """What a remote workspace does about alerts (:class:`service.alerting.Alerting`)."""
+
+    # -- alerts --------------------------------------------------------------------------------------------------------
+    def comment(self, alert_id: str, text: str, *, actor: str = "cli") -> views.AlertView:
+        del actor  # the owner knows who calls
+        answer = self._call("POST", f"/alerts/{part(alert_id)}/comments", json={"text": text})
+        return cast("views.AlertView", answer.json())
+
+    def assign(self, alert_id: str, owner: str | None, *, actor: str = "cli") -> views.AlertView:
+        del actor
+        answer = self._call("POST", f"/alerts/{part(alert_id)}/owner", json={"owner": owner})
+        return cast("views.AlertView", answer.json())
+
+    def silence(
+        self,
+        *,
+        ends: datetime,
+        comment: str,
+        starts: datetime | None = None,
+        alert_id: str | None = None,
+        model: str = "*",
+        kind: str | None = None,
+        column: str | None = None,
+        segment: str | None = None,
+        severity: str | None = None,
+        actor: str = "cli",
+    ) -> alert_views.SilenceView:
+        del actor
+        body = {
+            "ends": ends.isoformat(),
+            "comment": comment,
+            "starts": None if starts is None else starts.isoformat(),
+            "alert_id": alert_id,
+            "model": model,
+            "kind": kind,
+            "column": column,
+            "segment": segment,
+            "severity": severity,
+        }
+        return cast("alert_views.SilenceView", self._call("POST", "/silences", json=body).json())
+
+    def unsilence(self, silence_id: str, *, actor: str = "cli") -> alert_views.SilenceView:
+        del actor
+        return cast("alert_views.SilenceView", self._call("DELETE", f"/silences/{part(silence_id)}").json())
+
+    def silences(self, *, active: bool = False) -> list[alert_views.SilenceView]:
+        return cast("list[alert_views.SilenceView]", self._all("/silences", {"active": "1"} if active else None))
 
     # -- declarations --------------------------------------------------------------------------------------------------
     def declared(self) -> list[alert_views.DeclaredObject]:

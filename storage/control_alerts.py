@@ -45,9 +45,24 @@ class Alerts(ControlBase):
                 )
             queue(con, outbox)
 
-    def open_alerts(self, model: str) -> list[Json]:
-        """Return the model's alerts that are not resolved, oldest first."""
+    def open_alerts(self, model: str | None = None) -> list[Json]:
+        """Return the alerts (of a model) that are not resolved, oldest first."""
         return [alert for alert in self.alerts(model) if alert["state"] != "resolved"]
+
+    def recent_alerts(self, model: str, since: datetime) -> list[Json]:
+        """Return the model's alerts that are not resolved, or to which something happened at ``since`` or later, oldest first."""
+        return [
+            alert
+            for alert in self.alerts(model)
+            if alert["state"] != "resolved" or datetime.fromisoformat(alert["changed_at"]) >= since
+        ]
+
+    def alerts_that_came_back(self, times: int) -> list[Json]:
+        """Return the resolved alerts that came back so often or more, of all models, oldest first."""
+        sql = (
+            _LATEST.format(where="") + " AND state = 'resolved' AND json_extract(alert, '$.returns') >= ? ORDER BY seq"
+        )
+        return [json.loads(row["alert"]) for row in self._rows(sql, (times,))]
 
     def alerts(self, model: str | None = None) -> list[Json]:
         """Return every alert as its latest event left it, in the order in which they were opened."""

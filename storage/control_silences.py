@@ -1,12 +1,15 @@
-"""Declared maintenance."""
+"""When nobody need be told: silences, append-only, and declared maintenance."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from reference_data.alerting import Maintenance
-from storage.control_base import ControlBase, to_text
+from storage.control_base import ControlBase, Json, to_json, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,17 @@ class MaintenanceRecord:
 
 
 class Silences(ControlBase):
-    """When nobody need be told."""
+    """When nobody need be told. Silences are JSON objects here; who calls gives them their types."""
+
+    def put_silence(self, silence: Mapping[str, Any]) -> None:
+        """Record a silence (with its ``id``), or what became of it: the latest record of an id is what it is."""
+        with self._transaction() as con:
+            con.execute("INSERT INTO silence (id, silence) VALUES (?, ?)", (silence["id"], to_json(silence)))
+
+    def silences(self) -> list[Json]:
+        """Return every silence as its latest record left it, in the order in which they were made."""
+        rows = self._rows("SELECT id, silence FROM silence ORDER BY seq")
+        return list({row["id"]: json.loads(row["silence"]) for row in rows}.values())
 
     def put_maintenance(self, maintenance: Maintenance, declared_in: str, actor: str, at: datetime) -> None:
         """Declare a maintenance, or declare it anew; its time of creation stays."""

@@ -8,10 +8,76 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from service import alert_views
-from service.api.common import Actor, InWorkspace, Paged
+from service import alert_views, views
+from service.api.common import Actor, InWorkspace, Moment, Paged
 
 router = APIRouter(tags=["alerting"])
+
+
+# -- alerts ------------------------------------------------------------------------------------------------------------
+Active = Annotated[bool, Query(description="without those that are over")]
+
+
+class CommentBody(BaseModel):
+    """What was found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+
+
+class OwnerBody(BaseModel):
+    """Who is on it; null: nobody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str | None
+
+
+class SilenceBody(BaseModel):
+    """What nobody is to be told of, until when and why. What is left out matches everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ends: Moment
+    comment: str
+    starts: Moment | None = None
+    alert_id: str | None = None
+    model: str = "*"
+    kind: str | None = None
+    column: str | None = None
+    segment: str | None = None
+    severity: str | None = None
+
+
+@router.post("/alerts/{alert_id}/comments")
+def comment(alert_id: str, body: CommentBody, workspace: InWorkspace, actor: Actor) -> views.AlertView:
+    """Add a comment to an alert's history."""
+    return workspace.comment(alert_id, body.text, actor=actor)
+
+
+@router.post("/alerts/{alert_id}/owner")
+def assign(alert_id: str, body: OwnerBody, workspace: InWorkspace, actor: Actor) -> views.AlertView:
+    """Say who is on an alert."""
+    return workspace.assign(alert_id, body.owner, actor=actor)
+
+
+@router.post("/silences")
+def silence(body: SilenceBody, workspace: InWorkspace, actor: Actor) -> alert_views.SilenceView:
+    """Tell nobody of what matches until its end; it goes on being judged."""
+    return workspace.silence(**dict(body), actor=actor)
+
+
+@router.get("/silences")
+def silences(workspace: InWorkspace, page: Paged, active: Active = False) -> Sequence[alert_views.SilenceView]:  # noqa: FBT002
+    """List silences, those of declared maintenance among them, the latest first."""
+    return page.of(workspace.silences(active=active))
+
+
+@router.delete("/silences/{silence_id}")
+def unsilence(silence_id: str, workspace: InWorkspace, actor: Actor) -> alert_views.SilenceView:
+    """End a silence before its time; what still fires is told."""
+    return workspace.unsilence(silence_id, actor=actor)
 
 
 # -- declarations ------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from service.cli import (
     replay,
     segments,
     serve,
+    silences,
     sources,
     why,
 )
@@ -51,6 +52,7 @@ for group in (
     compare,
     concept,
     checks,
+    silences,
     loop,
     door,
     estimate,

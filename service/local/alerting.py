@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.local import editing, owners
+from service.local import editing, owners, silencing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from service import alert_views
+    from service import alert_views, views
     from service.local.core import Core
 
 
@@ -17,6 +18,47 @@ class LocalAlerting:
     """What a local workspace does about alerts (:class:`service.alerting.Alerting`)."""
 
     core: Core
+
+    # -- alerts ----------------------------------------------------------------------------------------------------
+    def comment(self, alert_id: str, text: str, *, actor: str = "cli") -> views.AlertView:
+        return silencing.comment(self.core, alert_id, text, actor)
+
+    def assign(self, alert_id: str, owner: str | None, *, actor: str = "cli") -> views.AlertView:
+        return silencing.assign(self.core, alert_id, owner, actor)
+
+    def silence(
+        self,
+        *,
+        ends: datetime,
+        comment: str,
+        starts: datetime | None = None,
+        alert_id: str | None = None,
+        model: str = "*",
+        kind: str | None = None,
+        column: str | None = None,
+        segment: str | None = None,
+        severity: str | None = None,
+        actor: str = "cli",
+    ) -> alert_views.SilenceView:
+        return silencing.silence(
+            self.core,
+            ends=ends,
+            comment=comment,
+            starts=starts,
+            alert_id=alert_id,
+            model=model,
+            kind=kind,
+            column=column,
+            segment=segment,
+            severity=severity,
+            actor=actor,
+        )
+
+    def unsilence(self, silence_id: str, *, actor: str = "cli") -> alert_views.SilenceView:
+        return silencing.unsilence(self.core, silence_id, actor)
+
+    def silences(self, *, active: bool = False) -> list[alert_views.SilenceView]:
+        return silencing.silences(self.core, active=active)
 
     # -- declarations ----------------------------------------------------------------------------------------------
     def declared(self) -> list[alert_views.DeclaredObject]:

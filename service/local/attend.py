@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from service.local import outbox
+from service.local import digests, heartbeat, outbox, renotify, silencing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 #: Called in this order; what is found to be told comes before what is delivered. Each may be called again at any time.
-STEPS: tuple[Callable[[Core], object], ...] = (outbox.deliver_due,)
+STEPS: tuple[Callable[[Core], object], ...] = (
+    silencing.expire,
+    renotify.renotify,
+    digests.digests,
+    heartbeat.heartbeat,
+    outbox.deliver_due,
+)
 
 
 def attend(core: Core) -> None:

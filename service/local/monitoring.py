@@ -21,20 +21,21 @@ from monitors.lifecycle import advance, quiet_period
 from monitors.own_sql import BY_SQL, resting_on_labels
 from monitors.reading_blocks import Readings
 from monitors.types import Alert, AlertEvent, Cause, Reading
+from monitors.window_conditions import late_groups
 from reference_data.profile import RESERVED, Profile, stack
 from reference_data.windows import Window
 from service.local import (
+    alert_moves,
     care,
     estimates,
     labels,
-    outbox,
     own_checks,
     segment_harm,
     segments,
     sequence,
     why,
 )
-from service.local.convert import alert_to_row, event_to_row, reading_columns, row_to_alert
+from service.local.convert import reading_columns, row_to_alert
 from service.local.due import (
     FROM_LOG,
     NO_LABELS,
@@ -181,7 +182,7 @@ def _block(core: Core, spec: ModelSpec, stretch: Stretch, plan: Plan, course: Co
     append_readings(core.db, columns)
     fault_point("run.after_readings")
     for before, alert, event in move_alerts(core, spec, stretch, readings):
-        if event.state == "firing" and before in (None, "pending"):
+        if alert.state == "firing" and before in (None, "pending") and event.action not in ("inhibit", "silence"):
             course.opened.append(alert.id)
         elif event.state == "resolved":
             course.resolved.append(alert.id)
@@ -271,6 +272,7 @@ def move_alerts(
         told = by_window[window]
         if only is not None:  # own checks that need no labels were heard when the window was new
             told = [reading for reading in told if reading.scope not in BY_SQL or reading.check in late]
+            only |= late_groups(spec)
         causes = stretch_causes(core, spec, stretch, place, by_window[window], importance)
         with core.alerting:  # nobody acknowledges in between
             since = window.start - quiet_period(window)
@@ -284,13 +286,10 @@ def move_alerts(
                 lambda: uuid4().hex[:12],
                 causes,
                 only=only,
+                every=by_window[window],
             )
-            core.control.commit_judgement(
-                spec.name,
-                events=[(alert_to_row(alert), event_to_row(event)) for alert, event in events],
-                watermark=mark.text(),
-                outbox=outbox.messages(core, events),
-            )
+            events = alert_moves.settled(core, alerts, events)
+            alert_moves.keep(core, spec.name, events, mark.text())
         moved += [(alerts[alert.id].state if alert.id in alerts else None, alert, event) for alert, event in events]
     return moved
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitors.registry import DECIDING
+from monitors.shown import silenced
 from reference_data import lags
 from reference_data.section import parse_duration
 from reference_data.windows import Window
 from service.local import performance
-from service.local.convert import iso, number, numbers
+from service.local.convert import iso, number, numbers, row_to_alert
 from service.local.drift import deciding
 from service.local.heat import state_of
 from storage.labels import load_progress
@@ -21,12 +22,13 @@ from storage.readings import current_readings, latest_window
 from storage.traffic import bucket_rows, event_span, label_lag
 
 if TYPE_CHECKING:
+    from monitors.types import Alert
     from service import views
     from service.local.core import Core
 
 RANK = {"page": 0, "warning": 1, "notice": 2, "no_data": 3, "insufficient": 4, "ok": 5}
 SPARK = 30
-OPEN = ("firing", "acknowledged", "recovering", "silenced")
+OPEN = ("firing", "acknowledged", "recovering")  # beneath a silence
 
 
 def models(core: Core) -> list[views.ModelView]:
@@ -43,8 +45,10 @@ def model(core: Core, name: str) -> views.ModelView:
     with core.db.cursor() as cursor:
         counts = count_rows(cursor, spec)
         span = event_span(cursor, name, core.now())
-    alerts = [alert for alert in core.control.open_alerts(name) if alert["state"] in OPEN]
-    worst = min(alerts, key=lambda alert: (RANK[alert["severity"]], alert["window_start"]), default=None)
+    alerts = [row_to_alert(row) for row in core.control.open_alerts(name) if row["state"] in OPEN]
+    quiet = sum(silenced(alert, core.now()) for alert in alerts)
+    heard = [alert for alert in alerts if alert.inhibited_by is None and not silenced(alert, core.now())]
+    worst = min(heard, key=lambda alert: (RANK[alert.severity], alert.window.start), default=None)
     metric, spark = _metric(core, name)
     states = _states(core, name)
     latest = _latest_window(core, name, span)
@@ -58,8 +62,9 @@ def model(core: Core, name: str) -> views.ModelView:
         "timezone": spec.timezone,
         "window": spec.monitor.window,
         "health": _health(worst, states, span),
-        "since": iso(datetime.fromisoformat(worst["window_start"]), zone) if worst else None,
-        "headline": worst["headline"] if worst else None,
+        "since": iso(worst.window.start, zone) if worst else None,
+        "headline": worst.headline if worst else None,
+        "silenced": quiet,
         "metric": metric,
         "sparkline": spark,
         "label_coverage": labelled[0] / rows[0] if rows[0] and reference and reference.outcomes is not None else None,
@@ -81,13 +86,11 @@ def model(core: Core, name: str) -> views.ModelView:
     }
 
 
-def _health(
-    worst: dict[str, Any] | None, states: dict[str, str], span: tuple[datetime, datetime] | None
-) -> views.Health:
-    if worst is not None and worst["kind"] == "no_data":
+def _health(worst: Alert | None, states: dict[str, str], span: tuple[datetime, datetime] | None) -> views.Health:
+    if worst is not None and worst.kind == "no_data":
         return "no_data"
     if worst is not None:
-        return worst["severity"]  # type: ignore[no-any-return]
+        return worst.severity
     if span is None or not states or set(states.values()) == {"no_data"}:
         return "no_data"
     return "insufficient" if set(states.values()) <= {"insufficient", "no_data"} else "ok"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from monitors import lifecycle
-from service.local.convert import alert_to_row, alert_view, event_to_row, iso, row_to_alert
+from monitors import by_hand
+from monitors.shown import shown_state
+from service.local.alert_moves import keep
+from service.local.convert import alert_view, iso, row_to_alert
 from service.workspace import ConflictError, NotFoundError
 from storage.errors import MissingRecordError
 
 if TYPE_CHECKING:
+    from monitors.types import Alert
     from service import views
     from service.local.core import Core
 
@@ -20,36 +23,49 @@ _SEVERITY = {"page": 0, "warning": 1, "notice": 2}
 
 
 def alerts(core: Core, model: str | None, state: str | None) -> list[views.AlertView]:
-    """Return alerts, firing first, then by severity, the latest first."""
+    """Return alerts as people see them, firing first, then by severity, the latest first."""
     if model is not None:
         core.record(model)
     if state is not None and state not in _RANK:
         raise NotFoundError(f"state {state!r} is not known; choose one of {', '.join(_RANK)}")
-    rows = [row for row in core.control.alerts(model) if state in (None, row["state"])]
-    rows.sort(key=lambda row: row["opened_at"], reverse=True)
-    rows.sort(key=lambda row: (_RANK[row["state"]], _SEVERITY[row["severity"]]))
-    return [alert_view(core.control.alert(row["id"]), core.spec(row["model"]).zone) for row in rows]
+    found = [(_shown(core, row), row) for row in core.control.alerts(model)]
+    found = [(shown, row) for shown, row in found if state in (None, shown)]
+    found.sort(key=lambda pair: pair[1]["opened_at"], reverse=True)
+    found.sort(
+        key=lambda pair: (_RANK[pair[0]], pair[1].get("inhibited_by") is not None, _SEVERITY[pair[1]["severity"]])
+    )
+    return [alert(core, row["id"]) for _, row in found]
 
 
 def alert(core: Core, alert_id: str) -> views.AlertView:
-    """Return one alert with its history."""
+    """Return one alert with its history, in the state that people see."""
+    row = _row(core, alert_id)
+    return alert_view(row | {"state": _shown(core, row)}, core.spec(row["model"]).zone)
+
+
+def stored(core: Core, alert_id: str) -> Alert:
+    """Return one alert as it is kept, for it to be changed; raises :class:`NotFoundError`."""
+    return row_to_alert(_row(core, alert_id))
+
+
+def _row(core: Core, alert_id: str) -> dict[str, Any]:
     try:
-        row = core.control.alert(alert_id)
+        return core.control.alert(alert_id)
     except MissingRecordError as error:
         raise NotFoundError(str(error)) from None
-    return alert_view(row, core.spec(row["model"]).zone)
+
+
+def _shown(core: Core, row: dict[str, Any]) -> str:
+    return shown_state(row_to_alert(row), core.now())
 
 
 def acknowledge(core: Core, alert_id: str, actor: str, comment: str) -> views.AlertView:
     """Record that somebody has taken an alert on."""
     with core.alerting:
-        found = alert(core, alert_id)
-        if found["state"] == "resolved":
+        found = stored(core, alert_id)
+        if found.state == "resolved":
             raise ConflictError(f"alert {alert_id} is resolved already; there is nothing to acknowledge")
-        row = core.control.alert(alert_id)
-        row.pop("history")
-        changed, event = lifecycle.acknowledge(row_to_alert(row), actor, comment, core.now())
-        core.control.commit_judgement(found["model"], events=[(alert_to_row(changed), event_to_row(event))])
+        keep(core, found.model, [by_hand.acknowledge(found, actor, comment, core.now())])
         detail = {"comment": comment}
         core.control.append_audit(actor, "acknowledge", alert_id, detail, "workspace", core.now())
     return alert(core, alert_id)

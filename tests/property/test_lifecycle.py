@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitors.by_hand import acknowledge
 from monitors.conditions import group_of, severity_rank
-from monitors.lifecycle import acknowledge, advance
+from monitors.lifecycle import advance
 from monitors.types import Alert
 from tests.support.profiles import NOW, spec_of
 from tests.support.readings import window

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from monitors.lifecycle import GREW, acknowledge, advance
+from monitors.by_hand import acknowledge
+from monitors.lifecycle import GREW, advance
 from monitors.types import Alert, AlertEvent, Cause, Reading
 from reference_data.declaration import Threshold
 from tests.support.profiles import NOW, spec_of

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from monitors.by_hand import acknowledge
 from monitors.conditions import conditions, group_of
-from monitors.lifecycle import acknowledge, advance
+from monitors.lifecycle import advance
 from monitors.types import Alert, AlertEvent, Reading
 from tests.support.profiles import NOW, spec_of
 from tests.support.readings import reading, window
