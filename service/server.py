@@ -25,6 +25,7 @@ from starlette.types import ASGIApp
 from service import context, endpoint
 from service.api.app import api_routes, build_api
 from service.api.lane import AppendLane
+from service.api.traffic import Counting, Traffic
 from service.declared_file import DeclaredFile
 from service.local import LocalWorkspace
 from service.scheduling import Schedules
@@ -88,7 +89,7 @@ def build_app(
     from streamlit.starlette import App
 
     _configure_streamlit()
-    api = build_api(workspace, settings)
+    api, traffic = build_api(workspace, settings), Traffic()
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
     if schedules is not None and isinstance(workspace, LocalWorkspace):
         workspace.core.next_run, workspace.core.next_source_run = schedules.next_run, schedules.next_source_run
@@ -115,9 +116,13 @@ def build_app(
 
     app: ASGIApp = App(
         _DASHBOARD / "shell" / "app.py",
-        routes=[*routes, *api_routes(workspace, settings, vitals, api=api)],
+        routes=[*routes, *api_routes(workspace, settings, vitals, api=api, traffic=traffic)],
         lifespan=lifespan,
-        middleware=[Middleware(Guard, policy=rules), Middleware(AppendLane, api=api)],
+        middleware=[
+            Middleware(Counting, traffic=traffic),
+            Middleware(Guard, policy=rules),
+            Middleware(AppendLane, api=api),
+        ],
     )
     return app
 

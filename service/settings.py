@@ -40,6 +40,13 @@ def _optional_text(value: object) -> str | None:
     return _text(value).strip() or None
 
 
+def _address(value: object) -> str | None:
+    text = _optional_text(value)
+    if text is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise ValueError("an address such as https://driftdeck.example.com, without user, query and fragment")
+    return None if text is None else text.rstrip("/")
+
+
 def _port(value: object) -> int:
     return _whole(value, 0, 65535)
 
@@ -105,6 +112,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("port", 8501, _port, "port to listen on; 0 takes a free one"),
     Setting("token", None, _optional_text, "secret that callers send as `Authorization: Bearer …`"),
     Setting("allowed_hosts", (), _names, "further names by which browsers may reach the service"),
+    Setting("public_url", None, _address, "address at which people reach Driftdeck; links in messages begin with it"),
     Setting("max_body_mb", 64, _mebibytes, "largest request body in MiB, after decompression"),
     Setting("max_rows", 1_000_000, _count, "most rows that one request may append"),
     Setting("max_columns", 20_000, _count, "most columns that a row of a request may have"),
@@ -117,6 +125,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "declaration", None, _optional_text, "TOML file that is applied at the start and whenever its content changes"
     ),
+    Setting("metrics_readings", 5000, _count, "most readings that /metrics tells, of all models together"),
     Setting("scheduler", True, _switch, "run monitors by their schedules"),
     Setting("log_level", "warning", _level, "debug, info, warning or error"),
 )
@@ -131,11 +140,13 @@ class Settings:
     port: int = 8501
     token: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+    public_url: str | None = None
     max_body_mb: int = 64
     max_rows: int = 1_000_000
     max_columns: int = 20_000
     max_pending_mb: int = 256
     declaration: str | None = None
+    metrics_readings: int = 5000
     scheduler: bool = True
     log_level: str = "warning"
 

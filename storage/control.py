@@ -6,6 +6,7 @@ from storage.control_alerts import Alerts
 from storage.control_audit import Audit
 from storage.control_declarations import Declarations, ModelRecord
 from storage.control_erasure import Erasures
+from storage.control_figures import ControlFigures
 from storage.control_loop import Loop
 from storage.control_outbox import Outbox, OutboxItem
 from storage.control_owners import Owners
@@ -16,5 +17,5 @@ from storage.control_sources import Sources
 __all__ = ["Control", "ModelRecord", "OutboxItem"]
 
 
-class Control(Declarations, Owners, Alerts, Outbox, Silences, Loop, Sources, Runs, Erasures, Audit):
+class Control(Declarations, Owners, ControlFigures, Alerts, Outbox, Silences, Loop, Sources, Runs, Erasures, Audit):
     """``Control(path, now)`` opens the file; safe to use from several threads."""

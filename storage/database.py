@@ -96,6 +96,11 @@ class Database:
         """
         return cls(path, now, limits or Limits())
 
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for their turn."""
+        return self._queue.qsize()
+
     # -- readers -------------------------------------------------------------------------------------------------------
     @contextmanager
     def cursor(self) -> Iterator[DuckDBPyConnection]:

@@ -50,6 +50,11 @@ class Admission:
         self._pace = Pace()
         self.small, self.large = CapacityLimiter(_WAITING), CapacityLimiter(_PARSING)
 
+    @property
+    def held(self) -> int:
+        """Bytes of the bodies that wait."""
+        return self._held
+
     @contextmanager
     def place(self, announced: int) -> Iterator[Place]:
         """Hold ``announced`` bytes, and what is added to them, for the length of a block."""

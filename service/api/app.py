@@ -25,7 +25,9 @@ from service.api import (
 )
 from service.api.admission import Admission, Bounds
 from service.api.gather import Gatherer
+from service.api.metrics_page import MetricsPage
 from service.api.page import render
+from service.api.traffic import Traffic
 from service.settings import Settings
 from service.uploads import Together
 from service.workspace import Workspace
@@ -83,8 +85,20 @@ _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 
 
 def api_routes(
-    workspace: Workspace, settings: Settings, vitals: operations.Vitals | None = None, *, api: FastAPI | None = None
+    workspace: Workspace,
+    settings: Settings,
+    vitals: operations.Vitals | None = None,
+    *,
+    api: FastAPI | None = None,
+    traffic: Traffic | None = None,
 ) -> list[BaseRoute]:
-    """Return what the server mounts beside the dashboard: the API (``api``, if it has been built), and what watchers of the process call."""
-    limited = errors.SizeLimit(api or build_api(workspace, settings), settings.max_body_mb * 2**20)
-    return [Mount("/api", limited), *operations.routes(workspace, vitals or {})]
+    """Return what the server mounts beside the dashboard: the API (``api``, if it has been built), and what watchers of the process call.
+
+    ``traffic``: what the middleware of that kind counts.
+    """
+    api = api or build_api(workspace, settings)
+    limited = errors.SizeLimit(api, settings.max_body_mb * 2**20)
+    page = MetricsPage(
+        workspace, vitals or {}, settings.metrics_readings, traffic or Traffic(), lambda: api.state.admission.held
+    )
+    return [Mount("/api", limited), *operations.routes(workspace, vitals or {}, page)]

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.api.errors import status_of
+from service.api.metrics_page import MetricsPage
 from service.workspace import Workspace, WorkspaceError
 
 _log = logging.getLogger(__name__)
@@ -33,12 +29,12 @@ _REPORT_POLICY = (
 Vitals = Mapping[str, Callable[[], bool]]
 
 
-def routes(workspace: Workspace, vitals: Vitals) -> list[BaseRoute]:
+def routes(workspace: Workspace, vitals: Vitals, page: MetricsPage) -> list[BaseRoute]:
     """Return the routes; they are plain functions, so Starlette runs them beside the event loop."""
     return [
         Route("/healthz", partial(_health, workspace, vitals)),
         Route("/readyz", partial(_health, workspace, vitals)),
-        Route("/metrics", partial(_metrics, workspace)),
+        Route("/metrics", partial(_metrics, page)),
         Route("/reports/evidently/{model}/{window_start}", partial(_report, workspace)),
     ]
 
@@ -56,11 +52,9 @@ def _health(workspace: Workspace, vitals: Vitals, request: Request) -> Response:
     return JSONResponse({"ok": ok, **state}, 200 if ok else 503)
 
 
-def _metrics(workspace: Workspace, request: Request) -> Response:
+def _metrics(page: MetricsPage, request: Request) -> Response:
     del request
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_State(workspace))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(page.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _report(workspace: Workspace, request: Request) -> Response:
@@ -74,47 +68,3 @@ def _report(workspace: Workspace, request: Request) -> Response:
     return FileResponse(
         path, media_type="text/html; charset=utf-8", headers={"content-security-policy": _REPORT_POLICY}
     )
-
-
-class _State(Collector):
-    """Gauges read from the workspace at the moment they are asked for."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-
-    def collect(self) -> Iterable[Metric]:
-        models = self._workspace.models()
-        rows = GaugeMetricFamily("driftdeck_rows", "Rows held", labels=["model", "kind"])
-        metric = GaugeMetricFamily(
-            "driftdeck_performance", "Headline metric of the latest judged window", labels=["model", "metric", "unit"]
-        )
-        drifted = GaugeMetricFamily("driftdeck_drifted_columns", "Columns in drift", labels=["model"])
-        for model in models:
-            held: dict[str, Any] = dict(model["rows"])
-            for kind, count in held.items():
-                rows.add_metric([model["name"], kind], count)
-            drifted.add_metric([model["name"]], model["drifted"])
-            shown = model["metric"]
-            if shown is not None and shown["value"] is not None:
-                metric.add_metric([model["name"], shown["name"], shown["unit"]], shown["value"])
-        yield GaugeMetricFamily("driftdeck_models", "Models declared", value=len(models))
-        yield from (rows, metric, drifted)
-        yield _counted(
-            "driftdeck_alerts",
-            "Alerts by severity and state",
-            ["model", "severity", "state"],
-            [(alert["model"], alert["severity"], alert["state"]) for alert in self._workspace.alerts()],
-        )
-        yield _counted(
-            "driftdeck_jobs",
-            "Training jobs by state",
-            ["model", "state"],
-            [(job["model"], job["state"]) for job in self._workspace.jobs()],
-        )
-
-
-def _counted(name: str, help_text: str, labels: list[str], items: list[tuple[str, ...]]) -> Metric:
-    family = GaugeMetricFamily(name, help_text, labels=labels)
-    for values, count in sorted(Counter(items).items()):
-        family.add_metric(values, count)
-    return family

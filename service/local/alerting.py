@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.local import editing, owners, silencing
+from service.local import editing, figures, owners, silencing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from service import alert_views, views
     from service.local.core import Core
+    from service.measures import Measures
 
 
 class LocalAlerting:
@@ -71,3 +72,7 @@ class LocalAlerting:
 
     def remove(self, kind: str, name: str, *, take_over: bool = False, actor: str = "cli") -> None:
         editing.remove(self.core, kind, name, take_over=take_over, actor=actor)
+
+    # -- for the rest of the company ---------------------------------------------------------------------------------
+    def measures(self, readings: int) -> Measures:
+        return figures.measures(self.core, readings)

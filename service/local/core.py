@@ -12,6 +12,9 @@ from reference_data.windows import WindowSpec
 from retraining import rollout
 from retraining.job_runner import JobRunner
 from retraining.predictor import Predictor
+from service.local.figures import Figures
+from service.local.ingested import Ingested
+from service.local.postman import Postman
 from service.workspace import ConflictError, NotFoundError
 from storage.privacy import load_key, needs_key
 
@@ -47,12 +50,16 @@ class Core:
     replayed: datetime | None = None  # a replay's clock stands where its player put it
     next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
     next_source_run: Callable[[str], datetime | None] = field(default=lambda _source: None)
+    ingested: Ingested = field(default_factory=Ingested)
+    figures: Figures = field(default_factory=Figures)  # what is remembered from one look of /metrics to the next
     declared_file: Callable[[], dict[str, Any] | None] = field(default=lambda: None)  # how the watched file is doing
     source_runs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that are under way, by source
     runs: dict[str, Any] = field(default_factory=dict)  # of monitors, that are under way, by model
     running: Condition = field(default_factory=Condition)  # held to begin and end one of them
     max_runs: int = 2  # that are at work at once
-    awake_since: datetime | None = None  # since when a scheduler has kept its times without a break; None: there is none
+    #: Since when a scheduler has kept its times without a break; None: there is none.
+    awake_since: Callable[[], datetime | None] = field(default=lambda: None)
+    postman: Postman = field(default_factory=Postman)
     attending: Lock = field(default_factory=Lock)  # held while what is periodic is looked after
     well: Callable[[], bool] = field(default=lambda: True)  # whether what runs beside the stores does, as the scheduler
     closing: Event = field(default_factory=Event)  # set when sources had better come to an end

@@ -99,19 +99,21 @@ def append_block(
         digest = _digest(block) if sent is None or sent.digest is None else sent.digest
     intake = canonical(core, spec, into, block, arrival)
     if (strict and intake.rejected) or (sent is not None and sent.only_check):
-        return view(AppendResult.of(0, 0, intake.rejected))
+        refused = view(AppendResult.of(0, 0, intake.rejected))
+        return refused if sent is not None and sent.only_check else core.ingested.count(spec.name, into, refused)
     origin = origin if sent is None else sent.origin or origin
     intake = replace(intake, origin=origin)
     known = Key(key, digest) if key else None
     buckets = core.window_spec(spec.name).bucket
     patience = PATIENCE if origin == HTTP else 30.0
     if into == "labels":
-        return view(append_labels(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience))
+        kept = append_labels(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience)
+        return core.ingested.count(spec.name, into, view(kept))
     watch = Watch(core.db, spec, intake, arrival)
     also = watch.beside(also)
     found = append_log(core.db, spec, intake, arrival, buckets, key=known, also=also, patience=patience)
     watch.done()
-    return view(found)
+    return core.ingested.count(spec.name, into, view(found))
 
 
 def canonical(core: Core, spec: ModelSpec, into: Into, block: object, arrival: datetime) -> Intake:

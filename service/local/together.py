@@ -40,7 +40,10 @@ def append_together(core: Core, model: str, sent: Sequence[Sent]) -> list[views.
     if arrivals:
         buckets = core.window_spec(spec.name).bucket
         results = append_logs(core.db, spec, [*arrivals.values()], arrival, buckets, patience=ingest.PATIENCE)
-        answers = (result if isinstance(result, Exception) else view(result) for result in results)
+        answers = (
+            result if isinstance(result, Exception) else core.ingested.count(model, "logs", view(result))
+            for result in results
+        )
         found |= dict(zip(arrivals, answers, strict=True))
         for place, watch in watches.items():
             if not isinstance(found[place], Exception):
