@@ -160,9 +160,11 @@ class Retrain(Section):
         return self
 
     @property
-    def own_code(self) -> bool:
-        """Whether training runs code of the operator's own: declared in the file only, never over HTTP."""
+    def reach(self) -> tuple[str, ...]:
+        """What of this runs on the operator's machine or sends data elsewhere, in words: declared in the file only, never over HTTP."""
         members = () if self.ensemble is None else self.ensemble.members
         final = None if self.ensemble is None else self.ensemble.final
-        names = (self.estimator, final, *(member.estimator for member in members))
-        return bool(self.command or self.predict) or any(name is not None and ":" in name for name in names)
+        names = [self.estimator, final, *(member.estimator for member in members)]
+        own = [name for name in names if name is not None and ":" in name]
+        spark = [] if self.spark == SparkPlan() else [self.spark.model_dump_json()]
+        return (*own, *map(repr, (self.command, self.predict) if self.command else ()), *spark)

@@ -9,7 +9,7 @@ from reference_data.declaration import Declaration, ModelSpec
 from reference_data.windows import WindowSpec
 from service.declaration_file import DeclarationError, parse, unknown_models
 from service.declared_checks import check_problems
-from service.local import owners, sources, transform
+from service.local import owners, sources, training, transform
 from service.local.owners import SECTION
 from service.workspace import ConflictError
 from storage.logs import prepare_model
@@ -121,6 +121,7 @@ def _refuse_reach(core: Core, wanted: Declaration) -> None:
         for name, channel in wanted.channels.items()
         if "${" in channel.model_dump_json() and channels.get(name) != channel
     ]
+    problems += training.reaching(core, wanted)
     if problems:
         raise DeclarationError(problems)
 

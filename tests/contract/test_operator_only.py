@@ -64,3 +64,24 @@ def test_no_error_tells_a_caller_what_a_variable_holds(owner: Owner, monkeypatch
     assert answer.status_code == 422
     assert "s3cret-value" not in answer.text
     assert "task" in answer.text
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        'command = ["python", "train.py"]',
+        'estimator = "mine.models:make"',
+        'ensemble = { kind = "voting", members = ["sklearn.linear_model.Ridge", "mine:make"] }',
+        'spark = { master = "spark://elsewhere:7077" }',
+    ],
+)
+def test_training_code_is_declared_by_the_command_line_only(owner: Owner, declared: str) -> None:
+    text = MODEL + f"[models.eta.retrain]\n{declared}\n"
+    refused = post(owner, text)
+    assert refused.status_code == 422
+    assert "models.eta.retrain: code of one's own" in refused.json()["error"]
+    assert owner.workspace.models() == []
+    assert post(owner, text, "local").status_code == 200
+    assert post(owner, text + "candidates = 3\n").json()["changed"] == ["models.eta"]  # what runs stays what it was
+    again = text.replace("train.py", "x.py").replace("mine", "other").replace("elsewhere", "there")
+    assert post(owner, again).status_code == 422
