@@ -18,6 +18,7 @@ from monitors.judge_quality import QUALITY_CHECKS, reference_windows
 from monitors.own_sql import own_sql
 from monitors.reading_blocks import Readings
 from monitors.registry import DECIDING, column_checks, column_values
+from monitors.rule_asked import asked
 from monitors.types import Check, Direction, Reading, Verdict
 from reference_data.declaration import ModelSpec, Threshold
 from reference_data.plugins import discover
@@ -195,8 +196,8 @@ def _before(reading: Reading) -> Verdict:
 
 # -- checks that are read for the sake of their limits ------------------------------------------------------------------
 def limited_checks(spec: ModelSpec) -> frozenset[str]:
-    """Return the checks that have a fixed limit, or that the monitor names."""
-    return frozenset({limit.check for limit in spec.monitor.thresholds} | set(spec.monitor.checks))
+    """Return the checks that have a fixed limit, or that rules or the monitor name."""
+    return frozenset({check for check, _ in asked(spec)} | set(spec.monitor.checks))
 
 
 def unread(
@@ -208,8 +209,9 @@ def unread(
     inputs: Profile,
     blank: Reading,
 ) -> Iterator[Reading]:
-    """Yield readings of column checks that have a limit and none among ``readings``, for inputs of shape (windows,)."""
-    wanted = {limit.check for limit in spec.monitor.thresholds} & column_checks().keys() - set(QUALITY_CHECKS)
+    """Yield readings of column checks that a limit or a rule names, and of which none is among ``readings``; inputs: (windows,)."""
+    named = asked(spec)
+    wanted = {check for check, _ in named} & column_checks().keys() - set(QUALITY_CHECKS)
     if not wanted:
         return
     there = {(reading.check, reading.column) for reading in readings if reading.segment is None}
@@ -217,8 +219,7 @@ def unread(
     for name in total.layout.names:
         base, now = total.column(name), inputs.column(name)
         for check in column_checks(base.entry, wanted).values():
-            limits = [limit for limit in spec.monitor.thresholds if limit.check == check.name]
-            if (check.name, name) in there or not any(limit.column in (None, name) for limit in limits):
+            if (check.name, name) in there or not {(check.name, None), (check.name, name)} & named:
                 continue
             value = column_values(check, base, now)
             usual = column_values(check, base, before.column(name))

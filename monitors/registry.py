@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitors.types import Check, Values
+from monitors.types import ESTIMATED, Check, Values
 from reference_data.plugins import discover
 from reference_data.profile import LISTS, BinnedColumn, ColumnProfile, Layout, Profile
 
@@ -63,7 +63,9 @@ def _of_top(check: Check, layout: Layout) -> str:
 
 def performance_checks(spec: ModelSpec, layout: Layout | None) -> dict[str, Check]:
     """Return those of :func:`metric_checks` that are read in every window: the usual ones, and whatever is declared by name."""
-    wanted = {spec.monitor.metric, *(limit.check for limit in spec.monitor.thresholds)}
+    from monitors.rule_asked import asked  # what compares two files needs no rules
+
+    wanted = {spec.monitor.metric, *(check.removeprefix(ESTIMATED) for check, _ in asked(spec))}
     return {name: check for name, check in metric_checks(spec, layout).items() if check.shown or name in wanted}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from monitors.expressions import (
     COVERAGE,
@@ -25,6 +24,7 @@ from monitors.expressions import (
 from monitors.judge_door import DOOR_CHECKS
 from monitors.own_sql import own_sql, resting_on_labels
 from monitors.registry import column_checks, every_metric
+from monitors.rule_asked import trees
 from monitors.sequence.readings import CHECK as SEQUENCE
 from monitors.types import ESTIMATED
 from reference_data.declaration import ModelSpec
@@ -122,34 +122,6 @@ def _problems(leaf: Term | Drift, known: dict[str, Entry], columns: frozenset[st
 
 
 # -- what rules need ---------------------------------------------------------------------------------------------------
-def trees(spec: ModelSpec) -> dict[str, list[Node]]:
-    """Return the expressions of each declared rule; those that are not understood any more are left out."""
-    found: dict[str, list[Node]] = {}
-    for name, rule in spec.monitor.rules.items():
-        for text in (rule.when, rule.clear):
-            tree = None if text is None else understood(text)
-            if tree is not None:
-                found.setdefault(name, []).append(tree)
-    return found
-
-
-@lru_cache(maxsize=1024)
-def understood(text: str) -> Node | None:
-    """Return an expression's tree, None for one that is not understood."""
-    try:
-        return parse(text)
-    except ExpressionError:
-        return None
-
-
-def asked(spec: ModelSpec, segment: str | None = None) -> list[Term]:
-    """Return the terms that declared rules name, of all rows or inside one segment."""
-    found = trees(spec)
-    ours = [tree for name in found for tree in found[name] if spec.monitor.rules[name].segment == segment]
-    terms = [leaf for tree in ours for leaf in leaves(tree) if isinstance(leaf, Term)]
-    return list(dict.fromkeys(terms))
-
-
 def resting(spec: ModelSpec) -> frozenset[str]:
     """Return the names of the rules that rest on labels: they are heard again when these come."""
     late = resting_on_labels(spec)

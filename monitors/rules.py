@@ -9,8 +9,8 @@ from typing import Literal
 from monitors.conditions import Condition, rule_group
 from monitors.expressions import Node, leaves
 from monitors.outcome_conditions import KINDS
+from monitors.rule_asked import understood
 from monitors.rule_facts import Facts, told, truth
-from monitors.rule_terms import understood
 from monitors.types import Reading
 from reference_data.alerting import Rule, parse_windows
 from reference_data.declaration import ModelSpec
