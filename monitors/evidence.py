@@ -39,6 +39,15 @@ class ShareNull:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShareNulls:
+    """The same of several columns, each (columns, 1)."""
+
+    mean: Values
+    tau2: Values
+    freedom: Values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ColumnNull:
     """What is shown beside one column's verdict, and what its shares do; the verdict's own null is a :class:`~monitors.drift_null.DriftNull`."""
 
@@ -108,28 +117,32 @@ def levels(
 
 
 def share_p_values(
-    null: ShareNull,
+    null: ShareNull | ShareNulls,
     share: Values,
     n: NDArray[np.int64],
-    n_reference: float,
-    windows: int,
-    tau2: float | None = None,
+    n_reference: float | Values,
+    windows: int | Values,
+    tau2: float | Values | None = None,
 ) -> Values:
     """Return two-sided p-values of a share against the reference's: two proportions, widened by natural variation.
 
     Where only a few rows are concerned the normal approximation is far too sure of itself: the p-value is never below twice
     the binomial tail, at the reference's share with one more such row (Agresti and Coull 1998). ``tau2``: the variance between means over
-    as many windows as ``n`` is of, where that is not one.
+    as many windows as ``n`` is of, where that is not one. Shapes broadcast: one column's windows, or (columns, windows).
     """
     pooled = ratio(share * n + null.mean * n_reference, n + n_reference)
-    sampling = pooled * (1 - pooled) * (ratio(np.ones(()), n) + 1 / max(n_reference, 1.0))
+    sampling = pooled * (1 - pooled) * (ratio(np.ones(()), n) + 1 / np.maximum(n_reference, 1.0))
     deviation = np.sqrt(np.maximum(sampling + (null.tau2 if tau2 is None else tau2) + null.tau2 / windows, 0.0))
     gap = np.abs(share - null.mean)
     t = np.divide(gap, deviation, out=np.where(gap > 0, np.inf, 0.0), where=deviation > 0)
     approximate = 2 * special.stdtr(null.freedom, -t)
     usual = (null.mean * n_reference + 1) / (n_reference + 2)
     concerned = np.rint(np.nan_to_num(share) * n)
-    tail = np.where(share > usual, 2 * special.bdtrc(concerned - 1, n, usual), 0.0)
+    tail = np.zeros(np.shape(share))
+    more = share > usual
+    if more.any():
+        many, of, rate = (part[more] for part in np.broadcast_arrays(concerned, n, usual))
+        tail[more] = 2 * special.bdtrc(many - 1, of, rate)
     return np.asarray(np.where(np.isnan(share), np.nan, np.fmax(approximate, tail)))
 
 

@@ -14,7 +14,7 @@ from monitors.calibration import Calibration, windows_per_year
 from monitors.checks._cells import Values, ratio
 from monitors.drift import find_drift
 from monitors.evidence import levels
-from monitors.judge_columns import Part, judge_column
+from monitors.judge_columns import Part, judge_columns
 from monitors.judge_performance import judge_performance
 from monitors.judge_run import LEAST_COVERAGE, Run
 from monitors.judge_traffic import traffic_readings
@@ -100,8 +100,7 @@ def judge_columnar(
     drift = find_drift(calibration.inputs, windows, inputs, level, tolerance, least)
     drift = with_unvaried(drift, reference.inputs, inputs, least, tolerance)
     part = Part(reference.inputs.total(), inputs, inputs[places], drift)
-    for name in names:
-        found += judge_column(run, part, name, never)
+    found += judge_columns(run, part, dict.fromkeys(names, never))
     found = _against(calibration.held, found)
     if outcomes is None or reference.outcomes is None or calibration.outcomes is None:
         return found
@@ -113,9 +112,7 @@ def judge_columnar(
     concept = concept_column(part.total.layout)
     harms = {name: never for name in ("label",) if name in part.total.layout.names}
     harms |= {} if concept is None else {concept: harmful}
-    late = Readings()
-    for name, harm in harms.items():
-        late += judge_column(run, part, name, harm)
+    late = judge_columns(run, part, harms)
     late += performance
     found += _against(calibration.held_late, late)
     return found

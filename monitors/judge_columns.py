@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from monitors.checks._cells import Values
 from monitors.drift import Drift
 from monitors.evidence import DISTANCE_OF_SHIFT, ColumnNull, sampling_divergence
 from monitors.judge_run import Flags, Run, States, verdicts
-from monitors.judge_shares import SHARE_LIMITS, judge_share
+from monitors.judge_shares import SHARE_LIMITS, Asked, judge_share
 from monitors.reading_blocks import Block, Column, Readings
 from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check
@@ -41,8 +42,19 @@ class Part:
         return self.merged[place, scale]
 
 
-def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> Readings:
-    """Judge one column in all windows that are to be judged; whatever goes wrong becomes its reading."""
+def judge_columns(run: Run, part: Part, harmful: Mapping[str, Flags]) -> Readings:
+    """Judge columns in all windows that are to be judged; whatever goes wrong with one becomes its reading.
+
+    ``harmful``: by the names of the columns, in which windows harm was found beside them.
+    """
+    shares = _shares(run, part, list(harmful))
+    readings = Readings()
+    for name, harm in harmful.items():
+        readings += _judge_column(run, part, name, harm, shares)
+    return readings
+
+
+def _judge_column(run: Run, part: Part, name: str, harmful: Flags, shares: Mapping[tuple[str, str], Block]) -> Readings:
     try:
         base, now = part.total.column(name), part.now.column(name)
         null = run.calibration.columns[name]
@@ -52,7 +64,8 @@ def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> Readings:
         readings = Readings([deciding])
         for check in checks.values():
             if check.name in SHARE_LIMITS:
-                readings += judge_share(run, check, null, base, part.series.column(name), states)
+                found = shares.get((check.name, name))
+                readings += found or judge_share(run, check, [Asked(null, base, part.series.column(name), states)])[0]
             elif check.name != DECIDING:
                 readings += _beside(run, check, null, base, now, states, p, drifted)
         return readings
@@ -62,6 +75,28 @@ def judge_column(run: Run, part: Part, name: str, harmful: Flags) -> Readings:
             run.blank, check=DECIDING, column=name, verdict="error", error=words, sentence=words, unit="distance"
         )
         return Readings([[replace(blank, window=window) for window in run.windows]])
+
+
+def _shares(run: Run, part: Part, names: Sequence[str]) -> dict[tuple[str, str], Block]:
+    """Return the readings of all columns' shares by check and column; none where one column's fail, for then each is judged alone."""
+    asked: dict[str, list[Asked]] = {}
+    checks: dict[str, Check] = {}
+    try:
+        for name in names:
+            base = part.total.column(name)
+            states = States(run, base, part.now.column(name), late=part.late)
+            own = Asked(run.calibration.columns[name], base, part.series.column(name), states)
+            for check in run.checks(column_checks(base.entry)).values():
+                if check.name in SHARE_LIMITS:
+                    checks[check.name] = check
+                    asked.setdefault(check.name, []).append(own)
+        return {
+            (check, str(block.column)): block
+            for check, columns in asked.items()
+            for block in judge_share(run, checks[check], columns)
+        }
+    except Exception:
+        return {}
 
 
 def _deciding(
@@ -81,7 +116,7 @@ def _deciding(
     """
     name = base.entry.column.name
     drift, column = part.drift, part.drift.names.index(name)
-    judged = np.asarray([state is None for state in states.by_value], dtype=bool)
+    judged = states.values_judged
     p, shift, limit = (array[run.judged, column] for array in (drift.p, drift.shift, drift.limit))
     significant = judged & drift.significant[run.judged, column]
     material = judged & drift.material[run.judged, column]

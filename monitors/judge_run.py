@@ -88,15 +88,19 @@ class States:
         self.late, least = late, run.spec.monitor.min_rows
         self._held, self._unknown = int(reference.valid), int(reference.valid) < least
         self.n, self.rows = column.valid, column.rows
-        self.by_value = self._states(column.valid, unknown=self._unknown)
-        self.by_row = self._states(column.rows, unknown=int(reference.rows) < least)
+        self.values_judged = self._enough(column.valid, unknown=self._unknown)
+        self.rows_judged = self._enough(column.rows, unknown=int(reference.rows) < least)
+        self.by_value, self.by_row = self._states(self.values_judged), self._states(self.rows_judged)
 
-    def _states(self, n: NDArray[np.int64], *, unknown: bool) -> list[Verdict | None]:
+    def _enough(self, n: NDArray[np.int64], *, unknown: bool) -> Flags:
         few = (n < self._run.spec.monitor.min_rows) | unknown
         if self._late:
             few = few | (self._run.coverage < LEAST_COVERAGE)
-        found: list[Verdict | None] = [None] * len(few)
-        for place in np.flatnonzero(few).tolist():
+        return ~few
+
+    def _states(self, judged: Flags) -> list[Verdict | None]:
+        found: list[Verdict | None] = [None] * len(judged)
+        for place in np.flatnonzero(~judged).tolist():
             found[place] = "no_data" if self.rows[place] == 0 else "insufficient"
         return found
 

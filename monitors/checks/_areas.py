@@ -24,8 +24,10 @@ class Areas:
         """Integral of the absolute gap, (...)."""
         low, high = np.abs(self.left), np.abs(self.right)
         crossing = self.left * self.right < 0
-        crossed = np.divide(low**2 + high**2, low + high, out=np.zeros_like(low), where=crossing)
-        return np.asarray((self.widths * np.where(crossing, crossed, low + high) / 2).sum(axis=-1))
+        total = low + high
+        if crossing.any():
+            total[crossing] = (low[crossing] ** 2 + high[crossing] ** 2) / total[crossing]
+        return np.asarray((self.widths * total / 2).sum(axis=-1))
 
     @property
     def squared(self) -> Values:
@@ -40,7 +42,7 @@ def areas(reference: ColumnProfile, current: ColumnProfile) -> Areas:
     cell. Rows outside the edges are spread evenly up to the smallest and the largest value of both sides.
     """
     bins = reference.entry.bins
-    p, q = np.broadcast_arrays(shares(reference.cells), shares(current.cells))
+    p, q = np.broadcast_arrays(reference.shares, current.shares)
     gaps = np.cumsum(q - p, axis=-1)
     gaps[..., -1] = 0.0 * gaps[..., -1]
     left = np.concatenate([np.zeros_like(gaps[..., :1]), gaps[..., :-1]], axis=-1)

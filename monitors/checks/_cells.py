@@ -15,6 +15,8 @@ Values = NDArray[np.float64]
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Values:
     """Return ``part / whole``, NaN where ``whole`` is zero; the arrays broadcast."""
     part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    if (whole > 0).all():
+        return np.asarray(part / whole)
     found = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
     return np.asarray(np.divide(part, whole, out=found, where=whole > 0))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import shares
 from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
@@ -15,7 +14,7 @@ def hellinger(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
     NaN where either side has no value in a cell.
     """
-    gaps = np.sqrt(shares(reference.cells)) - np.sqrt(shares(current.cells))
+    gaps = np.sqrt(reference.shares) - np.sqrt(current.shares)
     return np.asarray(np.sqrt(np.clip((gaps**2).sum(axis=-1) / 2, 0.0, 1.0)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import shares
 from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
@@ -15,14 +14,17 @@ def jensen_shannon(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
     Missing values take no part. NaN where either side has no value in a cell.
     """
-    p, q = np.broadcast_arrays(shares(reference.cells), shares(current.cells))
+    p, q = reference.shares, current.shares
     middle = (p + q) / 2
 
     def beyond(side: Values) -> Values:  # of equal shares exactly 0, which a difference of entropies is not
-        log = np.log2(np.divide(side, middle, out=np.ones_like(side), where=side > 0))
-        return np.asarray((side * log).sum(axis=-1))
+        terms = side / middle
+        terms = side * np.log2(terms, out=terms)
+        np.putmask(terms, np.broadcast_to(side == 0, terms.shape), 0.0)
+        return np.asarray(terms.sum(axis=-1))
 
-    return np.asarray(np.sqrt(np.clip((beyond(p) + beyond(q)) / 2, 0.0, 1.0)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt(np.clip((beyond(p) + beyond(q)) / 2, 0.0, 1.0)))
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:

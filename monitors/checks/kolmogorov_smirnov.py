@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 
-from monitors.checks._cells import shares
 from monitors.checks._chance import ONCE_IN, noise
 from monitors.checks._ties import tie_table
 from monitors.types import Check, Values
@@ -22,7 +21,7 @@ def kolmogorov_smirnov(reference: ColumnProfile, current: ColumnProfile) -> Valu
     Never above the exact statistic, and below it by at most the largest share one side has in one cell; exact where
     every value has a cell of its own. NaN where either side has no value in a cell.
     """
-    gaps = np.cumsum(shares(current.cells), axis=-1) - np.cumsum(shares(reference.cells), axis=-1)
+    gaps = np.cumsum(current.shares, axis=-1) - np.cumsum(reference.shares, axis=-1)
     return np.asarray(np.abs(gaps).max(axis=-1))
 
 

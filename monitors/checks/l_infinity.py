@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import shares
 from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
@@ -12,7 +11,7 @@ from reference_data.profile import ColumnProfile
 
 def l_infinity(reference: ColumnProfile, current: ColumnProfile) -> Values:
     """Return the largest change of one cell's share, from 0 to 1; NaN where either side has no value in a cell."""
-    return np.asarray(np.abs(shares(reference.cells) - shares(current.cells)).max(axis=-1))
+    return np.asarray(np.abs(reference.shares - current.shares).max(axis=-1))
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:

@@ -12,7 +12,7 @@ from reference_data.profile import ColumnProfile
 
 def total_variation(reference: ColumnProfile, current: ColumnProfile) -> Values:
     """Return half the sum of the absolute differences of the cell shares, from 0 to 1; NaN where a side has no values."""
-    return np.asarray(np.abs(shares(reference.cells) - shares(current.cells)).sum(axis=-1) / 2)
+    return np.asarray(np.abs(reference.shares - current.shares).sum(axis=-1) / 2)
 
 
 def level(reference: ColumnProfile, current: ColumnProfile) -> Values:
