@@ -1,41 +1,43 @@
 """Delivery of what stands in the outbox: attempts, waiting longer each time, and giving up aloud.
 
-The store keeps the items and the outcome of every attempt; this module only decides. An item is a mapping with ``id``,
-``address``, ``message`` (the fields of :class:`monitors.channels.Message`; ``key`` defaults to the item's id) and
-``attempts`` (made so far).
+The store keeps the messages and the outcome of every attempt; this module only decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from monitors import channels
-from monitors.channels import ChannelError, Message
-
-Item = Mapping[str, Any]
-Send = Callable[[str, Message], None]
+from monitors.channels import ChannelError
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Waits of ``first``, twice that, four times that … but never more than ``longest``; dead after ``attempts``.
 
-    By default the tenth and last attempt comes some three hours after the first.
+    Every wait is shortened by up to the share ``jitter``, so that what failed together does not come back together. By default the
+    last attempt comes about a day after the first.
     """
 
     first: timedelta = timedelta(seconds=30)
     longest: timedelta = timedelta(hours=1)
-    attempts: int = 10
+    attempts: int = 30
+    jitter: float = 0.2
 
-    def wait(self, attempt: int) -> timedelta | None:
-        """Return how long to wait after attempt number ``attempt`` (from 1) has failed; None to give up."""
+    def wait(self, attempt: int, key: str = "") -> timedelta | None:
+        """Return how long to wait after attempt number ``attempt`` (from 1) of the message ``key`` has failed; None to give up."""
         if attempt >= self.attempts:
             return None
         doubled: timedelta = self.first * (1 << min(attempt - 1, 30))
-        return min(doubled, self.longest)
+        return min(doubled, self.longest) * (1 - self.jitter * _share(f"{key} {attempt}"))
+
+
+def _share(text: str) -> float:
+    """Return a number in [0, 1) that belongs to ``text``: chance enough to spread, and the same when it is asked again."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +52,17 @@ class Attempt:
     retry_at: datetime | None = None
 
 
-def deliver(
-    items: Iterable[Item],
-    now: Callable[[], datetime],
-    *,
-    send: Send = channels.send,
-    backoff: Backoff | None = None,
-    record: Callable[[Attempt], None] | None = None,
-) -> list[Attempt]:
-    """Try to send every item that is due and return how it went, in order.
-
-    ``record`` is called after each attempt, so that a crash in the middle loses at most the record of one: that one is sent
-    again with the same key. One item's failure never keeps the others from being tried.
-    """
-    rule = backoff or Backoff()
-    attempts: list[Attempt] = []
-    for item in items:
-        attempt = _try(item, now, send, rule)
-        attempts.append(attempt)
-        if record is not None:
-            record(attempt)
-    return attempts
-
-
-def _try(item: Item, now: Callable[[], datetime], send: Send, rule: Backoff) -> Attempt:
-    number, item_id = int(item.get("attempts", 0)) + 1, str(item["id"])
+def attempt(
+    item_id: str, made: int, send: Callable[[], None], now: Callable[[], datetime], backoff: Backoff | None = None
+) -> Attempt:
+    """Try to send a message of which ``made`` attempts were made before, and say how that went. Never raises for what ``send`` raises."""
+    number, rule = made + 1, backoff or Backoff()
     try:
-        send(str(item["address"]), _message(item))
+        send()
     except Exception as problem:
         error = str(problem) if isinstance(problem, ChannelError) else f"{type(problem).__name__}: {problem}"
-        at, wait = now(), rule.wait(number)
+        at, wait = now(), rule.wait(number, item_id)
         if wait is None:
             return Attempt(item_id, number, at, "dead", error)
         return Attempt(item_id, number, at, "retry", error, at + wait)
     return Attempt(item_id, number, now(), "sent")
-
-
-def _message(item: Item) -> Message:
-    fields: Mapping[str, Any] = item["message"]
-    return fields if isinstance(fields, Message) else Message(**{"key": str(item["id"]), **fields})

@@ -141,6 +141,14 @@ class Channel(Section):
         description="webhooks: called so often while all is well, such as '5m', and told of no alerts unless severity is given",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _called_only(cls, values: object) -> object:
+        """A channel that is called to say that all is well is told of no alerts, unless it says of which."""
+        if isinstance(values, dict) and values.get("heartbeat") and "severity" not in values:
+            return values | {"severity": ()}
+        return values
+
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:

@@ -12,6 +12,11 @@ from typing import Any
 from storage.control_base import ControlBase, Json, to_json, to_text
 from storage.errors import MissingRecordError
 
+_IN_TURN = (
+    "AND channel = ? AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.alert_id = o.alert_id AND o.alert_id <> '' "
+    "AND e.seq < o.seq AND e.channel = o.channel AND e.state = 'waiting') "
+)
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
@@ -76,10 +81,13 @@ class Outbox(ControlBase):
             return queue(con, items)
 
     def outbox_due(self, at: datetime, limit: int = 100, *, channel: str | None = None) -> list[OutboxItem]:
-        """Return the messages that are to be sent (again) by ``at``, oldest first; of one channel, or of all."""
-        of_channel, values = ("", ()) if channel is None else ("AND channel = ? ", (channel,))
+        """Return the messages that are to be sent (again) by ``at``, oldest first.
+
+        Of one ``channel`` only those whose alert has no earlier one waiting: nobody is to hear that something is over before it began.
+        """
+        of_channel, values = ("", ()) if channel is None else (_IN_TURN, (channel,))
         rows = self._rows(
-            f"SELECT * FROM outbox WHERE state = 'waiting' AND due_at <= ? {of_channel}ORDER BY due_at, seq LIMIT ?",
+            f"SELECT * FROM outbox o WHERE state = 'waiting' AND due_at <= ? {of_channel}ORDER BY due_at, seq LIMIT ?",
             (to_text(at), *values, limit),
         )
         return [_item(row) for row in rows]
@@ -167,12 +175,24 @@ class Outbox(ControlBase):
             for row in states
         }
 
+    def outbox_again(self, item_id: str, at: datetime) -> None:
+        """Let a message that was given up be sent once more; raises :class:`MissingRecordError` for one that was not."""
+        with self._transaction() as con:
+            sql = "UPDATE outbox SET state = 'waiting', due_at = ? WHERE id = ? AND state = 'failed'"
+            if not con.execute(sql, (to_text(at), item_id)).rowcount:
+                raise MissingRecordError(f"message {item_id!r} was not given up")
+
     def events_between(self, after: int, until: int) -> list[tuple[Json, Json]]:
         """Return (alert after it, event) of the alert events with numbers in (after, until], in order."""
         rows = self._rows(
             "SELECT alert, event FROM alert_event WHERE seq > ? AND seq <= ? ORDER BY seq", (after, until)
         )
         return [(json.loads(row["alert"]), json.loads(row["event"])) for row in rows]
+
+    def fired_by(self, alert_id: str, until: int) -> bool:
+        """Whether an alert has fired in its events up to number ``until``."""
+        sql = "SELECT 1 FROM alert_event WHERE alert_id = ? AND seq <= ? AND state <> 'pending' LIMIT 1"
+        return self._row(sql, (alert_id, until)) is not None
 
     def last_event(self) -> int:
         """Return the number of the latest alert event, 0 before the first."""

@@ -71,7 +71,9 @@ class ChannelKind:
 def channel_kind(address: str) -> ChannelKind:
     """Return the kind of channel that handles ``address``; raises :class:`ChannelError` naming examples of what is possible."""
     kinds: dict[str, ChannelKind] = discover("monitors.channels", "CHANNEL")
-    for kind in sorted(kinds.values(), key=lambda kind: kind.name != "webhook"):  # the others are asked of what is no plain HTTP
+    for kind in sorted(
+        kinds.values(), key=lambda kind: kind.name != "webhook"
+    ):  # the others are asked of what is no plain HTTP
         if kind.handles(address):
             return kind
     examples = ", ".join(kind.example for kind in kinds.values())
@@ -101,7 +103,9 @@ def place(address: str) -> str:
 
 #: Schemes whose host is a host and no token.
 _HOST_IS_PLAIN = frozenset(
-    "http https mailto mailtos json jsons xml xmls form forms gotify gotifys ntfy ntfys mmost mmosts rocket rockets".split()
+    scheme + secure
+    for scheme in ("http", "mailto", "json", "xml", "form", "gotify", "ntfy", "mmost", "rocket")
+    for secure in ("", "s")
 )
 
 

@@ -122,7 +122,9 @@ def _judge(event: str, arguments: tuple[Any, ...], where: str, *, allow_private:
         raise ChannelError(f"{where}: this channel would start a program on this machine and is refused")
     if event in _STARTS:
         if not allow_private:
-            raise ChannelError(f"{where}: this service keeps a connection of its own, which is allowed with allow_private only")
+            raise ChannelError(
+                f"{where}: this service keeps a connection of its own, which is allowed with allow_private only"
+            )
         return
     target = arguments[1]
     if target is None and event == "socket.sendmsg":

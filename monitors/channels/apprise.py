@@ -82,8 +82,9 @@ def _attached(picture: bytes) -> Any:
     from apprise import AppriseAttachment
     from apprise.attachment.memory import AttachMemory
 
+    memory: Any = AttachMemory
     attachment = AppriseAttachment()
-    attachment.add(AttachMemory(content=picture, name="chart.png", mimetype="image/png"))
+    attachment.add(memory(content=picture, name="chart.png", mimetype="image/png"))
     return attachment
 
 

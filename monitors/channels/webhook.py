@@ -125,7 +125,11 @@ def _exchange(
         with (
             httpx.Client(timeout=limits.timeout, follow_redirects=False, trust_env=False) as client,
             client.stream(
-                method, pinned, content=content, headers=dict(headers), extensions={"sni_hostname": host, "trace": trace}
+                method,
+                pinned,
+                content=content,
+                headers=dict(headers),
+                extensions={"sni_hostname": host, "trace": trace},
             ) as answer,
         ):
             return answer.status_code, b"" if answer.is_success else next(answer.iter_bytes(_SHOWN), b"")

@@ -59,6 +59,8 @@ class Core:
     max_runs: int = 2  # that are at work at once
     #: Since when a scheduler has kept its times without a break; None: there is none.
     awake_since: Callable[[], datetime | None] = field(default=lambda: None)
+    catching_up: set[str] = field(default_factory=set)  # models that wait for, or are at, what was due while nothing ran
+    watched: float = 0.0  # when the watchdog looked last, on the clock that is never put back
     postman: Postman = field(default_factory=Postman)
     attending: Lock = field(default_factory=Lock)  # held while what is periodic is looked after
     well: Callable[[], bool] = field(default=lambda: True)  # whether what runs beside the stores does, as the scheduler

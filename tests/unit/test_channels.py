@@ -12,7 +12,7 @@ from monitors import channels
 from monitors.channels import ChannelError, ChannelKind, Limits, Message, channel_kind, place
 from monitors.channels._addresses import public_addresses
 from monitors.channels.webhook import payload
-from monitors.outbox import Attempt, Backoff, deliver
+from monitors.outbox import Attempt, Backoff, attempt
 from reference_data.plugins import discover
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -153,52 +153,35 @@ def test_only_scheme_and_host_of_an_address_are_shown() -> None:
     assert place("hello") == "an address without a scheme"
 
 
-def _items(*ids: str, attempts: int = 0) -> list[dict]:
-    return [{"id": i, "address": f"x://{i}", "message": {"title": i, "body": "b"}, "attempts": attempts} for i in ids]
+def test_what_went_wrong_is_told_and_tried_again() -> None:
+    def refuse() -> None:
+        raise ChannelError("x://b: answered 500")
 
+    def break_down() -> None:
+        raise ZeroDivisionError("oops")
 
-def test_one_failure_keeps_nobody_else_from_being_told() -> None:
-    sent: list[Message] = []
-
-    def send(address: str, message: Message) -> None:
-        if address == "x://b":
-            raise ChannelError("x://b: answered 500")
-        if address == "x://c":
-            raise ZeroDivisionError("oops")
-        sent.append(message)
-
-    recorded: list[Attempt] = []
-    attempts = deliver(_items("a", "b", "c", "d"), lambda: NOW, send=send, record=recorded.append)
-    assert [(a.item_id, a.outcome, a.error) for a in attempts] == [
-        ("a", "sent", None),
-        ("b", "retry", "x://b: answered 500"),
-        ("c", "retry", "ZeroDivisionError: oops"),
-        ("d", "sent", None),
-    ]
-    assert recorded == attempts
-    assert [message.key for message in sent] == ["a", "d"], "the item's id is the key at every attempt"
-    assert attempts[1].retry_at == NOW + timedelta(seconds=30)
+    first = Backoff(jitter=0)
+    assert attempt("a", 0, lambda: None, lambda: NOW, first) == Attempt("a", 1, NOW, "sent")
+    refused = attempt("b", 0, refuse, lambda: NOW, first)
+    assert (refused.outcome, refused.error, refused.retry_at) == (
+        "retry",
+        "x://b: answered 500",
+        NOW + timedelta(seconds=30),
+    )
+    assert attempt("c", 4, break_down, lambda: NOW, first).error == "ZeroDivisionError: oops"
 
 
 def test_waits_double_up_to_a_limit_and_then_it_is_given_up() -> None:
-    def send(address: str, message: Message) -> None:
-        raise ChannelError("down")
-
-    rule = Backoff(first=timedelta(minutes=1), longest=timedelta(minutes=10), attempts=6)
-    found = [deliver(_items("a", attempts=n), lambda: NOW, send=send, backoff=rule)[0] for n in range(7)]
-    waits = [None if a.retry_at is None else (a.retry_at - NOW) / timedelta(minutes=1) for a in found]
-    assert waits == [1, 2, 4, 8, 10, None, None]
-    assert [a.outcome for a in found] == ["retry"] * 5 + ["dead"] * 2
-    assert [a.number for a in found] == [1, 2, 3, 4, 5, 6, 7]
+    rule = Backoff(first=timedelta(minutes=1), longest=timedelta(minutes=10), attempts=6, jitter=0)
+    waits = [rule.wait(n) for n in range(1, 8)]
+    assert [None if wait is None else wait / timedelta(minutes=1) for wait in waits] == [1, 2, 4, 8, 10, None, None]
 
 
-def test_a_repeated_delivery_carries_the_same_key(receiver: Receiver) -> None:
-    def send(address: str, message: Message) -> None:
-        channels.send(address, message, HERE)
-
-    item = {"id": "k-1", "address": receiver.url, "message": {"title": "t", "body": "b"}, "attempts": 0}
-    receiver.status = 503
-    assert deliver([item], lambda: NOW, send=send)[0].outcome == "retry"
-    receiver.status = 200
-    assert deliver([item | {"attempts": 1}], lambda: NOW, send=send)[0].outcome == "sent"
-    assert [headers["Idempotency-Key"] for _, headers, _ in receiver.seen] == ["k-1", "k-1"]
+def test_what_failed_together_does_not_come_back_together() -> None:
+    rule = Backoff()
+    waits = {rule.wait(5, f"message {n}") for n in range(100)}
+    assert len(waits) == 100
+    assert all(wait is not None and timedelta(minutes=6.4) <= wait <= timedelta(minutes=8) for wait in waits)
+    assert rule.wait(5, "message 1") == rule.wait(5, "message 1")
+    whole = [rule.wait(n, "m") for n in range(1, rule.attempts)]
+    assert timedelta(hours=18) < sum((wait for wait in whole if wait is not None), timedelta()) < timedelta(hours=25)
