@@ -46,7 +46,7 @@ def segment_drift(
     if reference is None or window is None:
         return []
     if segment is not None:
-        _known(core, model, segment)
+        known_segment(core, model, segment)
     found: list[views.SegmentDrift] = []
     for drift in segments.judged(core, spec, reference, version, [window]):
         blank = blank_of(reference, version, core.now())
@@ -63,7 +63,7 @@ def segment_readings(
     core: Core, model: str, segment: str, since: datetime | None, until: datetime | None
 ) -> list[Reading]:
     """Return the readings inside one segment, also where nothing is wrong: worked out anew from the profiles of each judged window."""
-    _known(core, model, segment)
+    known_segment(core, model, segment)
     spec = core.spec(model)
     with core.db.cursor() as cursor:
         judged = {row["window_start"] for row in current_readings(cursor, model, check=ROWS, since=since, until=until)}
@@ -79,7 +79,8 @@ def segment_readings(
     return found
 
 
-def _known(core: Core, model: str, segment: str) -> None:
+def known_segment(core: Core, model: str, segment: str) -> None:
+    """Raise :class:`NotFoundError` for a segment that cannot be judged, naming those that can."""
     names = segment_names(core, model)
     if segment in names:
         return
