@@ -182,11 +182,14 @@ def _best(
             if len(scales) > 1:
                 told = _clipped(null, windows, shift if (wild == 1).all() else shift / wild, valid, critical[1])
                 clipped = None if told is shift else _Latest(np.where(held[:, null.scores.column], told, 0.0))
-        against = np.abs(now) / critical[place]
-        _forget_what_is_over(against, d, seen)
+        against = np.abs(now)
+        against /= critical[place]
+        beyond = np.nonzero(against > 1)  # few
+        _forget_what_is_over(against, d, seen, beyond)
         seen.append((d, sd))
         every.append((against, now, d))
-        np.fmax(key, _better(against, d, tolerance), out=key)  # NaN never is
+        np.fmax(key, against, out=key)  # NaN never is
+        key[beyond] = np.fmax(key[beyond], _better(against[beyond], d[beyond], tolerance))
     series = _foremost(null.scores.column, key, held.shape)
     rows = np.arange(len(series))[:, None]
     told_at = [(against[rows, series], now[rows, series], d[rows, series]) for against, now, d in every]
@@ -278,9 +281,10 @@ def _at_scale(
     count = sums.held.over(scale)
     usable = held & (count >= max(scale / 2, 1))
     usable[: scale - 1] = False
-    count = np.maximum(count, 1.0)
-    many = count[:, column]
-    d = sums.shift.over(scale) / many
+    count = np.where(usable, np.maximum(count, 1.0), np.nan)
+    many = count.take(column, axis=1)
+    total = sums.shift.over(scale)
+    d = np.divide(total, many, out=None if scale == 1 else total)  # of one window it is the sum itself, which is kept
     slack = np.flatnonzero(null.population.slack)
     if len(slack):
         d[:, slack] = np.sign(d[:, slack]) * np.maximum(np.abs(d[:, slack]) - null.population.slack[slack], 0.0)
@@ -288,10 +292,12 @@ def _at_scale(
     at = at if scale == 1 else at / np.minimum(np.arange(len(at)) + 1, scale)[:, None]
     leverage, natural = _variances(null, scale / count, at, scale)
     if null.uneven is None:
-        fixed = (sums.inverse.over(scale) / count**2 + leverage)[:, column]
+        fixed = (sums.inverse.over(scale) / count**2 + leverage).take(column, axis=1)
     else:
         fixed = sums.inverse.over(scale) / many**2 + leverage[:, column]
-    variance = fixed + null.tau2 * natural[:, column]
+    variance = natural.take(column, axis=1)
+    variance *= null.tau2
+    variance += fixed
     sd = np.sqrt(variance)
     if clipped is None:
         z = d / sd
@@ -305,9 +311,6 @@ def _at_scale(
         third = sampling + null.natural_skew[series] / scale**2
         z[look, series] = without_skew(z[look, series], third / variance[look, series] ** 1.5)
         hold_rare(null, sums.rows.over(scale), d, z, look, series)
-    unusable = ~usable[:, column]
-    np.putmask(d, unusable, np.nan)
-    np.putmask(z, unusable, np.nan)
     return d, z, sd
 
 
@@ -328,9 +331,14 @@ def _wild(null: DriftNull, z: Values) -> Values:
     return np.where(wild, np.minimum(median, _WILDEST), 1.0)[:, None]
 
 
-def _forget_what_is_over(against: Values, d: Values, shorter: Sequence[tuple[Values, Values]]) -> None:
-    """Take back what a long mean says where the latest windows say that it is over: they are clearly nearer to the reference."""
-    at, series = np.nonzero(against > 1)
+def _forget_what_is_over(
+    against: Values, d: Values, shorter: Sequence[tuple[Values, Values]], beyond: tuple[Integers, ...]
+) -> None:
+    """Take back what a long mean says where the latest windows say that it is over: they are clearly nearer to the reference.
+
+    ``beyond``: where ``against`` is above 1.
+    """
+    at, series = beyond
     if not len(at) or not shorter:
         return
     mean = d[at, series]
