@@ -30,6 +30,7 @@ from service.local import (
     estimates,
     labels,
     own_checks,
+    rule_segments,
     segment_harm,
     segments,
     sequence,
@@ -237,6 +238,7 @@ def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> Readings:
     readings = with_quality(core, spec, reference, stretch.version, stretch.windows, stack(judged_inputs), readings)
     readings += segment_harm.stretch_readings(core, spec, reference, stretch.version, stretch.windows)
     readings += estimates.stretch_readings(core, spec, stretch)
+    readings = rule_segments.with_named(core, spec, stretch, readings)
     known = {None, *RESERVED, *spec.features, *spec.context}
     return readings.where(lambda reading: reading.column in known)
 
