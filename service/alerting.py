@@ -82,6 +82,10 @@ class Alerting(Protocol):
         """Send a message that was given up once more, under its own key."""
         ...
 
+    def alert_picture(self, alert_id: str) -> bytes:
+        """Return the chart of what an alert is about, as PNG. Raises :class:`NotFoundError` where there is nothing to draw."""
+        ...
+
     # -- the schedule ----------------------------------------------------------------------------------------------
     def start_run(self, model: str, *, actor: str = "cli") -> alert_views.ModelRunView:
         """Begin a run of a model's monitor and return at once; while one is under way, that one is returned."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from service.remote_calls import RemoteCalls, part
+from service.remote_calls import part
+from service.remote_channels import RemoteChannels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from service import alert_views, views
 
 
-class RemoteAlerting(RemoteCalls):
+class RemoteAlerting(RemoteChannels):
     """What a remote workspace does about alerts (:class:`service.alerting.Alerting`)."""
 
     # -- alerts --------------------------------------------------------------------------------------------------------
@@ -61,6 +62,22 @@ class RemoteAlerting(RemoteCalls):
 
     def silences(self, *, active: bool = False) -> list[alert_views.SilenceView]:
         return cast("list[alert_views.SilenceView]", self._all("/silences", {"active": "1"} if active else None))
+
+    # -- the schedule --------------------------------------------------------------------------------------------------
+    def start_run(self, model: str, *, actor: str = "cli") -> alert_views.ModelRunView:
+        del actor  # the owner knows who calls
+        return cast("alert_views.ModelRunView", self._call("POST", f"/models/{part(model)}/runs").json())
+
+    def cancel_run(self, model: str, *, actor: str = "cli") -> alert_views.ModelRunView:
+        del actor
+        answer = self._call("DELETE", f"/models/{part(model)}/runs/current")
+        return cast("alert_views.ModelRunView", answer.json())
+
+    def runs(self, model: str | None = None, *, limit: int = 50) -> list[alert_views.ModelRunView]:
+        return cast("list[alert_views.ModelRunView]", self._all("/runs", {"model": model}, limit=limit))
+
+    def schedule(self) -> list[alert_views.ScheduleEntry]:
+        return cast("list[alert_views.ScheduleEntry]", self._all("/schedule"))
 
     # -- declarations --------------------------------------------------------------------------------------------------
     def declared(self) -> list[alert_views.DeclaredObject]:

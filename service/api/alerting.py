@@ -9,9 +9,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from service import alert_views, views
+from service.api import channels
 from service.api.common import Actor, InWorkspace, Moment, Paged
 
 router = APIRouter(tags=["alerting"])
+router.include_router(channels.router)
 
 
 # -- alerts ------------------------------------------------------------------------------------------------------------
@@ -78,6 +80,31 @@ def silences(workspace: InWorkspace, page: Paged, active: Active = False) -> Seq
 def unsilence(silence_id: str, workspace: InWorkspace, actor: Actor) -> alert_views.SilenceView:
     """End a silence before its time; what still fires is told."""
     return workspace.unsilence(silence_id, actor=actor)
+
+
+# -- the schedule ------------------------------------------------------------------------------------------------------
+@router.post("/models/{model}/runs", status_code=202)
+def start_run(model: str, workspace: InWorkspace, actor: Actor) -> alert_views.ModelRunView:
+    """Begin to judge what is due of a model, and answer at once; while a run is under way, that one is returned."""
+    return workspace.start_run(model, actor=actor)
+
+
+@router.delete("/models/{model}/runs/current")
+def cancel_run(model: str, workspace: InWorkspace, actor: Actor) -> alert_views.ModelRunView:
+    """End the run of a model after the windows it is at; the next one goes on from there. 409 while none is under way."""
+    return workspace.cancel_run(model, actor=actor)
+
+
+@router.get("/runs")
+def runs(workspace: InWorkspace, page: Paged, model: str | None = None) -> Sequence[alert_views.ModelRunView]:
+    """List runs of monitors, the latest first."""
+    return page.of(workspace.runs(model, limit=page.offset + page.limit))
+
+
+@router.get("/schedule")
+def schedule(workspace: InWorkspace, page: Paged) -> Sequence[alert_views.ScheduleEntry]:
+    """List what happens by itself, what is next first."""
+    return page.of(workspace.schedule())
 
 
 # -- declarations ------------------------------------------------------------------------------------------------------

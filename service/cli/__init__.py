@@ -11,6 +11,7 @@ import typer
 from service.cli import (
     business,
     care,
+    channels,
     checks,
     compare,
     concept,
@@ -53,6 +54,7 @@ for group in (
     concept,
     checks,
     silences,
+    channels,
     loop,
     door,
     estimate,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.local import editing, figures, owners, silencing
+from service.local import editing, figures, owners, runs, silencing, timetable
+from service.local.channel_methods import LocalChannels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from service.measures import Measures
 
 
-class LocalAlerting:
+class LocalAlerting(LocalChannels):
     """What a local workspace does about alerts (:class:`service.alerting.Alerting`)."""
 
     core: Core
@@ -60,6 +61,19 @@ class LocalAlerting:
 
     def silences(self, *, active: bool = False) -> list[alert_views.SilenceView]:
         return silencing.silences(self.core, active=active)
+
+    # -- the schedule ----------------------------------------------------------------------------------------------
+    def start_run(self, model: str, *, actor: str = "cli") -> alert_views.ModelRunView:
+        return runs.start(self.core, model, actor)
+
+    def cancel_run(self, model: str, *, actor: str = "cli") -> alert_views.ModelRunView:
+        return runs.cancel(self.core, model, actor)
+
+    def runs(self, model: str | None = None, *, limit: int = 50) -> list[alert_views.ModelRunView]:
+        return runs.runs(self.core, model, limit)
+
+    def schedule(self) -> list[alert_views.ScheduleEntry]:
+        return timetable.schedule(self.core)
 
     # -- declarations ----------------------------------------------------------------------------------------------
     def declared(self) -> list[alert_views.DeclaredObject]:
