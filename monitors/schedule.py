@@ -1,20 +1,20 @@
-"""When things are due: APScheduler, used as a clock and nothing else.
+"""When things are due: APScheduler's calendar, a table of times that a clock may not confuse, and a thread that looks at it.
 
-What has to be done at a tick is read off the data by whoever is called, so nothing is lost when a tick is: the job store is in
-memory, and a restart simply ticks again.
+What has to be done at a tick is read off the data by whoever is called, so nothing is lost when a tick is: the table is in memory,
+and a restart simply ticks again. APScheduler's own loop is not used: it stands still for as long as the clock was put back.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -23,8 +23,13 @@ from reference_data.section import parse_duration
 _LOG = logging.getLogger(__name__)
 _ALLOWED = "write a cron line of five fields such as '*/15 * * * *', or 'every 15m'"
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")  # cron counts from Sunday, and knows it as 7 too
-_APART = "apart"
+_DEFAULT, _APART, _KEEPING = "monitors", "apart", "keeping"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+STEP = timedelta(seconds=1)  # a clock that is put back by less was only corrected
+BREAK = timedelta(minutes=1)  # nobody looked for so long: the machine slept, or the clock was put forward
+PULSE = 0.5  # seconds between two looks
+STALLED = 60.0  # seconds without a look after which the clock is called dead
 
 
 def parse_schedule(text: str, timezone: str = "UTC") -> Any:
@@ -52,10 +57,24 @@ def parse_schedule(text: str, timezone: str = "UTC") -> Any:
     return trigger
 
 
+def next_time(schedule: str, timezone: str, after: datetime) -> datetime:
+    """Return the first time after a moment (aware) at which a schedule by time is due, in UTC; of an interval: as long after it."""
+    return _following(parse_schedule(schedule, timezone), after)
+
+
 def missed(schedule: str, timezone: str, since: datetime, now: datetime) -> bool:
     """Whether something that was begun at ``since`` has been due again before ``now``."""
-    due = parse_schedule(schedule, timezone).get_next_fire_time(since, since)
-    return due is not None and bool(due <= now)
+    return next_time(schedule, timezone, since) <= now
+
+
+def _following(trigger: Any, after: datetime) -> datetime:
+    if isinstance(trigger, IntervalTrigger):
+        length: timedelta = trigger.interval
+        return after + length
+    found: datetime | None = trigger.get_next_fire_time(None, after.astimezone(UTC) + MOMENT)
+    if found is None:
+        raise ValueError(f"{trigger} is never due after {after.isoformat()}")
+    return found.astimezone(UTC)
 
 
 def _interval(text: str, length: str) -> IntervalTrigger:
@@ -94,6 +113,66 @@ def _weekday(text: str) -> int:
     raise ValueError(f"{text!r} is not a weekday; they are 0-7 or sun-sat")
 
 
+@dataclass(slots=True)
+class _Job:
+    schedule: tuple[str, str]  # and its time zone
+    trigger: Any
+    due: datetime
+
+
+class Timetable:
+    """What is due when. Pure but for its memory: the clock's time is given with every call, and may be any.
+
+    A time that was slept through comes once, late; a clock that is put back does not keep anything waiting for it to get there again.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, _Job] = {}
+        self._seen: datetime | None = None
+        self._awake_since: datetime | None = None
+
+    @property
+    def awake_since(self) -> datetime | None:
+        """Since when somebody has looked without a break, on a clock that was not put back; None before the first look."""
+        return self._awake_since
+
+    @property
+    def times(self) -> dict[str, datetime]:
+        """When each job is due."""
+        return {name: job.due for name, job in self._jobs.items()}
+
+    def set(self, wanted: Mapping[str, tuple[str, str]], now: datetime) -> None:
+        """Make these schedules (with their time zones), by name, the only ones; who keeps its schedule keeps its time.
+
+        Raises :class:`ValueError` for a schedule that is not understood, before anything is changed.
+        """
+        jobs: dict[str, _Job] = {}
+        for name, schedule in wanted.items():
+            known = self._jobs.get(name)
+            if known is not None and known.schedule == schedule:
+                jobs[name] = known
+            else:
+                trigger = parse_schedule(*schedule)
+                jobs[name] = _Job(schedule, trigger, _following(trigger, now))
+        self._jobs = jobs
+
+    def due(self, now: datetime) -> list[str]:
+        """Return what is due; all of it is then due again at its next time after ``now``."""
+        back = self._seen is not None and now < self._seen - STEP
+        if self._seen is None or back or now > self._seen + BREAK:
+            self._awake_since = now
+        self._seen = now
+        found = []
+        for name, job in self._jobs.items():
+            following = _following(job.trigger, now)
+            if job.due <= now:
+                found.append(name)
+                job.due = following
+            elif back:
+                job.due = min(job.due, following)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """How the latest run of a job went; ``error`` is None if well."""
@@ -106,39 +185,51 @@ class Tick:
 class Scheduler:
     """Calls ``tick(name)`` when the schedule of ``name`` says so, in a worker thread, never twice at once for one name.
 
-    ``now`` stamps what happened. A tick that raises is recorded and logged; the next comes as planned. Jobs that are set ``apart`` have
-    threads of their own, so that what waits for others' servers keeps nothing else waiting.
+    ``now`` says what time it is. A tick that raises is recorded and logged; the next comes as planned. Jobs that are set ``apart`` have
+    threads of their own, so that what waits for others' servers keeps nothing else waiting, and so have those that do the ``keeping``.
     """
 
     def __init__(
         self, now: Callable[[], datetime], tick: Callable[[str], None], *, timezone: str = "UTC", threads: int = 4
     ) -> None:
         self._now, self._tick, self._timezone = now, tick, timezone
-        self._scheduler = BackgroundScheduler(
-            timezone="UTC",
-            executors={"default": ThreadPoolExecutor(threads), _APART: ThreadPoolExecutor(2 * threads)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300},
-        )
-        self._lock = threading.Lock()
-        self._schedules: dict[str, tuple[str, str]] = {}
+        sizes = {_DEFAULT: threads, _APART: 2 * threads, _KEEPING: 4}
+        self._pools = {name: ThreadPoolExecutor(size, f"driftdeck-{name}") for name, size in sizes.items()}
+        self._table = Timetable()
+        self._lock = threading.RLock()
+        self._names: frozenset[str] = frozenset()
         self._apart: frozenset[str] = frozenset()
+        self._keeping: frozenset[str] = frozenset()
         self._running: set[str] = set()
         self._last: dict[str, Tick] = {}
+        self._stopping = threading.Event()
+        self._looked = 0.0
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the clock's thread."""
-        self._scheduler.start()
+        self._looked = time.monotonic()
+        self._thread = threading.Thread(target=self._keep_looking, name="driftdeck-clock", daemon=True)
+        self._thread.start()
 
     def stop(self, *, wait: bool = True) -> None:
         """Stop the clock; with ``wait``, let running ticks end first. Stopping twice does no harm."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=wait)
+        self._stopping.set()
+        if self._thread is not None and wait:
+            self._thread.join()
+        for pool in self._pools.values():
+            pool.shutdown(wait=wait, cancel_futures=True)
 
     @property
     def alive(self) -> bool:
-        """Whether the clock's thread runs."""
-        thread = getattr(self._scheduler, "_thread", None)
-        return bool(self._scheduler.running and thread is not None and thread.is_alive())
+        """Whether the clock's thread runs, and has looked lately."""
+        running = self._thread is not None and self._thread.is_alive() and not self._stopping.is_set()
+        return running and time.monotonic() - self._looked < STALLED
+
+    @property
+    def awake_since(self) -> datetime | None:
+        """Since when times have been kept without a break."""
+        return self._table.awake_since
 
     def set_jobs(
         self,
@@ -146,31 +237,33 @@ class Scheduler:
         *,
         timezones: Mapping[str, str] | None = None,
         apart: Collection[str] = (),
+        keeping: Collection[str] = (),
+        on_demand: Collection[str] = (),
     ) -> None:
         """Make these, by name, the only jobs; jobs whose schedule stays the same keep their next run.
 
-        Raises :class:`ValueError` for a schedule that is not understood, before anything is changed.
+        ``on_demand`` jobs have no schedule: :meth:`run_now` runs them. Raises :class:`ValueError` for a schedule that is not
+        understood, before anything is changed.
         """
         zones = timezones or {}
-        wanted = {name: (text, zones.get(name, self._timezone)) for name, text in schedules.items()}
-        triggers = {name: parse_schedule(*entry) for name, entry in wanted.items()}
         with self._lock:
-            for name in self._schedules.keys() - wanted.keys():
-                self._scheduler.remove_job(name)
-            for name, trigger in triggers.items():
-                if self._schedules.get(name) != wanted[name]:
-                    pool = _APART if name in apart else "default"
-                    self._scheduler.add_job(
-                        self._run, trigger, args=[name], id=name, name=name, executor=pool, replace_existing=True
-                    )
-            self._schedules, self._apart = wanted, frozenset(apart)
+            self._table.set(
+                {name: (text, zones.get(name, self._timezone)) for name, text in schedules.items()}, self._now()
+            )
+            self._names = frozenset(schedules) | frozenset(on_demand)
+            self._apart, self._keeping = frozenset(apart), frozenset(keeping)
+
+    def pulse(self) -> None:
+        """Look once at what is due, and set it going."""
+        with self._lock:
+            for name in self._table.due(self._now()):
+                self._set_going(name)
+        self._looked = time.monotonic()
 
     def next_runs(self) -> dict[str, datetime | None]:
-        """Return when each job is due next, in UTC; None before the start."""
-        due = {job.id: getattr(job, "next_run_time", None) for job in self._scheduler.get_jobs()}
+        """Return when each job with a schedule is due next, in UTC; None before the start."""
         with self._lock:
-            names = list(self._schedules)
-        return {name: moment.astimezone(UTC) if (moment := due.get(name)) else None for name in names}
+            return {name: due if self._thread is not None else None for name, due in self._table.times.items()}
 
     def last_runs(self) -> dict[str, Tick]:
         """Return how the latest run of each job went."""
@@ -187,22 +280,28 @@ class Scheduler:
         Raises :class:`KeyError` naming the jobs there are.
         """
         with self._lock:
-            if name not in self._schedules:
-                known = ", ".join(map(repr, sorted(self._schedules))) or "none"
+            if name not in self._names:
+                known = ", ".join(map(repr, sorted(self._names))) or "none"
                 raise KeyError(f"no job {name!r}; there are {known}")
-            if name in self._running:
-                return False
-            pool = _APART if name in self._apart else "default"
-        self._scheduler.add_job(
-            self._run, args=[name], id=f"{name} now", executor=pool, misfire_grace_time=None, replace_existing=True
-        )
+            return self._set_going(name)
+
+    def _keep_looking(self) -> None:
+        while not self._stopping.wait(PULSE):
+            try:
+                self.pulse()
+            except Exception:
+                _LOG.exception("the clock could not be looked at; it is tried again")
+
+    def _set_going(self, name: str) -> bool:
+        """Give a job to a worker, unless it is with one; called with the lock held."""
+        if name in self._running or self._stopping.is_set():
+            return False
+        self._running.add(name)
+        pool = _KEEPING if name in self._keeping else _APART if name in self._apart else _DEFAULT
+        self._pools[pool].submit(self._run, name)
         return True
 
     def _run(self, name: str) -> None:
-        with self._lock:
-            if name in self._running:
-                return
-            self._running.add(name)
         started, error = self._now(), None
         try:
             self._tick(name)

@@ -10,6 +10,7 @@ Severity = Literal["notice", "warning", "page"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
+_ROWS = re.compile(r"every\s+(\S+)\s+rows?", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -22,6 +23,17 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError:
         raise ValueError(f"duration {text!r} is longer than time itself; write a shorter one, such as '6h'") from None
+
+
+def parse_rows(text: str) -> int | None:
+    """Read ``"every 500 rows"``; None for a schedule by time. Raises :class:`ValueError` for a number of rows that cannot be."""
+    match = _ROWS.fullmatch(text.strip())
+    if match is None:
+        return None
+    number = match[1].replace("_", "")
+    if not number.isdecimal() or not 1 <= int(number) <= 10**12:
+        raise ValueError(f"schedule {text!r} is not understood; write for example 'every 500 rows'")
+    return int(number)
 
 
 class Section(BaseModel):

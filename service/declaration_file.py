@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reference_data.declaration import Declaration, ModelSpec
-from reference_data.section import parse_duration
+from reference_data.section import parse_duration, parse_rows
 from service.toml_lines import Path, find_lines
 from service.workspace import WorkspaceError
 
@@ -74,7 +74,8 @@ def _bad_schedules(declaration: Declaration, lines: dict[Path, int]) -> list[str
     problems = []
     for name, spec in declaration.models.items():
         try:
-            parse_schedule(spec.monitor.schedule, spec.timezone)
+            if parse_rows(spec.monitor.schedule) is None:
+                parse_schedule(spec.monitor.schedule, spec.timezone)
         except ValueError as error:
             problems.append(f"{_where(('models', name, 'monitor', 'schedule'), lines)}: {error}")
         try:

@@ -91,8 +91,8 @@ def build_app(
     _configure_streamlit()
     api, traffic = build_api(workspace, settings), Traffic()
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
-    if schedules is not None and isinstance(workspace, LocalWorkspace):
-        workspace.core.next_run, workspace.core.next_source_run = schedules.next_run, schedules.next_source_run
+    if isinstance(workspace, LocalWorkspace):
+        workspace.core.max_runs = settings.max_runs
     watched = DeclaredFile(Path(settings.declaration), workspace, _clock) if settings.declaration else None
     if watched is not None and isinstance(workspace, LocalWorkspace):
         workspace.core.declared_file = watched.state

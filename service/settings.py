@@ -70,6 +70,10 @@ def _count(value: object) -> int:
     return _whole(value, 1, 10**9)
 
 
+def _few(value: object) -> int:
+    return _whole(value, 1, 64)
+
+
 def _switch(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -127,6 +131,7 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("metrics_readings", 5000, _count, "most readings that /metrics tells, of all models together"),
     Setting("scheduler", True, _switch, "run monitors by their schedules"),
+    Setting("max_runs", 2, _few, "most monitors that are run at once; others wait for their turn"),
     Setting("log_level", "warning", _level, "debug, info, warning or error"),
 )
 _BY_NAME = {setting.name: setting for setting in TABLE}
@@ -148,6 +153,7 @@ class Settings:
     declaration: str | None = None
     metrics_readings: int = 5000
     scheduler: bool = True
+    max_runs: int = 2
     log_level: str = "warning"
 
 

@@ -38,6 +38,15 @@ def bucket_rows(con: duckdb.DuckDBPyConnection, model: str, reference_version: i
     return [BucketRows(aware(start), version, role, n) for start, version, role, n in rows]
 
 
+def rows_ever(con: duckdb.DuckDBPyConnection, model: str) -> int:
+    """Return how many rows were ever logged, those that have left the log since too; read from counts alone, however long it is."""
+    if not tables_exist(con, model):
+        return 0
+    held = single(con, f"SELECT count(*) FROM {log_table(model)}")
+    gone = single(con, "SELECT coalesce(sum(rows), 0) FROM archived WHERE model = ?", [model])
+    return int(held) + int(gone)
+
+
 def event_span(
     con: duckdb.DuckDBPyConnection, model: str, now: datetime | None = None
 ) -> tuple[datetime, datetime] | None:

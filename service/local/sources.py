@@ -54,6 +54,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds
 _TRANSIENT = (TransientSourceError, QueueFullError)
 _EXPECTED = (SourceError, TransformError, WorkspaceError, StorageError, FileError)
 _ENDED = "ended with the process; what it had brought is kept, and the next run goes on behind it"
+_STOPPED = "the service was stopped; the next run goes on where this one was left"
+INTERRUPTED = (_ENDED, _STOPPED)  # errors that are not the source's
 
 
 class _StoppedError(WorkspaceError):
@@ -152,7 +154,7 @@ def _once(core: Core, source: Source, meant: Source, record: dict[str, Any]) -> 
             if chunk.acknowledge is not None:
                 chunk.acknowledge()
             if core.closing.is_set():
-                raise _StoppedError("the service was stopped; the next run goes on where this one was left")
+                raise _StoppedError(_STOPPED)
 
 
 def _context(core: Core, source: Source, spec: ModelSpec) -> Context:
