@@ -282,6 +282,8 @@ def _again(
         return [
             change(_telling(updated, condition, causes), alert.state, now, f"{GREW} {condition.message}", action="grew")
         ]
+    if alert.quiet:  # taken on while it was quiet
+        return [change(updated, alert.state, now, "It came back before it was resolved.", action="again")]
     return []  # it goes on as it was: nothing to tell
 
 
@@ -298,10 +300,10 @@ def _holds_on(alert: Alert, reading: Reading, now: datetime) -> list[Change]:
     """The condition holds no more, but is not over either: what waits to be confirmed is not, what is open stays so."""
     if alert.state == "pending":
         return _unconfirmed(alert, reading, now)
-    if alert.state != "recovering" or not alert.quiet or _counted(alert, reading):
+    if not alert.quiet or _counted(alert, reading):
         return []
     updated = replace(alert, quiet=0, judged_to=reading.window.end)
-    return [change(updated, "recovering", now, "Not over yet: quiet windows are counted from the start again.")]
+    return [change(updated, alert.state, now, "Not over yet: quiet windows are counted from the start again.")]
 
 
 def _unconfirmed(alert: Alert, reading: Reading, now: datetime) -> list[Change]:

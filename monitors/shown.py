@@ -13,7 +13,7 @@ State = Literal["pending", "firing", "acknowledged", "silenced", "recovering", "
 
 SYSTEM = "driftdeck"  # the actor of what happens by itself
 FLAPPING = 2  # returns from which on people are told of the end, and of what is worse or new, and of nothing else
-_UNTOLD = frozenset({"comment", "owner", "silence", "inhibit", "again", "grew", "unconfirmed"})
+_UNTOLD = frozenset({"comment", "owner", "silence", "inhibit", "grew", "unconfirmed"})
 _TOLD_OF_FLAPPING = frozenset({"rise", "news", "end", "unsilence", "release", "renotify"})
 
 
@@ -29,7 +29,8 @@ def shown_state(alert: Alert, now: datetime) -> State:
 
 def told(alert: Alert, event: AlertEvent) -> bool:
     """Whether a change is worth a message: what begins to fire, gets worse or ends, of what is neither silenced nor brought about by
-    another alert. Of what came back again and again, only its end and what is worse or new.
+    another alert. Of what came back again and again, only its end and what is worse or new. Whoever heard that it fires need not hear of
+    each change: that is for :mod:`monitors.telling`.
     """
     if event.state not in ("firing", "resolved") or event.action in _UNTOLD:
         return False
