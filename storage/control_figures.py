@@ -37,7 +37,7 @@ class ControlFigures(ControlBase):
         )
         return [(row["model"], row["state"], row["n"]) for row in rows]
 
-    def outbox_counts(self) -> list[tuple[str, str, int]]:
+    def message_counts(self) -> list[tuple[str, str, int]]:
         """Return (channel, state, number) of messages."""
         rows = self._rows("SELECT channel, state, count(*) AS n FROM outbox GROUP BY 1, 2 ORDER BY 1, 2")
         return [(row["channel"], row["state"], row["n"]) for row in rows]

@@ -1,57 +1,61 @@
-"""Readings in the order in which they were written: what is new since a number, and the newest of each key."""
+"""Readings as they are written: of what is new, what the latest windows say, in few bytes a reading."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from duckdb import DuckDBPyConnection
 
-from storage.buckets import aware
-from storage.names import quote
 
-COLUMNS = (
-    "seq",
-    "model",
-    "model_version",
-    "scope",
-    "check",
-    "column",
-    "segment",
-    "window_start",
-    "window_end",
-    "value",
-    "threshold",
-    "verdict",
-    "significant",
-    "material",
-    "harmful",
-    "coverage",
-)
-_NAMES = ", ".join(
-    f"coalesce({quote(name)}, 'nan'::DOUBLE)" if name in ("value", "threshold", "coverage") else quote(name)
-    for name in COLUMNS
-)
-_START = COLUMNS.index("window_start")
+class News(NamedTuple):
+    """A reading, as far as outsiders are told of it; sorted, what is in trouble comes first, then what is not about a column."""
 
-
-def readings_since(con: DuckDBPyConnection, seq: int) -> list[tuple[Any, ...]]:
-    """Return the readings written after number ``seq``, in that order, as tuples of :data:`COLUMNS`; times are aware."""
-    return _aware(con.execute(f"SELECT {_NAMES} FROM reading WHERE seq > ? ORDER BY seq", [seq]).fetchall())
-
-
-def newest_readings(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    """Return, of each model, version and scope, the readings of the latest window that was judged; else of the latest.
-
-    One pass over all readings: meant for once in the life of a process.
-    """
-    key = "model, model_version, scope"
-    sql = (
-        f"WITH latest AS (SELECT {key}, coalesce(max(window_start) FILTER (verdict NOT IN ('no_data', 'insufficient')), "
-        f"max(window_start)) AS window_start FROM reading GROUP BY {key}) "
-        f"SELECT {_NAMES} FROM reading SEMI JOIN latest USING ({key}, window_start) ORDER BY seq"
+    rank: (
+        int  # 0 critical, 1 warning or drift, 2 error, 3 else; 10 more for a column, 20 more but for the deciding check
     )
-    return _aware(con.execute(sql).fetchall())
+    check: str
+    column: str  # "" for none
+    segment: str  # "" for all rows
+    verdict: str
+    value: float  # NaN if it cannot be said
+    threshold: float
+    coverage: float
+    drifts: bool
+    model: str
+    model_version: str
+    scope: str
+    start: int  # of its window, in microseconds since 1970
+    end: int
+    seq: int
 
 
-def _aware(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return [(*row[:_START], aware(row[_START]), aware(row[_START + 1]), *row[_START + 2 :]) for row in rows]
+_FIELDS = """
+    CASE verdict WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 WHEN 'drift' THEN 1 WHEN 'error' THEN 2
+        ELSE 3 + CASE WHEN scope <> 'column' THEN 0 WHEN "check" = $deciding THEN 10 ELSE 20 END END,
+    "check", coalesce("column", ''), coalesce(segment, ''), verdict,
+    coalesce(value, 'nan'::DOUBLE), coalesce(threshold, 'nan'::DOUBLE), coalesce(coverage, 'nan'::DOUBLE),
+    harmful OR (significant AND material), model, model_version, scope, epoch_us(window_start), epoch_us(window_end), seq
+"""
+_SQL = f"""
+    WITH news AS (SELECT * FROM reading WHERE seq > $seq AND (segment IS NULL OR verdict IN ('critical', 'warning', 'drift'))),
+    latest AS (
+        SELECT model, model_version, scope, coalesce(
+            max(window_start) FILTER (verdict NOT IN ('no_data', 'insufficient')), max(window_start)) AS window_start
+        FROM news GROUP BY ALL)
+    SELECT {_FIELDS} FROM news SEMI JOIN latest USING (model, model_version, scope, window_start)
+    ORDER BY model, model_version, scope, seq
+"""
+
+
+def reading_news(con: DuckDBPyConnection, seq: int, deciding: str) -> list[News]:
+    """Return, of the readings after number ``seq``, those of the latest window that was judged, by model, version and scope.
+
+    Ordered by these and by number, so that of one key the last one counts. ``deciding``: the check that carries a column's verdict.
+    """
+    return [News(*row) for row in con.execute(_SQL, {"seq": seq, "deciding": deciding}).fetchall()]
+
+
+def last_reading(con: DuckDBPyConnection) -> int:
+    """Return the number of the reading that was written last, 0 before the first."""
+    found = con.execute("SELECT max(seq) FROM reading").fetchone()
+    return int(found[0]) if found and found[0] is not None else 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitors.shown import shown_state
 from service.local.convert import row_to_alert
-from service.local.reading_board import ReadingBoard, Row, Shown
+from service.local.reading_board import UNSAID, ReadingBoard, Shown
 from service.measures import Measures
 from storage.logs import count_rows
 from storage.traffic import event_span
@@ -32,7 +32,6 @@ _SPENT = (
 )
 _WORST = {"page": 0, "warning": 1, "notice": 2}
 _OPEN = ("firing", "acknowledged", "recovering", "silenced")
-_UNJUDGED = ("insufficient", "no_data", "error")
 
 
 class Counted(NamedTuple):
@@ -61,7 +60,7 @@ def measures(core: Core, readings: int) -> Measures:
     with core.figures.lock, core.db.cursor() as cursor:
         champions = {name: core.roles(name).champion for name in records}
         each = readings // max(1, len(records))
-        shown = core.figures.board.of(cursor, champions, lambda _: each)
+        shown = core.figures.board.of(cursor, champions, each)
         _count(core, cursor, records, found)
     for name, record in records.items():
         spec = record.spec
@@ -101,9 +100,8 @@ def _tell_readings(core: Core, name: str, shown: Shown, found: Measures) -> None
         found.lines.setdefault(metric, []).extend(lines)
     found.add("driftdeck_readings_left_out", shown.left_out, name)
     for scope, end in sorted(shown.ends.items()):
-        found.add("driftdeck_reading_window_end_timestamp_seconds", end.timestamp(), name, scope)
-    drifted = [r for r in shown.deciding() if r.verdict not in _UNJUDGED and _drifts(r)]
-    found.add("driftdeck_drifted_columns", len(drifted), name)
+        found.add("driftdeck_reading_window_end_timestamp_seconds", end, name, scope)
+    found.add("driftdeck_drifted_columns", shown.drifted, name)
     headline = _headline(core, name, shown)
     if headline is not None:
         metric, unit = headline
@@ -112,10 +110,6 @@ def _tell_readings(core: Core, name: str, shown: Shown, found: Measures) -> None
             found.add("driftdeck_performance", row.value, name, metric, unit)
             found.add("driftdeck_performance_threshold", row.threshold, name, metric, unit)
             found.add("driftdeck_label_coverage_ratio", row.coverage, name)
-
-
-def _drifts(row: Row) -> bool:
-    return row.harmful or (row.significant and row.material)
 
 
 def _headline(core: Core, name: str, shown: Shown) -> tuple[str, str] | None:
@@ -135,10 +129,10 @@ def _health(alerts: list[Alert], shown: Shown | None) -> str:
     if open_ones:
         worst = min(open_ones, key=lambda alert: (_WORST[alert.severity], alert.window.start))
         return "no_data" if worst.kind == "no_data" else worst.severity
-    verdicts = {row.verdict for row in shown.deciding()} if shown else set()
+    verdicts = shown.verdicts if shown else frozenset()
     if not verdicts or verdicts == {"no_data"}:
         return "no_data"
-    return "insufficient" if verdicts <= set(_UNJUDGED) else "ok"
+    return "insufficient" if verdicts <= UNSAID else "ok"
 
 
 def _tell_alerts(core: Core, alerts: list[Alert], found: Measures) -> None:
@@ -160,7 +154,7 @@ def _tell_work(core: Core, records: Mapping[str, ModelRecord], found: Measures) 
             found.add("driftdeck_last_run_state", 1, name, run["state"])
     for model, state, number in core.control.job_counts():
         found.add("driftdeck_jobs", number, model, state)
-    for channel, state, number in core.control.outbox_counts():
+    for channel, state, number in core.control.message_counts():
         found.add("driftdeck_outbox", number, channel, state)
     for name, record in core.control.source_records().items():
         _tell_source(core, name, record.spec.model, found)

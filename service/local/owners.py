@@ -12,6 +12,7 @@ from storage.control_owners import KINDS, REMOVABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from reference_data.section import Section
     from service.alert_views import DeclaredObject
@@ -44,13 +45,14 @@ def find(core: Core, kind: str, name: str) -> Owned | None:
 
 def put(core: Core, kind: str, spec: Any, declared_in: str, actor: str) -> None:
     """Keep a declared thing; that it was taken back before is forgotten."""
-    keep: Callable[..., None] = {
-        "model": core.control.put_model,
-        "channel": core.control.put_channel,
-        "maintenance": core.control.put_maintenance,
-        "source": core.control.put_source,
-    }[kind]
-    keep(spec, declared_in, actor, core.now())
+    control = core.control
+    keepers: dict[str, Callable[[Any, str, str, datetime], None]] = {
+        "model": control.put_model,
+        "channel": control.put_channel,
+        "maintenance": control.put_maintenance,
+        "source": control.put_source,
+    }
+    keepers[kind](spec, declared_in, actor, core.now())
     removed = _REMOVED.format(kind=kind, name=spec.name)
     if core.control.get_setting(removed) is not None:
         core.control.put_setting(removed, None)
