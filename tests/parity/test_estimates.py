@@ -53,6 +53,7 @@ def test_plain_cbpe_agrees_window_by_window(name: str) -> None:
             assert found[metric].value == pytest.approx(theirs, abs=0.01), (metric, place)
 
 
+@pytest.mark.slow
 def test_dle_agrees_within_what_trees_differ_by() -> None:
     """Both learn errors by boosted trees; ours is corrected on rows held out: 5 % apart at most."""
     case = case_of("car prices")
@@ -64,6 +65,7 @@ def test_dle_agrees_within_what_trees_differ_by() -> None:
             assert found[metric].value == pytest.approx(theirs, rel=0.05), (metric, place)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_ours_misses_by_no_more(name: str) -> None:
     case = case_of(name)

@@ -75,6 +75,7 @@ def test_chance_of_labels_is_what_a_simulation_gives(name: str) -> None:
     assert expected.sd == pytest.approx(np.std(drawn), rel=0.12)
 
 
+@pytest.mark.slow
 def test_several_classes_average_what_occurs() -> None:
     rng = np.random.default_rng(3)
     p = rng.dirichlet([2, 1, 1], 400)
@@ -124,6 +125,7 @@ def test_inputs_count_where_scores_do_not_know_them() -> None:
     assert abs(estimated.metrics["roc_auc"].value - truth["roc_auc"]) < 0.03
 
 
+@pytest.mark.slow
 def test_larger_errors_are_expected_where_inputs_move() -> None:
     estimator = _learned("regression", _regression(np.random.default_rng(8), 6000), 300)
     for shift in (0.0, 1.0):
@@ -134,6 +136,7 @@ def test_larger_errors_are_expected_where_inputs_move() -> None:
         assert estimated["rmse"].value == pytest.approx(float(np.sqrt((error**2).mean())), rel=0.08)
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_comes_19_times_in_20() -> None:
     rng = np.random.default_rng(10)
     held: list[bool] = []
@@ -147,6 +150,7 @@ def test_intervals_hold_what_comes_19_times_in_20() -> None:
     assert 0.9 <= np.mean(held) <= 0.995
 
 
+@pytest.mark.slow
 def test_a_sample_of_a_window_stands_for_it_with_a_wider_interval() -> None:
     estimator = _learned("regression", _regression(np.random.default_rng(11), 3000), 150)
     current = _regression(np.random.default_rng(12), 1000)
@@ -156,6 +160,7 @@ def test_a_sample_of_a_window_stands_for_it_with_a_wider_interval() -> None:
     assert 0 < many.sd < whole.sd  # a hundred thousand labels leave less to chance, and the sample adds to it
 
 
+@pytest.mark.slow
 def test_rows_that_look_alike_are_not_weighted() -> None:
     rng = np.random.default_rng(13)
     reference = rng.normal(size=(2000, 3))
@@ -191,6 +196,7 @@ def test_the_same_rows_give_the_same_estimates() -> None:
 
 
 # -- the judgement -----------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_changed_rule_is_not_seen_by_the_estimate_but_by_the_gap() -> None:
     estimator = _learned("regression", _regression(np.random.default_rng(19), 6000), 300)
     current = _regression(np.random.default_rng(20), 300, rule=5.0)

@@ -12,6 +12,7 @@ from reference_data.declaration import ModelSpec
 from tests.support.estimate_days import headline_readings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "binary"])
 @pytest.mark.parametrize("rows", [100, 300])
 def test_no_estimate_pages_while_nothing_gets_worse(task: str, rows: int) -> None:
@@ -21,7 +22,7 @@ def test_no_estimate_pages_while_nothing_gets_worse(task: str, rows: int) -> Non
             assert abs(reading.value - reading.reference_value) < abs(reading.threshold - reading.reference_value)
 
 
-@pytest.mark.parametrize("task", ["regression", "binary"])
+@pytest.mark.parametrize("task", [pytest.param("regression", marks=pytest.mark.slow), "binary"])
 def test_an_estimate_pages_when_inputs_move_to_where_the_model_is_bad(task: str) -> None:
     found = headline_readings(task, 1000, 2, 4, ["harmful"])["harmful"]
     assert [reading.verdict for reading in found] == ["critical"] * 4

@@ -114,6 +114,7 @@ def test_a_reference_too_small_to_learn_from_says_so(workspace: LocalWorkspace) 
     assert "the reference keeps 240 rows with label and prediction, 300 are needed" in point["sentence"]
 
 
+@pytest.mark.slow
 def test_without_drift_no_estimate_pages(workspace: LocalWorkspace) -> None:
     workspace.reference("m", pd.concat([day(number) for number in range(DAYS)]))
     for number in range(DAYS, DAYS + 3):

@@ -96,6 +96,7 @@ def test_files_hold_the_generators_rows_a_row_group_for_each_model(tmp_path: Pat
     assert last["normal_a"].to_pylist() == model.table(NULL_DAYS - 1)["normal_a"].to_pylist()
 
 
+@pytest.mark.slow
 def test_files_of_drifts_hold_the_column_that_drifts(tmp_path: Path) -> None:
     write_drifts(tmp_path / "drifts.parquet", cell(1000, 0.0), [0])
     rows = pq.read_table(tmp_path / "drifts.parquet")
