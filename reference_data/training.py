@@ -14,6 +14,7 @@ CODE_FOLDER = "training"
 Scalar = int | float | str | bool
 #: A dotted class of a library, or a function of the operator's own: ``package.module:function``.
 EstimatorName = Annotated[str, Field(min_length=3, max_length=200)]
+Trigger = Literal["manual", "schedule", "alert", "labels", "age"]
 Encoding = Literal["one_hot", "target", "ordinal"]
 
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -82,12 +83,39 @@ class SparkPlan(Section):
     conf: dict[str, str] = Field(default_factory=dict, description="such as 'spark.executor.memory' = '8g'")
 
 
+class MustNotRegress(Section):
+    """A rule of the gate: the challenger's ``metric`` may be worse than the champion's by ``allowed`` of it, no more."""
+
+    metric: str
+    segment: str | None = Field(default=None, description="inside this one, such as 'carrier=AA'")
+    allowed: float = Field(default=0.0, ge=0, lt=10)
+
+
 class Retrain(Section):
     """Who trains, when, and what a new version may do by itself."""
 
     trainer: str = "sklearn"
-    trigger: Literal["manual", "schedule", "alert"] = "manual"
-    promote: Literal["manual", "shadow", "canary", "auto"] = "manual"
+    trigger: tuple[Trigger, ...] = Field(default=("manual",), description="what starts it; 'manual' always may")
+    schedule: str | None = Field(default=None, description="of the trigger 'schedule': a cron line or 'every 7d'")
+    after_labels: int | None = Field(default=None, ge=1, description="of the trigger 'labels': so many new ones")
+    max_age: str | None = Field(default=None, description="of the trigger 'age': of the champion's newest row, '90d'")
+    cooldown: str = Field(default="1d", description="after a retrain, no trigger starts another")
+    per_month: int = Field(default=4, ge=1, le=1000, description="most retrains in 30 days that triggers start")
+    promote: Literal["manual", "shadow", "canary", "auto"] = Field(
+        default="manual", description="what becomes of a version that passes its gate"
+    )
+    canary_share: float = Field(default=0.1, gt=0, lt=1)
+    period: str = Field(
+        default="auto", description="rows to learn from: 'auto', 'all', 'since change', 'backtest' or 'last 8w'"
+    )
+    size: Literal["auto", "all"] | int = Field(
+        default="auto", description="rows at most; 'auto': where the latest learning curve levels off, if there is one"
+    )
+    half_life: str | None = Field(default=None, description="a row this much older counts half, such as '8w'")
+    must: tuple[MustNotRegress, ...] = Field(default=(), description="what a new version must not be worse at")
+    keep_versions: int = Field(default=20, ge=2, le=10_000, description="artefacts of archived versions that stay")
+    retries: int = Field(default=0, ge=0, le=5, description="of a job whose process died")
+    memory_mb: int | None = Field(default=None, ge=256, description="address space of a job")
     holdout: str = Field(default="1w", description="most recent labelled stretch kept for the gate")
     estimator: EstimatorName | None = Field(
         default=None, description="a class such as 'sklearn.linear_model.Ridge', or 'my_module:make_model'"
@@ -103,7 +131,7 @@ class Retrain(Section):
     candidates: int = Field(default=12, ge=1, le=200, description="most combinations that a search tries")
     ensemble: Ensemble | None = None
     part_rows: int = Field(
-        default=200_000, ge=1_000, le=10_000_000, description="rows in memory at once, of the trainer 'partitioned'"
+        default=500_000, ge=100, le=10_000_000, description="rows in memory at once, of the trainer 'partitioned'"
     )
     command: tuple[str, ...] = Field(
         default=(), max_length=_MOST_ARGUMENTS, description="a training script of your own"
@@ -119,6 +147,28 @@ class Retrain(Section):
     def _command_is_a_trainer(cls, given: object) -> object:
         """Whoever declares a command need not say twice who trains."""
         return {"trainer": "command", **given} if isinstance(given, dict) and given.get("command") else given
+
+    @field_validator("trigger", mode="before")
+    @classmethod
+    def _triggers(cls, value: object) -> object:
+        """One may be written as its name."""
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("period")
+    @classmethod
+    def _period(cls, value: str) -> str:
+        if value.startswith("last "):
+            parse_duration(value.removeprefix("last "))
+        elif value not in ("auto", "all", "since change", "backtest"):
+            raise ValueError(f"period {value!r} is not allowed; write auto, all, since change, backtest or 'last 8w'")
+        return value
+
+    @field_validator("cooldown", "max_age", "half_life")
+    @classmethod
+    def _length(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
 
     @field_validator("holdout")
     @classmethod
@@ -141,6 +191,11 @@ class Retrain(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        needs = {"schedule": self.schedule, "labels": self.after_labels, "age": self.max_age}
+        keys = {"schedule": "schedule", "labels": "after_labels", "age": "max_age"}
+        for name, given in needs.items():
+            if (name in self.trigger) != (given is not None):
+                raise ValueError(f"the trigger {name!r} and {keys[name]} go together; write both or neither")
         if self.trainer == "command" and not self.command:
             raise ValueError("trainer 'command' needs a command; write for example command = ['python', 'train.py']")
         if self.trainer != "command" and (self.command or self.predict):

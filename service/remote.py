@@ -20,6 +20,7 @@ from service.remote_outcomes import RemoteOutcomes
 from service.remote_references import RemoteReferences
 from service.remote_segments import RemoteSegments
 from service.remote_sources import RemoteSources
+from service.remote_training import RemoteTraining
 
 
 class RemoteWorkspace(
@@ -31,6 +32,7 @@ class RemoteWorkspace(
     RemoteSegments,
     RemoteOutcomes,
     RemoteAlerting,
+    RemoteTraining,
     RemoteCare,
 ):
     """A workspace owned by the process at ``url``. ``secret`` is that process's own, or its token."""

@@ -70,6 +70,7 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
         door,
         sources,
         references,
+        training,
         care,
     ):
         api.include_router(module.router, prefix="/v1")

@@ -41,6 +41,7 @@ from service.local.alerting import LocalAlerting
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
 from service.local.outcomes import LocalOutcomes
+from service.local.training import LocalTraining
 from storage.backup import refuse_unfinished
 from storage.control import Control
 from storage.database import Database, Limits
@@ -65,7 +66,7 @@ def _limits(memory: str | None) -> Limits:
     return Limits() if memory is None else Limits(memory=memory, wal_autocheckpoint="64MB")
 
 
-class LocalWorkspace(LocalOutcomes, LocalAlerting):
+class LocalWorkspace(LocalOutcomes, LocalAlerting, LocalTraining):
     """Opens a home folder and holds it until closed; see :class:`service.workspace.Workspace` for what it does."""
 
     def __init__(self, core: Core) -> None:
