@@ -23,7 +23,7 @@ from monitors.expressions import (
 )
 from monitors.judge_door import DOOR_CHECKS
 from monitors.own_sql import own_sql, resting_on_labels
-from monitors.registry import column_checks, every_metric
+from monitors.registry import column_checks, every_metric, label_unit
 from monitors.rule_asked import trees
 from monitors.sequence.readings import CHECK as SEQUENCE
 from monitors.types import ESTIMATED
@@ -73,10 +73,11 @@ def vocabulary(spec: ModelSpec, files: Collection[str] = ()) -> dict[str, Entry]
     found += [Entry(check.name, True, check.summary, check.unit) for check in column_checks().values()]
     for metric in every_metric().values():
         if spec.task in metric.kinds:
-            found.append(Entry(metric.name, False, metric.summary, metric.unit))
+            unit = metric.unit.replace("label", label_unit(spec, None))
+            found.append(Entry(metric.name, False, metric.summary, unit))
             if spec.task in _ESTIMATED_TASKS:
                 estimated = f"{metric.label}, estimated before labels come"
-                found.append(Entry(f"{ESTIMATED}{metric.name}", False, estimated, metric.unit))
+                found.append(Entry(f"{ESTIMATED}{metric.name}", False, estimated, unit))
     for name, check in discover("monitors.multivariate", "CHECK").items():
         found.append(Entry(name, check.target != "rows", check.summary, check.unit))
     found += [Entry(name, False, meaning, unit) for name, (meaning, unit) in _TRAFFIC.items()]
@@ -92,6 +93,11 @@ def columns_of(spec: ModelSpec) -> frozenset[str] | None:
     return frozenset({*spec.features, *spec.context, *RESERVED}) if spec.features else None
 
 
+def own_columns(spec: ModelSpec) -> list[str]:
+    """Return the columns that most rules are about: inputs, and what is predicted."""
+    return [*spec.features, *spec.context, "prediction", *(["score"] if spec.score else []), "label"]
+
+
 def problems(text: str, spec: ModelSpec, files: Collection[str] = ()) -> list[str]:
     """Return what is wrong with an expression for this model, in words: the text itself, or names in it that there are not."""
     try:
@@ -101,10 +107,12 @@ def problems(text: str, spec: ModelSpec, files: Collection[str] = ()) -> list[st
     named = list(leaves(tree))
     if not named:
         return ["the rule names nothing that is read of a window, so it is always the same; name a check or a metric"]
-    return [problem for leaf in named for problem in _problems(leaf, vocabulary(spec, files), columns_of(spec))]
+    known = vocabulary(spec, files)
+    return [problem for leaf in named for problem in _problems(leaf, known, spec)]
 
 
-def _problems(leaf: Term | Drift, known: dict[str, Entry], columns: frozenset[str] | None) -> Iterator[str]:
+def _problems(leaf: Term | Drift, known: dict[str, Entry], spec: ModelSpec) -> Iterator[str]:
+    columns = columns_of(spec)
     if isinstance(leaf, Term):
         name = {long: short for short, long in SHORT.items()}.get(leaf.name, leaf.name)
         entry = known.get(name)
@@ -113,12 +121,12 @@ def _problems(leaf: Term | Drift, known: dict[str, Entry], columns: frozenset[st
             yield f"{to_text(leaf)}: there is no {leaf.name!r} to be read of this model; {choice(leaf.name, near)}"
             return
         if entry.of_column and leaf.column is None:
-            yield f'{leaf.name} needs a column in brackets, such as {leaf.name}("{min(columns or {"age"})}")'
+            yield f'{leaf.name} needs a column in brackets, such as {leaf.name}("{min(spec.features, default="age")}")'
         if not entry.of_column and leaf.column is not None:
             yield f"{to_text(leaf)}: {leaf.name} is of no column; write {to_text(Term(leaf.name, None, leaf.aspect))}"
             return
     if leaf.column is not None and columns is not None and leaf.column not in columns:
-        yield f"{to_text(leaf)}: there is no column {leaf.column!r}; {choice(leaf.column, columns)}"
+        yield f"{to_text(leaf)}: there is no column {leaf.column!r}; {choice(leaf.column, own_columns(spec))}"
 
 
 # -- what rules need ---------------------------------------------------------------------------------------------------

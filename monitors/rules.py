@@ -65,7 +65,7 @@ def _condition(name: str, rule: Rule, when: Node, facts: Facts, *, holding: bool
     said = told(when, facts)
     where = f"In {rule.segment}: " if rule.segment else ""
     n, m = needs = parse_windows(rule.windows)
-    patience = f", in {n} of {m} windows" if m > 1 else ""
+    patience = f", which it must in {n} of {m} windows" if m > 1 else ""
     columns = tuple(dict.fromkeys(_columns(when)))
     return Condition(
         kind=rule.kind,
@@ -76,7 +76,7 @@ def _condition(name: str, rule: Rule, when: Node, facts: Facts, *, holding: bool
         material=True,
         harmful=rule.kind in KINDS,
         headline=f"{where}{rule.title or f'{name}: {said}'}",
-        message=f"{where}{said[0].upper() if said.split(' ')[0].islower() else said[0]}{said[1:]}. The rule {name} says: {rule.when}{patience}.",
+        message=f"{where}{said}: the rule{f' {name}' if name else ''} ({rule.when}) holds{patience}.",
         needs=needs,
         segment=rule.segment,
         resolve_after=rule.resolve_after,

@@ -26,6 +26,8 @@ def check_problems(models: Mapping[str, ModelSpec], text: str, own: Collection[s
         or spec.monitor.business
         or spec.monitor.costs
         or spec.monitor.thresholds
+        or spec.monitor.rules
+        or spec.monitor.overrides
         or spec.monitor.metric
         or spec.monitor.checks != DEFAULT_CHECKS
     ]
@@ -55,6 +57,7 @@ def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> I
     from monitors.judge_thresholds import known_checks
     from monitors.own_sql import own_sql
     from monitors.registry import column_checks
+    from service.declared_rules import rule_problems
 
     path: Path = ("models", spec.name, "monitor")
     for name in spec.monitor.checks:
@@ -70,6 +73,7 @@ def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> I
             yield f"{where}: there is no check {limit.check!r}; {_choice(limit.check, known)}"
         if limit.column is not None and spec.features and limit.column not in columns:
             yield f"{where}: there is no column {limit.column!r}; {_choice(limit.column, columns)}"
+    yield from (f"{_where(key, lines)}: {words}" for key, words in rule_problems(spec, own))
     yield from _of_own(spec, (*path, "custom"), lines, own)
 
 

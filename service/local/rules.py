@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from service import alert_views
     from service.local.core import Core
 
-TRIED = "tried"  # the name of a rule that has none yet
+TRIED = ""  # the name of a rule that has none yet
 _TOLD = 8  # firings that the sentence names
 _LONG = {short: long for long, short in SHORT.items()}
 
