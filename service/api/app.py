@@ -22,6 +22,7 @@ from service.api import (
     references,
     segments,
     sources,
+    training,
 )
 from service.api.admission import Admission, Bounds
 from service.api.gather import Gatherer
