@@ -79,6 +79,25 @@ class RemoteAlerting(RemoteChannels):
     def schedule(self) -> list[alert_views.ScheduleEntry]:
         return cast("list[alert_views.ScheduleEntry]", self._all("/schedule"))
 
+    # -- rules ---------------------------------------------------------------------------------------------------------
+    def rule_terms(self, model: str) -> list[alert_views.RuleTerm]:
+        return cast("list[alert_views.RuleTerm]", self._all(f"/models/{part(model)}/rules/terms"))
+
+    def try_rule(
+        self,
+        model: str,
+        when: str,
+        *,
+        clear: str | None = None,
+        windows: str = "1 of 1",
+        segment: str | None = None,
+        since: datetime | None = None,
+    ) -> alert_views.RuleTrial:
+        body = {"when": when, "clear": clear, "windows": windows, "segment": segment}
+        body["since"] = None if since is None else since.isoformat()
+        answer = self._call("POST", f"/models/{part(model)}/rules/try", json=body)
+        return cast("alert_views.RuleTrial", answer.json())
+
     # -- declarations --------------------------------------------------------------------------------------------------
     def declared(self) -> list[alert_views.DeclaredObject]:
         return cast("list[alert_views.DeclaredObject]", self._all("/declared"))

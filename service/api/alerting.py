@@ -107,6 +107,33 @@ def schedule(workspace: InWorkspace, page: Paged) -> Sequence[alert_views.Schedu
     return page.of(workspace.schedule())
 
 
+# -- rules -------------------------------------------------------------------------------------------------------------
+class TryBody(BaseModel):
+    """A rule that is not declared, or the name of one that is. A time without an offset is in the model's time zone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    when: str
+    clear: str | None = None
+    windows: str = "1 of 1"
+    segment: str | None = None
+    since: Moment | None = None
+
+
+@router.get("/models/{model}/rules/terms")
+def rule_terms(model: str, workspace: InWorkspace, page: Paged) -> Sequence[alert_views.RuleTerm]:
+    """List what a rule of this model may speak of, with the latest values."""
+    return page.of(workspace.rule_terms(model))
+
+
+@router.post("/models/{model}/rules/try")
+def try_rule(model: str, body: TryBody, workspace: InWorkspace) -> alert_views.RuleTrial:
+    """Hold a rule against all windows there are: when would it have fired?"""
+    return workspace.try_rule(
+        model, body.when, clear=body.clear, windows=body.windows, segment=body.segment, since=body.since
+    )
+
+
 # -- declarations ------------------------------------------------------------------------------------------------------
 TakeOver = Annotated[bool, Query(description="what a file owns is the dashboard's from then on")]
 

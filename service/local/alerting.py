@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.local import editing, figures, owners, runs, silencing, timetable
+from service.local import editing, figures, owners, rules, runs, silencing, timetable
 from service.local.channel_methods import LocalChannels
 
 if TYPE_CHECKING:
@@ -74,6 +74,22 @@ class LocalAlerting(LocalChannels):
 
     def schedule(self) -> list[alert_views.ScheduleEntry]:
         return timetable.schedule(self.core)
+
+    # -- rules -----------------------------------------------------------------------------------------------------
+    def rule_terms(self, model: str) -> list[alert_views.RuleTerm]:
+        return rules.rule_terms(self.core, model)
+
+    def try_rule(
+        self,
+        model: str,
+        when: str,
+        *,
+        clear: str | None = None,
+        windows: str = "1 of 1",
+        segment: str | None = None,
+        since: datetime | None = None,
+    ) -> alert_views.RuleTrial:
+        return rules.try_rule(self.core, model, when, clear=clear, windows=windows, segment=segment, since=since)
 
     # -- declarations ----------------------------------------------------------------------------------------------
     def declared(self) -> list[alert_views.DeclaredObject]:
