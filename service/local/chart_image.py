@@ -67,7 +67,8 @@ def _draw(chart: Chart) -> bytes:
     _series(axes, chart.points, colour)
     _legend(axes)
     out = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(out)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(out)
     return out.getvalue()
 
 
@@ -79,11 +80,12 @@ def _words(figure: Any, x: float, y: float, text: str, **look: Any) -> None:
 
 
 def _style(axes: Any, chart: Chart) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib import dates
 
-    locator = AutoDateLocator(tz=chart.zone, minticks=4, maxticks=9)
+    ticks: Any = dates  # without types of its own
+    locator = ticks.AutoDateLocator(tz=chart.zone, minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=chart.zone))
+    axes.xaxis.set_major_formatter(ticks.ConciseDateFormatter(locator, tz=chart.zone))
     axes.grid(axis="y", color=_LINE, linewidth=1)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):

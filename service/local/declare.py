@@ -115,12 +115,7 @@ def _refuse_reach(core: Core, wanted: Declaration) -> None:
         "driftdeck apply FILE"
         for name, source in wanted.sources.items()
         if sources.get(name) != source
-    ] + [
-        f"channels.{name}: an address with a variable of the environment tells it to whoever is written to; declare it with "
-        "the command line: driftdeck apply FILE"
-        for name, channel in wanted.channels.items()
-        if "${" in channel.model_dump_json() and channels.get(name) != channel
-    ]
+    ] + channel_reach.problems(wanted.channels, channels)
     problems += training.reaching(core, wanted)
     if problems:
         raise DeclarationError(problems)
