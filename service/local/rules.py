@@ -130,7 +130,8 @@ def _rule(
     """Return the rule to be tried: a declared one by its name, or one made of what is given."""
     declared = spec.monitor.rules.get(when.strip())
     if declared is not None:
-        return when.strip(), declared
+        given = {"clear": clear, "segment": segment, "windows": None if windows == "1 of 1" else windows}
+        return when.strip(), declared.model_copy(update={key: each for key, each in given.items() if each is not None})
     found = problems(when, spec, own_files(core)) + (
         problems(clear, spec, own_files(core)) if clear is not None else []
     )
