@@ -1,4 +1,4 @@
-"""``run``, ``readings``, ``multivariate``, ``alerts``, ``ack``: what was found."""
+"""``readings``, ``multivariate``, ``alerts``, ``ack``: what was found."""
 
 from __future__ import annotations
 
@@ -37,22 +37,10 @@ class Verdict(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    command(app, "run")(run)
     command(app, "readings")(readings)
     command(app, "multivariate")(multivariate)
     command(app, "alerts")(alerts)
     command(app, "ack")(ack)
-
-
-def run(session: Session, model: OptionalModel = None, since: SinceOption = None, until: UntilOption = None) -> None:
-    """Compute every window that is due: closed, or dirty because data came late."""
-    with session.workspace() as workspace:
-        done = workspace.run(model, since=since, until=until)
-    rows = [{**view, "opened": len(view["alerts_opened"]), "resolved": len(view["alerts_resolved"])} for view in done]
-    columns = {
-        "model": "model", "windows": "windows", "readings": "readings", "opened": "alerts opened", "resolved": "resolved", "seconds": "seconds",
-    }  # fmt: skip
-    session.show(done, lambda: table(rows, columns, "no models yet; declare one with `driftdeck apply FILE`"))
 
 
 def readings(
