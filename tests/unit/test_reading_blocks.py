@@ -99,9 +99,7 @@ def test_the_shares_of_columns_at_once_are_those_of_each_alone() -> None:
     spec = spec_of("none", features=dict.fromkeys(names, "numeric"))
     calibration = calibrate(spec, reference, DAILY)
     current = profiles_of(reference.inputs.layout, live)
-    whole = [
-        reading for reading in judge(spec, reference, calibration, days(9, 20), current, None, None, "v1", None, NOW)
-    ]
+    whole = judge(spec, reference, calibration, days(9, 20), current, None, None, "v1", None, NOW)
     assert any(reading.check == "missing_share" and reading.verdict == "warning" for reading in whole)
     broken = replace(calibration, columns={**calibration.columns, "x3": None})  # type: ignore[dict-item]
     others = judge(spec, reference, broken, days(9, 20), current, None, None, "v1", None, NOW)
