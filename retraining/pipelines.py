@@ -70,7 +70,7 @@ def plan(request: TrainRequest, features: Sequence[Column], extra: Mapping[str, 
         parts = [make(m.estimator, m.params, request.task, request.seed, request.folder) for m in ensemble.members]
         own = all(":" in member.estimator for member in ensemble.members)
     else:
-        parts, own = [_base(request, params, regression=regression)], ":" in (declared.estimator or "")
+        parts, own = [base(request, params)], ":" in (declared.estimator or "")
     boosting = ensemble is not None and ensemble.kind == "boosting"  # refuses missing values, whatever it boosts
     native = not boosting and declared.encoding in {None, "ordinal"}
     native = native and all(isinstance(part, _DEFAULT[regression]) for part in parts)
@@ -111,8 +111,9 @@ def numbered(features: Sequence[Column]) -> ColumnTransformer:
     return ColumnTransformer([("categories", ordinal, names)], remainder="passthrough", sparse_threshold=0.0)
 
 
-def _base(request: TrainRequest, params: Mapping[str, Any], *, regression: bool) -> Any:
-    """The one estimator that is declared; else small trees to boost, else histogram boosting."""
+def base(request: TrainRequest, params: Mapping[str, Any]) -> Any:
+    """Return the one estimator that is declared, not fitted; else small trees to boost, else histogram boosting."""
+    regression = request.task == "regression"
     name, ensemble = request.training.estimator, request.training.ensemble
     if name is None and ensemble is not None and ensemble.kind == "boosting":
         return make(_BOOSTED[regression], {"max_depth": 3, **params}, request.task, request.seed, None)

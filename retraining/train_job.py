@@ -28,6 +28,7 @@ from retraining.fitted import FittedModel, ModelCard, positive_class
 from retraining.job_files import JobRequest
 from retraining.job_rows import read_rows, write_reference
 from retraining.judged import Trained, against_baselines, importances, judge, own_metrics
+from retraining.large import SAMPLE_ROWS, fit_file
 from retraining.period import split_by_time
 from retraining.types import Trainer, TrainingError
 from retraining.validation import out_of_fold
@@ -71,7 +72,12 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
     shares = importances(trained)
     progress("save", 0.78, "writing the artefact")
     path = job_dir / job_files.ARTEFACT
-    sha256 = registry.save(trained.fitted.estimator, path)
+    try:
+        sha256 = registry.save(trained.fitted.estimator, path)
+    except registry.UntrustedArtefactError as error:
+        raise TrainingError(
+            f"{error}; build the pipeline of scikit-learn's own parts, without classes of your own"
+        ) from error
     card = ModelCard(request.version, str(path), sha256, request.spec.task, trained.fitted.features, trained.positive)
     progress("baselines", 0.8, "holding it against baselines")
     chosen, honest, held = trained.honest()
@@ -134,7 +140,8 @@ def _trainer(request: JobRequest) -> Trainer:
 def _learn(job_dir: Path, request: JobRequest, trainer: Trainer, progress: Progress) -> Trained:
     spec, champion = request.spec, request.champion
     progress("read", 0.02, "reading labelled rows")
-    rows = read_rows(job_dir / job_files.ROWS, spec, champion.version if champion else None)
+    path, large = job_dir / job_files.ROWS, trainer.fit_parts is not None
+    rows = read_rows(path, spec, champion.version if champion else None, SAMPLE_ROWS if large else None)
     positive = None if spec.task == "regression" else _positive(spec.positive, rows.label)
     holdout = parse_duration(request.holdout) if request.holdout else None
     split = split_by_time(rows.times, request.period.end, holdout, spec.timezone)
@@ -149,7 +156,16 @@ def _learn(job_dir: Path, request: JobRequest, trainer: Trainer, progress: Progr
 
     folds = out_of_fold(training, trainer.fit, count, folded)
     progress("fit", 0.56, f"fitting {trainer.name} to {len(split.train):,} rows")
-    fitted = trainer.fit(training)
+    if large:
+        until = rows.times[split.held[0]].to_pydatetime() if len(split.held) else None
+        held = everything.part(split.held)
+
+        def learned(done: float, message: str) -> None:
+            progress("fit", 0.56 + 0.1 * done, message)
+
+        fitted = fit_file(path, trainer, training, held, until, learned)
+    else:
+        fitted = trainer.fit(training)
     for note in (*rows.notes, *fitted.notes):
         progress.say(f"note: {note}")
     return Trained(
