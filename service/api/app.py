@@ -14,6 +14,7 @@ from service.api import (
     demo,
     door,
     errors,
+    feeds,
     labels,
     loads,
     operations,
@@ -53,7 +54,7 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
         root_path_in_servers=True,
         max_body_size=limit,
     )
-    api.state.workspace, api.state.max_body = workspace, limit
+    api.state.workspace, api.state.max_body, api.state.public_url = workspace, limit, settings.public_url
     api.state.bounds = Bounds(limit, settings.max_rows, settings.max_columns)
     admission = api.state.admission = Admission(settings.max_pending_mb * 2**20)
     api.state.gatherer = Gatherer(workspace, admission.small) if isinstance(workspace, Together) else None
@@ -73,6 +74,7 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
         references,
         training,
         care,
+        feeds,
     ):
         api.include_router(module.router, prefix="/v1")
 
