@@ -142,7 +142,7 @@ def _lately(alerts: Sequence[Alert], group: str, condition: Condition, reading: 
         and alert.judged_to is not None
         and reading.window.start - alert.judged_to <= quiet_period(reading.window)
     ]
-    return max(found, key=lambda alert: alert.changed_at, default=None)
+    return max(found, key=lambda alert: alert.judged_to or alert.changed_at, default=None)
 
 
 def _fired(alert: Alert) -> bool:

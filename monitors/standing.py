@@ -35,7 +35,9 @@ def stand(
         if (alert := current.get(group)) is not None:
             changes += _still(alert, fact, now)
         elif (earlier := _lately(alerts, group, now)) is not None:
-            back = _telling(replace(earlier, returns=earlier.returns + 1, inhibited_by=None), fact)
+            graver = max(earlier.severity, fact.severity, key=severity_rank)
+            back = replace(earlier, severity=graver, returns=earlier.returns + 1, inhibited_by=None)
+            back = _telling(back, fact)
             changes.append(
                 change(back, "firing", now, f"It came back after it was resolved: {fact.headline}", action="return")
             )
@@ -53,7 +55,7 @@ def _lately(alerts: Sequence[Alert], group: str, now: datetime) -> Alert | None:
         for alert in alerts
         if alert_group(alert) == group and alert.resolved_at is not None and now - alert.resolved_at <= COMES_BACK
     ]
-    return max(found, key=lambda alert: alert.changed_at, default=None)
+    return max(found, key=lambda alert: alert.resolved_at or alert.changed_at, default=None)
 
 
 def _still(alert: Alert, fact: Condition, now: datetime) -> list[Change]:
