@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from monitors.channels import ChannelError
@@ -21,9 +22,9 @@ _ISATAP = (0x00005EFE, 0x02005EFE)  # upper half of an interface's id whose lowe
 #: What a guarded delivery may not do on this machine, whatever the library in between is talked into.
 _RUNS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"})
 _CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"})
-_STARTS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})  # a thread would not be guarded
 
-_guarded = threading.local()
+_guarded: ContextVar[dict[str, Any] | None] = ContextVar("guarded", default=None)
+_WATCHED = _CONNECTS | _RUNS
 _installed = threading.Lock()
 _hooks: list[object] = []
 
@@ -88,27 +89,31 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 @contextlib.contextmanager
 def guard(where: str, *, allow_private: bool) -> Iterator[None]:
-    """Check every connection that this thread makes inside, at the moment it connects: a name may mean something else by then.
+    """Check every connection that is made inside, at the moment it is: a name may mean something else by then.
 
-    For libraries that look names up by themselves. Nothing inside may start a process, or a thread that would not be guarded; sockets
-    of this machine's own are refused always. Raises :class:`ChannelError` afterwards where the library swallowed the refusal.
+    For libraries that look names up by themselves and connect in the thread (or with the context) of their caller. Nothing inside may
+    start a program; sockets of this machine's own are refused always. Raises :class:`ChannelError` afterwards where the library swallowed
+    the refusal.
     """
     with _installed:
         if not _hooks:
             sys.addaudithook(_watch)
             _hooks.append(_watch)
-    _guarded.state = state = {"where": where, "allow_private": allow_private, "refused": None}
+    state: dict[str, Any] = {"where": where, "allow_private": allow_private, "refused": None}
+    token = _guarded.set(state)
     try:
         yield
     finally:
-        _guarded.state = None
+        _guarded.reset(token)
     if state["refused"] is not None:
         raise ChannelError(str(state["refused"]))
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    state = getattr(_guarded, "state", None)
-    if state is None or event not in _CONNECTS | _RUNS | _STARTS:
+    if event not in _WATCHED:
+        return
+    state = _guarded.get()
+    if state is None:
         return
     try:
         _judge(event, arguments, str(state["where"]), allow_private=bool(state["allow_private"]))
@@ -120,12 +125,6 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 def _judge(event: str, arguments: tuple[Any, ...], where: str, *, allow_private: bool) -> None:
     if event in _RUNS:
         raise ChannelError(f"{where}: this channel would start a program on this machine and is refused")
-    if event in _STARTS:
-        if not allow_private:
-            raise ChannelError(
-                f"{where}: this service keeps a connection of its own, which is allowed with allow_private only"
-            )
-        return
     target = arguments[1]
     if target is None and event == "socket.sendmsg":
         return  # over a connection that was checked when it was made

@@ -11,6 +11,8 @@ from monitors.channels._addresses import guard
 _TYPES = {"page": "failure", "warning": "warning", "notice": "info"}
 #: What shows or writes something on this machine; everything else is checked when it connects.
 _LOCAL = frozenset({"dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog", "file", "growl"})
+#: What connects from a thread of its own, where nothing is checked.
+_APART = frozenset({"mqtt", "mqtts", "xmpp", "xmpps"})
 
 
 def _plugin(address: str) -> Any:
@@ -33,7 +35,7 @@ def _scheme(address: str) -> str:
 
 def handles(address: str) -> bool:
     """Whether Apprise knows the address as one of its services."""
-    return _scheme(address) in _LOCAL or _plugin(address) is not None
+    return _scheme(address) in _LOCAL | _APART or _plugin(address) is not None
 
 
 def takes_picture(address: str) -> bool:
@@ -47,6 +49,8 @@ def send(address: str, message: Message, limits: Limits) -> None:
     where = place(address)
     if _scheme(address) in _LOCAL:
         raise ChannelError(f"{where}: this shows or writes something on the machine of the service, and is refused")
+    if _scheme(address) in _APART and not limits.allow_private:
+        raise ChannelError(f"{where}: where this connects to cannot be checked; it needs allow_private = true")
     plugin = _plugin(address)
     if plugin is None:
         raise ChannelError(f"{where}: Apprise does not know this address; see its list of services")

@@ -31,6 +31,6 @@ class LocalChannels:
         return channels.redeliver(self.core, delivery_id, actor)
 
     def alert_picture(self, alert_id: str) -> bytes:
-        from service.local import pictures  # matplotlib, which only pictures need
+        from service.local.pictures import alert_picture
 
-        return pictures.alert_picture(self.core, alert_id)
+        return alert_picture(self.core, alert_id)

@@ -147,9 +147,9 @@ def composed(core: Core, channel: Channel, kind: ChannelKind, address: str, item
     note = dict(item.payload) | {"chart": channel.picture and bool(item.alert_id)}
     chart = None
     if note["chart"] and kind.takes_picture(address):
-        from service.local import pictures  # matplotlib, which only pictures need
+        from service.local.pictures import safely
 
-        chart = pictures.safely(core, item.alert_id)
+        chart = safely(core, item.alert_id)
     return templates.rendered(note, item.id, links.base(core), chart)
 
 
