@@ -145,7 +145,7 @@ class Alerts(RuleBasedStateMachine):
         held = {name: what for name, (mark, what) in marks.items() if mark == "held"}
         holding = {name for name, (mark, _) in marks.items() if mark == "holding"}
         silent = {name for name, (mark, _) in marks.items() if mark == "silent"}
-        found = {GROUPS[name]: condition(name, *what, self.needs[name]) for name, what in held.items()}
+        found = {GROUPS[name]: condition(name, what[0], what[1], self.needs[name]) for name, what in held.items()}
         found |= {GROUPS[name]: condition(name, "warning", holding=True) for name in holding}
         if "rule" in held:
             found[GROUPS["rule"]] = replace(found[GROUPS["rule"]], resolve_after=self.resolve_after["rule"])
