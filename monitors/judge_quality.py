@@ -29,6 +29,7 @@ PRIOR_SIZE = (
 )
 LEAST_SPREAD = 0.1  # a share varies by this part of itself at least
 CHANGED = 0.2  # part of the usual number of categories by which it must change to matter
+_NOTHING_AT_ZERO = ("vanished_share", "constant")  # nothing is gone, or stuck
 _ENOUGH = 3  # reference windows from which on variation is measured
 _MOST_FREEDOM = 12.0
 _NAMED = 5
@@ -105,6 +106,8 @@ def _readings(
     every: bool,
 ) -> list[Reading]:
     value = column_values(check, base, now)
+    if not every and check.name in _NOTHING_AT_ZERO and not (np.nan_to_num(value) > 0).any():
+        return []
     finding = _FINDINGS[check.name](base, now, past, value, least)
     n = now.valid
     judged = (n >= least) & (int(base.valid) >= least)

@@ -180,13 +180,13 @@ def _name(window: Window, window_spec: WindowSpec) -> str:
 
 
 def _freshness(
-    blank: Reading, traffic: Traffic, silences: Sequence[timedelta | None], place: int, season: Season, level: float
+    blank: Reading, traffic: Traffic, silences: Sequence[float | None], place: int, season: Season, level: float
 ) -> Reading | None:
     """Judge how long it was silent at a window's end. Silences between rows of a steady stream are exponential: F with 2 and 2k."""
     silence = silences[place]
     if silence is None:
         return None
-    blank = replace(blank, check="freshness", unit="hours", value=silence / timedelta(hours=1))
+    blank = replace(blank, check="freshness", unit="hours", value=silence)
     if not traffic.rows[place]:
         words = f"The latest row is {_ago(silence)} older than the window's end; none arrived in it."
         return replace(blank, verdict="no_data", sentence=words)
@@ -195,7 +195,7 @@ def _freshness(
     if len(known) < max(season.least, 6):
         words = f"The latest row came {_ago(silence)} before the window's end; too few windows were before to say what is usual."
         return replace(blank, verdict="insufficient", sentence=words)
-    hours = np.asarray([s / timedelta(hours=1) for s in known])
+    hours = np.asarray(known)
     mean, longest = float(hours.mean()), float(hours.max())
     window = (blank.window.end - blank.window.start) / timedelta(hours=1)
     p = float(special.fdtrc(2, 2 * len(hours), blank.value / mean)) if mean > 0 else float(blank.value <= 0)
@@ -211,14 +211,15 @@ def _freshness(
     )  # fmt: skip
 
 
-def _silence(traffic: Traffic, place: int) -> timedelta | None:
+def _silence(traffic: Traffic, place: int) -> float | None:
+    """Return the hours from the latest row to a window's end, None where there was no row yet."""
     window = traffic.windows[place]
     latest = traffic.latest.get(window.start)
-    return None if latest is None else max(window.end - latest, timedelta(0))
+    return None if latest is None else max(window.end - latest, timedelta(0)) / timedelta(hours=1)
 
 
-def _ago(silence: timedelta) -> str:
-    return f"{explain.number(silence / timedelta(hours=1))} hours"
+def _ago(silence: float) -> str:
+    return f"{explain.number(silence)} hours"
 
 
 def _repeated(blank: Reading, traffic: Traffic, place: int) -> Reading | None:
