@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.judge_rows import Asked, failed, sentence, too_few
-from monitors.multivariate._moments import Chance, Spread, distance, tails
+from monitors.multivariate._moments import Chance, Spread, Tails, distance
 from monitors.multivariate._types import Found, RowsCheck
 from monitors.natural import Judgement, Natural, judge_found, natural_of, spaced
 from monitors.types import Reading, Verdict
@@ -40,26 +40,24 @@ class Against:
     chance: Chance
 
     @classmethod
-    def of(cls, whole: VectorMoments, heavier: float) -> Against:
-        """``heavier``: what :func:`monitors.multivariate._moments.tails` says of its rows. Raises :class:`ValueError` when all vectors are alike."""
+    def of(cls, whole: VectorMoments, tails: Tails = Tails()) -> Against:  # noqa: B008  (frozen)
+        """Decompose a reference; raises :class:`ValueError` when all vectors are alike."""
         spread = Spread.of(whole)
         if whole.n < 2 or spread.total <= 0:
             raise ValueError("all vectors of the reference are alike, so there is no spread to measure a distance by")
-        return cls(whole, spread, Chance(spread.variances, heavier))
+        return cls(whole, spread, Chance(spread.variances, tails))
 
     @classmethod
     def of_rows(cls, whole: VectorMoments, rows: NDArray[np.float64]) -> Against:
         """Learn how heavy the tails are from vectors that were kept, shape (n, d); raises as :meth:`of`."""
-        plain = cls.of(whole, 1.0)
-        return cls(whole, plain.spread, Chance(plain.spread.variances, tails(rows[:_ROWS], whole.mean, plain.spread)))
+        plain = cls.of(whole)
+        return replace(plain, chance=Chance(plain.spread.variances, Tails.of(rows[:_ROWS], whole.mean, plain.spread)))
 
     def found(self, now: VectorMoments, base: VectorMoments | None = None) -> Found:
         """Return the distance of other vectors and what it is by chance; ``base``: the reference without them, if they are part of it."""
         value = distance(self.whole, now, self.spread) if base is None else distance(base, now)
-        mean, sd = self.chance((base or self.whole).n, now.n)
-        return Found(
-            value, mean, sd, skew=2 * sd / mean if mean > 0 else 0.0
-        )  # a gamma distribution's: it sums squares
+        mean, sd, skew = self.chance((base or self.whole).n, now.n)
+        return Found(value, mean, sd, skew)
 
 
 def measure_natural_sums(check: RowsCheck, against: Against, windows: Sequence[VectorMoments]) -> NaturalSums:

@@ -11,6 +11,7 @@ from reference_data.vector_moments import VectorMoments
 
 _DRAWS = 32
 _GRID = 4  # sizes are rounded to this many steps a doubling, and the rest is scaled
+MOST_SKEW = 2.0  # an exponential distribution's
 _NOTHING = 1e-12  # of the largest eigenvalue: below it a direction holds no variance
 _SEED = 20_250_102
 
@@ -50,45 +51,58 @@ def distance(base: VectorMoments, now: VectorMoments, base_spread: Spread | None
     return float(gap @ gap + one.total + two.total - 2 * shared)
 
 
-def tails(rows: NDArray[np.float64], mean: NDArray[np.float64], spread: Spread) -> float:
-    """Return by how much more the distance is by chance than among rows of a normal distribution: 1 for such rows.
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """How vectors differ from a normal distribution's: by how much more the distance is by chance, and variance and third cumulant of what one row adds."""
 
-    To second order it is the variances' sum and half of Σ Var(y_i y_j) / (v_i + v_j) for rows y (n, d) in principal directions with the
-    variances v; of a normal distribution Var(y_i y_j) is v_i v_j, and twice that for i = j.
-    """
-    kept = spread.variances > _NOTHING * max(float(spread.variances[0]), 1e-300)
-    v = spread.variances[kept]
-    if not len(v):
-        return 1.0
-    y = (rows - mean) @ spread.directions[:, kept]
-    squares = y**2
-    observed = squares.T @ squares / len(y) - (y.T @ y / len(y)) ** 2
-    normal = np.outer(v, v) * (1 + np.eye(len(v)))
-    both = v[:, None] + v[None, :]
-    half = (observed / both).sum() / 2, (normal / both).sum() / 2
-    return float((v.sum() + half[0]) / (v.sum() + half[1]))
+    heavier: float = 1.0
+    variance: float = 0.0
+    third: float = 0.0
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64], mean: NDArray[np.float64], spread: Spread) -> Tails:
+        """Learn from rows (n, d).
+
+        To second order the distance is the squared length of a mean of independent rows: of y in principal directions with the variances v, and of
+        y_i y_j / (2 (v_i + v_j))^½. Var(y_i y_j) is v_i v_j of a normal distribution, and twice that for i = j. A row's own squared length is what it adds
+        alone, divided by n²: rows that add much make the distance vary by more, and to the right.
+        """
+        kept = spread.variances > _NOTHING * max(float(spread.variances[0]), 1e-300)
+        v = spread.variances[kept]
+        if not len(v):
+            return cls()
+        y = (rows - mean) @ spread.directions[:, kept]
+        squares, both = y**2, v[:, None] + v[None, :]
+        observed = squares.T @ squares / len(y) - (y.T @ y / len(y)) ** 2
+        normal = np.outer(v, v) * (1 + np.eye(len(v)))
+        half = (observed / both).sum() / 2, (normal / both).sum() / 2
+        adds = squares.sum(axis=1) + ((squares @ (1 / both)) * squares).sum(axis=1) / 2
+        off = adds - adds.mean()
+        return cls(float((v.sum() + half[0]) / (v.sum() + half[1])), float((off**2).mean()), float((off**3).mean()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chance:
-    """Mean and standard deviation of the distance between samples of one distribution with these variances.
+    """Mean, standard deviation and skewness of the distance between samples of one distribution with these variances.
 
     It grows with one over the rows and with the dimensions (Chong and Forsyth 2020, Effectively unbiased FID), and where there are fewer rows than
-    dimensions by no simple rule: so covariances are drawn (Wishart; Odell and Feiveson 1966), and ``heavier`` corrects for rows that are not normal.
+    dimensions by no simple rule: so covariances are drawn (Wishart; Odell and Feiveson 1966), and ``tails`` correct for rows that are not normal.
     """
 
     variances: NDArray[np.float64]
-    heavier: float = 1.0
+    tails: Tails = Tails()
     _known: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
 
-    def __call__(self, base: int, now: int) -> tuple[float, float]:
-        """Return mean and standard deviation for samples of these sizes."""
+    def __call__(self, base: int, now: int) -> tuple[float, float, float]:
+        """Return these for samples of two sizes. The skewness is a gamma distribution's, as of a sum of squares, and what single rows add."""
         steps = _step(base), _step(now)
         if steps not in self._known:
             self._known[steps] = self._drawn(*(_size(step) for step in steps))
-        mean, sd = self._known[steps]
-        scale = self.heavier * (1 / base + 1 / now) / sum(1 / _size(step) for step in steps)
-        return mean * scale, sd * scale
+        tails, scale = self.tails, (1 / base + 1 / now) / sum(1 / _size(step) for step in steps)
+        mean, plain = (part * tails.heavier * scale for part in self._known[steps])
+        variance = plain**2 + tails.variance * (1 / base**3 + 1 / now**3)
+        third = 2 * plain**4 / max(mean, 1e-300) + tails.third * (1 / base**5 + 1 / now**5)
+        return mean, float(np.sqrt(variance)), float(np.clip(third / max(variance, 1e-300) ** 1.5, 0.0, MOST_SKEW))
 
     def _drawn(self, base: int, now: int) -> tuple[float, float]:
         rng = np.random.default_rng([_SEED, base, now])
@@ -113,7 +127,7 @@ def _wishart_root(rng: np.random.Generator, freedom: int, d: int) -> NDArray[np.
 
 
 def _step(n: int) -> int:
-    return round(_GRID * np.log2(max(n, 2)))
+    return round(_GRID * float(np.log2(max(n, 2))))
 
 
 def _size(step: int) -> int:

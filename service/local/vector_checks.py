@@ -108,7 +108,7 @@ class Sums:
             whole = vector_moments.load(cursor, self._spec.name, column, self._latest, dimensions, versions=None)
         if whole is None:
             raise NotKeptError("no vectors of the stretch before are kept")
-        return Against.of(whole, frozen.chance.heavier)
+        return Against.of(whole, frozen.chance.tails)
 
     def _natural(self, asked: Asked, frozen: Against) -> NaturalSums:
         """Return the natural variation, measured once for a reference and remembered in the home; a rolling baseline borrows it."""
@@ -164,4 +164,4 @@ def _frozen(
         rows = vectors(pq.read_table(sample, columns=[column], partitioning=None).column(column), whole.dimensions)[0]
     except (ValueError, KeyError):
         rows = np.zeros((0, whole.dimensions))
-    return Against.of_rows(whole, rows) if len(rows) >= _LEAST_ROWS else Against.of(whole, 1.0)
+    return Against.of_rows(whole, rows) if len(rows) >= _LEAST_ROWS else Against.of(whole)
