@@ -140,7 +140,7 @@ def parse(text: str) -> Node:
     try:
         tree = ast.parse(line, mode="eval").body
     except SyntaxError as error:
-        place = f"at character {error.offset}: " if error.offset else ""
+        place = f"at character {error.offset}: " if error.offset else "at the end: "
         raise ExpressionError(f"{place}not understood ({error.msg}); {_WRITE}") from None
     except (ValueError, RecursionError, MemoryError):  # what no text is, or is nested beyond reason
         raise ExpressionError(f"not understood; {_WRITE}") from None

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from monitors.blank import blank_reading
 from monitors.conditions import rule_group
-from monitors.expressions import DRIFTED, DRIFTED_SHARE, SHIFT, Drift, Node, Term, leaves, parse, to_text
+from monitors.expressions import DRIFT, DRIFTED, DRIFTED_SHARE, SHIFT, Drift, Node, Term, leaves, parse, to_text
 from monitors.lifecycle import advance
 from monitors.registry import DECIDING
 from monitors.rule_facts import Facts, truth, unknown, values
@@ -46,24 +46,26 @@ def rule_terms(core: Core, model: str) -> list[alert_views.RuleTerm]:
     known = vocabulary(spec, own_files(core))
     with core.db.cursor() as cursor:
         said = [row for row in latest_said(cursor, model) if _LONG.get(row["check"], row["check"]) in known]
-    found: list[alert_views.RuleTerm] = []
     columns = [row["column"] for row in said if row["check"] == DECIDING]
     facts = Facts(_reading(row, model) for row in said)
+    found: list[alert_views.RuleTerm] = []
+    unread: list[alert_views.RuleTerm] = []
+    example = min([*spec.features, *spec.context], default="column")
     for entry in known.values():
         if entry.name in (DRIFTED, DRIFTED_SHARE):
-            found.append(_term(entry, Term(entry.name), facts.number(Term(entry.name))))
+            ours = [_term(entry, Term(entry.name), facts.number(Term(entry.name)))]
         elif entry.name == SHIFT:
-            found += [_term(entry, term, facts.number(term)) for term in (Term(SHIFT, name) for name in columns)]
-        elif entry.name == "drift":
-            found += [_term(entry, Drift(name), _as_number(facts.drifted(name))) for name in columns]
+            ours = [_term(entry, term, facts.number(term)) for term in (Term(SHIFT, name) for name in columns)]
+        elif entry.name == DRIFT:
+            ours = [_term(entry, Drift(name), _as_number(facts.drifted(name))) for name in columns]
         else:
-            ours = [row for row in said if row["check"] == SHORT.get(entry.name, entry.name)]
-            found += [_term(entry, Term(entry.name, row["column"]), row["value"], row["unit"]) for row in ours]
-    named = {term["term"] for term in found}
-    example = min([*spec.features, *spec.context], default="column")
-    rest = (_term(entry, Term(entry.name, example if entry.of_column else None), None) for entry in known.values())
-    there = {entry["term"].split("(")[0] for entry in found}
-    return [*found, *(term for term in rest if term["term"].split("(")[0] not in there and term["term"] not in named)]
+            rows = [row for row in said if row["check"] == SHORT.get(entry.name, entry.name)]
+            ours = [_term(entry, Term(entry.name, row["column"]), row["value"], row["unit"]) for row in rows]
+        found += ours
+        if not ours:
+            of = example if entry.of_column else None
+            unread.append(_term(entry, Drift(example) if entry.name == DRIFT else Term(entry.name, of), None))
+    return found + unread
 
 
 def _term(entry: Entry, term: Term | Drift, value: float | None, unit: str = "") -> alert_views.RuleTerm:
