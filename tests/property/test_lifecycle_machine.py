@@ -40,19 +40,24 @@ GROUPS = {
 KINDS = {"outcome": "performance", "arrival": "data_quality", "rule": "business"} | {
     name: name for name in ("data_drift", "prediction_drift", "data_quality", "no_data", "job")
 }
-COLUMNS = st.sampled_from([("x",), ("y",), ("x", "y")])
-HELD = {
-    "outcome": st.tuples(st.just("page"), st.just(())),
-    "data_drift": st.tuples(st.sampled_from(["notice", "warning"]), COLUMNS),
-    "prediction_drift": st.tuples(st.just("notice"), st.just(("prediction",))),
-    "data_quality": st.tuples(st.sampled_from(["notice", "warning"]), COLUMNS),
-    "arrival": st.tuples(st.just("warning"), st.sampled_from([("row_volume",), ("freshness",), ("row_volume", "freshness")])),
-    "no_data": st.tuples(st.just("warning"), st.just(())),
-    "rule": st.tuples(st.sampled_from(["warning", "page"]), st.just(())),
-}  # fmt: skip
+COLUMNS = (("x",), ("y",), ("x", "y"))
+#: What may be found of each group: how grave, and in what.
+FOUND: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
+    "outcome": (("page",), ((),)),
+    "data_drift": (("notice", "warning"), COLUMNS),
+    "prediction_drift": (("notice",), (("prediction",),)),
+    "data_quality": (("notice", "warning"), COLUMNS),
+    "arrival": (("warning",), (("row_volume",), ("freshness",), ("row_volume", "freshness"))),
+    "no_data": (("warning",), ((),)),
+    "rule": (("warning", "page"), ((),)),
+}
 MARK = st.sampled_from(["held", "held", "quiet", "quiet", "holding", "silent"])
-WINDOW = st.fixed_dictionaries({name: st.tuples(MARK, held) for name, held in HELD.items()})
-SOME = st.sets(st.sampled_from(sorted(HELD)), min_size=1, max_size=3)
+FINDING = st.tuples(MARK, st.integers(0, 1), st.integers(0, 2))
+STEP = st.tuples(
+    st.tuples(FINDING, FINDING, FINDING),
+    st.sampled_from(["v1", "v1", "v1", "v2"]),  # who serves
+    st.sampled_from([1, 1, 1, 1, 1, 2, 20, 30]),  # days since the window before
+)
 FLOW = {
     None: {"pending", "firing"},
     "pending": {"pending", "firing", "resolved", "acknowledged"},
@@ -89,10 +94,15 @@ class Alerts(RuleBasedStateMachine):
         self.oracle = Oracle()
         self.ids = (f"a{number}" for number in count())
 
-    @initialize(needs=st.sampled_from([(1, 1), (2, 2), (2, 3), (3, 5)]), resolve_after=st.integers(1, 3))
-    def declared(self, needs: tuple[int, int], resolve_after: int) -> None:
-        self.needs = dict.fromkeys(HELD, (1, 1)) | {"prediction_drift": (2, 2), "rule": needs}
-        self.resolve_after = dict.fromkeys(HELD, RESOLVE_AFTER) | {"rule": resolve_after}
+    @initialize(
+        subjects=st.sets(st.sampled_from(sorted(FOUND)), min_size=1, max_size=3),
+        needs=st.sampled_from([(1, 1), (2, 2), (2, 3), (3, 5)]),
+        resolve_after=st.integers(1, 3),
+    )
+    def declared(self, subjects: set[str], needs: tuple[int, int], resolve_after: int) -> None:
+        self.subjects = sorted(subjects)  # few at a time, so that much happens to each
+        self.needs = dict.fromkeys(FOUND, (1, 1)) | {"prediction_drift": (2, 2), "rule": needs}
+        self.resolve_after = dict.fromkeys(FOUND, RESOLVE_AFTER) | {"rule": resolve_after}
 
     # -- the lifecycle, as the service calls it --------------------------------------------------------------------
     def keep(self, changes: list[Change]) -> None:
@@ -132,29 +142,33 @@ class Alerts(RuleBasedStateMachine):
             return lifecycle.advance(list(self.alerts.values()), readings, SPEC, self.now, None, self.ids.__next__)
 
     # -- windows -----------------------------------------------------------------------------------------------------
-    @rule(
-        told=WINDOW,
-        some=SOME,
-        version=st.sampled_from(["v1", "v1", "v1", "v2"]),
-        after=st.sampled_from([1, 1, 1, 1, 2, 20, 30]),
-    )
-    def window(self, told: dict[str, Any], some: set[str], version: str, after: int) -> None:
+    @rule(steps=st.lists(STEP, min_size=1, max_size=5))
+    def windows(self, steps: list[Any]) -> None:
+        for step in steps:
+            self.window(*step)
+
+    def window(self, findings: tuple[tuple[str, int, int], ...], version: str, after: int) -> None:
         self.number += after
         self.now = max(self.now, days(1, self.number)[0].end + HOUR)
-        marks = {name: told[name] if name in some else ("quiet", ("", ())) for name in HELD}
-        held = {name: what for name, (mark, what) in marks.items() if mark == "held"}
-        holding = {name for name, (mark, _) in marks.items() if mark == "holding"}
-        silent = {name for name, (mark, _) in marks.items() if mark == "silent"}
-        found = {GROUPS[name]: condition(name, what[0], what[1], self.needs[name]) for name, what in held.items()}
-        found |= {GROUPS[name]: condition(name, "warning", holding=True) for name in holding}
-        if "rule" in held:
-            found[GROUPS["rule"]] = replace(found[GROUPS["rule"]], resolve_after=self.resolve_after["rule"])
+        told = dict(zip(self.subjects, findings, strict=False))
+        held: dict[str, tuple[str, set[str]]] = {}
+        found: dict[str, Condition] = {}
+        for name, (mark, severity, place) in told.items():
+            if mark == "held":
+                grave, names = (
+                    FOUND[name][0][severity % len(FOUND[name][0])],
+                    FOUND[name][1][place % len(FOUND[name][1])],
+                )
+                more = {"resolve_after": self.resolve_after["rule"]} if name == "rule" else {}
+                held[name] = grave, set(names)
+                found[GROUPS[name]] = condition(name, grave, names, self.needs[name], **more)
+            elif mark == "holding":
+                found[GROUPS[name]] = condition(name, "warning", holding=True)
+        silent = {name for name, (mark, *_) in told.items() if mark == "silent"}
+        holding = {name for name, (mark, *_) in told.items() if mark == "holding"}
         self.latest = (version, found, {GROUPS[name] for name in silent})
         self.settled(self.feed(*self.latest))
-        self.oracle.window(
-            self.number, version, {name: (severity, set(members)) for name, (severity, members) in held.items()},
-            holding, silent, self.needs, self.resolve_after,
-        )  # fmt: skip
+        self.oracle.window(self.number, version, held, holding, silent, self.needs, self.resolve_after)
         self.attend()
 
     @precondition(lambda self: self.latest is not None)
@@ -167,8 +181,12 @@ class Alerts(RuleBasedStateMachine):
     def a_source(self, severity: str | None) -> None:
         facts = [] if severity is None else [condition("job", severity)]
         over = {group_of("job", source="nightly")}
+        open_now = [
+            alert.changed_at for alert in self.alerts.values() if alert.kind == "job" and alert.state != "resolved"
+        ]
+        ended = max([self.now, *open_now])  # no alert's time runs backwards
         self.settled(standing.stand(list(self.alerts.values()), facts, "m", self.now, self.ids.__next__, over))
-        self.oracle.job(severity, self.now)
+        self.oracle.job(severity, self.now, ended)
         self.attend()
 
     # -- people ------------------------------------------------------------------------------------------------------

@@ -151,14 +151,14 @@ class Oracle:
         else:
             told.append(Story(group, severity, set(members), needs, resolve_after, version, number, order=len(told)))
 
-    def job(self, severity: str | None, now: datetime) -> None:
-        """Take up whether a source fails, and how gravely."""
+    def job(self, severity: str | None, now: datetime, ended: datetime) -> None:
+        """Take up whether a source fails, and how gravely; ``ended``: when it is over, if it is."""
         before = {id(story): story.state for story in self.every()}
         story, told = self.open("job"), self.stories.setdefault("job", [])
         if story is not None:
             if severity is None:
                 story.marks += "."
-                story.ended = now
+                story.ended = ended
             elif RANK[severity] > RANK[story.severity]:
                 story.marks, story.severity = story.marks + "R", severity
         elif severity is not None:
