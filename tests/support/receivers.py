@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,12 +117,12 @@ class MailReceiver:
 @contextmanager
 def mail_receiver() -> Iterator[MailReceiver]:
     """Run a mail server."""
-    receiver = MailReceiver()
-    controller = Controller(receiver, hostname="127.0.0.1", port=0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        receiver = MailReceiver(port=free.getsockname()[1])
+    controller = Controller(receiver, hostname="127.0.0.1", port=receiver.port)
     controller.start()
     try:
-        assert controller.server is not None
-        receiver.port = controller.server.sockets[0].getsockname()[1]
         yield receiver
     finally:
         controller.stop()
