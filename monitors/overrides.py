@@ -47,24 +47,31 @@ def overridden(
         else:
             context.append(reading)
     found: dict[str, Condition] = {}
+    changed: set[str] = set()
     for about, ours in sorted(parts.items()):  # what no override is about comes first
         for group, condition in conditions([*ours, *context], spec, importance, every=readings).items():
-            changed = _decided([spec.monitor.overrides[i] for i in about], condition)
-            if changed is not None:
-                found[group] = _both(found[group], changed) if group in found else changed
-    return found
+            override = _deciding([spec.monitor.overrides[i] for i in about], condition)
+            if override is not None:
+                changed.add(group)
+            if override is None or override.severity != "off":
+                made = condition if override is None else _changed(condition, override)
+                found[group] = _both(found[group], made) if group in found else made
+    untouched = conditions(readings, spec, importance).items()
+    return {group: condition for group, condition in untouched if group not in changed} | {
+        group: condition for group, condition in found.items() if group in changed
+    }
 
 
-def _decided(about: Sequence[Override], condition: Condition) -> Condition | None:
-    """Return a condition as the first override that fits its kind wants it; None where nobody is to be told."""
-    override = next((each for each in about if each.kind in (None, condition.kind)), None)
-    if override is None:
-        return condition
-    if override.severity == "off":
-        return None
+def _deciding(about: Sequence[Override], condition: Condition) -> Override | None:
+    """Return the first override that fits the kind of a condition."""
+    return next((each for each in about if each.kind in (None, condition.kind)), None)
+
+
+def _changed(condition: Condition, override: Override) -> Condition:
+    """Return a condition as an override wants it."""
     return replace(
         condition,
-        severity=override.severity or condition.severity,
+        severity=condition.severity if override.severity is None or override.severity == "off" else override.severity,
         needs=parse_windows(override.windows) if override.windows else condition.needs,
         resolve_after=override.resolve_after or condition.resolve_after,
         owner=override.owner or condition.owner,

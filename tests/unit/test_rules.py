@@ -163,7 +163,7 @@ def test_a_rule_about_a_segment_speaks_of_what_is_inside() -> None:
 def move(declared: ModelSpec, days: list[float | None]) -> list[str]:
     """Return the state of the rule's alert after each window: of a metric's values, None where it cannot be said."""
     alerts: dict[str, Alert] = {}
-    seen = []
+    seen: list[str] = []
     for number, value in enumerate(days):
         readings = [r for r in window(number) if r.check != "mae"]
         changes: dict[str, Any] = {"value": value} if value is not None else {"verdict": "insufficient"}
