@@ -80,5 +80,6 @@ def route_of(scope: Scope, path: str) -> str:
     if path == "/api" or path.startswith("/api/"):
         route: Any = scope.get("route")
         pattern = getattr(route, "path_format", None) or getattr(route, "path", None)
-        return f"/api{pattern}" if isinstance(pattern, str) and pattern.startswith("/v1") else "other"
+        above = "/api/v1" if path.startswith("/api/v1/") else "/api"
+        return above + pattern.removeprefix("/v1") if isinstance(pattern, str) else "other"
     return "/reports/evidently" if path.startswith("/reports/evidently/") else "page"
