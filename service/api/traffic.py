@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.measures import BY_NAME
@@ -78,8 +79,8 @@ def route_of(scope: Scope, path: str) -> str:
     if append is not None:
         return f"/api/v1/models/{{model}}/{append[1]}"
     if path == "/api" or path.startswith("/api/"):
-        route: Any = scope.get("route")
-        pattern = getattr(route, "path_format", None) or getattr(route, "path", None)
+        route: Any = scope.get("route")  # without one of the API's, it is still the mount that led there
+        pattern = None if isinstance(route, Mount) else getattr(route, "path", None)
         above = "/api/v1" if path.startswith("/api/v1/") else "/api"
         return above + pattern.removeprefix("/v1") if isinstance(pattern, str) else "other"
     return "/reports/evidently" if path.startswith("/reports/evidently/") else "page"
