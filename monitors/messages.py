@@ -155,7 +155,7 @@ def rendered(note: Mapping[str, Any], key: str, base: str | None, picture: bytes
     chart = f"{root}/api/v1/alerts/{quote(data['id'], safe='')}/picture.png" if root and data.get("id") else None
     return Message(
         key=key,
-        title=_quiet(_clean(str(note["title"]), _LONGEST_TITLE)),
+        title=_plain(str(note["title"])),
         body=_quiet(_text(note, root)),
         severity=str(note.get("severity", "warning")),
         link=link,
@@ -237,8 +237,13 @@ def _clean(text: str, longest: int) -> str:
 
 
 def _quiet(text: str) -> str:
-    """Return text that calls nobody: ``@channel`` is no mention any more, an address of mail stays one."""
-    return re.sub(r"(?<![\w.+-])@(?=\w)", "@\u200b", text)
+    """Return text that calls nobody and links nowhere: ``@channel`` is no mention any more, an address of mail stays one."""
+    return re.sub(r"(?<![\w.+-])@(?=\w)", "@\u200b", text.replace("](", "]\u200b("))
+
+
+def _plain(text: str) -> str:
+    """Return a title that no service takes for markup: some set it into the text as it is."""
+    return _quiet(_clean(text, _LONGEST_TITLE).replace("<", "‹").replace(">", "›"))
 
 
 def _marked(text: str) -> str:
@@ -247,7 +252,7 @@ def _marked(text: str) -> str:
     shown = re.sub(r"([\\`*\[\]~|])", r"\\\1", shown)
     shown = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", shown)
     shown = re.sub(r"^(\s*)([#+-]|\d+\.)(?=\s)", r"\1\\\2", shown)
-    return _quiet(shown.replace("](", "]\u200b("))
+    return _quiet(shown)
 
 
 def _bare(address: str) -> str:
