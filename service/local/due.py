@@ -19,6 +19,7 @@ from reference_data.section import parse_duration
 from reference_data.windows import Window, WindowSpec
 from service.local.convert import MIN_TIME
 from storage.due import profiled_at
+from storage.loss_steps import loss_steps
 from storage.readings import judged_windows
 from storage.traffic import bucket_rows
 
@@ -134,6 +135,8 @@ def _due_windows(
             cursor, spec.name, version, reference.version, outcomes=RESERVED_OUTCOMES, without=NO_LABELS
         )
         ages = [profiled_at(cursor, spec.name, reference.version, part) for part in ("inputs", "outcomes")]
+        steps = loss_steps(cursor, spec.name, version, reference.version)
+    ages.append({step.window.start: step.computed_at for step in steps})
     mark = Watermark.read(core.control.watermark(spec.name))
     fresh = {bucket for (number, _), buckets in refreshed.items() if number == reference.version for bucket in buckets}
     every = core.window_spec(spec.name).bucket

@@ -49,12 +49,13 @@ from service.local.due import (
 )
 from service.local.lead_in import blocks
 from service.local.quality import with_quality
-from service.local.refreshing import refresh
+from service.local.refreshing import refresh, stamp
 from service.local.row_checks import row_readings
 from service.local.series import held_against, load_inputs, load_series
 from storage.door_counts import door_counts
 from storage.due import latest_profile
 from storage.faults import fault_point
+from storage.loss_steps import loss_steps
 from storage.readings import append_readings
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def run_model(
                 continue
             stretch = plan.take(size)
             if stretch is None:
-                _end(core, spec, whole=since is None and until is None)
+                care.retain(core, spec)
+                core.control.put_setting(f"last_run/{model}", core.now().isoformat())
                 course.whole = True
                 return course
             began = time.monotonic()
@@ -157,7 +159,8 @@ def _plan(core: Core, spec: ModelSpec, since: datetime | None, until: datetime |
     """Bring profiles up to the log, and find what is due."""
     decided = _decided(core, spec.name)
     labels.bring_up(core, spec)
-    refreshed = refresh(core, spec) | sequence.bring_up(core, spec)
+    refreshed = refresh(core, spec)
+    sequence.bring_up(core, spec, stamp(core, spec.name))
     fault_point("run.after_profiles")
     stretches = due_stretches(core, spec, refreshed, since, until)
     found = Plan(decided, stretches, window_rows(core, spec) if stretches else {}, _judged_at(core, spec.name))
@@ -168,10 +171,10 @@ def _plan(core: Core, spec: ModelSpec, since: datetime | None, until: datetime |
 
 
 def _judged_at(core: Core, model: str) -> datetime:
-    """Return the time of readings that are made now: no earlier than that of the profiles, though the clock was put back."""
+    """Return the time of readings that are made now: no earlier than what they rest on, though the clock was put back."""
     with core.db.cursor() as cursor:
-        profiled = latest_profile(cursor, model)
-    return core.now() if profiled is None else max(core.now(), profiled)
+        profiled, steps = latest_profile(cursor, model), loss_steps(cursor, model)
+    return max([core.now(), *([profiled] if profiled else []), *(step.computed_at for step in steps)])
 
 
 def _block(core: Core, spec: ModelSpec, stretch: Stretch, plan: Plan, course: Course) -> None:
@@ -190,14 +193,6 @@ def _block(core: Core, spec: ModelSpec, stretch: Stretch, plan: Plan, course: Co
     course.windows_done += len(stretch.windows)
     course.readings += len(readings)
     course.rows += sum(plan.rows.get(window, 0) for window in stretch.windows)
-
-
-def _end(core: Core, spec: ModelSpec, *, whole: bool) -> None:
-    """Remember that what was due is judged: all of it, or that between two times."""
-    if whole:
-        sequence.mark_read(core, spec.name)
-    care.retain(core, spec)
-    core.control.put_setting(f"last_run/{spec.name}", core.now().isoformat())
 
 
 def judge_stretch(core: Core, spec: ModelSpec, stretch: Stretch) -> Readings:

@@ -110,14 +110,14 @@ def _profile(
             if part == "inputs":
                 measured += segment_profiles.measured(core, cursor, spec, reference, found, _dropped(reference))
     if measured:
-        now = _stamp(core, spec.name)
+        now = stamp(core, spec.name)
         core.db.write(lambda con: [profile_store.save(con, part, now, clear=all_references) for part in measured])
     whole = [m for m in measured if m.part != "segments"]
     return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in whole}
 
 
-def _stamp(core: Core, model: str) -> datetime:
-    """Return a time after that of every reading: a window whose profiles are newer is due, though the clock was put back."""
+def stamp(core: Core, model: str) -> datetime:
+    """Return the time of what is counted now, after that of every reading: windows with older ones are due, though the clock was put back."""
     with core.db.cursor() as cursor:
         judged = latest_judgement(cursor, model)
     return core.now() if judged is None else max(core.now(), judged + MOMENT)

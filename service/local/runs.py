@@ -239,7 +239,9 @@ def _view(record: dict[str, Any], zone: Any, live: Run | None) -> ModelRunView:
         record = live.record
     view = {**record, "remaining_seconds": None if live is None else _remaining(live)}
     for name in ("started_at", "ended_at"):
-        view[name] = None if view[name] is None else iso(datetime.fromisoformat(view[name]).replace(microsecond=0), zone)
+        view[name] = (
+            None if view[name] is None else iso(datetime.fromisoformat(view[name]).replace(microsecond=0), zone)
+        )
     return cast("ModelRunView", view)
 
 

@@ -47,41 +47,15 @@ def step_spec(window_spec: WindowSpec) -> WindowSpec:
     return window_spec if window_spec.unit == "h" else window_spec.bucket
 
 
-def bring_up(core: Core, spec: ModelSpec) -> dict[tuple[int, str], set[datetime]]:
-    """Count the labels that are new; return the starts of steps that no finished run has read yet, by reference (part "steps")."""
+def bring_up(core: Core, spec: ModelSpec, now: datetime) -> None:
+    """Count the labels that are new, in steps that are dated ``now``: windows whose readings are older are due."""
     sources = loss_sources(core, spec)
     if not sources:
-        return {}
-    every, before = step_spec(core.window_spec(spec.name)), _read_to(core, spec.name)
-    now = core.now() if before is None else max(core.now(), before + timedelta(microseconds=1))
+        return
+    every = step_spec(core.window_spec(spec.name))
     over = every.containing(core.now() - parse_duration(spec.monitor.grace)).start
-    added = append_steps(core.db, spec.name, sources, every, over, now)
-    if added:
+    if append_steps(core.db, spec.name, sources, every, over, now):
         fault_point("run.after_steps")
-    with core.db.cursor() as cursor:
-        unread = [step for step in loss_steps(cursor, spec.name) if before is None or step.computed_at > before]
-    found: dict[tuple[int, str], set[datetime]] = {}
-    for step in [*added, *unread]:
-        found.setdefault((step.reference_version, "steps"), set()).add(step.window.start)
-    return found
-
-
-def mark_read(core: Core, model: str) -> None:
-    """Remember, at the end of a run, that readings tell of every step there is."""
-    with core.db.cursor() as cursor:
-        steps = loss_steps(cursor, model)
-    if steps:
-        core.control.put_setting(_key(model), max(step.computed_at for step in steps).isoformat())
-
-
-def _read_to(core: Core, model: str) -> datetime | None:
-    """Return when the latest step was counted that a finished run has read."""
-    at = core.control.get_setting(_key(model))
-    return datetime.fromisoformat(at) if at else core.last_run(model)
-
-
-def _key(model: str) -> str:
-    return f"steps_read/{model}"
 
 
 def stretch_readings(

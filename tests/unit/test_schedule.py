@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitors.schedule import Scheduler, parse_schedule
+from monitors.schedule import Scheduler, Timetable, missed, next_time, parse_schedule
+from reference_data.section import parse_rows
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)  # a Wednesday
 
@@ -95,7 +96,7 @@ def ticks() -> Ticks:
 
 @pytest.fixture
 def scheduler(ticks: Ticks) -> Iterator[Scheduler]:
-    made = Scheduler(lambda: NOW, ticks)
+    made = Scheduler(lambda: datetime.now(UTC), ticks)
     yield made
     ticks.gate.set()
     made.stop()
@@ -157,7 +158,8 @@ def test_a_tick_that_fails_is_remembered_until_one_succeeds(scheduler: Scheduler
         assert ticks.came.acquire(timeout=20)
     scheduler.stop()
     assert scheduler.last_errors() == {}
-    assert scheduler.last_runs()["air_time"].started_at == NOW
+    tick = scheduler.last_runs()["air_time"]
+    assert tick.started_at <= tick.ended_at
 
 
 def test_jobs_are_replaced_as_a_whole_or_not_at_all(scheduler: Scheduler) -> None:
@@ -171,3 +173,98 @@ def test_jobs_are_replaced_as_a_whole_or_not_at_all(scheduler: Scheduler) -> Non
     after = scheduler.next_runs()
     assert after.keys() == {"a", "c"}
     assert after["a"] == before["a"]  # an unchanged schedule does not start over
+
+
+# -- the table of times ------------------------------------------------------------------------------------------------
+def test_rows_are_a_schedule_too() -> None:
+    assert parse_rows("every 500 rows") == 500
+    assert parse_rows("Every 10_000 rows") == 10_000
+    assert parse_rows("every 15m") is None
+    with pytest.raises(ValueError, match="every x rows"):
+        parse_rows("every x rows")
+    with pytest.raises(ValueError, match="write for example"):
+        parse_rows("every 0 rows")
+
+
+def test_what_was_slept_through_comes_once_and_late() -> None:
+    table = Timetable()
+    table.set({"a": ("*/15 * * * *", "UTC"), "b": ("0 2 * * *", "UTC")}, NOW)
+    assert table.due(NOW) == []
+    later = NOW + timedelta(days=3, minutes=1)
+    assert sorted(table.due(later)) == ["a", "b"]
+    assert table.due(later + timedelta(seconds=1)) == []
+    assert table.times["a"] == NOW + timedelta(days=3, minutes=15)
+    assert table.awake_since == later, "nobody looked in between"
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1)])
+def test_a_clock_that_is_put_back_keeps_nothing_waiting(back: timedelta) -> None:
+    table = Timetable()
+    table.set({"a": ("every 15m", "UTC"), "b": ("0 * * * *", "UTC")}, NOW)
+    table.due(NOW)
+    put_back = NOW + timedelta(minutes=1) - back
+    assert table.due(put_back) == []
+    assert table.awake_since == put_back
+    assert table.times["a"] == put_back + timedelta(minutes=15)
+    assert table.times["b"] - put_back <= timedelta(hours=1)
+    assert sorted(table.due(put_back + timedelta(hours=1))) == ["a", "b"]
+
+
+def test_a_clock_that_is_corrected_by_a_moment_is_not_put_back() -> None:
+    table = Timetable()
+    table.set({"a": ("every 15m", "UTC")}, NOW)
+    table.due(NOW)
+    table.due(NOW - timedelta(milliseconds=500))
+    assert table.awake_since == NOW
+
+
+@pytest.mark.parametrize(
+    ("schedule", "longest"),
+    [("*/15 * * * *", timedelta(minutes=15)), ("30 2 * * *", timedelta(hours=25)), ("30 1 * * *", timedelta(hours=25))],
+)
+@pytest.mark.parametrize("around", [datetime(2024, 3, 9, tzinfo=UTC), datetime(2024, 11, 2, tzinfo=UTC)])
+def test_summer_time_neither_skips_nor_stops_a_schedule(schedule: str, longest: timedelta, around: datetime) -> None:
+    at = around
+    while at < around + timedelta(days=3):
+        following = next_time(schedule, "America/New_York", at)
+        assert timedelta(0) < following - at <= longest
+        at = following
+
+
+def test_what_was_due_while_nothing_ran_is_missed() -> None:
+    assert missed("0 2 * * *", "UTC", NOW, NOW + timedelta(hours=15))
+    assert not missed("0 2 * * *", "UTC", NOW, NOW + timedelta(hours=13))
+    assert missed("every 15m", "UTC", NOW, NOW + timedelta(minutes=15))
+    assert not missed("every 15m", "UTC", NOW, NOW - timedelta(days=1)), "the clock was put back"
+
+
+def test_a_clock_whose_thread_is_gone_is_dead(scheduler: Scheduler) -> None:
+    scheduler.start()
+    assert _alive(scheduler)
+    thread = scheduler._thread
+    assert thread is not None
+    scheduler._stopping.set()
+    thread.join()
+    scheduler._stopping.clear()
+    assert not _alive(scheduler)
+
+
+def test_a_look_that_fails_does_not_end_the_looking() -> None:
+    failures = iter([ZeroDivisionError(), OverflowError()])
+
+    def now() -> datetime:
+        if started and (error := next(failures, None)) is not None:
+            raise error
+        return datetime.now(UTC)
+
+    started: list[bool] = []
+    ticks = Ticks()
+    scheduler = Scheduler(now, ticks)
+    scheduler.set_jobs({"air_time": "every 1s"})
+    started.append(True)
+    scheduler.start()
+    try:
+        assert ticks.came.acquire(timeout=20)
+        assert _alive(scheduler)
+    finally:
+        scheduler.stop()
