@@ -145,7 +145,7 @@ def usable_labels(values: pd.Series[Any], task: Task) -> tuple[NDArray[Any], NDA
 
 def _table(path: Path, most: int | None) -> tuple[pa.Table, int]:
     """Return the file's rows, or those whose ids hash lowest of more than ``most``, and how many the file has."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # a buffer would hold the whole file
         total = file.metadata.num_rows
         if most is None or total <= most or "_id" not in file.schema_arrow.names:
             return file.read(), total

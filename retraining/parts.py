@@ -47,7 +47,7 @@ def of_file(path: Path, request: TrainRequest, part_rows: int, until: datetime |
     def again() -> Iterator[TrainRequest]:
         names = list(dict.fromkeys([*(c.name for c in request.features), "_id", "_event_time", "label"]))
         waiting: list[pa.RecordBatch] = []
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             for batch in file.iter_batches(_BATCH, columns=names):
                 waiting.append(batch)
                 if sum(part.num_rows for part in waiting) >= part_rows:
