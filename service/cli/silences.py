@@ -121,8 +121,10 @@ def assign(
 
 
 def _said(view: SilenceView) -> str:
-    quiet = _counted(len(view["alerts"]), "open alert", "open alerts")
-    return f"silence {view['id']} until {view['ends']}: {quiet} told to nobody, and what opens of {_what(view)}"
+    begins = "" if view["state"] == "active" else f"from {view['starts']} "
+    which = f"silence {view['id']} {begins}until {view['ends']}: nobody is told of {_what(view)}"
+    quiet = _counted(len(view["alerts"]), "alert is open", "alerts are open")
+    return which if view["alert_id"] is not None else f"{which}; {quiet}, and what opens meanwhile is silenced too"
 
 
 def _counted(n: int, one: str, many: str) -> str:
