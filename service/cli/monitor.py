@@ -112,7 +112,8 @@ def alerts(
     }  # fmt: skip
     session.show(found, lambda: table(found, columns, "no alerts"))
     severe = {"page"} if fail_on is FailOn.page else {"page", "warning"}
-    if fail_on and any(alert["severity"] in severe and alert["state"] != "resolved" for alert in found):
+    at_rest = {"pending", "silenced", "resolved"}  # nobody is told of those either
+    if fail_on and any(alert["severity"] in severe and alert["state"] not in at_rest for alert in found):
         raise typer.Exit(FOUND)
 
 
