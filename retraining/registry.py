@@ -1,4 +1,7 @@
-"""Model artefacts: stored with skops, never as a bare pickle, and opened only when nothing has touched them."""
+"""Model artefacts: stored with skops, never as a bare pickle, and opened only when nothing has touched them.
+
+A model that is a program of the operator's own (:mod:`retraining.own_command`) is a zip file of what it left: hashed and verified alike.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import importlib
 import os
 from pathlib import Path
 from typing import Any
+
+from retraining.own_command import CommandModel, is_packed, unpack
 
 SUFFIX = ".skops"
 
@@ -44,10 +49,13 @@ def save(estimator: Any, path: Path) -> str:
 
     Raises :class:`UntrustedArtefactError` when :func:`load` would refuse it, before anything is written.
     """
-    import skops.io  # late: it brings all of scikit-learn along
+    if isinstance(estimator, CommandModel):
+        data = estimator.packed
+    else:
+        import skops.io  # late: it brings all of scikit-learn along
 
-    data = skops.io.dumps(estimator)
-    _trusted(data, path)
+        data = skops.io.dumps(estimator)
+        _trusted(data, path)
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -58,6 +66,8 @@ def load(path: Path, sha256: str) -> Any:
     Raises :class:`ArtefactError` (missing or unreadable), :class:`TamperedArtefactError`, :class:`UntrustedArtefactError`.
     """
     data = _verified(path, sha256)
+    if is_packed(data):
+        return unpack(data)
     import skops.io
 
     return skops.io.loads(data, trusted=_trusted(data, path))
