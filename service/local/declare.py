@@ -116,7 +116,7 @@ def _refuse_reach(core: Core, wanted: Declaration) -> None:
         for name, source in wanted.sources.items()
         if sources.get(name) != source
     ] + channel_reach.problems(wanted.channels, channels)
-    problems += training.reaching(core, wanted)
+    problems += training_reach.reaching(core, wanted)
     if problems:
         raise DeclarationError(problems)
 
