@@ -106,7 +106,7 @@ def is_late(core: Core, spec: ModelSpec, began: datetime | None, awake: datetime
 
 def _did(run: Mapping[str, Any]) -> bool:
     """Whether a run got anywhere."""
-    return run["state"] == "done" or (run["state"] == "timed_out" and run["windows_done"] > 0)
+    return bool(run["state"] == "done" or (run["state"] == "timed_out" and run["windows_done"] > 0))
 
 
 def _spoken(schedule: str) -> str:

@@ -1,0 +1,38 @@
+"""A process that runs a monitor until a fault kills it, on a clock that stands: what it left must be told by more than the time."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from service.local import LocalWorkspace, monitoring
+from storage.faults import VARIABLE
+from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Clock, rows, tiny
+
+BEFORE, DAYS = 3, 8  # days that a first run judges, and days there are in the end
+PLAIN = DECLARATION.replace("multivariate = []", "multivariate = []\nestimate = false")
+
+
+def clock() -> datetime:
+    """Return the time at which everything happens: half a day after the last one."""
+    return LIVE + timedelta(days=DAYS + 0.5)
+
+
+def prepare(home: Path) -> None:
+    """Make a home in which some days are judged, others are new, and rows and labels of a judged one have come late."""
+    with tiny(home, PLAIN, Clock(clock())) as ws:
+        ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
+        ws.log_days(0, BEFORE)
+        assert ws.workspace.run(MODEL, until=LIVE + timedelta(days=BEFORE))[0]["windows"] == BEFORE
+        ws.log_days(BEFORE)
+        ws.log_days(BEFORE + 1, DAYS - BEFORE - 1, shift=5.0, bias=8.0)
+        ws.log_days(1, a_day=20, prefix="late")
+
+
+def main(home: Path, fault: str) -> None:
+    """Run under a fault, two windows a block."""
+    monitoring.FIRST_BLOCK = monitoring.LONGEST_BLOCK = 2
+    with LocalWorkspace.open(home, now=clock) as workspace:
+        os.environ[VARIABLE] = fault
+        workspace.run(MODEL)
