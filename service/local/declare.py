@@ -9,7 +9,7 @@ from reference_data.declaration import Declaration, ModelSpec
 from reference_data.windows import WindowSpec
 from service.declaration_file import DeclarationError, parse, unknown_models
 from service.declared_checks import check_problems
-from service.local import channel_reach, owners, sources, training, transform
+from service.local import channel_reach, owners, sources, training_reach, transform
 from service.local.owners import SECTION
 from service.workspace import ConflictError
 from storage.logs import prepare_model
