@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -112,17 +112,21 @@ def judged(folder: Path, rows: int) -> dict[str, float]:
 
 
 def again(folder: Path, rows: int) -> dict[str, float]:
-    """Open the workspace that :func:`judged` filled, and judge its window once more."""
-    from service.local import LocalWorkspace
+    """Open the workspace that :func:`judged` filled as the command line does, and judge its window once more."""
+    from service.cli.lean import import_functions
 
     del rows
+    import_functions()
+    from service.local import LocalWorkspace
+
     with LocalWorkspace.open(folder / "home", now=lambda: data.START + timedelta(days=DAYS + 1)) as ws:
         return {"readings": float(len(_judge(ws)))}
 
 
-def _judge(ws: Any) -> list[Any]:
+def _judge(ws: Any) -> Sequence[Any]:
     """Load the profiles of the reference and of the day after it from the database, and judge; nothing is kept from one time to the next."""
-    from service.local.monitoring import Stretch, judge_stretch
+    from service.local.due import Stretch
+    from service.local.monitoring import judge_stretch
 
     start = data.START + timedelta(days=DAYS)
     window = Window(start, start + timedelta(days=1))
@@ -136,7 +140,8 @@ def history(folder: Path, rows: int) -> dict[str, float]:
     """Log a reference and 90 days; time reading all of their stored profiles and judging them."""
     import pyarrow as pa
 
-    from service.local.monitoring import Stretch, judge_stretch
+    from service.local.due import Stretch
+    from service.local.monitoring import judge_stretch
 
     del rows
     with tempfile.TemporaryDirectory(dir=folder) as scratch, _workspace(scratch, DAYS + HISTORY + 1) as ws:

@@ -39,8 +39,12 @@ class Session:
     @contextmanager
     def workspace(self, memory: str | None = None) -> Iterator[Workspace]:
         """Open the workspace, in the process that serves it if there is one; else with so much ``memory`` for the database."""
-        from service import open_workspace
+        from service import endpoint, open_workspace
 
+        if endpoint.find(self.home) is None:  # then this process judges, and looks things up, by itself
+            from service.cli.lean import import_functions
+
+            import_functions()
         with open_workspace(self.home, memory=memory) as workspace:
             yield workspace
 
