@@ -7,10 +7,12 @@ import hmac
 import json
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -100,6 +102,12 @@ def _request(method: str, address: str, content: bytes, headers: Mapping[str, st
         )
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reading all certificates takes longer than a message."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _exchange(
     method: str, pinned: httpx.URL, host: str, content: bytes, headers: Mapping[str, str], limits: Limits
 ) -> tuple[int, bytes]:
@@ -123,7 +131,7 @@ def _exchange(
     timer.start()
     try:
         with (
-            httpx.Client(timeout=limits.timeout, follow_redirects=False, trust_env=False) as client,
+            httpx.Client(timeout=limits.timeout, follow_redirects=False, trust_env=False, verify=_tls()) as client,
             client.stream(
                 method,
                 pinned,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,9 +75,18 @@ def _draw(chart: Chart) -> bytes:
 
 def _words(figure: Any, x: float, y: float, text: str, **look: Any) -> None:
     """Write text that is nothing but text: dollar signs begin no formula."""
-    shown = "".join(character if character.isprintable() else " " for character in text)
+    shown = "".join(_glyph(character) if character.isprintable() else " " for character in text)
     cut = shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
     figure.text(x, y, cut, parse_math=False, **look)
+
+
+@cache
+def _glyph(character: str) -> str:
+    """Return a character, or a square where the font has none for it."""
+    from matplotlib import font_manager
+
+    fonts: Any = font_manager
+    return character if fonts.get_font(fonts.findfont("DejaVu Sans")).get_char_index(ord(character)) else "□"
 
 
 def _style(axes: Any, chart: Chart) -> None:

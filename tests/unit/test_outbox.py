@@ -305,7 +305,7 @@ def test_five_hundred_alerts_reach_every_channel_through_everything(home: AlertH
             home.fire(number)
         for _ in range(4):
             attend.attend(home.core)
-            assert all(home.core.postman.wait(60, name) for name in ("fine", "broken", "late"))
+            assert all(home.core.postman.wait(120, name) for name in ("fine", "broken", "late"))
             home.clock.forward(minutes=2)
         assert len(fine.seen) == 500
         assert 1 <= len(hung.seen) < 20
