@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from monitors.types import Alert, AlertEvent, Reading
 from reference_data.alerting import Rule
 from reference_data.windows import Window
 from service.local import rule_segments, segment_views
-from service.local.convert import aware, iso, number
+from service.local.convert import MIN_TIME, aware, iso, number
 from service.local.due import fair, serving_stretches
 from service.workspace import WorkspaceError
 from storage.rule_readings import latest_said, rule_readings
@@ -186,13 +186,29 @@ def _readings(
 def _reading(row: Mapping[str, Any], model: str) -> Reading:
     """Make a reading of what was read of it."""
     window = Window(row["window_start"], row["window_end"])
-    blank = blank_reading(model, row["model_version"], (row["reference_version"], 0), window, window.end, row["scope"])
     nan = float("nan")
-    told = {name: row[name] for name in ("check", "column", "n", "verdict", "significant", "unit")}
+    told = {
+        name: row[name]
+        for name in (
+            "check",
+            "scope",
+            "column",
+            "model_version",
+            "reference_version",
+            "n",
+            "verdict",
+            "significant",
+            "unit",
+        )
+    }
     told |= {
         name: nan if row[name] is None else row[name] for name in ("value", "reference_value", "p_value", "effect")
     }
-    return replace(blank, **told)
+    return Reading(**(_BLANK | told | {"model": model, "window": window, "computed_at": window.end}))
+
+
+_NEVER = Window(MIN_TIME, MIN_TIME)
+_BLANK = {field.name: getattr(blank_reading("", "", (0, 0), _NEVER, MIN_TIME), field.name) for field in fields(Reading)}
 
 
 class _Course:
