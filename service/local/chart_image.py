@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _words(figure: Any, x: float, y: float, text: str, **look: Any) -> None:
     figure.text(x, y, cut, parse_math=False, **look)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _glyph(character: str) -> str:
     """Return a character, or a square where the font has none for it."""
     from matplotlib import font_manager
