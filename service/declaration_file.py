@@ -52,6 +52,7 @@ def parse(text: str, environ: Mapping[str, str] | None) -> Declaration:
     lines = find_lines(text)
     problems: list[str] = []
     expanded = content if environ is None else _expand(content, environ, (), lines, problems)
+    problems += _named_twice(content, lines)
     try:
         declaration = Declaration.model_validate(_named(expanded))
     except ValidationError as error:
@@ -61,6 +62,16 @@ def parse(text: str, environ: Mapping[str, str] | None) -> Declaration:
         if not problems:
             return declaration
     raise DeclarationError(sorted(problems, key=_line_number))
+
+
+def _named_twice(content: Mapping[str, Any], lines: dict[Path, int]) -> list[str]:
+    return [
+        f"{_where((section, key, 'name'), lines)}: 'name' is not a key here; the table has the name already: {key}"
+        for section in SECTIONS
+        if isinstance(content.get(section), dict)
+        for key, entry in content[section].items()
+        if isinstance(entry, dict) and "name" in entry
+    ]
 
 
 def _bad_schedules(declaration: Declaration, lines: dict[Path, int]) -> list[str]:
