@@ -48,7 +48,7 @@ _TRAFFIC = {
 }
 #: The words of the language itself: name, what stands in brackets, what it says, and its unit.
 WORDS: tuple[tuple[str, str, str, str], ...] = (
-    (DRIFT, '"column"', "whether the verdict on the column is drift (true or false: it stands by itself, or after `not`)", ""),
+    (DRIFT, '"column"', "whether the verdict on the column is drift", ""),
     (SHIFT, '"column"', "how far the column moved, whatever its kind", "standard deviations"),
     (DRIFTED, "", "columns of the inputs that drifted", "columns"),
     (DRIFTED_SHARE, "", "their share of the columns that could be judged", "share"),
@@ -139,3 +139,24 @@ def resting(spec: ModelSpec) -> frozenset[str]:
 def _rests(tree: Node, late: frozenset[str]) -> bool:
     ours = {*every_metric(), "coverage", "label_coverage", SEQUENCE, *late}
     return any(leaf.column in _OUTCOMES or (isinstance(leaf, Term) and leaf.name in ours) for leaf in leaves(tree))
+
+
+# -- the language in one table -----------------------------------------------------------------------------------------
+_FORMS = (
+    ('`psi("age")`, `mae`, `latency_p95`', "a check of a column, a metric or anything else that is read of a window, by its name", "a number"),
+    ('`value("late-gates")`, `value("my-check", "age")`', "the same, for names that are no plain words", "a number"),
+    ("`reference(mae)`", "the reference's own value of it", "a number"),
+    ('`p_value(psi, "age")`, `p_value(mae)`', "its p-value, where it has one", "a number"),
+    ("`estimated_mae`", "a metric as it was estimated before labels came", "a number"),
+    *((f"`{name}({of})`" if of else f"`{name}`", f"{words}{f', in {unit}' if unit == 'standard deviations' else ''}", "true or false" if name == DRIFT else "a number")
+      for name, of, words, unit in WORDS),
+    ("`abs(a)`, `min(a, b, …)`, `max(a, b, …)`, `a + b`, `a - b`, `a * b`, `a / b`, `-a`, `( )`", "arithmetic", "a number"),
+    ("`a < b`, `<=`, `>`, `>=`, `==`, `!=`, `1 < a <= 2`", "comparisons", "true or false"),
+    ("`p and q`, `p or q`, `not p`", "put together; `and` binds tighter than `or`", "true or false"),
+)  # fmt: skip
+
+
+def documentation() -> str:
+    """Return the table of ``docs/rules.md``."""
+    lines = ["| write | for | is |", "| --- | --- | --- |"]
+    return "\n".join(lines + [f"| {write} | {words} | {kind} |" for write, words, kind in _FORMS])

@@ -79,7 +79,7 @@ def completed(block: str) -> str:
     """Return a part of a declaration as a whole one: an entry of a source, or a table of a model that stands elsewhere."""
     if "[" not in block.partition("=")[0]:
         block = f'[sources.example]\nmodel = "example"\nread = "example.csv"\n{block}'
-    names = set(re.findall(r"^\[models\.([\w-]+)", block, re.MULTILINE))
+    names = set(re.findall(r"^\[{1,2}models\.([\w-]+)", block, re.MULTILINE))
     for name in sorted(names):
         header = f"[models.{name}]\n"
         if header not in block:

@@ -1,8 +1,10 @@
 """The team's own rules: what they say of a window, and what becomes of them in a run and in a trial."""
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,15 @@ from monitors.conditions import Condition
 from monitors.expressions import parse
 from monitors.lifecycle import advance
 from monitors.rule_facts import Facts, told, truth, unknown
-from monitors.rule_terms import problems, resting, vocabulary
+from monitors.rule_terms import documentation, problems, resting, vocabulary
 from monitors.rules import judge_rule, rule_conditions
 from monitors.types import Alert, Reading
 from monitors.window_conditions import late_groups
 from reference_data.alerting import Rule
 from reference_data.declaration import ModelSpec
 from service.declaration_file import DeclarationError
+from service.declaration_file import parse as parse_declaration
+from service.declared_checks import check_problems
 from service.local import rules
 from service.workspace import NotFoundError, WorkspaceError
 from tests.support.profiles import NOW
@@ -407,3 +411,16 @@ def test_a_trial_before_anything_was_judged_says_so(tmp_path: Path) -> None:
         trial = rules.try_rule(home.workspace.core, MODEL, "mae > 3")
         assert (trial["windows"], trial["firings"]) == (0, [])
         assert "There are no judged windows yet" in trial["sentence"]
+
+
+# -- the page about it -------------------------------------------------------------------------------------------------
+def test_the_documentation_has_the_language_and_its_declarations_hold() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+    assert documentation() in page, "write the table of docs/rules.md anew: monitors.rule_terms.documentation()"
+    flights = (files("service.demo") / "flights.toml").read_text("utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    text = "\n".join([flights, *blocks])
+    declaration = parse_declaration(text, None)
+    assert check_problems(declaration.models, text, []) == []
+    monitor = declaration.models["air_time"].monitor
+    assert (len(monitor.rules), len(monitor.overrides), len(monitor.thresholds)) == (1, 3, 2)
