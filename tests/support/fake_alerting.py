@@ -193,6 +193,9 @@ class FakeAlerting:
         self.resent.add(delivery_id)
         return next(view for view in self.deliveries() if view["id"] == delivery_id)
 
+    def alert_picture(self, alert_id: str) -> bytes:
+        raise NotFoundError(f"the fake workspace draws no picture of alert {alert_id!r}")
+
     # -- the schedule ----------------------------------------------------------------------------------------------
     def _run(self, number: int, state: str, **more: Any) -> alert_views.ModelRunView:
         began = self.now() - timedelta(minutes=15 * number + 2)

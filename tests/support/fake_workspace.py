@@ -19,6 +19,7 @@ from tests.support.fake_alerting import FakeAlerting
 from tests.support.fake_data import FakeData
 from tests.support.fake_outcomes import FakeOutcomes
 from tests.support.fake_segments import FakeSegments
+from tests.support.fake_training import FakeTraining
 
 MODEL = "air_time"
 HOSTILE = [
@@ -34,12 +35,13 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting):
+class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting, FakeTraining):
     """Answers like a workspace; actions change its memory only."""
 
     def __init__(self, *, until_week: int = 22, extra: int = 7, empty: bool = False, hostile: bool = True) -> None:
         super().__init__(until_week, empty=empty)
         FakeAlerting.__init__(self)
+        FakeTraining.__init__(self)
         self.hostile = hostile
         self.extra = 0 if empty else extra
         self.acknowledged: set[str] = set()

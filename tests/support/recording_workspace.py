@@ -39,7 +39,7 @@ class RecordingWorkspace(FakeWorkspace):
         if model != "air_time":
             raise NotFoundError(f"there is no model {model!r}; this workspace has: air_time")
 
-    def apply(self, toml_text, *, actor="cli"):
+    def apply(self, toml_text, *, take_over=False, prune=False, actor="cli"):
         self._record("apply", toml_text=toml_text, actor=actor)
         return {"created": ["air_time"], "changed": [], "unchanged": []}
 
