@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from monitors.conditions import Condition, conditions, severity_rank
+from monitors.conditions import Condition, conditions, group_of, severity_rank
 from monitors.types import Reading
 from reference_data.alerting import Override, parse_windows
 from reference_data.declaration import ModelSpec
@@ -60,6 +60,26 @@ def overridden(
     return {group: condition for group, condition in untouched if group not in changed} | {
         group: condition for group, condition in found.items() if group in changed
     }
+
+
+def of_what_stands(
+    facts: Sequence[Condition], spec: ModelSpec, over: Collection[str]
+) -> tuple[list[Condition], frozenset[str]]:
+    """Return facts that rest on no window (a source that fails, a run that did not come) as overrides want them, and the groups that are over.
+
+    They are of no check, column or segment: overrides that name one are not about them. What nobody is to be told of is over.
+    """
+    about = [each for each in spec.monitor.overrides if each.check == each.column == "*" and each.segment is None]
+    told: list[Condition] = []
+    off: set[str] = set()
+    for fact in facts:
+        override = _deciding(about, fact)
+        if override is not None and override.severity == "off":
+            off.add(group_of(fact.kind, rule=fact.rule, source=fact.source))
+            continue
+        made = fact if override is None else _changed(fact, override)
+        told.append(replace(made, runbook=made.runbook or spec.monitor.runbooks.get(made.kind)))
+    return told, frozenset({*over, *off})
 
 
 def _deciding(about: Sequence[Override], condition: Condition) -> Override | None:

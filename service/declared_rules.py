@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from monitors.conditions import STANDING
 from monitors.expressions import choice
 from monitors.judge_thresholds import direction, known_checks
 from monitors.overrides import matches
@@ -24,6 +25,9 @@ def rule_problems(spec: ModelSpec, own: frozenset[str]) -> Iterator[tuple[Path, 
         for key, text in (("when", rule.when), ("clear", rule.clear)):
             found = problems(text, spec, own) if text is not None else []
             yield from (((*path, "rules", name, key), problem) for problem in found)
+        if rule.kind in STANDING:
+            words = f"kind {rule.kind!r} is of what runs, and a rule is of what is read of windows; leave kind out, or choose another"
+            yield (*path, "rules", name, "kind"), words
         if rule.segment is not None:
             yield from (((*path, "rules", name, "segment"), words) for words in segment_problems(spec, rule.segment))
     for limit in spec.monitor.thresholds:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from monitors import standing
 from monitors.conditions import Condition
+from monitors.overrides import of_what_stands
 from monitors.settle import settle
 from service.local import outbox
 from service.local.convert import alert_to_row, event_to_row, row_to_alert
@@ -46,9 +47,9 @@ def stand(core: Core, model: str, facts: Sequence[Condition], over: Collection[s
         now = core.now()
         rows = core.control.recent_alerts(model, now - standing.COMES_BACK)
         before = {row["id"]: row_to_alert(row) for row in rows}
-        found = standing.stand(
-            list(before.values()), facts, model, now, lambda: uuid4().hex[:12], over, core.spec(model).owner
-        )
+        spec = core.spec(model)
+        facts, over = of_what_stands(facts, spec, over)
+        found = standing.stand(list(before.values()), facts, model, now, lambda: uuid4().hex[:12], over, spec.owner)
         changes = settled(core, before, found)
         keep(core, model, changes)
     return changes

@@ -7,7 +7,7 @@ import pytest
 from monitors.conditions import Condition, conditions
 from monitors.judge_thresholds import as_judged, with_limits
 from monitors.lifecycle import advance
-from monitors.overrides import matches, overridden
+from monitors.overrides import matches, of_what_stands, overridden
 from monitors.types import Reading
 from monitors.window_conditions import window_conditions
 from reference_data.declaration import ModelSpec
@@ -156,6 +156,22 @@ def test_readings_stay_as_they_are() -> None:
     before = [repr(each) for each in TROUBLE]
     found(TROUBLE, {"severity": "off"}, {"column": "x", "severity": "page"})
     assert [repr(each) for each in TROUBLE] == before
+
+
+def test_what_rests_on_no_window_can_be_overridden_by_its_kind() -> None:
+    fact = Condition("job", "warning", None, (), False, True, False, "It fails", "It fails.", source="nightly")
+    declared = spec(
+        {"column": "x", "severity": "off"}, {"kind": "job", "severity": "page", "owner": "bo"}, runbooks={"job": "https://wiki/job"}
+    )  # fmt: skip
+    ((told,), over) = of_what_stands([fact], declared, {"watchdog"})
+    assert (told.severity, told.owner, told.runbook, over) == (
+        "page",
+        "bo",
+        "https://wiki/job",
+        frozenset({"watchdog"}),
+    )
+    assert of_what_stands([fact], spec({"kind": "job", "severity": "off"}), []) == ([], frozenset({"job of nightly"}))
+    assert of_what_stands([fact], spec(), []) == ([fact], frozenset())
 
 
 # -- limits with patience ----------------------------------------------------------------------------------------------
