@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitors import channels
-from monitors.channels import ChannelError, Limits, Message, _addresses
+from monitors.channels import ChannelError, Limits, Message
 from monitors.channels._addresses import guard, is_public
 from tests.support.receivers import HttpReceiver, http_receiver
 
@@ -144,10 +144,14 @@ def test_a_name_that_changes_its_mind_is_asked_once(receiver: HttpReceiver, monk
         del host
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
-    monkeypatch.setattr(_addresses.socket, "getaddrinfo", lookup)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
     from monitors.channels import webhook
 
-    monkeypatch.setattr(webhook, "_exchange", lambda method, url, *rest: (pinned.append(url.host), (204, b""))[1])
+    def exchange(_method: str, url: Any, *_: Any) -> tuple[int, bytes]:
+        pinned.append(url.host)
+        return 204, b""
+
+    monkeypatch.setattr(webhook, "_exchange", exchange)
     channels.send(f"http://rebind.example:{receiver.port}/", MESSAGE, CAREFUL)
     assert pinned == ["93.184.215.14"], "the address that was checked is the one that is connected to"
     assert next(answers) == "127.0.0.1", "and the name was looked up once"

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from email.header import decode_header, make_header
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_an_alert_is_told_and_so_is_its_end(home: AlertHome, receiver: HttpRecei
     ],
 )
 def test_who_is_told_of_what(
-    home: AlertHome, receiver: HttpReceiver, keys: dict[str, object], changes: dict[str, object], told: bool
+    home: AlertHome, receiver: HttpReceiver, keys: dict[str, Any], changes: dict[str, Any], told: bool
 ) -> None:
     home.declare(channel("hook", receiver.url, **keys))
     home.fire(**changes)
@@ -72,7 +73,7 @@ def test_who_is_told_of_what(
 def test_changes_are_told_once_and_by_what_they_are(home: AlertHome, receiver: HttpReceiver) -> None:
     home.declare(channel("hook", receiver.url), channel("pager", receiver.url, severity=["page"]))
     alert = home.fire()
-    for action, changes in [
+    steps: list[tuple[str, dict[str, Any]]] = [
         ("", {}),  # also in another column: nothing that is told
         ("grew", {}),
         ("comment", {}),
@@ -83,7 +84,8 @@ def test_changes_are_told_once_and_by_what_they_are(home: AlertHome, receiver: H
         ("", {"state": "resolved"}),
         ("return", {"state": "firing", "returns": 1}),
         ("unconfirmed", {"state": "resolved"}),
-    ]:
+    ]
+    for action, changes in steps:
         home.clock.forward(minutes=1)
         alert = home.move(alert, action, **changes)
     by_channel = {
@@ -341,7 +343,7 @@ def test_a_mail_comes_with_its_words_and_its_chart(home: AlertHome, monkeypatch:
     assert sorted(mails) == [0, 1]
     parts = {part.get_content_type(): part for part in mails[1].walk()}
     assert parts["image/png"].get_payload(decode=True) == b"\x89PNG a0"
-    html = parts["text/html"].get_payload(decode=True).decode()
+    html = str(parts["text/html"].get_payload(decode=True), "utf-8")  # type: ignore[arg-type]
     assert 'href="https://drift.example.com/alert?alert=a0"' in html
     assert "3 km higher" in html
     assert "distance" in str(make_header(decode_header(mails[1]["Subject"])))

@@ -81,7 +81,12 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Chart]:
     """What is drawn."""
     charts: list[Chart] = []
     real = chart_image.draw
-    monkeypatch.setattr(chart_image, "draw", lambda chart: (charts.append(chart), real(chart))[1])
+
+    def draw(chart: Chart) -> bytes:
+        charts.append(chart)
+        return real(chart)
+
+    monkeypatch.setattr(chart_image, "draw", draw)
     return charts
 
 
