@@ -50,3 +50,13 @@ def test_what_was_spared_is_there_when_asked_for() -> None:
         "print(frame.x.sum(), np.testing.__name__, np.ma.__name__, np.fft.fft([1.0]).real, len(pa.array(pd.Series([1, 2]))))"
     )
     assert _run(code) == "3 numpy.testing numpy.ma [1.] 2"
+
+
+@pytest.mark.slow
+def test_opening_a_workspace_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\nfrom service.cli.lean import import_functions\nimport_functions()\n"
+        f"from service.local import LocalWorkspace\nLocalWorkspace.open(pathlib.Path({str(tmp_path / 'home')!r})).close()\n"
+        f"print(sorted({HEAVY - {'duckdb', 'reference_data.declaration'}!r} & set(sys.modules)))"
+    )
+    assert _run(code) == "[]"
