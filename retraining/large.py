@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,15 @@ def fit_file(
 ) -> FitResult:
     """Fit all rows of a job's Parquet file with event times before ``until`` (None: all of them), without reading it whole.
 
-    ``held`` are rows kept apart: what the same declaration makes of ``sample`` alone is compared on them (``details["sample"]``,
+    ``held`` are rows kept apart: where ``sample`` is not all there is, what the same declaration makes of it alone is compared on them (``details["sample"]``,
     as :func:`compared`, and a note). Raises as the trainer does.
     """
     assert trainer.fit_parts is not None
     found = trainer.fit_parts(of_file(path, sample, sample.training.part_rows, until), sample, report)
-    if held is None or not len(held.label):
+    if held is None or not len(held.label) or found.details.get("rows") == len(sample.label):
         return found
-    alone = trainer.fit(sample)
+    whole = sample.training.model_copy(update={"part_rows": len(sample.label)})
+    alone = trainer.fit(replace(sample, training=whole))
     table = compared(found, alone, sample, held)
     return FitResult(
         found.estimator,
