@@ -209,6 +209,7 @@ class Scheduler:
     def start(self) -> None:
         """Start the clock's thread."""
         self._looked = time.monotonic()
+        self._look()
         self._thread = threading.Thread(target=self._keep_looking, name="driftdeck-clock", daemon=True)
         self._thread.start()
 
@@ -287,10 +288,13 @@ class Scheduler:
 
     def _keep_looking(self) -> None:
         while not self._stopping.wait(PULSE):
-            try:
-                self.pulse()
-            except Exception:
-                _LOG.exception("the clock could not be looked at; it is tried again")
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            self.pulse()
+        except Exception:
+            _LOG.exception("the clock could not be looked at; it is tried again")
 
     def _set_going(self, name: str) -> bool:
         """Give a job to a worker, unless it is with one; called with the lock held."""
