@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from monitors.checks._cells import Values
+from monitors.drift_critical import all_episodes, critical_values
 from monitors.drift_exact import hold_rare, without_skew
 from monitors.drift_null import DriftNull, correlated, deviations
 from monitors.drift_scores import KINDS, Integers, Kind
@@ -22,7 +23,6 @@ from reference_data.windows import Window
 Flags = NDArray[np.bool_]
 
 _EXTRA_SCALE = 0.25  # episodes of false alarm that each further scale adds to those of one, by simulation
-_OF_LENGTH = 0.57  # the same by the logarithm of the longest scale, for those in between see what others see
 _FIRST = 1e6  # what is material goes first
 _AGREED = 1.02  # a little more than half of what two windows must show together
 _CLEARLY = 2.5  # standard deviations by which the latest windows fall short of a shift that is over
@@ -71,11 +71,6 @@ class Drift:
 def episodes(scales: int) -> float:
     """Return how many false episodes a window has, in units of the p-value of one series at one scale."""
     return 1 + _EXTRA_SCALE * (scales - 1)
-
-
-def _all_episodes(null: DriftNull) -> float:
-    """Return how many false episodes a window has over all of a null's scales, as :func:`episodes` of one."""
-    return 1 + _OF_LENGTH * float(np.log(null.scales[-1]))
 
 
 def find_drift(
@@ -381,30 +376,6 @@ def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: I
     return held
 
 
-def critical_values(null: DriftNull, levels: Values, scales: Sequence[int]) -> Values:
-    """Return the z that each series must exceed at each scale: (scales, series)."""
-    p = levels[null.scores.column] * null.scores.weight / _all_episodes(null)
-    found = np.empty((len(scales), len(p)))
-    for place, scale in enumerate(scales):
-        tail = null.tail_freedom(scale)
-        (level, freedom, heavy, natural), where = _distinct(np.stack([p, null.freedom, tail, null.natural]))
-        own = -special.stdtrit(freedom, level / 2)
-        bounded = np.where(np.isfinite(heavy), heavy, 1e6)
-        heavier = -special.stdtrit(bounded, level / 2) * np.sqrt((bounded - 2) / bounded) * natural
-        found[place] = np.maximum(own, heavier)[where]
-    return found
-
-
-def _distinct(rows: Values) -> tuple[Values, Integers]:
-    """Return the distinct columns of a few rows, and which of them each column is."""
-    order = np.lexsort(rows)
-    ordered = rows[:, order]
-    new = np.append(True, (ordered[:, 1:] != ordered[:, :-1]).any(axis=0))[: len(order)]
-    where = np.empty(len(order), dtype=np.int64)
-    where[order] = np.cumsum(new) - 1
-    return ordered[:, new], where
-
-
 def _p_values(null: DriftNull, seen: _Seen) -> Values:
     """Return the p-value of what stands out most, corrected for its column's series and for the scales."""
     if not null.freedom.size:
@@ -414,4 +385,4 @@ def _p_values(null: DriftNull, seen: _Seen) -> Values:
     tail = np.where(np.isfinite(tail), tail, 1e6)
     natural = np.maximum(null.natural[seen.series], 1e-9)
     p = np.fmax(p, 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail) / natural))
-    return np.asarray(np.minimum(p * _all_episodes(null) / null.scores.weight[seen.series], 1.0))
+    return np.asarray(np.minimum(p * all_episodes(null) / null.scores.weight[seen.series], 1.0))

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from monitors.checks._cells import Values
-from monitors.drift import critical_values
+from monitors.drift_critical import critical_values
 from monitors.drift_null import DriftNull, correlated
 from monitors.drift_scores import LEVEL, LOCATION
 
