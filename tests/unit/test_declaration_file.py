@@ -95,7 +95,7 @@ def test_lines_are_found_past_texts_and_arrays_that_span_several() -> None:
     text = 'a = """\n[b]\nc = 1\n"""\nd = [\n  "]", # ]\n  { e = 1 },\n]\n[ f . "g.h" ]\ni.j = \'#\'\n[[k]]\r\nl = 1\n'
     assert find_lines(text) == {
         ("a",): 1, ("d",): 5, ("f",): 9, ("f", "g.h"): 9, ("f", "g.h", "i"): 10, ("f", "g.h", "i", "j"): 10,
-        ("k",): 11, ("k", "l"): 12,
+        ("k",): 11, ("k", "0"): 11, ("k", "0", "l"): 12,
     }  # fmt: skip
 
 

@@ -200,7 +200,7 @@ class Written:
 
     def write(self, *readings: dict[str, Any]) -> None:
         for reading in readings:
-            row = {
+            row: dict[str, Any] = {
                 "model": "m", "model_version": "v1", "reference_version": 1, "check": "psi", "scope": "column", "column": "a",
                 "segment": None, "day": 1, "value": 0.1, "threshold": 0.2, "n": 1, "n_reference": 1, "verdict": "ok",
                 "significant": False, "material": False, "harmful": False, "unit": "", "sentence": "",
