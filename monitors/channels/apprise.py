@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from html import escape
 from typing import Any
 
 from monitors.channels import ChannelError, ChannelKind, Limits, Message, place
@@ -11,6 +12,7 @@ from monitors.channels._addresses import guard
 _TYPES = {"page": "failure", "warning": "warning", "notice": "info"}
 #: What shows or writes something on this machine; everything else is checked when it connects.
 _LOCAL = frozenset({"dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog", "file", "growl"})
+_ROOM, _SHARE = 40, 0.9  # characters that markup needs; of a text that is cut, which escaping makes longer
 #: What connects from a thread of its own, where nothing is checked.
 _APART = frozenset({"mqtt", "mqtts", "xmpp", "xmpps"})
 
@@ -56,7 +58,9 @@ def send(address: str, message: Message, limits: Limits) -> None:
         raise ChannelError(f"{where}: Apprise does not know this address; see its list of services")
     plugin.socket_connect_timeout = plugin.socket_read_timeout = limits.timeout
     plugin.redirects = False
-    words, written = _body(message, plugin.notify_format)
+    plugin.overflow_mode = "truncate"
+    written = plugin.resolve_format(None).value
+    words = _body(message, written, plugin.body_maxlen - len(message.title) - _ROOM)
     sent: dict[str, Any] = {"title": message.title, "notify_type": _TYPES.get(message.severity, "info")}
     if message.picture is not None and plugin.attachment_support:
         sent["attach"] = _attached(message.picture)
@@ -71,15 +75,18 @@ def send(address: str, message: Message, limits: Limits) -> None:
         raise ChannelError(f"{where}: the service did not take the message; check the address and its permissions")
 
 
-def _body(message: Message, taken: Any) -> tuple[str, str]:
-    """Return the words in the format a service likes best, and the name of it."""
-    best = taken[0] if isinstance(taken, tuple) else taken
-    wanted = str(getattr(best, "value", best))
-    if wanted == "html" and message.html:
-        return message.html, "html"
-    if wanted == "markdown" and message.markdown:
-        return message.markdown, "markdown"
-    return (message.body if message.link is None else f"{message.body}\n\n{message.link}"), "text"
+def _body(message: Message, written: str, longest: int) -> str:
+    """Return the words in the format a service likes best; of what is too long for it the beginning, and the link."""
+    link = "" if message.link is None else f"\n\n{message.link}"
+    best = {"html": message.html, "markdown": message.markdown}.get(written) or _as(written, message.body + link)
+    if len(best) <= longest:
+        return best
+    room = max(0, int(longest * _SHARE) - len(link))
+    return _as(written, f"{message.body[:room]}…{link}")
+
+
+def _as(written: str, text: str) -> str:
+    return escape(text).replace("\n", "<br/>") if written == "html" else text
 
 
 def _attached(picture: bytes) -> Any:

@@ -149,3 +149,53 @@ def test_channels_cost_nothing_until_something_is_sent() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("written", ["text", "markdown", "html"])
+def test_what_is_too_long_for_a_service_is_cut_and_keeps_its_link(written: str) -> None:
+    from monitors.channels.apprise import _body
+
+    words = "<b> & \n" * 2000
+    message = Message(
+        "k", "t", words, link="https://drift.example.com/alert?alert=a", markdown=words, html=f"<p>{words}</p>"
+    )
+    assert _body(message, written, 10**6) == (
+        message.html
+        if written == "html"
+        else message.markdown
+        if written == "markdown"
+        else f"{words}\n\n{message.link}"
+    )
+    short = _body(message, written, 1000)
+    assert short.endswith("https://drift.example.com/alert?alert=a")
+    assert "<b>" not in short or written != "html"
+    assert _body(message, written, 100).endswith("alert=a")
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("mailto://127.0.0.1?from=a@example.com&to=b@example.com", "html"),
+        ("mailto://127.0.0.1?from=a@example.com&to=b@example.com&format=text", "text"),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#drift", "markdown"),
+        ("tgram://123456789:AAFmyBotToken-abcdefghijklmnopqrstu/-1001234567890", "html"),
+        ("json://127.0.0.1/", "text"),
+    ],
+)
+def test_every_service_gets_the_format_it_likes_best(
+    address: str, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import apprise
+
+    taken: list[dict[str, Any]] = []
+
+    def notify(_self: object, **sent: Any) -> bool:
+        taken.append(sent)
+        return True
+
+    monkeypatch.setattr(type(apprise.Apprise.instantiate(address)), "notify", notify)
+    channels.send(
+        address, Message("k", "t", "plain", markdown="**mark**", html="<p>html</p>"), Limits(allow_private=True)
+    )
+    assert taken[0]["body_format"] == written
+    assert taken[0]["body"] == {"text": "plain", "markdown": "**mark**", "html": "<p>html</p>"}[written]
