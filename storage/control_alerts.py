@@ -11,6 +11,7 @@ from storage.control_base import ControlBase, Json, to_json, to_text
 from storage.control_outbox import OutboxItem, queue
 from storage.errors import MissingRecordError
 
+_AS_OPENED = "ORDER BY (SELECT min(seq) FROM alert_event e WHERE e.alert_id = alert_event.alert_id)"
 _LATEST = "SELECT alert FROM alert_event WHERE seq IN (SELECT max(seq) FROM alert_event {where} GROUP BY alert_id)"
 
 
@@ -47,15 +48,17 @@ class Alerts(ControlBase):
 
     def open_alerts(self, model: str | None = None) -> list[Json]:
         """Return the alerts (of a model) that are not resolved, oldest first."""
-        return [alert for alert in self.alerts(model) if alert["state"] != "resolved"]
+        where, values = ("", ()) if model is None else ("WHERE model = ?", (model,))
+        sql = _LATEST.format(where=where) + f" AND state <> 'resolved' {_AS_OPENED}"
+        return [json.loads(row["alert"]) for row in self._rows(sql, values)]
 
     def recent_alerts(self, model: str, since: datetime) -> list[Json]:
         """Return the model's alerts that are not resolved, or to which something happened at ``since`` or later, oldest first."""
-        return [
-            alert
-            for alert in self.alerts(model)
-            if alert["state"] != "resolved" or datetime.fromisoformat(alert["changed_at"]) >= since
-        ]
+        sql = (
+            _LATEST.format(where="WHERE model = ?")
+            + f" AND (state <> 'resolved' OR datetime(at) >= datetime(?)) {_AS_OPENED}"
+        )
+        return [json.loads(row["alert"]) for row in self._rows(sql, (model, to_text(since)))]
 
     def alerts_that_came_back(self, times: int) -> list[Json]:
         """Return the resolved alerts that came back so often or more, of all models, oldest first."""
@@ -67,10 +70,7 @@ class Alerts(ControlBase):
     def alerts(self, model: str | None = None) -> list[Json]:
         """Return every alert as its latest event left it, in the order in which they were opened."""
         where, values = ("", ()) if model is None else ("WHERE model = ?", (model,))
-        sql = (
-            _LATEST.format(where=where)
-            + " ORDER BY (SELECT min(seq) FROM alert_event e WHERE e.alert_id = alert_event.alert_id)"
-        )
+        sql = _LATEST.format(where=where) + f" {_AS_OPENED}"
         return [json.loads(row["alert"]) for row in self._rows(sql, values)]
 
     def alerts_to_move(self, model: str, since: datetime) -> list[Json]:
@@ -78,7 +78,7 @@ class Alerts(ControlBase):
         sql = (
             _LATEST.format(where="WHERE model = ?")
             + " AND (state <> 'resolved' OR datetime(json_extract(alert, '$.judged_to')) >= datetime(?))"
-            + " ORDER BY (SELECT min(seq) FROM alert_event e WHERE e.alert_id = alert_event.alert_id)"
+            + f" {_AS_OPENED}"
         )
         return [json.loads(row["alert"]) for row in self._rows(sql, (model, to_text(since)))]
 
