@@ -37,4 +37,4 @@ class RemoteChannels(RemoteCalls):
         return self._call("GET", f"/alerts/{part(alert_id)}/picture.png", timeout=_PATIENCE).content
 
 
-_PATIENCE = 60.0  # seconds: a receiver may take its time
+_PATIENCE = 90.0  # seconds: a receiver may take its time

@@ -46,7 +46,7 @@ class Limits:
     """
 
     timeout: float = 10.0
-    total: float = 30.0
+    total: float = 60.0
     allow_private: bool = False
     secret: str | None = None
     at: datetime | None = None

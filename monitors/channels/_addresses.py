@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import socket
 import sys
 import threading
@@ -88,25 +89,39 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 @contextlib.contextmanager
-def guard(where: str, *, allow_private: bool) -> Iterator[None]:
+def guard(where: str, *, allow_private: bool, total: float) -> Iterator[None]:
     """Check every connection that is made inside, at the moment it is: a name may mean something else by then.
 
     For libraries that look names up by themselves and connect in the thread (or with the context) of their caller. Nothing inside may
-    start a program; sockets of this machine's own are refused always. Raises :class:`ChannelError` afterwards where the library swallowed
-    the refusal.
+    start a program; sockets of this machine's own are refused always. After ``total`` seconds every connection is cut. Raises
+    :class:`ChannelError` afterwards where the library swallowed the refusal.
     """
     with _installed:
         if not _hooks:
             sys.addaudithook(_watch)
             _hooks.append(_watch)
-    state: dict[str, Any] = {"where": where, "allow_private": allow_private, "refused": None}
+    held: list[socket.socket] = []
+    state: dict[str, Any] = {"where": where, "allow_private": allow_private, "refused": None, "held": held}
     token = _guarded.set(state)
+    timer = threading.Timer(total, cut, [held])
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
+        timer.cancel()
         _guarded.reset(token)
+        for each in held:
+            each.close()
     if state["refused"] is not None:
         raise ChannelError(str(state["refused"]))
+
+
+def cut(held: list[socket.socket]) -> None:
+    """End connections, whatever is waited for on them."""
+    for each in held:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
@@ -120,6 +135,8 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     except ChannelError as refused:
         state["refused"] = refused
         raise PermissionError(str(refused)) from None  # as a network would: libraries close their sockets then
+    if event == "socket.connect":  # a second handle: TLS takes the first one away
+        state["held"].append(socket.socket(fileno=os.dup(arguments[0].fileno())))
 
 
 def _judge(event: str, arguments: tuple[Any, ...], where: str, *, allow_private: bool) -> None:

@@ -65,7 +65,7 @@ def send(address: str, message: Message, limits: Limits) -> None:
     if message.picture is not None and plugin.attachment_support:
         sent["attach"] = _attached(message.picture)
     try:
-        with guard(where, allow_private=limits.allow_private):
+        with guard(where, allow_private=limits.allow_private, total=limits.total):
             worked = plugin.notify(body=words, body_format=written, **sent)
     except ChannelError:
         raise

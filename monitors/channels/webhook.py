@@ -10,7 +10,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import httpx
 
 from monitors.channels import ChannelError, ChannelKind, Limits, Message, place, without_secrets
-from monitors.channels._addresses import public_addresses
+from monitors.channels._addresses import cut, public_addresses
 
 SIGNATURE = "X-Driftdeck-Signature"
 _SHOWN = 200  # bytes of an error answer that are quoted
@@ -121,12 +120,7 @@ def _exchange(
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             held.append(info["return_value"].get_extra_info("socket"))
 
-    def cut() -> None:
-        for each in held:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(limits.total, cut)
+    timer = threading.Timer(limits.total, cut, [held])
     timer.daemon = True
     timer.start()
     try:

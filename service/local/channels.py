@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from storage.control_outbox import OutboxItem
 
 STATES = ("waiting", "sent", "failed")
-_PATIENCE = 40.0  # seconds in which a message that is sent again by hand has gone out or failed
+_PATIENCE = 70.0  # seconds in which a message that is sent again by hand has gone out or failed
 _UTC = ZoneInfo("UTC")
 
 

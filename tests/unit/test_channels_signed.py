@@ -67,7 +67,8 @@ def test_without_a_secret_nothing_is_signed_and_without_a_time_nothing_can_be(re
         channels.send(receiver.url, MESSAGE, Limits(allow_private=True, secret="s3cret"))
 
 
-def test_who_answers_a_byte_at_a_time_is_cut_off() -> None:
+@pytest.mark.parametrize("address", ["http://{}/", "json://{}/", "mailto://{}?from=a@example.com&to=b@example.com"])
+def test_who_answers_a_byte_at_a_time_is_cut_off(address: str) -> None:
     import socket
     import threading
 
@@ -86,7 +87,7 @@ def test_who_answers_a_byte_at_a_time_is_cut_off() -> None:
         thread = threading.Thread(target=trickle)
         thread.start()
         try:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            url = address.format(f"127.0.0.1:{listener.getsockname()[1]}")
             with pytest.raises(ChannelError):
                 channels.send(url, MESSAGE, Limits(timeout=5, total=0.4, allow_private=True))
         finally:

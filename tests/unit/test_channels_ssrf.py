@@ -220,11 +220,14 @@ def test_a_guarded_delivery_starts_nothing_and_speaks_to_no_program_of_this_mach
     for forbidden in (start, speak, datagram):
         with (
             pytest.raises((ChannelError, PermissionError), match="refused"),
-            guard("here", allow_private=False),
+            guard("here", allow_private=False, total=9),
         ):
             forbidden()
     for forbidden in (start, speak):
-        with pytest.raises((ChannelError, PermissionError), match="refused"), guard("here", allow_private=True):
+        with (
+            pytest.raises((ChannelError, PermissionError), match="refused"),
+            guard("here", allow_private=True, total=9),
+        ):
             forbidden()
     start()  # outside nothing is guarded
 
@@ -237,7 +240,7 @@ def test_what_connects_from_a_thread_of_its_own_needs_the_operators_word(address
 
 def test_a_refusal_that_is_swallowed_is_told_all_the_same() -> None:
     def swallow() -> None:
-        with guard("here", allow_private=False), suppress(OSError):
+        with guard("here", allow_private=False, total=9), suppress(OSError):
             socket.create_connection(("127.0.0.1", 9), timeout=1)
 
     with pytest.raises(ChannelError, match="belongs to this machine"):
