@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.local import LocalWorkspace, monitoring
 from storage.faults import VARIABLE
-from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Clock, rows, tiny
+from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, rows, tiny
 
 BEFORE, DAYS = 3, 8  # days that a first run judges, and days there are in the end
 PLAIN = DECLARATION.replace("multivariate = []", "multivariate = []\nestimate = false")
@@ -21,12 +21,13 @@ def clock() -> datetime:
 
 def prepare(home: Path) -> None:
     """Make a home in which some days are judged, others are new, and rows and labels of a judged one have come late."""
-    with tiny(home, PLAIN, Clock(clock())) as ws:
+    with tiny(home, PLAIN) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
-        ws.log_days(0, BEFORE)
-        assert ws.workspace.run(MODEL, until=LIVE + timedelta(days=BEFORE))[0]["windows"] == BEFORE
-        ws.log_days(BEFORE)
-        ws.log_days(BEFORE + 1, DAYS - BEFORE - 1, shift=5.0, bias=8.0)
+        for day in range(DAYS):
+            ws.clock.now = LIVE + timedelta(days=day + 1)
+            ws.log_days(day, **({"shift": 5.0, "bias": 8.0} if day > BEFORE else {}))
+            if day == BEFORE - 1:
+                assert ws.run_at(BEFORE + 0.3)["windows"] == BEFORE
         ws.log_days(1, a_day=20, prefix="late")
 
 
