@@ -98,8 +98,19 @@ def own_columns(spec: ModelSpec) -> list[str]:
     return [*spec.features, *spec.context, "prediction", *(["score"] if spec.score else []), "label"]
 
 
-def problems(text: str, spec: ModelSpec, files: Collection[str] = ()) -> list[str]:
-    """Return what is wrong with an expression for this model, in words: the text itself, or names in it that there are not."""
+def readable_inside(spec: ModelSpec, name: str) -> bool:
+    """Whether something is read inside of segments: rows, what concerns a column, and the headline metric."""
+    metric = every_metric().get(name)
+    if metric is not None:
+        return name == spec.monitor.metric if spec.monitor.metric else metric.headline
+    return name in column_checks() or name in {ROWS, SHORT[ROWS], DRIFT, SHIFT, DRIFTED, DRIFTED_SHARE}
+
+
+def problems(text: str, spec: ModelSpec, files: Collection[str] = (), *, inside: bool = False) -> list[str]:
+    """Return what is wrong with an expression for this model, in words: the text itself, or names in it that there are not.
+
+    ``inside``: it is about a segment, of which less is read.
+    """
     try:
         tree = parse(text)
     except ExpressionError as error:
@@ -108,7 +119,10 @@ def problems(text: str, spec: ModelSpec, files: Collection[str] = ()) -> list[st
     if not named:
         return ["the rule names nothing that is read of a window, so it is always the same; name a check or a metric"]
     known = vocabulary(spec, files)
-    return [problem for leaf in named for problem in _problems(leaf, known, spec)]
+    found = [problem for leaf in named for problem in _problems(leaf, known, spec)]
+    lost = [leaf for leaf in named if isinstance(leaf, Term) and not readable_inside(spec, leaf.name)] if inside else []
+    able = [name for name in known if readable_inside(spec, name)]
+    return found or [f"{to_text(leaf)} is not read inside of segments; {choice(leaf.name, able)}" for leaf in lost]
 
 
 def _problems(leaf: Term | Drift, known: dict[str, Entry], spec: ModelSpec) -> Iterator[str]:

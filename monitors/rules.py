@@ -15,6 +15,8 @@ from monitors.types import Reading
 from reference_data.alerting import Rule, parse_windows
 from reference_data.declaration import ModelSpec
 
+LONGEST_HEADLINE = 200  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class RulesFound:
@@ -52,12 +54,14 @@ def judge_rule(name: str, rule: Rule, facts: Facts) -> Condition | Literal[False
     holds = truth(when, facts)
     if holds:
         return _condition(name, rule, when, facts, holding=False)
-    clear = understood(rule.clear) if rule.clear is not None else None
-    if clear is None:
-        return None if holds is None or rule.clear is not None else False
-    cleared = truth(clear, facts)
-    if cleared is None or holds is None:
-        return False if cleared else None
+    if holds is None:
+        return None  # labels that are still to come may say that it does hold
+    if rule.clear is None:
+        return False
+    clear = understood(rule.clear)
+    cleared = None if clear is None else truth(clear, facts)
+    if cleared is None:
+        return None
     return False if cleared else _condition(name, rule, when, facts, holding=True)
 
 
@@ -75,7 +79,7 @@ def _condition(name: str, rule: Rule, when: Node, facts: Facts, *, holding: bool
         significant=True,
         material=True,
         harmful=rule.kind in KINDS,
-        headline=f"{where}{rule.title or f'{name}: {said}'}",
+        headline=f"{where}{rule.title or f'{name}: {said}'}"[:LONGEST_HEADLINE],
         message=f"{where}{said}: the rule{f' {name}' if name else ''} ({rule.when}) holds{patience}.",
         needs=needs,
         segment=rule.segment,

@@ -9,7 +9,7 @@ from monitors.expressions import choice
 from monitors.judge_thresholds import direction, known_checks
 from monitors.overrides import matches
 from monitors.own_sql import own_sql
-from monitors.rule_terms import columns_of, own_columns, problems
+from monitors.rule_terms import columns_of, own_columns, problems, readable_inside
 from monitors.sequence.readings import CHECK as SEQUENCE
 from monitors.types import ESTIMATED
 from reference_data.alerting import Override
@@ -23,7 +23,7 @@ def rule_problems(spec: ModelSpec, own: frozenset[str]) -> Iterator[tuple[Path, 
     path: Path = ("models", spec.name, "monitor")
     for name, rule in spec.monitor.rules.items():
         for key, text in (("when", rule.when), ("clear", rule.clear)):
-            found = problems(text, spec, own) if text is not None else []
+            found = problems(text, spec, own, inside=rule.segment is not None) if text is not None else []
             yield from (((*path, "rules", name, key), problem) for problem in found)
         if rule.kind in STANDING:
             words = f"kind {rule.kind!r} is of what runs, and a rule is of what is read of windows; leave kind out, or choose another"
@@ -33,6 +33,11 @@ def rule_problems(spec: ModelSpec, own: frozenset[str]) -> Iterator[tuple[Path, 
     for limit in spec.monitor.thresholds:
         if limit.segment is not None:
             yield from (((*path, "thresholds"), words) for words in segment_problems(spec, limit.segment))
+            if not readable_inside(spec, limit.check):
+                yield (
+                    (*path, "thresholds"),
+                    f"{limit.check!r} is not read inside of segments: rows, columns and the headline metric are",
+                )
         yield from (((*path, "thresholds"), words) for words in _not_milder(spec, limit))
     for override in spec.monitor.overrides:
         yield from (((*path, "overrides"), words) for words in _of_override(spec, override, own))

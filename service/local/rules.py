@@ -134,9 +134,10 @@ def _rule(
     if declared is not None:
         given = {"clear": clear, "segment": segment, "windows": None if windows == "1 of 1" else windows}
         return when.strip(), declared.model_copy(update={key: each for key, each in given.items() if each is not None})
-    found = problems(when, spec, own_files(core)) + (
-        problems(clear, spec, own_files(core)) if clear is not None else []
-    )
+    files, inside = own_files(core), segment is not None
+    found = [
+        words for text in (when, clear) if text is not None for words in problems(text, spec, files, inside=inside)
+    ]
     if segment is not None:
         segment_views.known_segment(core, spec.name, segment)
     near = difflib.get_close_matches(when.strip(), spec.monitor.rules, n=1, cutoff=0.6)

@@ -137,7 +137,7 @@ def test_a_rule_that_clears_holds_on_until_it_does_and_is_not_over_where_that_is
     rule = Rule(when="mae > 12", clear="mae < 10")
     assert [state(rule, found) for found in (*MAE, UNSAID)] == ["over", "holding", "holds", "unsaid"]
     assert state(Rule(when="mae > 12", clear="rows > 1"), MAE[0]) == "unsaid"
-    assert state(Rule(when="bias > 12", clear="mae < 10"), MAE[0]) == "over"  # whatever else, it is clear
+    assert state(Rule(when="bias > 12", clear="mae < 10"), MAE[0]) == "unsaid"  # labels to come may say that it holds
 
 
 def test_a_condition_says_who_found_what_and_what_to_do() -> None:
@@ -224,6 +224,13 @@ def test_a_name_that_there_is_not_is_told_with_the_nearest(text: str, words: str
     assert words in problem
 
 
+def test_inside_of_a_segment_less_is_read_and_that_is_told() -> None:
+    for text in ("rmse > 1", "freshness > 1 and mae > 1", "estimated_mae > 1", "coverage > 0.5"):
+        assert "is not read inside of segments; " in problems(text, spec(), inside=True)[0]
+    assert problems('mae > 1 and rows > 3 and drifted > 1 and drift("x") and psi("x") > 1', spec(), inside=True) == []
+    assert problems("rmse > 1", spec(metric="rmse"), inside=True) == []
+
+
 def test_the_columns_of_a_model_that_are_still_to_be_inferred_are_not_looked_at() -> None:
     assert problems('psi("anything") > 1', ModelSpec(name="m", task="regression")) == []
 
@@ -292,7 +299,7 @@ when = 'mae > 3 and psi("distance") < 99 and rows > 5'
 segment = "city=Berlin"
 
 [[models.eta.monitor.thresholds]]
-check = "median_absolute_error"
+check = "mae"
 warning = 3.0
 clear = 1.0
 windows = "2 of 2"
@@ -357,6 +364,16 @@ def test_a_limit_with_patience_is_an_alert_of_its_own(ruled: Tiny) -> None:
     assert (alert["kind"], alert["severity"], alert["limit"]) == ("performance", "warning", "mae")
     assert alert["runbook"] == "https://wiki/limit"
     assert [event["state"] for event in alert["history"]][:2] == ["pending", "firing"]
+
+
+def test_a_limit_inside_a_segment_gives_the_reading_its_verdict_and_an_alert(ruled: Tiny) -> None:
+    alert = by_rule(ruled)["limit of mae in city=Berlin"]
+    assert (alert["segment"], alert["severity"], alert["state"]) == ("city=Berlin", "warning", "resolved")
+    inside = [
+        r for r in ruled.workspace.readings(MODEL, segment="*") if (r["check"], r["segment"]) == ("mae", "city=Berlin")
+    ]
+    limited = [r["window_start"][:10] for r in inside if "the fixed limit of 3.00" in r["sentence"]]
+    assert limited == ["2024-01-31", "2024-02-01"]
 
 
 def test_what_is_tried_is_what_happened(ruled: Tiny) -> None:
