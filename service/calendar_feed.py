@@ -19,13 +19,12 @@ HORIZON = timedelta(days=14)
 RARE = timedelta(hours=6)
 _MOST = 60  # of one thing
 _STEPS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
+_SILENT = "maintenance {name}: its alerts are silent"
 _TITLES = {
     "monitor": "{name} is judged",
     "source": "{name} is read",
     "digest": "digest to {name}",
-    "heartbeat": "heartbeat of {name}",
     "retrain": "{name} is trained anew",
-    "maintenance": "maintenance {name}: its alerts are silent",
 }
 
 
@@ -39,14 +38,14 @@ def calendar(
     found.add("x-wr-calname", "Driftdeck")
     until = now + horizon
     for entry in entries:
-        if entry["kind"] == "maintenance" or entry["next_run"] is None:
+        if entry["kind"] not in _TITLES or entry["next_run"] is None:
             continue
         for moment in _times(entry, until):
             found.add_component(_event(entry["kind"], entry["name"], moment, None, _words(entry)))
     for each in declared:
         if each["kind"] == "maintenance":
             maintenance = Maintenance.model_validate({"name": each["name"], **each["values"]})
-            words = f"{', '.join(maintenance.models)}. {maintenance.comment}".strip()
+            words = f"models {', '.join(maintenance.models)}. {maintenance.comment}".strip()
             for start, end in _maintenance(maintenance, now, until):
                 found.add_component(_event("maintenance", each["name"], start, end, words))
     found.add_missing_timezones()
@@ -98,7 +97,7 @@ def _event(kind: str, name: str, start: datetime, end: datetime | None, words: s
     event.add("dtstart", _unzoned(start))
     if end is not None:
         event.add("dtend", _unzoned(end))
-    event.add("summary", _TITLES[kind].format(name=name))
+    event.add("summary", _TITLES.get(kind, _SILENT).format(name=name))
     event.add("description", words)
     event.add("categories", [kind])
     event.add("transp", "TRANSPARENT")  # nobody is busy because of it

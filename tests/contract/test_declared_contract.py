@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
-from tests.contract.test_operator_only import CHANNEL, Owner
-from tests.contract.test_workspace_contract import DECLARATION, opened
+from tests.contract.test_operator_only import CHANNEL
+from tests.contract.test_workspace_contract import DECLARATION, Owner, opened
 from tests.support.source_home import MODEL, source
 
 

@@ -17,8 +17,8 @@ from service.local import LocalWorkspace
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
 #: Anything that TOML can hold: no half characters.
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
-COLUMNS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="×\x00"), min_size=1, max_size=8).map(
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+COLUMNS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="×\x00"), min_size=1, max_size=8).map(
     lambda text: f"c{text}"
 )
 WINDOWS = st.integers(1, 9).flatmap(lambda m: st.integers(1, m).map(lambda n: f"{n} of {m}"))
@@ -98,7 +98,7 @@ def declarations(draw: st.DrawFn) -> Declaration:
             "columns": st.dictionaries(TEXTS.filter(bool), TEXTS.filter(bool), max_size=2),
         },
     )
-    content = {
+    content: dict[str, dict[str, Any]] = {
         "models": models,
         "channels": draw(st.dictionaries(NAMES, CHANNEL, max_size=2)),
         "maintenance": draw(st.dictionaries(NAMES, MAINTENANCE, max_size=2)),

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -40,7 +41,7 @@ def client() -> Iterator[TestClient]:
 
 def alert(**changes: object) -> AlertView:
     found = next(each for each in FakeWorkspace(until_week=52).alerts() if each["state"] != "pending")
-    return {**found, **changes}  # type: ignore[typeddict-item]
+    return cast("AlertView", {**found, **changes})
 
 
 def test_a_reader_without_headers_shows_the_token_as_password(client: TestClient) -> None:
@@ -142,13 +143,13 @@ def test_a_feed_has_an_end_and_what_is_not_certain_is_no_news() -> None:
 
 
 # -- the calendar ------------------------------------------------------------------------------------------------------
-def entry(schedule: str, timezone: str = "Europe/Berlin", kind: str = "monitor", **changes: object) -> ScheduleEntry:
-    first = changes.pop("next_run", "2026-03-28T02:30:00+01:00")
-    base: ScheduleEntry = {
-        "name": "eta", "kind": kind, "model": "eta", "schedule": schedule, "timezone": timezone, "next_run": first,
-        "last_run": None, "last_state": None, "late": False, "note": "", "declared_in": "file",
-    }  # type: ignore[typeddict-item]  # fmt: skip
-    return {**base, **changes}  # type: ignore[typeddict-item]
+def entry(schedule: str, **changes: Any) -> ScheduleEntry:
+    base: dict[str, Any] = {
+        "name": "eta", "kind": "monitor", "model": "eta", "schedule": schedule, "timezone": "Europe/Berlin",
+        "next_run": "2026-03-28T02:30:00+01:00", "last_run": None, "last_state": None, "late": False, "note": "",
+        "declared_in": "file",
+    }  # fmt: skip
+    return cast("ScheduleEntry", base | changes)
 
 
 def maintenance(**values: object) -> DeclaredObject:
@@ -158,9 +159,13 @@ def maintenance(**values: object) -> DeclaredObject:
     }  # fmt: skip
 
 
+def components(body: bytes) -> list[Any]:
+    found: Any = Calendar.from_ical(body)
+    return list(found.walk("VEVENT"))
+
+
 def events(body: bytes) -> list[tuple[str, datetime]]:
-    found = Calendar.from_ical(body)
-    return [(str(each["summary"]), each["dtstart"].dt) for each in found.walk("VEVENT")]
+    return [(str(each["summary"]), each["dtstart"].dt) for each in components(body)]
 
 
 def test_a_nightly_run_keeps_its_hour_when_the_clocks_are_put_forward() -> None:
@@ -190,6 +195,10 @@ def test_what_waits_for_rows_or_comes_later_than_the_horizon_is_not_made_up() ->
     assert len(yearly) == 1
 
 
+def test_heartbeats_are_not_appointments() -> None:
+    assert events(calendar([entry("every 6h", kind="heartbeat", name="outside")], [], NOW)) == []
+
+
 def test_digests_come_by_the_clock_on_the_wall() -> None:
     digest = entry("weekly", kind="digest", name="team", next_run="2026-03-27T08:00:00+01:00")
     times = events(calendar([digest], [], datetime(2026, 3, 26, tzinfo=UTC), horizon=timedelta(days=9)))
@@ -201,7 +210,7 @@ def test_digests_come_by_the_clock_on_the_wall() -> None:
 
 def test_maintenance_has_its_length_again_and_again_or_once() -> None:
     nightly = maintenance(schedule="0 2 * * *", lasts="90m", timezone="America/New_York")
-    found = Calendar.from_ical(calendar([], [nightly], NOW, horizon=timedelta(days=2))).walk("VEVENT")
+    found = components(calendar([], [nightly], NOW, horizon=timedelta(days=2)))
     spans = [(each["dtstart"].dt.isoformat(), each["dtend"].dt - each["dtstart"].dt) for each in found]
     assert spans == [
         ("2026-03-28T02:00:00-04:00", timedelta(minutes=90)),
@@ -215,7 +224,7 @@ def test_the_same_schedule_is_the_same_calendar_and_hostile_words_stay_words() -
     hostile = entry("0 4 * * *", note="a;b,c\\\r\nEND:VCALENDAR\r\nX", next_run="2026-03-28T04:00:00+01:00")
     body = calendar([hostile], [], NOW)
     assert body == calendar([hostile], [], NOW)
-    found = Calendar.from_ical(body).walk("VEVENT")
+    found = components(body)
     assert len(found) == 14
     assert len({str(each["uid"]) for each in found}) == 14
     assert body.count(b"\r\nEND:VCALENDAR") == 1
