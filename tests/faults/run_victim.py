@@ -25,7 +25,8 @@ def prepare(home: Path) -> None:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
         for day in range(DAYS):
             ws.clock.now = LIVE + timedelta(days=day + 1)
-            ws.log_days(day, **({"shift": 5.0, "bias": 8.0} if day > BEFORE else {}))
+            shift, bias = (5.0, 8.0) if day > BEFORE else (0.0, 0.0)
+            ws.log_days(day, shift=shift, bias=bias)
             if day == BEFORE - 1:
                 assert ws.run_at(BEFORE + 0.3)["windows"] == BEFORE
         ws.log_days(1, a_day=20, prefix="late")

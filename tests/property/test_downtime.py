@@ -39,7 +39,7 @@ def values(ws: Tiny) -> dict[tuple[Any, ...], Any]:
     """Return what current readings say, by check, column and window; sums of other lengths round otherwise."""
     found: dict[tuple[Any, ...], Any] = {}
     for reading in ws.workspace.readings(MODEL):
-        key = tuple(reading[name] for name in ("scope", "check", "column", "window_start", "model_version"))  # type: ignore[literal-required]
+        key = tuple(reading[name] for name in ("scope", "check", "column", "window_start", "model_version"))
         assert key not in found, "one current reading for each"
         value = reading["value"]
         if reading["scope"] != "sequence" and reading["check"] not in OF_ARRIVAL:
