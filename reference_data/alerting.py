@@ -149,6 +149,16 @@ class Channel(Section):
             return values | {"severity": ()}
         return values
 
+    @model_validator(mode="after")
+    def _of_webhooks(self) -> Self:
+        """What only webhooks have is refused elsewhere; an address that is a variable is looked at when it is filled in."""
+        asked = [key for key in ("secret", "heartbeat") if getattr(self, key) is not None]
+        if asked and not self.url.lower().startswith(("https://", "http://", "${")):
+            raise ValueError(
+                f"{' and '.join(asked)}: only webhooks have that, whose url begins with https:// or http://"
+            )
+        return self
+
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from monitors import channels
 from monitors.channels import ChannelError, Limits, Message, channel_kind, without_secrets
 from reference_data.alerting import Channel
-from service.declaration_file import parse
+from service.declaration_file import DeclarationError, parse
 from tests.support.receivers import HttpReceiver, http_receiver
 
 DOCS = (Path(__file__).parents[2] / "docs" / "channels.md").read_text()
@@ -127,6 +127,16 @@ def test_a_channel_that_is_called_is_told_of_nothing_unless_it_says_so() -> None
     assert parse(text + 'severity = ["page"]\n', None).channels["alive"].severity == ("page",)
     again = Channel.model_validate_json(parse(text, None).channels["alive"].model_dump_json())
     assert again.severity == ()
+
+
+@pytest.mark.parametrize("key", ['secret = "x"', 'heartbeat = "5m"'])
+def test_what_only_webhooks_have_is_refused_elsewhere(key: str) -> None:
+    with pytest.raises(DeclarationError, match="only webhooks have that"):
+        parse(f'[channels.chat]\nurl = "slack://a/b/c"\n{key}\n', None)
+    for url in ("https://example.com/", "HTTP://example.com/", "${HOOK}"):
+        assert parse(f'[channels.chat]\nurl = "{url}"\n{key}\n', None).channels
+    with pytest.raises(DeclarationError, match="only webhooks have that"):
+        parse(f'[channels.chat]\nurl = "${{HOOK}}"\n{key}\n', {"HOOK": "slack://a/b/c"})
 
 
 @pytest.mark.parametrize(

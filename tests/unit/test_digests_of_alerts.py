@@ -148,13 +148,15 @@ def test_a_sign_of_life_is_sent_while_all_is_well(home: AlertHome, receiver: Htt
 
 
 def test_a_sign_of_life_that_is_not_heard_is_seen_here(
-    home: AlertHome, receiver: HttpReceiver, caplog: pytest.LogCaptureFixture
+    home: AlertHome, receiver: HttpReceiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CHAT", "https://example.com/")
     home.declare(
         channel("beat", receiver.url, heartbeat="5m"),
-        channel("chat", f"json://127.0.0.1:{receiver.port}/", heartbeat="5m"),
+        channel("chat", "${CHAT}", heartbeat="5m"),
     )
     receiver.status = 503
+    monkeypatch.setenv("CHAT", f"json://127.0.0.1:{receiver.port}/")
     home.attend()
     errors = {view["name"]: str(view["last_error"]) for view in home.workspace.channels()}
     assert "answered 503" in errors["beat"]
