@@ -17,6 +17,7 @@ from service.local import (
     declare,
     drift,
     feature,
+    jobs,
     labels,
     load,
     loop,
@@ -98,7 +99,7 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting, LocalTraining):
             raise
         stands = core.control.get_setting(CLOCK_SETTING)
         core.replayed = datetime.fromisoformat(stands) if stands else None
-        loop.lose_orphans(core)
+        jobs.lose_orphans(core)
         sources.lose_runs(core)
         runs.lose_runs(core)
         return cls(core)
@@ -348,13 +349,13 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting, LocalTraining):
         )
 
     def jobs(self, model: str | None = None) -> list[views.JobView]:
-        return loop.jobs(self.core, model)
+        return jobs.jobs(self.core, model)
 
     def job(self, job_id: str) -> views.JobView:
-        return loop.job(self.core, job_id)
+        return jobs.job(self.core, job_id)
 
     def cancel_job(self, job_id: str, *, actor: str = "cli") -> views.JobView:
-        return loop.cancel(self.core, job_id, actor)
+        return jobs.cancel(self.core, job_id, actor)
 
     def versions(self, model: str) -> list[views.VersionView]:
         return loop.versions(self.core, model)

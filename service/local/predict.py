@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from retraining import registry, rollout
 from retraining.predictor import read_datapoints
-from service.local.loop import card_of
+from service.local.choosing import card_of
 from service.workspace import ConflictError, WorkspaceError
 from storage.casting import texts
 from storage.ids import new_ids

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from reference_data.section import parse_duration
-from service.local import attend, loop, timetable
+from service.local import attend, jobs, timetable
 from service.local.convert import iso
 from service.local.monitoring import Course, run_model
 from service.workspace import ConflictError
@@ -141,7 +141,7 @@ def _work(core: Core, mine: Run, since: datetime | None, until: datetime | None)
     try:
         limit = parse_duration(core.spec(model).monitor.timeout).total_seconds()
         if _has_slot(core, mine):
-            loop.settle(core, model)
+            jobs.settle(core, model)
             timetable.note_rows(core, core.spec(model))
             mine.course = Course(
                 stop=lambda: _why(core, mine, limit) is not None, told=_teller(core, mine), began=time.monotonic()

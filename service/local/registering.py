@@ -1,0 +1,93 @@
+"""Taking in what a training job has made: its artefact, its reference, its version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from retraining import job_files, registry
+from service.local import references
+from storage.faults import fault_point
+from storage.names import SUBJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reference_data.reference import Reference
+    from service.local.core import Core
+
+
+def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
+    """Keep a finished job's artefact, freeze its reference, register its version: each step can be repeated, the last one counts."""
+    folder = core.home.jobs / job["id"]
+    model, result = job["model"], job_files.read_result(folder)
+    artefact = f"{model}-{result['version']}-{result['card']['sha256'][:12]}.skops"
+    registry.adopt(folder / job_files.ARTEFACT, core.home.artefacts / artefact, result["card"]["sha256"])
+    fault_point("register.after_artefact")
+    reference = _reference_of_job(core, model, job["id"], folder)
+    fault_point("register.after_reference")
+    if result["version"] not in core.versions(model):
+        core.control.put_version(
+            {
+                "version": result["version"],
+                "model": model,
+                "created_at": core.now().isoformat(),
+                "created_by": job["requested_by"],
+                "period": result["period"],
+                "rows": result["rows"]["train"],
+                "trainer": result["trainer"],
+                "card": result["card"],
+                "artefact": artefact,
+                "reference_version": reference.version,
+                "alert_id": job["alert_id"],
+                "job_id": job["id"],
+                "gate": result["gate"],
+                "holdout": result["holdout"],
+                "metrics": result["metrics"],
+                "importance": result["importance"],
+                "lineage": {
+                    key: result[key]
+                    for key in (
+                        "params",
+                        "seed",
+                        "data_sha256",
+                        "libraries",
+                        "notes",
+                        "reason",
+                        "seconds",
+                        "baselines",
+                        "training",
+                    )
+                },
+            }
+        )
+    fault_point("register.after_version")
+    core.control.append_job_event(job | dict(ended) | {"version": result["version"]})
+    detail = {"job": job["id"], "sha256": result["card"]["sha256"], "gate": result["gate"]["verdict"]}
+    core.control.append_audit("driftdeck", "register", f"{model}/{result['version']}", detail, "workspace", core.now())
+
+
+def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Reference:
+    source = f"training job {job_id}"
+    for number in reversed(core.control.reference_versions(model)):
+        if (found := core.control.reference(model, number)).source == source:
+            return found
+    table = pq.read_table(folder / job_files.REFERENCE)
+    times = table["_event_time"]
+    if times.type.tz is None:  # a job's own times are UTC; a stranger's naive ones would be local
+        at = table.column_names.index("_event_time")
+        table = table.set_column(at, "_event_time", pc.assume_timezone(times, "UTC"))
+    spec = core.spec(model)
+    names = {
+        "_id": spec.id or "prediction_id",
+        "_event_time": spec.time or "event_time",
+        "_model_version": "model_version",
+    }
+    names |= {"prediction": spec.prediction or "prediction", "label": spec.label or "label", "scores": "score"}
+    if spec.subject is not None and spec.subject not in table.column_names:
+        names[SUBJECT] = spec.subject  # so that a subject's rows are found in the sample that is kept, too
+    table = table.rename_columns([names.get(name, name) for name in table.column_names])
+    return references.freeze_logged(core, model, table, source=source)
