@@ -67,7 +67,7 @@ def judge_rule(name: str, rule: Rule, facts: Facts) -> Condition | Literal[False
 
 def _condition(name: str, rule: Rule, when: Node, facts: Facts, *, holding: bool) -> Condition:
     said = told(when, facts)
-    where = f"In {rule.segment}: " if rule.segment else ""
+    where, inside = (f"In {rule.segment}: ", f" in {rule.segment}") if rule.segment else ("", "")
     n, m = needs = parse_windows(rule.windows)
     patience = f", which it must in {n} of {m} windows" if m > 1 else ""
     columns = tuple(dict.fromkeys(_columns(when)))
@@ -79,7 +79,7 @@ def _condition(name: str, rule: Rule, when: Node, facts: Facts, *, holding: bool
         significant=True,
         material=True,
         harmful=rule.kind in KINDS,
-        headline=f"{where}{rule.title or f'{name}: {said}'}"[:LONGEST_HEADLINE],
+        headline=(f"{where}{rule.title}" if rule.title else f"{name}{inside}: {said}")[:LONGEST_HEADLINE],
         message=f"{where}{said}: the rule{f' {name}' if name else ''} ({rule.when}) holds{patience}.",
         needs=needs,
         segment=rule.segment,

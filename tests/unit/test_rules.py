@@ -162,6 +162,8 @@ def test_a_rule_about_a_segment_speaks_of_what_is_inside() -> None:
     inside = reading("mae", scope="performance", value=13.0, segment="k=a", unit="min")
     found = rule_conditions([outside, inside], declared).conditions["rule own"]
     assert (found.segment, found.headline) == ("k=a", "In k=a: Late on route a")
+    plain = rule_conditions([inside], spec({"when": "mae > 12", "segment": "k=a"})).conditions["rule own"]
+    assert plain.headline == "own in k=a: mae is 13.0 min"
 
 
 def move(declared: ModelSpec, days: list[float | None]) -> list[str]:
