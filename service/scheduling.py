@@ -88,12 +88,17 @@ class Schedules:
             with suppress(ConflictError):  # somebody reads it by hand just now
                 self._workspace.run_source(name.removeprefix(_SOURCE), actor="schedule", trigger="schedule")
         else:
-            model, trigger = name.removeprefix(_MODEL), self._why.pop(name, "schedule")
-            try:
+            self._judge(name.removeprefix(_MODEL), self._why.pop(name, "schedule"))
+
+    def _judge(self, model: str, trigger: str) -> None:
+        try:
+            if (
+                self._core is None or model not in self._core.runs
+            ):  # what comes while one is under way is due the next time
                 self._workspace.run(model, actor="schedule", trigger=trigger)
-            finally:
-                if self._core is not None:
-                    self._core.catching_up.discard(model)
+        finally:
+            if self._core is not None:
+                self._core.catching_up.discard(model)
 
     def take_up(self) -> Declaration:
         """Take up what is declared now."""
@@ -121,9 +126,14 @@ class Schedules:
     def _run_now(self, model: str, trigger: str) -> None:
         name = _MODEL + model
         self._why.setdefault(name, trigger)
-        with suppress(KeyError):  # declared this moment: the keeper has not taken it up
-            if not self._scheduler.run_now(name):
-                self._why.pop(name, None)
+        try:
+            begun = self._scheduler.run_now(name)
+        except KeyError:  # declared this moment: the keeper has not taken it up
+            begun = False
+        if not begun:
+            self._why.pop(name, None)
+            if self._core is not None:
+                self._core.catching_up.discard(model)
 
     def _catch_up(self, declared: Declaration) -> None:
         """Do at once what was due while nothing ran here: what is done every night need not wait for another night."""

@@ -185,7 +185,7 @@ def _entry(
         "schedule": schedule,
         "timezone": timezone,
         "next_run": None if following is None else iso(following, zone),
-        "last_run": None if last is None else iso(last, zone),
+        "last_run": None if last is None else iso(last.replace(microsecond=0), zone),
         "last_state": "late" if late else state,
         "late": late,
         "note": note,

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from service.api.app import api_routes
-from service.local import LocalWorkspace
+from service.local import LocalWorkspace, runs
 from service.scheduling import Schedules
 from service.settings import Settings
 from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Tiny, rows, tiny
@@ -105,3 +105,13 @@ def test_rows_that_come_set_a_model_going(tmp_path: Path) -> None:
             schedules.tick("rows")
             wait(lambda: ws.workspace.runs() and ws.workspace.runs()[0]["state"] == "done")
             assert ws.workspace.runs()[0]["trigger"] == "rows"
+
+
+def test_a_schedule_does_not_wait_for_a_run_by_hand(ws: Tiny) -> None:
+    schedules = Schedules(ws.workspace, ws.clock)
+    by_hand, _ = runs._begin(ws.workspace.core, MODEL, "anna", "manual")
+    schedules.tick(f"model {MODEL}")
+    assert [run["actor"] for run in ws.workspace.runs()] == ["anna"]
+    runs._work(ws.workspace.core, by_hand, None, None)
+    schedules.tick(f"model {MODEL}")
+    assert [run["actor"] for run in ws.workspace.runs()] == ["schedule", "anna"]
