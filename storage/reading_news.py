@@ -37,7 +37,10 @@ _FIELDS = """
     harmful OR (significant AND material), model, model_version, scope, epoch_us(window_start), epoch_us(window_end), seq
 """
 _SQL = f"""
-    WITH news AS (SELECT * FROM reading WHERE seq > $seq AND (segment IS NULL OR verdict IN ('critical', 'warning', 'drift'))),
+    WITH news AS (
+        SELECT model, model_version, scope, "check", "column", segment, window_start, window_end, value, threshold, coverage, verdict,
+            significant, material, harmful, seq
+        FROM reading WHERE seq > $seq AND (segment IS NULL OR verdict IN ('critical', 'warning', 'drift'))),
     latest AS (
         SELECT model, model_version, scope, coalesce(
             max(window_start) FILTER (verdict NOT IN ('no_data', 'insufficient')), max(window_start)) AS window_start

@@ -59,9 +59,7 @@ class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting, FakeTrai
 
     # -- declare ---------------------------------------------------------------------------------------------------
 
-    def apply(
-        self, toml_text: str, *, take_over: bool = False, prune: bool = False, actor: str = "cli"
-    ) -> dict[str, list[str]]:
+    def apply(self, toml_text: str, **how: Any) -> dict[str, list[str]]:
         raise ConflictError("the fake workspace declares nothing")
 
     def export(self) -> str:

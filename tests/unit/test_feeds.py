@@ -32,7 +32,7 @@ def client() -> Iterator[TestClient]:
     workspace = FakeWorkspace(until_week=52)
     settings = Settings(host="127.0.0.1", token="sesame", public_url="https://drift.example")
     app = Starlette(
-        routes=api_routes(workspace, settings),  # type: ignore[arg-type]
+        routes=api_routes(workspace, settings),
         middleware=[Middleware(Guard, policy=policy(settings, "local"))],
     )
     with TestClient(app, "http://127.0.0.1:8501", headers={"authorization": "Bearer sesame"}) as running:
