@@ -39,8 +39,8 @@ class RecordingWorkspace(FakeWorkspace):
         if model != "air_time":
             raise NotFoundError(f"there is no model {model!r}; this workspace has: air_time")
 
-    def apply(self, toml_text, *, take_over=False, prune=False, actor="cli"):
-        self._record("apply", toml_text=toml_text, actor=actor)
+    def apply(self, toml_text, **how):
+        self._record("apply", toml_text=toml_text, actor=how["actor"])
         return {"created": ["air_time"], "changed": [], "unchanged": []}
 
     def export(self):
