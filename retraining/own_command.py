@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -137,7 +139,7 @@ def _passed_over(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class CommandModel:
     """Answers by a command: a JSON object a row on its standard input, a JSON object a row on its standard output.
 
@@ -150,7 +152,7 @@ class CommandModel:
     regression: bool
     classes_: NDArray[Any]
     scored: bool
-    _unpacked: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
+    _unpacked: Path | None = field(default=None, repr=False)
     _lock: Any = field(default_factory=Lock, repr=False)
 
     def predict(self, inputs: pd.DataFrame) -> NDArray[Any]:
@@ -215,12 +217,14 @@ class CommandModel:
     def _folder(self) -> Path:
         with self._lock:
             if self._unpacked is None:
-                self._unpacked = tempfile.TemporaryDirectory(prefix="driftdeck-model-")
+                folder = Path(tempfile.mkdtemp(prefix="driftdeck-model-"))
+                weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
                 with zipfile.ZipFile(io.BytesIO(self.packed)) as file:
-                    file.extractall(self._unpacked.name)
+                    file.extractall(folder)
                 for name in ("model", "code"):
-                    Path(self._unpacked.name, name).mkdir(exist_ok=True)
-            return Path(self._unpacked.name)
+                    (folder / name).mkdir(exist_ok=True)
+                self._unpacked = folder
+            return self._unpacked
 
 
 class ScoredCommandModel(CommandModel):

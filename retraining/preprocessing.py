@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 from sklearn.utils import get_tags
 
 from reference_data.schema import Column, Task
 from reference_data.training import Encoding
-from retraining.features import USABLE
+from retraining.features import USABLE, prepare
 from retraining.types import TrainingError, TrainRequest
 
 #: A column's categories beyond so many share one, the rarest first.
@@ -58,9 +59,13 @@ def usable_features(request: TrainRequest) -> tuple[tuple[Column, ...], list[str
         for column in request.features
         if column not in features
     ]
+    empty = [column for column in features if not prepare(request.frame, [column])[column.name].notna().any()]
+    notes += [f"{column.name!r} has no value in these rows and was left out" for column in empty]
+    features = tuple(column for column in features if column not in empty)
     if not features:
         raise TrainingError(
-            "the model has no feature to train on; declare at least one that is " + ", ".join(sorted(USABLE))
+            "the model has no feature to train on; declare at least one that has values and is "
+            + ", ".join(sorted(USABLE))
         )
     if request.task != "regression" and len(np.unique(request.label)) < 2:
         raise TrainingError(
@@ -107,5 +112,6 @@ def _encoder(encoding: Encoding, needs: Needs, task: Task, seed: int) -> Any:
         )
     else:
         kinds = {"regression": "continuous"}
-        encoder = TargetEncoder(target_type=kinds.get(task, task), random_state=seed)
+        folds = KFold(5, shuffle=True, random_state=seed)
+        encoder = TargetEncoder(target_type=kinds.get(task, task), cv=folds)
     return Pipeline([("encode", encoder), ("scale", StandardScaler())]) if needs.scale else encoder

@@ -117,6 +117,9 @@ class _Work:
         for part in self._parts if most is None else _smaller(self._parts, most):
             frame, label = prepare(part.frame, self.seen.features), part.label
             done += len(label)
+            for name in self.seen.numeric:  # histogram boosting fails on a column of nothing
+                if frame[name].isna().all():
+                    frame[name] = float(self.seen.numbers.mean_[self.seen.numeric.index(name)])
             if self.classes is not None:
                 frame, label = self._with_all_classes(frame, label.astype(str))
             inputs = frame if self._encode is None else self._encode.transform(frame)
