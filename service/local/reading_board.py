@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, field
-from heapq import nsmallest
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 UNSAID = frozenset({"no_data", "insufficient", "error"})
 _UNJUDGED = frozenset({"no_data", "insufficient"})
 _METRICS = [BY_NAME[f"driftdeck_reading_{what}"] for what in ("value", "threshold", "verdict")]
-_group = attrgetter("model", "model_version", "scope")
+_group, _rank = attrgetter("model", "model_version", "scope"), attrgetter("rank")
 
 Group = dict[tuple[str, str, str], News]  # by check, column and segment
 
@@ -100,7 +99,8 @@ def _newest(versions: dict[str, dict[str, Group]]) -> str:
 def _show(version: str, scopes: dict[str, Group], limit: int) -> Shown:
     """Render what is told of a model."""
     every = [reading for group in scopes.values() for reading in group.values()]
-    told = nsmallest(limit, every) if limit < len(every) else sorted(every)
+    every.sort(key=_rank)  # a stable sort: of one rank in the order in which they were written
+    told = every[:limit]
     value, threshold, verdict = _METRICS
     lines: dict[str, list[str]] = {metric.name: [] for metric in _METRICS}
     for reading in told:
