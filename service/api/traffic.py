@@ -80,7 +80,7 @@ def route_of(scope: Scope, path: str) -> str:
         return f"/api/v1/models/{{model}}/{append[1]}"
     if path == "/api" or path.startswith("/api/"):
         route: Any = scope.get("route")  # without one of the API's, it is still the mount that led there
-        pattern = None if isinstance(route, Mount) else getattr(route, "path", None)
+        pattern = None if isinstance(route, Mount) else getattr(route, "path_format", None)
         above = "/api/v1" if path.startswith("/api/v1/") else "/api"
         return above + pattern.removeprefix("/v1") if isinstance(pattern, str) else "other"
     return "/reports/evidently" if path.startswith("/reports/evidently/") else "page"

@@ -40,7 +40,7 @@ class RecordingWorkspace(FakeWorkspace):
             raise NotFoundError(f"there is no model {model!r}; this workspace has: air_time")
 
     def apply(self, toml_text, **how):
-        self._record("apply", toml_text=toml_text, actor=how["actor"])
+        self._record("apply", toml_text=toml_text, actor=how.get("actor", "cli"))
         return {"created": ["air_time"], "changed": [], "unchanged": []}
 
     def export(self):

@@ -317,7 +317,7 @@ def test_roles_are_read(
 def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
     (tmp_path / "good.toml").write_text(DECLARATION)
     (tmp_path / "bad.toml").write_text('[models.a]\ntask = "guess"\n')
-    assert run("check", "good.toml").out == "good.toml is valid: 1 model, 0 channels, 0 sources\n"
+    assert run("check", "good.toml").out == "good.toml is valid: 1 model, 0 channels, 0 maintenance, 0 sources\n"
     outcome = run("check", "bad.toml")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith("bad.toml: line 2: models.a.task: 'guess' is not allowed; allowed are 'binary'")
