@@ -83,10 +83,15 @@ def fitted(trainer, task, kept, code, request):
         request.getfixturevalue("java")
     key = f"{trainer.name}-{task}"
     if key not in kept:
-        asking = asked(trainer, task, code)
-        result = trainer.fit(asking)
-        kept[key] = asking, FittedModel(result.estimator, result.features, task)
+        kept[key] = made(trainer, task, code)
     return kept[key]
+
+
+def made(trainer: Trainer, task, code: Path) -> tuple[TrainRequest, FittedModel]:
+    """A request and what the trainer makes of it."""
+    request = asked(trainer, task, code)
+    result = trainer.fit(request)
+    return request, FittedModel(result.estimator, result.features, task)
 
 
 def test_there_is_a_trainer_for_every_usual_task():
@@ -140,8 +145,7 @@ def test_a_row_alone_is_answered_as_among_others(trainer, task, fitted):
 @pytest.mark.parametrize(("trainer", "task"), CASES)
 def test_two_runs_agree_to_the_digit(trainer, task, fitted, code):
     request, model = fitted
-    result = trainer.fit(asked(trainer, task, code))
-    again = FittedModel(result.estimator, result.features, task)
+    _, again = made(trainer, task, code)
     np.testing.assert_array_equal(model.predict(request.frame).predicted, again.predict(request.frame).predicted)
 
 

@@ -235,13 +235,15 @@ def test_the_trainer_of_the_example_keeps_the_contract(extension: ModuleType, tm
     trainer = plugins.discover("retraining.trainers", "TRAINER")[extension.TRAINER.name]
     trainers_contract.test_it_says_what_it_is(trainer)
     for task in trainer.tasks:
-        trainers_contract.test_it_learns_the_rule(trainer, task)
-        trainers_contract.test_probabilities_are_probabilities(trainer, task)
-        trainers_contract.test_two_runs_agree_to_the_digit(trainer, task)
-        trainers_contract.test_the_artefact_is_stored_and_answers_the_same(trainer, task, tmp_path)
-        trainers_contract.test_missing_and_unseen_values_are_answered(trainer, task)
-        trainers_contract.test_only_declared_features_are_used(trainer, task)
-        trainers_contract.test_no_rows_get_no_answers(trainer, task)
+        fitted = trainers_contract.made(trainer, task, tmp_path)
+        trainers_contract.test_it_learns_the_rule(trainer, task, fitted)
+        trainers_contract.test_probabilities_are_probabilities(trainer, task, fitted)
+        trainers_contract.test_a_row_alone_is_answered_as_among_others(trainer, task, fitted)
+        trainers_contract.test_two_runs_agree_to_the_digit(trainer, task, fitted, tmp_path)
+        trainers_contract.test_the_artefact_is_stored_and_answers_the_same(trainer, task, fitted, tmp_path)
+        trainers_contract.test_missing_and_unseen_values_are_answered(trainer, task, fitted)
+        trainers_contract.test_only_declared_features_are_used(trainer, task, fitted)
+        trainers_contract.test_no_rows_get_no_answers(trainer, task, fitted)
 
 
 @example("dashboard/pages")
