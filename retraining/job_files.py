@@ -19,7 +19,7 @@ from retraining.registry import write_atomically
 # Written by the service before the start.
 REQUEST, ROWS = "request.json", "rows.parquet"
 # Written by whoever starts or stops the job.
-PROCESS, CANCEL = "process.json", "cancel.json"
+PROCESS, CANCEL, LAUNCHED = "process.json", "cancel.json", "launched"
 # Written by the job; `result.json` comes last, so where it stands everything does.
 PROGRESS, LOG, STARTED = "progress.jsonl", "log.txt", "started"
 ARTEFACT, REFERENCE, RESULT, FAILURE = "model.skops", "reference.parquet", "result.json", "failure.json"
@@ -33,12 +33,22 @@ ROW_COLUMNS = ("_id", "_event_time", "prediction", "label", "_model_version")
 class Incumbent:
     """The champion to compare with. ``card`` is None for a model that lives elsewhere: its logged predictions are used.
 
-    ``trained_until`` is the event time up to which it has seen labels, where known.
+    ``trained_until`` is the event time up to which it has seen labels, where known; ``rows``: how many it has learned from.
     """
 
     version: str
     card: ModelCard | None = None
     trained_until: datetime | None = None
+    rows: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return {
+            "version": self.version,
+            "card": self.card and self.card.to_dict(),
+            "trained_until": self.trained_until and self.trained_until.isoformat(),
+            "rows": self.rows,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,10 @@ class JobRequest:
 
     ``holdout`` (``"1w"``, …) is kept for the gate; None trains on all rows and judges predictions out of fold, which is
     for a first version, without a champion. ``code`` is the folder of the operator's own training code.
+
+    ``kind``: ``retrain``, or a study (``learning_curve``, ``backtest``). ``learn_until``: event time from which on rows are only judged
+    by, where the rows to learn from end earlier. ``size``: rows to learn from at most; with ``find_size`` a learning curve says it
+    when there are very many. ``change``: when the rule changed; ``first``: the oldest version (both of a backtest).
     """
 
     model: str
@@ -61,41 +75,49 @@ class JobRequest:
     reason: str = ""
     alert_id: str | None = None
     code: str | None = None
+    kind: str = "retrain"
+    learn_until: datetime | None = None
+    size: int | None = None
+    find_size: bool = False
+    change: datetime | None = None
+    first: Incumbent | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as JSON-ready values."""
-        champion = self.champion
         return {
             "model": self.model,
             "version": self.version,
             "spec": self.spec.model_dump(mode="json"),
             "period": [self.period.start.isoformat(), self.period.end.isoformat()],
             "holdout": self.holdout,
-            "champion": champion
-            and {
-                "version": champion.version,
-                "card": champion.card and champion.card.to_dict(),
-                "trained_until": champion.trained_until and champion.trained_until.isoformat(),
-            },
+            "champion": self.champion and self.champion.to_dict(),
             "seed": self.seed,
             "folds": self.folds,
             "requested_by": self.requested_by,
             "reason": self.reason,
             "alert_id": self.alert_id,
             "code": self.code,
+            "kind": self.kind,
+            "learn_until": self.learn_until and self.learn_until.isoformat(),
+            "size": self.size,
+            "find_size": self.find_size,
+            "change": self.change and self.change.isoformat(),
+            "first": self.first and self.first.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> JobRequest:
         """Rebuild from :meth:`to_dict`."""
         start, end = (datetime.fromisoformat(moment) for moment in data["period"])
-        champion = data["champion"]
+        moments = {name: data.get(name) for name in ("learn_until", "change")}
+        standing = {name: data.get(name) for name in ("champion", "first")}
         return cls(
             **{
                 **data,
                 "spec": ModelSpec.model_validate(data["spec"]),
                 "period": Window(start, end),
-                "champion": champion and _incumbent(champion),
+                **{name: moment and datetime.fromisoformat(moment) for name, moment in moments.items()},
+                **{name: one and _incumbent(one) for name, one in standing.items()},
             }
         )
 
@@ -117,6 +139,14 @@ def record_process(job_dir: Path, pid: int) -> None:
     except psutil.Error:
         created = None
     write_json(job_dir / PROCESS, {"pid": pid, "created": created})
+
+
+def clear(job_dir: Path, words: str) -> None:
+    """Make a folder ready for another attempt: what was asked for and the log stay, with ``words`` at its end."""
+    with (job_dir / LOG).open("a", encoding="utf-8") as file:
+        file.write(f"{words}\n")
+    for name in (ARTEFACT, REFERENCE, FAILURE, PROGRESS, CANCEL, STARTED, LAUNCHED, PROCESS):  # the process last
+        (job_dir / name).unlink(missing_ok=True)
 
 
 def read_request(job_dir: Path) -> JobRequest:
@@ -141,4 +171,5 @@ def _incumbent(data: Mapping[str, Any]) -> Incumbent:
         data["version"],
         ModelCard.from_dict(card) if card else None,
         datetime.fromisoformat(until) if until else None,
+        data.get("rows", 0),
     )

@@ -36,6 +36,7 @@ class Trained:
     fitted: FitResult
     model: FittedModel
     positive: str | None
+    curve: dict[str, Any] | None = None  # a learning curve that was made on the way
 
     @property
     def judged(self) -> NDArray[np.intp]:

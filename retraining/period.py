@@ -64,17 +64,17 @@ def default_period(
         start = max(alert_since, first_label)
         return Period(
             Window(start, end),
-            f"since the alert's first window, {_day(start, zone)}: rows from before follow another rule",
+            f"since the alert's first window, {day_words(start, zone)}: rows from before follow another rule",
         )
     recent = before(end, RECENT_HOLDOUTS * holdout, zone)
     why = (
         ""
         if alert_since is None
-        else f"the alert, {_day(alert_since, zone)}, is too recent to train on its rows alone; "
+        else f"the alert, {day_words(alert_since, zone)}, is too recent to train on its rows alone; "
     )
     if recent <= first_label:
-        return Period(Window(first_label, end), f"{why}all labelled rows, from {_day(first_label, zone)}")
-    return Period(Window(recent, end), f"{why}the most recent rows, from {_day(recent, zone)}")
+        return Period(Window(first_label, end), f"{why}all labelled rows, from {day_words(first_label, zone)}")
+    return Period(Window(recent, end), f"{why}the most recent rows, from {day_words(recent, zone)}")
 
 
 def split_by_time(times: pd.DatetimeIndex, end: datetime, holdout: timedelta | None, timezone: str) -> Split:
@@ -99,7 +99,7 @@ def split_by_time(times: pd.DatetimeIndex, end: datetime, holdout: timedelta | N
         import pandas as pd
 
         at = int(times.searchsorted(pd.Timestamp(cut)))
-        reason = f"rows from {_day(cut, zone)} on are kept apart"
+        reason = f"rows from {day_words(cut, zone)} on are kept apart"
     _enough(at, len(rows) - at, needs_held=True)
     return Split(rows[:at], rows[at:], reason)
 
@@ -122,7 +122,8 @@ def _midnight_after(moment: datetime, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(moment.tzinfo)
 
 
-def _day(moment: datetime, zone: ZoneInfo) -> str:
+def day_words(moment: datetime, zone: ZoneInfo) -> str:
+    """Return the local day of a moment, as people write it."""
     local = moment.astimezone(zone)
     return f"{local.day} {local:%B %Y}"
 

@@ -30,6 +30,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from reference_data.schema import Column
 from reference_data.training import Ensemble
+from retraining.ageing import age_weights
 from retraining.estimators import configured, make
 from retraining.preprocessing import MOST_CATEGORIES, Needs, preprocessor
 from retraining.types import TrainingError, TrainRequest
@@ -42,14 +43,18 @@ _STRETCHES = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A pipeline that can be fitted with ``model__sample_weight`` if ``weighted``; its last step is ``model``."""
+    """A pipeline that can be fitted with ``model__sample_weight`` if ``weighted`` (classes count alike) or ``weights`` (of n rows) are given."""
 
     pipeline: Pipeline
     weighted: bool
+    weights: NDArray[np.float64] | None = None
 
     def fit(self, inputs: Any, label: NDArray[Any]) -> Any:
         """Fit the pipeline to prepared inputs; returns it."""
-        extra = {"model__sample_weight": compute_sample_weight("balanced", label)} if self.weighted else {}
+        weights = self.weights
+        if self.weighted:
+            weights = compute_sample_weight("balanced", label) * (1.0 if weights is None else weights)
+        extra = {} if weights is None else {"model__sample_weight": weights}
         return self.pipeline.fit(inputs, label, **extra)
 
 
@@ -84,6 +89,11 @@ def plan(request: TrainRequest, features: Sequence[Column], extra: Mapping[str, 
         raise TrainingError(
             f"retrain.balance: {type(model).__name__} takes no weights of rows; choose another estimator or leave it out"
         )
+    unable = [type(part).__name__ for part in (model, *parts) if not has_fit_parameter(part, "sample_weight")]
+    if declared.half_life is not None and unable:
+        raise TrainingError(
+            f"retrain.half_life: {unable[0]} takes no weights of rows; choose another estimator, or leave half_life out"
+        )
     steps: list[tuple[str, Any]] = [("model", model)]
     if native:
         steps.insert(0, ("encode", numbered(features)))
@@ -91,7 +101,7 @@ def plan(request: TrainRequest, features: Sequence[Column], extra: Mapping[str, 
         needs = Needs.of(parts)
         needs = replace(needs, impute=needs.impute or boosting)
         steps.insert(0, ("encode", _prepared(request, features, needs)))
-    return Plan(Pipeline(steps), weighted)
+    return Plan(Pipeline(steps), weighted, age_weights(request.times, declared.half_life))
 
 
 def _prepared(request: TrainRequest, features: Sequence[Column], needs: Needs) -> Any:

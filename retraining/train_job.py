@@ -19,17 +19,17 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from reference_data.plugins import discover
 from reference_data.section import parse_duration
 from retraining import job_files, registry
-from retraining.fitted import FittedModel, ModelCard, positive_class
+from retraining.fitted import FittedModel, ModelCard
 from retraining.job_files import JobRequest
 from retraining.job_rows import read_rows, write_reference
+from retraining.job_trainer import positive_of, trainer_of
 from retraining.judged import Trained, against_baselines, importances, judge, own_metrics
 from retraining.large import SAMPLE_ROWS, fit_file
 from retraining.period import split_by_time
+from retraining.sizing import choose_rows
+from retraining.study_job import run_study
 from retraining.types import Trainer, TrainingError
 from retraining.validation import out_of_fold
 
@@ -66,7 +66,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
     ``baselines`` (:func:`retraining.baselines.compare`), ``training`` (findings on the way), ``seed``, ``data_sha256``, ``libraries``, ``seconds``. Raises :class:`TrainingError` with words for the user.
     """
     request = job_files.read_request(job_dir)
-    trainer = _trainer(request)
+    trainer = trainer_of(request)
     trained = _learn(job_dir, request, trainer, progress)
     progress("importance", 0.68, "measuring what each feature is worth")
     shares = importances(trained)
@@ -106,6 +106,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "gate": judged.to_dict() | {"sentence": _with_notes(judged.sentence, notes)},
         "baselines": simple,
         "training": trained.fitted.details,
+        "learning_curve": trained.curve,
         "notes": [*trained.rows.notes, trained.split.reason, *trained.fitted.notes, simple["sentence"], *notes],
         "params": {name: _plain(value) for name, value in trained.fitted.params.items()},
         "seed": request.seed,
@@ -123,30 +124,18 @@ def _with_notes(sentence: str, notes: list[str]) -> str:
     return " ".join([sentence, *(f"Note: {note}." for note in notes)])
 
 
-def _trainer(request: JobRequest) -> Trainer:
-    trainers: dict[str, Trainer] = discover("retraining.trainers", "TRAINER")
-    name, task = request.spec.retrain.trainer, request.spec.task
-    if name not in trainers:
-        raise TrainingError(f"retrain.trainer {name!r} is not known; there are {', '.join(map(repr, trainers))}")
-    if task not in trainers[name].tasks:
-        raise TrainingError(
-            f"the trainer {name!r} cannot do task {task!r}; it does {', '.join(sorted(trainers[name].tasks))}"
-        )
-    if not request.spec.features:
-        raise TrainingError("the model declares no features; name them under [models.….features] and retrain")
-    return trainers[name]
-
-
 def _learn(job_dir: Path, request: JobRequest, trainer: Trainer, progress: Progress) -> Trained:
     spec, champion = request.spec, request.champion
     progress("read", 0.02, "reading labelled rows")
     path, large = job_dir / job_files.ROWS, trainer.fit_parts is not None
     rows = read_rows(path, spec, champion.version if champion else None, SAMPLE_ROWS if large else None)
-    positive = None if spec.task == "regression" else _positive(spec.positive, rows.label)
+    positive = None if spec.task == "regression" else positive_of(spec.positive, rows.label)
     holdout = parse_duration(request.holdout) if request.holdout else None
     split = split_by_time(rows.times, request.period.end, holdout, spec.timezone)
-    progress("split", 0.08, f"{len(split.train):,} rows to train on, {len(split.held):,} kept apart; {split.reason}")
     everything = rows.request(spec, request.seed, Path(request.code) if request.code else None)
+    found = choose_rows(request, trainer, everything, split, positive, progress)
+    split, large = found.split, large and not found.smaller
+    progress("split", 0.08, f"{len(split.train):,} rows to train on, {len(split.held):,} kept apart; {split.reason}")
     training = everything.part(split.train)
 
     count = min(request.folds, trainer.folds)
@@ -157,7 +146,8 @@ def _learn(job_dir: Path, request: JobRequest, trainer: Trainer, progress: Progr
     folds = out_of_fold(training, trainer.fit, count, folded)
     progress("fit", 0.56, f"fitting {trainer.name} to {len(split.train):,} rows")
     if large:
-        until = rows.times[split.held[0]].to_pydatetime() if len(split.held) else None
+        ends = [rows.times[split.held[0]].to_pydatetime()] if len(split.held) else []
+        until = min([*ends, *([request.learn_until] if request.learn_until else [])], default=None)
         held = everything.part(split.held)
 
         def learned(done: float, message: str) -> None:
@@ -169,15 +159,15 @@ def _learn(job_dir: Path, request: JobRequest, trainer: Trainer, progress: Progr
     for note in (*rows.notes, *fitted.notes):
         progress.say(f"note: {note}")
     return Trained(
-        rows, split, everything, folds, fitted, FittedModel(fitted.estimator, fitted.features, spec.task), positive
+        rows,
+        split,
+        everything,
+        folds,
+        fitted,
+        FittedModel(fitted.estimator, fitted.features, spec.task),
+        positive,
+        found.curve,
     )
-
-
-def _positive(declared: str | None, label: NDArray[Any]) -> str | None:
-    try:
-        return positive_class(declared, tuple(sorted(set(label))))
-    except ValueError as error:
-        raise TrainingError(str(error)) from error
 
 
 def _plain(value: Any) -> Any:
@@ -194,7 +184,8 @@ def run(job_dir: Path) -> int:
         return 1
     job_files.record_process(job_dir, os.getpid())
     try:
-        job_files.write_json(job_dir / job_files.RESULT, train(job_dir, progress))
+        study = job_files.read_request(job_dir).kind != "retrain"
+        job_files.write_json(job_dir / job_files.RESULT, (run_study if study else train)(job_dir, progress))
     except Exception as error:
         _fail(job_dir, error, progress.say)
         return 1

@@ -97,7 +97,8 @@ class Trainer:
     """A way of fitting a model. A file in ``retraining/trainers/`` defines one as ``TRAINER``.
 
     ``folds``: most stretches that honest predictions of the training rows may cost a fit each. ``fit_parts`` fits rows that
-    need not lie in memory: those of a :class:`retraining.parts.Parts`, while the request holds a sample of them.
+    need not lie in memory: those of a :class:`retraining.parts.Parts`, while the request holds a sample of them. ``weighs``: it
+    minds ``retrain.half_life``.
     """
 
     name: str
@@ -106,3 +107,4 @@ class Trainer:
     fit: Callable[[TrainRequest], FitResult]
     folds: int = 5
     fit_parts: Callable[[Parts, TrainRequest, Report], FitResult] | None = None
+    weighs: bool = False

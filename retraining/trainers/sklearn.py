@@ -62,4 +62,5 @@ TRAINER = Trainer(
     tasks=frozenset({"regression", "binary", "multiclass"}),
     summary="any estimator of scikit-learn; histogram gradient boosting, on features as they are logged, unless declared",
     fit=fit,
+    weighs=True,
 )
