@@ -116,6 +116,7 @@ class Retrain(Section):
     keep_versions: int = Field(default=20, ge=2, le=10_000, description="artefacts of archived versions that stay")
     retries: int = Field(default=0, ge=0, le=5, description="of a job whose process died")
     memory_mb: int | None = Field(default=None, ge=256, description="address space of a job")
+    job_timeout: str = Field(default="1d", description="longest run of a job, whoever trains")
     holdout: str = Field(default="1w", description="most recent labelled stretch kept for the gate")
     estimator: EstimatorName | None = Field(
         default=None, description="a class such as 'sklearn.linear_model.Ridge', or 'my_module:make_model'"
@@ -177,7 +178,7 @@ class Retrain(Section):
             raise ValueError(f"holdout {value!r} keeps nothing to judge a new version by; write for example '1w'")
         return value
 
-    @field_validator("timeout")
+    @field_validator("timeout", "job_timeout")
     @classmethod
     def _timeout(cls, value: str) -> str:
         if parse_duration(value) < timedelta(seconds=1):

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import psutil
 
+from reference_data.section import parse_duration
 from retraining import job_files
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "lost"]
@@ -43,6 +44,7 @@ class JobStatus:
     error: str | None = None
     started: float | None = None
     ended: float | None = None
+    died: bool = False  # by nobody's wish and without a word: another attempt may do better
 
     @property
     def over(self) -> bool:
@@ -100,8 +102,9 @@ class JobRunner:
             return JobStatus("queued")
         running = _alive(process)
         code = self._exit_code(job_dir)  # asked last: a child that has just died leaves its code to its parent
-        if running and self._timeout is not None and self._clock() - process["created"] > self._timeout:
-            self._stop(job_dir, process, "failed", f"stopped after {self._timeout:g} s, the longest a job may take")
+        longest = _longest(job_dir, self._timeout) if running else None
+        if longest is not None and self._clock() - process["created"] > longest:
+            self._stop(job_dir, process, "failed", f"stopped after {longest:g} s, the longest a job may take")
             return self.status(job_dir)
         return _status(job_dir, process, code, running=running)
 
@@ -179,9 +182,18 @@ def _status(job_dir: Path, process: dict[str, Any], code: int | None, *, running
         return JobStatus(stopped["state"], **common, exit_code=code, error=stopped["reason"], ended=ended)
     if code is not None:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return JobStatus("failed", **common, exit_code=code, error=f"the process {how}; see the log", ended=ended)
+        error = f"the process {how}; see the log"
+        return JobStatus("failed", **common, exit_code=code, error=error, ended=ended, died=code < 0)
     words = "the process is gone and left no result: the machine or the service was stopped; start a new job"
-    return JobStatus("lost", **common, error=words, ended=ended)
+    return JobStatus("lost", **common, error=words, ended=ended, died=True)
+
+
+def _longest(job_dir: Path, default: float | None) -> float | None:
+    """Return how many seconds a job may take: what its model declares, and no more than ``default``."""
+    request = _read(job_dir / job_files.REQUEST) or {}
+    declared = request.get("spec", {}).get("retrain", {}).get("job_timeout")
+    limits = [] if declared is None else [parse_duration(declared).total_seconds()]
+    return min([*limits, *([] if default is None else [default])], default=None)
 
 
 def _environment() -> dict[str, str]:

@@ -132,6 +132,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("metrics_readings", 5000, _count, "most readings that /metrics tells, of all models together"),
     Setting("scheduler", True, _switch, "run monitors by their schedules"),
     Setting("max_runs", 2, _few, "most monitors that are run at once; others wait for their turn"),
+    Setting("max_jobs", 2, _few, "most training jobs that are at work at once; others wait for their turn"),
     Setting("log_level", "warning", _level, "debug, info, warning or error"),
 )
 _BY_NAME = {setting.name: setting for setting in TABLE}
@@ -154,6 +155,7 @@ class Settings:
     metrics_readings: int = 5000
     scheduler: bool = True
     max_runs: int = 2
+    max_jobs: int = 2
     log_level: str = "warning"
 
 

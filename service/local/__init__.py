@@ -17,6 +17,7 @@ from service.local import (
     declare,
     drift,
     feature,
+    job_queue,
     jobs,
     labels,
     load,
@@ -117,6 +118,7 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting, LocalTraining):
     def close(self) -> None:
         """Finish what is being written and let go of the folder."""
         runs.end_all(self.core)
+        job_queue.finish_preparing(self.core)
         self.core.db.close()
         self.core.control.close()
         self.core.lock.release()

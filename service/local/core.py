@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Condition, Event, Lock, RLock
+from threading import Condition, Event, Lock, RLock, Thread
 from typing import TYPE_CHECKING, Any
 
 from reference_data.windows import WindowSpec
@@ -60,6 +60,9 @@ class Core:
     #: Since when a scheduler has kept its times without a break; None: there is none.
     awake_since: Callable[[], datetime | None] = field(default=lambda: None)
     catching_up: set[str] = field(default_factory=set)  # models that wait for, or are at, what was due while nothing ran
+    max_jobs: int = 2  # that are at work at once; others wait for their turn
+    queueing: RLock = field(default_factory=RLock)  # held to see whose turn it is
+    preparing: dict[str, Thread] = field(default_factory=dict)  # jobs that this process has begun to start
     watched: float = 0.0  # when the watchdog looked last, on the clock that is never put back
     postman: Postman = field(default_factory=Postman)
     attending: Lock = field(default_factory=Lock)  # held while what is periodic is looked after

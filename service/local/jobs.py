@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from retraining.job_runner import JobStatus, log_tail
 from service.local.convert import iso
+from service.local.job_queue import advance, spoken, take_again
 from service.local.registering import register
 from service.workspace import ConflictError, NotFoundError
 from storage.errors import MissingRecordError, StorageError
@@ -49,18 +50,19 @@ def _settle_job(core: Core, job: dict[str, Any]) -> None:
             log.exception("the result of job %s could not be registered", job["id"])
             failed = {"state": "failed", "error": f"its result could not be registered: {error}"}
             core.control.append_job_event(job | _ended(core, status) | failed)
-    elif status.over:
+    elif status.over and not take_again(core, job, status):
         core.control.append_job_event(job | _ended(core, status))
     elif status.state == "running" and job["state"] == "queued":
         core.control.append_job_event(job | {"state": "running", "started_at": core.now().isoformat()})
 
 
 def lose_orphans(core: Core) -> None:
-    """On opening a home: a job that an earlier process queued and never launched will not start any more."""
+    """On opening a home: a job that was running and of whose process nothing is left is lost. Queued ones wait for their turn."""
     for job in core.control.jobs():
-        if job["state"] in ACTIVE and core.runner.status(core.home.jobs / job["id"]).state == "queued":
-            words = "the service stopped before the job was started; start a new one"
-            core.control.append_job_event(job | {"state": "lost", "error": words, "ended_at": core.now().isoformat()})
+        if job["state"] == "running" and core.runner.status(core.home.jobs / job["id"]).state == "queued":
+            status = JobStatus("lost", error="nothing is left of its process; start a new job", died=True)
+            if not take_again(core, job, status):
+                core.control.append_job_event(job | _ended(core, status))
 
 
 def _ended(core: Core, status: JobStatus) -> dict[str, Any]:
@@ -83,6 +85,7 @@ def job(core: Core, job_id: str) -> views.JobView:
     try:
         found = core.control.job(job_id)
         settle(core, found["model"], wait=False)
+        advance(core)
         return job_view(core, core.control.job(job_id))
     except MissingRecordError as error:
         raise NotFoundError(str(error)) from None
@@ -120,7 +123,7 @@ def job_view(core: Core, found: Mapping[str, Any]) -> views.JobView:
         "progress": status.progress if status else 1.0 if found["state"] == "succeeded" else 0.0,
         "step": (status.message or status.step)
         if status and live
-        else "waiting to start"
+        else spoken(core, found)
         if status
         else found["state"],
         "eta_seconds": status.eta_seconds if status else None,

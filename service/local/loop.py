@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from reference_data.training import CODE_FOLDER
-from reference_data.windows import Window
-from retraining import job_files, rollout
-from retraining.job_files import JobRequest
-from service.local.choosing import alert_behind, choose_period, incumbent, next_version, refuse_unknown_alert
+from retraining import rollout
+from service.local.choosing import alert_behind, choose_period, refuse_unknown_alert
 from service.local.convert import iso
-from service.local.jobs import ACTIVE, job_view, settle
+from service.local.job_queue import advance
+from service.local.jobs import job_view, settle
 from service.workspace import ConflictError, WorkspaceError
-from storage.faults import fault_point
-from storage.logs import export_parquet
 
 if TYPE_CHECKING:
-    from reference_data.declaration import ModelSpec
     from service import views
     from service.local.core import Core
-
-log = logging.getLogger(__name__)
 
 
 def retrain(
@@ -65,45 +56,14 @@ def retrain(
         "version": None,
         "period": [period.start.isoformat(), period.end.isoformat()],
         "request_key": request_key,
+        "attempt": 1,
     }
     kept = core.control.start_job_once(job)
     if kept["id"] == job["id"]:
         detail = {"job": job["id"], "period": job["period"], "alert": alert}
         core.control.append_audit(actor, "retrain", model, detail, "workspace", core.now())
-        threading.Thread(target=_launch, args=(core, spec, job, period), name=f"job-{job['id']}", daemon=True).start()
+    advance(core)
     return job_view(core, kept)
-
-
-def _launch(core: Core, spec: ModelSpec, job: dict[str, Any], period: Window) -> None:
-    """Write the job's rows and start its process; what goes wrong becomes the job's error."""
-    folder = core.home.jobs / job["id"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        rows = export_parquet(core.db, spec, period.start, period.end, folder / job_files.ROWS, labelled_only=True)
-        if rows == 0:
-            raise WorkspaceError("no labelled row lies in the period")
-        champion = core.roles(spec.name).champion
-        request = JobRequest(
-            model=spec.name,
-            version=next_version(core, spec.name),
-            spec=spec,
-            period=period,
-            holdout=spec.retrain.holdout if champion else None,
-            champion=incumbent(core, spec.name, champion) if champion else None,
-            requested_by=job["requested_by"],
-            reason=job["reason"],
-            alert_id=job["alert_id"],
-            code=str((core.home.root / CODE_FOLDER).resolve()),
-        )
-        job_files.write_request(folder, request)
-        fault_point("job.before_launch")
-        with core.mutex:
-            if core.control.job(job["id"])["state"] in ACTIVE:  # not cancelled meanwhile
-                core.runner.launch(folder)
-    except Exception as error:
-        log.exception("job %s could not be started", job["id"])
-        ended = core.now().isoformat()
-        core.control.append_job_event(job | {"state": "failed", "error": str(error), "ended_at": ended})
 
 
 # -- versions and roles ------------------------------------------------------------------------------------------------

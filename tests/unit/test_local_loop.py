@@ -143,7 +143,7 @@ def test_a_job_that_fails_says_why_and_registers_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_job_that_was_queued_when_the_service_stopped_is_lost(tmp_path: Path) -> None:
+def test_a_job_whose_process_was_just_launched_when_the_service_stopped_is_followed(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         filled(ws)
         runner = ws.runner
@@ -152,12 +152,21 @@ def test_a_job_that_was_queued_when_the_service_stopped_is_lost(tmp_path: Path) 
         while not runner.launched:
             threading.Event().wait(0.01)
         ws.reopen()
-        found = ws.workspace.job(job["id"])
-        assert found["state"] == "lost"
-        assert "start a new one" in (found["error"] or "")
+        assert ws.workspace.job(job["id"])["state"] == "queued"
         runner.join()
-        assert ws.workspace.job(job["id"])["state"] == "lost", "what it leaves now comes too late"
-        assert ws.trained()["version"] == "v1"
+        assert ws.finished(job["id"])["version"] == "v1"
+        assert ws.runner.launched == [], "one process does a job"
+
+
+@pytest.mark.slow
+def test_a_job_that_waited_when_the_service_stopped_is_started_by_the_next(tmp_path: Path) -> None:
+    with tiny(tmp_path / "home") as ws:
+        filled(ws)
+        ws.workspace.core.max_jobs = 0
+        job = ws.workspace.retrain(MODEL)
+        assert (job["state"], job["step"]) == ("queued", "waiting for its turn")
+        ws.reopen()
+        assert ws.finished(job["id"])["version"] == "v1"
 
 
 # -- registering -------------------------------------------------------------------------------------------------------
