@@ -58,11 +58,20 @@ class State:
 
 def clock(ws: Workspace) -> str | None:
     """Return the workspace's own time (ISO), which in the demo is not the wall's; None when it does not say."""
+    return _told(ws, "now")
+
+
+def system_clock(ws: Workspace) -> str | None:
+    """Return the time (ISO) by which schedules are kept; None when the workspace does not say."""
+    return _told(ws, "system_now")
+
+
+def _told(ws: Workspace, name: str) -> str | None:
     try:
-        now = ws.health().get("now")
+        found = ws.health().get(name)
     except WorkspaceError:
         return None
-    return str(now) if now else None
+    return str(found) if found else None
 
 
 def survey(ws: Workspace, models: Sequence[ModelView]) -> State:

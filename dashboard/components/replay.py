@@ -74,7 +74,7 @@ def alerts(found: Sequence[ReplayAlert], timezone: str) -> None:
         {
             "severity": [health.words(health.HEALTH, alert["severity"])],
             "window": text.window_name(alert["window_start"], alert["window_end"], timezone),
-            "column": text.clean(alert["column"] or ""),
+            "column": text.clean(alert["column"]) if alert["column"] else None,
             "sentence": text.clean(alert["sentence"], 300),
         }
         for alert in found[:PAGE_SIZE]
@@ -90,6 +90,7 @@ def alerts(found: Sequence[ReplayAlert], timezone: str) -> None:
         hide_index=True,
         height="content",
         column_config=columns,
+        placeholder=text.MISSING,
         key="replay_alerts",
         alt="Alerts that the reference itself would have raised",
     )

@@ -22,6 +22,7 @@ STATES: dict[str, tuple[str, health.Colour]] = {
     "lost": ("◆ Cut off", "orange"),
     "cancelled": ("○ Cancelled", "gray"),
 }
+LATEST = 40
 _TRIGGERS = {"schedule": "schedule", "rows": "rows came", "manual": "by hand", "catch_up": "catching up"}
 
 
@@ -61,9 +62,15 @@ def _cancel(model: str) -> None:
 
 def table(runs: Sequence[ModelRunView], zones: Mapping[str, str], *, key: str) -> None:
     """Draw runs that are over, the latest first."""
-    rows = [_row(view, zones.get(view["model"], "UTC")) for view in runs if view["state"] != "running"]
+    over = [view for view in runs if view["state"] != "running"]
+    told = [view for view in over if view["state"] != "done" or view["windows_done"]]
+    idle = len(over) - len(told)
+    if idle:
+        st.caption(f"{text.plural(idle, 'run')} found nothing due and {'is' if idle == 1 else 'are'} left out.")
+    rows = [_row(view, zones.get(view["model"], "UTC")) for view in told[:LATEST]]
     if not rows:
-        st.caption("No run is over yet.")
+        if not over:
+            st.caption("No run is over yet.")
         return
     st.dataframe(
         pd.DataFrame(rows),

@@ -11,7 +11,7 @@ from service.alert_views import ModelRunView, ScheduleEntry
 from service.workspace import WorkspaceError
 
 REFRESH, WHILE_RUNNING = 30.0, 1.0  # seconds
-LATEST = 40  # runs
+LATEST = 200  # runs
 _KINDS = {
     "monitor": (":material/monitoring:", "Monitor"),
     "source": (":material/input:", "Source"),
@@ -56,7 +56,7 @@ def _draw(entries: list[ScheduleEntry], runs: list[ModelRunView]) -> None:
         st.markdown("Monitors and sources appear here once they are declared: `driftdeck apply driftdeck.toml`.")
         return
     run_table.under_way(runs, zones)
-    now = data_words.clock(ws)
+    now = data_words.system_clock(ws)
     busy = {view["model"] for view in runs if view["state"] == "running"}
     with st.container(border=True, gap="xsmall", key="schedule"):
         for cell, head in zip(st.columns(_WIDTHS, wrap=False), ("State", "What", "Last", "Next", ""), strict=True):

@@ -176,7 +176,7 @@ class Player:
         self._ws.core.replayed = end.astimezone(UTC)  # kept only when the day is whole
         if len(landings):
             self._ws.label(MODEL, landings)
-        self._ws.run(MODEL)
+        self._ws.run(MODEL, actor="demo")
         self._ws.core.set_clock(end)
 
     def _roll_back_when_due(self) -> None:

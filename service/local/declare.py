@@ -170,6 +170,7 @@ def health(core: Core) -> dict[str, Any]:
         "status": "ok",
         "models": len(models),
         "now": core.now().isoformat(),
+        "system_now": core.system_now().isoformat(),  # by which schedules are kept, also where a replay has a clock of its own
         "home": str(core.home.root),
         "failing_sources": failing,
         "lost": list(

@@ -63,7 +63,7 @@ class FakeData(FakeRows, FakeReplay):
         return (self.now() - timedelta(**length)).isoformat()
 
     def health(self) -> dict[str, Any]:
-        return {"status": "ok", "now": self.now().isoformat()}
+        return {"status": "ok", "now": self.now().isoformat(), "system_now": self.now().isoformat()}
 
     # -- sources ---------------------------------------------------------------------------------------------------
 
