@@ -70,7 +70,7 @@ class FakeWorkspace:
     def label(self, _: str, rows: pd.DataFrame) -> None:
         self._keep("labelled", rows)
 
-    def run(self, _: str) -> None:
+    def run(self, _: str, **__: Any) -> None:
         self.cut("run")
 
     def alerts(self, _: str) -> list[Any]:
