@@ -1,47 +1,40 @@
-"""Model artefacts: stored with skops, never as a bare pickle, and opened only when nothing has touched them.
+"""Model artefacts: hashed when they are registered, and opened only when nothing has touched them, by their format.
 
-A model that is a program of the operator's own (:mod:`retraining.own_command`) is a zip file of what it left: hashed and verified alike.
+Formats are files in :mod:`retraining.formats`; what a file is tells its content, and only a pickle that the operator has let in is one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 from pathlib import Path
 from typing import Any
 
-from retraining.own_command import CommandModel, is_packed, unpack
+from reference_data.plugins import discover
+from retraining.artefacts import ArtefactError, Format, TamperedArtefactError, Trust, UntrustedArtefactError
+from retraining.own_command import CommandModel
 
-SUFFIX = ".skops"
+__all__ = [
+    "ArtefactError",
+    "TamperedArtefactError",
+    "UntrustedArtefactError",
+    "adopt",
+    "format_of",
+    "formats",
+    "load",
+    "save",
+    "sync_folder",
+    "verified",
+    "write_atomically",
+]
 
-#: What scikit-learn's estimators hold beside its own classes and what skops knows. A ``partial`` is as safe as the function
-#: in it, which is checked by itself.
-_PARTS: frozenset[str] = frozenset(
-    {
-        "functools.partial",
-        "numpy.dtype",
-        "scipy._lib.array_api_compat.numpy._aliases.asarray",
-        "scipy.interpolate._bsplines.BSpline",
-        "sklearn.feature_selection._univariate_selection.f_classif",
-        "sklearn.feature_selection._univariate_selection.f_regression",
-        "sklearn.utils.validation.check_array",
-    }
-)
-#: Parts of scikit-learn that touch files or the network.
-_REACHING_OUT = ("sklearn.datasets.", "sklearn.externals.", "sklearn.utils._testing")
-
-
-class ArtefactError(Exception):
-    """An artefact cannot be opened; the message says which and why."""
+_NOTHING = Trust()
 
 
-class TamperedArtefactError(ArtefactError):
-    """The file is not the one that was registered."""
-
-
-class UntrustedArtefactError(ArtefactError):
-    """The file holds types beyond numpy, SciPy and scikit-learn; it was not loaded."""
+def formats() -> dict[str, Format]:
+    """Return the formats there are, by name."""
+    found: dict[str, Format] = discover("retraining.formats", "FORMAT")
+    return found
 
 
 def save(estimator: Any, path: Path) -> str:
@@ -52,25 +45,32 @@ def save(estimator: Any, path: Path) -> str:
     if isinstance(estimator, CommandModel):
         data = estimator.packed
     else:
-        import skops.io  # late: it brings all of scikit-learn along
+        from retraining.formats.skops import dumps
 
-        data = skops.io.dumps(estimator)
-        _trusted(data, path)
+        data = dumps(estimator, path)
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
 
 
-def load(path: Path, sha256: str) -> Any:
-    """Return the estimator stored at ``path``, if the file's hash is ``sha256`` and its types are known to be harmless.
+def load(path: Path, sha256: str, trust: Trust = _NOTHING) -> Any:
+    """Return the estimator stored at ``path``, if the file's hash is ``sha256`` and its content is known to be harmless.
 
     Raises :class:`ArtefactError` (missing or unreadable), :class:`TamperedArtefactError`, :class:`UntrustedArtefactError`.
     """
-    data = _verified(path, sha256)
-    if is_packed(data):
-        return unpack(data)
-    import skops.io
+    data = verified(path, sha256)
+    found = format_of(data, path)
+    assert found.load is not None  # format_of returns no other
+    return found.load(data, path, trust)
 
-    return skops.io.loads(data, trusted=_trusted(data, path))
+
+def format_of(data: bytes, path: Path) -> Format:
+    """Return the format of a registered file's bytes; raises :class:`ArtefactError` for none that is known."""
+    for found in formats().values():
+        if found.load is not None and found.claims(data, path.suffix):
+            return found
+    raise ArtefactError(
+        f"the artefact {path} is of no known format ({', '.join(formats())}); retrain or import it again"
+    )
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -90,7 +90,7 @@ def adopt(source: Path, target: Path, sha256: str) -> None:
 
     Raises :class:`ArtefactError` (missing) and :class:`TamperedArtefactError`. Doing it twice is doing it once.
     """
-    write_atomically(target, _verified(source, sha256))
+    write_atomically(target, verified(source, sha256))
 
 
 def sync_folder(folder: Path) -> None:
@@ -104,7 +104,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _verified(path: Path, sha256: str) -> bytes:
+def verified(path: Path, sha256: str) -> bytes:
     """Return the bytes of a file whose hash must be ``sha256``: what was hashed is what is then used."""
     try:
         data = path.read_bytes()
@@ -119,31 +119,3 @@ def _verified(path: Path, sha256: str) -> bytes:
             "it has been changed since, and was not loaded; restore it from a backup or roll back to another version"
         )
     return data
-
-
-def _trusted(data: bytes, path: Path) -> list[str]:
-    """Return the types to be trusted beyond skops' own list, or refuse."""
-    import skops.io
-
-    try:
-        beyond: list[str] = skops.io.get_untrusted_types(data=data)
-    except Exception as error:
-        raise ArtefactError(f"the artefact {path} is not a skops file: {error}") from error
-    refused = [name for name in beyond if name not in _PARTS and not _is_learned(name)]
-    if refused:
-        raise UntrustedArtefactError(
-            f"the artefact {path} holds {', '.join(sorted(refused))}; only types of numpy, SciPy and scikit-learn are loaded"
-        )
-    return beyond
-
-
-def _is_learned(name: str) -> bool:
-    """Whether a dotted name is a class of scikit-learn's own (never a function, never a class it only re-exports)."""
-    module, _, attribute = name.rpartition(".")
-    if not module.startswith("sklearn.") or name.startswith(_REACHING_OUT) or ".tests." in name:
-        return False
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ImportError:
-        return False
-    return isinstance(found, type) and found.__module__.startswith("sklearn.")

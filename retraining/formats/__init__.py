@@ -1,0 +1,1 @@
+"""Formats of artefacts: every file here defines one as ``FORMAT`` (:class:`retraining.artefacts.Format`)."""
