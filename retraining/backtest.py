@@ -18,7 +18,7 @@ from retraining.fitted import FittedModel
 from retraining.learning_curve import by_hash
 from retraining.period import LEAST_HELD, LEAST_TRAIN, before
 from retraining.periods import ALL, CHAMPION, FIRST, SEASONAL, Choice, choices
-from retraining.stretches import Change, Stretches, finite
+from retraining.stretches import Change, Stretches, figure, finite
 from retraining.types import FitResult, Predictions, Report, TrainingError, TrainRequest
 
 FOLDS = 4
@@ -78,13 +78,14 @@ def backtest(
     the rule changed, as known today. ``standing`` models are judged where they have not learned from the judged rows.
     ``clock`` gives seconds. Keys: ``metric``, ``unit``, ``direction``, ``rows`` (one a choice, best first: ``name``, ``words``,
     ``since``, ``until``, ``half_life``, ``rows`` (of the latest stretch), ``value``, ``lower``, ``upper``, ``change`` (against the least
-    value), ``change_lower``, ``change_upper``, ``folds``), ``best`` (of those not clearly worse than the least the simplest), ``period_best``
-    (that among choices of rows), ``sentence``. Values are over all stretches judged; intervals as of
+    value), ``change_lower``, ``change_upper``, ``folds``), ``best`` (of those not clearly worse than the least the simplest: what serves, the first model, all
+    rows, …) and ``best_words``, ``period_best`` (that among choices of rows), ``sentence``. Values are over all stretches judged; intervals as of
     :func:`retraining.intervals.jackknife`, by day, paired. Raises :class:`TrainingError` when there is no past to try it in.
     """
     stretches = _stretches(everything, end)
-    tried, stopped = _tried(everything, stretches, fit, change, budget, clock, report)
-    tried += [found for one in standing if (found := _standing(one, everything, stretches)) is not None]
+    fitted, stopped = _tried(everything, stretches, fit, change, budget, clock, report)
+    there = [found for one in standing if (found := _standing(one, everything, stretches)) is not None]
+    tried = [*there, *fitted]  # in the order in which they are to be had: nothing to do, nothing to fit, all rows
     judged = np.concatenate([rows for _, rows in stretches])
     edges = (0, *np.cumsum([len(rows) for _, rows in stretches]).tolist())
     on = Stretches.of(
@@ -101,8 +102,9 @@ def backtest(
         "direction": on.direction,
         "rows": [_row(one, on) for one in ranked],
         "best": best.candidate.name,
+        "best_words": best.candidate.words,
         "period_best": period.candidate.name,
-        "sentence": _sentence(best, ranked, on, stopped=stopped),
+        "sentence": _sentence(best, period, ranked, on, stopped=stopped),
     }
 
 
@@ -198,21 +200,37 @@ def _standing(
 
 
 def _ranked(tried: list[_Candidate], on: Stretches) -> list[_Ranked]:
-    """Put candidates in order of how they did against all rows, each on the stretches it was judged on."""
+    """Put candidates in order of how they did against all rows, each on the stretches it was judged on.
+
+    Who was judged on less than half of the stretches comes last: one stretch is no story.
+    """
     everyone = next(one for one in tried if one.name == ALL)
     scored = [(change.worse, one) for one in tried if (change := on.change(one.answers, everyone.answers)) is not None]
-    scored.sort(key=lambda pair: pair[0])
+    most = max(len(one.answers) for one in tried)
+    scored.sort(key=lambda pair: (2 * len(pair[1].answers) < most, pair[0]))
     return [_Ranked(one, score, on.change(one.answers, scored[0][1].answers)) for score, one in scored]
 
 
 def _best(ranked: list[_Ranked], tried: list[_Candidate], on: Stretches, *, periods_only: bool) -> _Ranked:
-    """Return the simplest of those that are not clearly worse than the one with the least value."""
-    open_to = [one for one in ranked if not periods_only or one.candidate.name not in _STANDING]
+    """Return the simplest of those that are not clearly worse than the one with the least value.
+
+    Who was judged on less than half of the stretches, or on too few days for an interval, is not among them.
+    """
+    most = max(len(one.candidate.answers) for one in ranked)
+    open_to = [
+        one
+        for one in ranked
+        if 2 * len(one.candidate.answers) >= most and not (periods_only and one.candidate.name in _STANDING)
+    ]
     least = open_to[0].candidate
     matters = on.matters(on.value(least.answers))
     places = {one.name: place for place, one in enumerate(tried)}
     changes = [(one, on.change(one.candidate.answers, least.answers)) for one in open_to]
-    good = [one for one, change in changes if change is not None and not change.surely(matters)]
+    good = [
+        one
+        for one, change in changes
+        if one is open_to[0] or (change is not None and change.lower is not None and not change.surely(matters))
+    ]
     return min(good, key=lambda one: places[one.candidate.name])
 
 
@@ -239,26 +257,33 @@ def _row(one: _Ranked, on: Stretches) -> dict[str, Any]:
     }
 
 
-def _sentence(best: _Ranked, ranked: list[_Ranked], on: Stretches, *, stopped: bool) -> str:
-    named = best.candidate
+def _sentence(best: _Ranked, period: _Ranked, ranked: list[_Ranked], on: Stretches, *, stopped: bool) -> str:
+    named, least = best.candidate, ranked[0]
     count = len(named.answers)
     where = f"{count} stretch{'es' if count > 1 else ''} of time that followed"
     value = on.words(on.value(named.answers))
-    late = " Earlier stretches were left out: they would have taken too long." if stopped else ""
-    if named.name == ALL:
-        return (
-            f"All labelled rows are as good as any other choice: {value} on the {where}; none is clearly better.{late}"
-        )
-    everyone = next(one.candidate for one in ranked if one.candidate.name == ALL)
-    theirs = on.words(on.value(everyone.answers, on.rows_of(named.answers, everyone.answers)))
-    verb = "fits" if named.name in (*_STANDING, SEASONAL) else "fit"
-    alike = [one.candidate.words for one in ranked if one is not best and _as_good(one, ranked[0], on)]
-    also = f" As good, within noise: {'; '.join(alike)}." if alike else ""
-    known = " A retrain would hardly beat it." if named.name in _STANDING else ""
     head = f"{named.words[0].upper()}{named.words[1:]}"
-    return f"{head} {verb} best: {value} on the {where}, against {theirs} with all labelled rows.{known}{also}{late}"
+    verb = "fits" if named.name in (*_STANDING, SEASONAL) else "fit"
+    words = [f"{head}: {verb} best, {value} on the {where}"]
+    if best is not least:
+        words = [f"{head}: {verb} as well as any, {value} on the {where}; {_beyond(best, least, on)}"]
+    if named.name != ALL:
+        everyone = next(one.candidate for one in ranked if one.candidate.name == ALL)
+        theirs = on.words(on.value(everyone.answers, on.rows_of(named.answers, everyone.answers)))
+        words[0] += f"; all labelled rows: {theirs}"
+    if named.name in _STANDING:
+        words.append(f"A retrain would hardly do better; if there must be one: {period.candidate.words}")
+    if stopped:
+        words.append("Earlier stretches were left out: they would have taken too long")
+    return "".join(f"{sentence}. " for sentence in words).strip()
 
 
-def _as_good(one: _Ranked, least: _Ranked, on: Stretches) -> bool:
-    matters = on.matters(on.value(least.candidate.answers))
-    return one.against is not None and not one.against.surely(matters)
+def _beyond(best: _Ranked, least: _Ranked, on: Stretches) -> str:
+    """Say what had the least value, and why that does not count."""
+    value, change = on.words(on.value(least.candidate.answers)), best.against
+    reach = (
+        f" (95 % interval {figure(change.lower)} to {figure(change.upper)})"
+        if change and change.lower is not None and change.upper is not None
+        else ""
+    )
+    return f"{least.candidate.words} with {value} differ by no more than noise{reach}"

@@ -13,7 +13,7 @@ from retraining import job_files, registry
 from retraining.backtest import Standing, backtest
 from retraining.fitted import FittedModel
 from retraining.job_files import Incumbent, JobRequest
-from retraining.job_rows import read_rows
+from retraining.job_rows import JobRows, read_rows
 from retraining.job_trainer import positive_of, trainer_of
 from retraining.learning_curve import learning_curve
 from retraining.period import split_by_time
@@ -27,7 +27,7 @@ MOST_ROWS = 500_000
 
 def run_study(job_dir: Path, progress: Progress) -> dict[str, Any]:
     """Do the study in ``job_dir`` and return what goes into ``result.json``: what the study returns, with ``kind``, ``period``,
-    ``data_sha256`` and ``notes``. Raises :class:`TrainingError` with words for the user.
+    ``learn_until``, ``data_sha256`` and ``notes``. Raises :class:`TrainingError` with words for the user.
     """
     request = job_files.read_request(job_dir)
     trainer = trainer_of(request)
@@ -58,8 +58,17 @@ def run_study(job_dir: Path, progress: Progress) -> dict[str, Any]:
         )
     for note in notes:
         progress("note", 0.98, note)
-    period = [request.period.start.isoformat(), request.period.end.isoformat()]
-    return found | {"kind": request.kind, "period": period, "data_sha256": rows.sha256, "notes": notes}
+    return study_of(request, found, rows) | {"kind": request.kind, "notes": notes}
+
+
+def study_of(request: JobRequest, found: dict[str, Any], rows: JobRows) -> dict[str, Any]:
+    """Return what a study found with what it was made of."""
+    until = request.learn_until
+    return found | {
+        "period": [request.period.start.isoformat(), request.period.end.isoformat()],
+        "learn_until": until and until.isoformat(),
+        "data_sha256": rows.sha256,
+    }
 
 
 def _fit(trainer: Trainer) -> Any:

@@ -29,7 +29,7 @@ from retraining.judged import Trained, against_baselines, importances, judge, ow
 from retraining.large import SAMPLE_ROWS, fit_file
 from retraining.period import split_by_time
 from retraining.sizing import choose_rows
-from retraining.study_job import run_study
+from retraining.study_job import run_study, study_of
 from retraining.types import Trainer, TrainingError
 from retraining.validation import out_of_fold
 
@@ -81,9 +81,9 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
     card = ModelCard(request.version, str(path), sha256, request.spec.task, trained.fitted.features, trained.positive)
     progress("baselines", 0.8, "holding it against baselines")
     chosen, honest, held = trained.honest()
-    simple = against_baselines(trained, held)
+    simple, models = against_baselines(trained, held)
     progress("gate", 0.84, "comparing with the champion" if request.champion else "comparing with the baseline")
-    judged, notes = judge(request, trained, held, path.stat().st_size)
+    judged, notes = judge(request, trained, held, path.stat().st_size, models)
     if not simple["beats_all"]:  # whoever reads the verdict must read that
         notes.append(simple["sentence"])
     progress.say(_with_notes(judged.sentence, notes))
@@ -106,7 +106,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "gate": judged.to_dict() | {"sentence": _with_notes(judged.sentence, notes)},
         "baselines": simple,
         "training": trained.fitted.details,
-        "learning_curve": trained.curve,
+        "learning_curve": trained.curve and study_of(request, trained.curve, trained.rows),
         "notes": [*trained.rows.notes, trained.split.reason, *trained.fitted.notes, simple["sentence"], *notes],
         "params": {name: _plain(value) for name, value in trained.fitted.params.items()},
         "seed": request.seed,

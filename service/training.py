@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from service import training_views, views
 
 
-class Training(Protocol):
-    """What a workspace knows of training beside the retrain itself. Every action is audited with its actor."""
+class Studies(Protocol):
+    """What can be found out before a retrain."""
 
     def study(
         self,
@@ -34,9 +34,17 @@ class Training(Protocol):
         """Return the latest backtest of periods, None when there is none."""
         ...
 
+
+class Triggers(Protocol):
+    """What starts a retrain when nobody does."""
+
     def triggers(self, model: str) -> list[training_views.TriggerView]:
         """Return what would start a retrain by itself, and what holds it back."""
         ...
+
+
+class Training(Studies, Triggers, Protocol):
+    """What a workspace knows of training beside the retrain itself. Every action is audited with its actor."""
 
     def lineage(self, model: str, version: str) -> training_views.LineageView:
         """Return where a version comes from."""

@@ -31,6 +31,8 @@ from service.cli import (
     serve,
     silences,
     sources,
+    studies,
+    triggers,
     why,
 )
 from service.cli.session import FAILED, WRONG_USAGE, HomeOption, JsonOption, printable
@@ -59,12 +61,14 @@ for group in (
     silences,
     channels,
     loop,
+    studies,
     door,
     estimate,
     sources,
     references,
     replay,
     rules,
+    triggers,
     segments,
     why,
     care,

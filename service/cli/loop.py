@@ -42,26 +42,27 @@ def retrain(
     """Train a challenger on labelled rows and hold it against the champion."""
     with session.workspace() as workspace:
         if not wait:
-            _needs_server(workspace)
+            needs_server(workspace)
         job = workspace.retrain(model, since=since, until=until, alert_id=alert)
         if not session.json:
             session.say(f"rows of {job['period'][0]} to {job['period'][1]}: {job['reason']}")
         if wait:
-            job = _wait(workspace, job)
+            job = follow(workspace, job)
         made = [view for view in workspace.versions(model) if job["version"] and view["version"] == job["version"]]
-    session.show(job, lambda: "\n".join([_job_line(job), *(view["gate_sentence"] for view in made)]))
+    session.show(job, lambda: "\n".join([job_line(job), *(view["gate_sentence"] for view in made)]))
     if wait and job["state"] != "succeeded":
         raise typer.Exit(FAILED)
 
 
-def _needs_server(workspace: Workspace) -> None:
+def needs_server(workspace: Workspace) -> None:
+    """Refuse not to wait where nobody would be left to finish the job."""
     from service.remote import RemoteWorkspace
 
     if not isinstance(workspace, RemoteWorkspace):
         raise typer.BadParameter("--no-wait needs a process that goes on: start `driftdeck serve`, or wait")
 
 
-def _wait(workspace: Workspace, job: JobView) -> JobView:
+def follow(workspace: Workspace, job: JobView) -> JobView:
     """Follow a job with its progress on stderr until it has ended; a terminal sees one line that moves."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -76,7 +77,8 @@ def _wait(workspace: Workspace, job: JobView) -> JobView:
     return job
 
 
-def _job_line(job: JobView) -> str:
+def job_line(job: JobView) -> str:
+    """Return a job as one line."""
     ending = f": {job['error']}" if job["error"] else f", version {job['version']}" if job["version"] else ""
     return f"job {job['id']} of {job['model']}: {job['state']}{ending}"
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from retraining import rollout
-from service.local.choosing import alert_behind, choose_period, refuse_unknown_alert
+from service.local.choosing import alert_behind, choose, refuse_unknown_alert
 from service.local.convert import iso
 from service.local.job_queue import advance
 from service.local.jobs import job_view, settle
+from service.local.promoting import enact
 from service.workspace import ConflictError, WorkspaceError
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def retrain(
     alert_id: str | None,
     actor: str,
     request_key: str | None,
+    because: str = "",
 ) -> views.JobView:
-    """Start one training job, or return the one that is under way."""
+    """Start one training job, or return the one that is under way. ``because`` says what asked for it, where nobody did."""
     spec = core.spec(model)
     if not spec.features:
         raise WorkspaceError(
@@ -38,7 +40,7 @@ def retrain(
     settle(core, model)
     if alert_id is not None:
         refuse_unknown_alert(core, model, alert_id)
-    period, reason = choose_period(core, spec, since, until)
+    chosen = choose(core, spec, since, until)
     alert = alert_id or alert_behind(core, model)
     job: dict[str, Any] = {
         "id": uuid4().hex[:12],
@@ -46,7 +48,7 @@ def retrain(
         "kind": "retrain",
         "state": "queued",
         "requested_by": actor,
-        "reason": reason,
+        "reason": " ".join(filter(None, (because, chosen.reason))),
         "alert_id": alert,
         "created_at": core.now().isoformat(),
         "started_at": None,
@@ -54,13 +56,14 @@ def retrain(
         "exit_code": None,
         "error": None,
         "version": None,
-        "period": [period.start.isoformat(), period.end.isoformat()],
+        "period": [chosen.window.start.isoformat(), chosen.window.end.isoformat()],
+        "plan": chosen.plan,
         "request_key": request_key,
         "attempt": 1,
     }
     kept = core.control.start_job_once(job)
     if kept["id"] == job["id"]:
-        detail = {"job": job["id"], "period": job["period"], "alert": alert}
+        detail = {"job": job["id"], "period": job["period"], "alert": alert} | ({"because": because} if because else {})
         core.control.append_audit(actor, "retrain", model, detail, "workspace", core.now())
     advance(core)
     return job_view(core, kept)
@@ -122,7 +125,7 @@ def deploy(core: Core, model: str, version: str, *, role: str, share: float | No
             )
         except rollout.RolloutError as error:
             raise ConflictError(str(error)) from None
-        _append(core, model, event)
+        enact(core, model, event)
     return version_view(core, record, core.roles(model))
 
 
@@ -134,20 +137,5 @@ def rollback(core: Core, model: str, actor: str) -> views.VersionView:
             event = rollout.rollback(core.deployments(model), at=core.now(), actor=actor)
         except rollout.RolloutError as error:
             raise ConflictError(str(error)) from None
-        _append(core, model, event)
+        enact(core, model, event)
     return version_view(core, core.version(model, event.version), core.roles(model))
-
-
-def _append(core: Core, model: str, event: rollout.Deployment) -> None:
-    core.control.append_deployment_event(
-        model,
-        event.version,
-        event.action,
-        share=event.share,
-        reference_version=event.reference_version,
-        actor=event.actor,
-        at=event.at,
-        note=event.comment,
-    )
-    detail = {"role": event.action, "share": event.share}
-    core.control.append_audit(event.actor, "deploy", f"{model}/{event.version}", detail, "workspace", core.now())

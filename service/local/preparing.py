@@ -10,6 +10,7 @@ from reference_data.windows import Window
 from retraining import job_files
 from retraining.job_files import JobRequest
 from service.local.choosing import incumbent, next_version
+from service.local.planning import planned
 from service.workspace import WorkspaceError
 from storage.faults import fault_point
 from storage.logs import export_parquet
@@ -45,4 +46,4 @@ def prepare(core: Core, job: Mapping[str, Any]) -> None:
         alert_id=job["alert_id"],
         code=str((core.home.root / CODE_FOLDER).resolve()),
     )
-    job_files.write_request(folder, request)
+    job_files.write_request(folder, planned(core, job, request))

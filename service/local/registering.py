@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 
 from retraining import job_files, registry
 from service.local import references
+from service.local.promoting import promote
+from service.local.study_records import STUDIES
 from storage.faults import fault_point
 from storage.names import SUBJECT
 
@@ -21,9 +23,15 @@ if TYPE_CHECKING:
 
 
 def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
-    """Keep a finished job's artefact, freeze its reference, register its version: each step can be repeated, the last one counts."""
+    """Keep a finished job's artefact, freeze its reference, register its version: each step can be repeated, the last one counts.
+
+    Of a study its findings are kept, with the job.
+    """
     folder = core.home.jobs / job["id"]
     model, result = job["model"], job_files.read_result(folder)
+    if job["kind"] != "retrain":
+        core.control.append_job_event(job | dict(ended) | {STUDIES: {job["kind"]: result}})
+        return
     artefact = f"{model}-{result['version']}-{result['card']['sha256'][:12]}.skops"
     registry.adopt(folder / job_files.ARTEFACT, core.home.artefacts / artefact, result["card"]["sha256"])
     fault_point("register.after_artefact")
@@ -65,7 +73,11 @@ def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
             }
         )
     fault_point("register.after_version")
-    core.control.append_job_event(job | dict(ended) | {"version": result["version"]})
+    promote(core, job, result["version"])
+    fault_point("register.after_promote")
+    curve = result.get("learning_curve")
+    made = {} if curve is None else {STUDIES: {"learning_curve": curve}}
+    core.control.append_job_event(job | dict(ended) | {"version": result["version"]} | made)
     detail = {"job": job["id"], "sha256": result["card"]["sha256"], "gate": result["gate"]["verdict"]}
     core.control.append_audit("driftdeck", "register", f"{model}/{result['version']}", detail, "workspace", core.now())
 
