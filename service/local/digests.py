@@ -44,9 +44,11 @@ def _digest(core: Core, channel: Channel) -> None:
     now, key = core.system_now(), _MARK.format(channel.name)
     mark: dict[str, Any] | None = core.control.get_setting(key)
     upcoming = next_digest(core, channel)
-    if mark is None or (upcoming is not None and datetime.fromisoformat(mark["at"]) > upcoming):
-        # a new channel, or one whose clock ran ahead: it begins here, and what was before is told to nobody
+    if mark is None:  # a new channel begins here: what was before is told to nobody
         core.control.put_setting(key, {"at": now.isoformat(), "seq": core.control.last_event()})
+        return
+    if upcoming is not None and datetime.fromisoformat(mark["at"]) > upcoming:  # the clock ran ahead, and was put back
+        core.control.put_setting(key, {"at": now.isoformat(), "seq": mark["seq"]})
         return
     since = datetime.fromisoformat(mark["at"])
     until = _latest(channel, since, now)
@@ -60,7 +62,7 @@ def _digest(core: Core, channel: Channel) -> None:
         zones = {alert.model: core.spec(alert.model).zone for alerts in groups.values() for alert in alerts}
         told = {name: alerts for name, alerts in groups.items() if alerts}
         note = templates.digest_note(channel.name, told, since.astimezone(zone), until.astimezone(zone), zones)
-        items.append(OutboxItem(f"digest:{channel.name}:{until.isoformat()}", "", "", channel.name, note, now))
+        items.append(OutboxItem(f"digest:{channel.name}:{until.isoformat()}:{last}", "", "", channel.name, note, now))
     core.control.queue(items, setting=(key, {"at": until.isoformat(), "seq": last}))
 
 

@@ -37,9 +37,11 @@ def messages(core: Core, events: Sequence[tuple[Alert, AlertEvent]]) -> list[Out
     """Return one message a channel for every change worth telling (:func:`monitors.telling.telling`)."""
     declared = list(core.control.channels().values()) if events else []
     heard: dict[tuple[str, str], Heard] = {}
+    known: set[str] = set()
     for alert_id in {alert.id for alert, _ in events} if declared else ():
         for item in core.control.outbox_items(alert_id=alert_id):
             heard[alert_id, item.channel] = _heard(item)
+            known.add(item.id)
     found: list[OutboxItem] = []
     for alert, event in events:
         for channel in declared:
@@ -48,8 +50,18 @@ def messages(core: Core, events: Sequence[tuple[Alert, AlertEvent]]) -> list[Out
                 continue
             heard[alert.id, channel.name] = Heard(told, alert.severity, alert.kind)
             note = templates.alert_note(alert, event, told, core.spec(alert.model).zone)
-            item_id = f"{alert.id}:{told}:{event.at.isoformat()}:{channel.name}"
+            item_id = _new_id(f"{alert.id}:{told}:{event.at.isoformat()}:{channel.name}", known)
             found.append(OutboxItem(item_id, alert.id, alert.model, channel.name, note, core.system_now()))
+    return found
+
+
+def _new_id(wanted: str, known: set[str]) -> str:
+    """Return an id of its own: of a clock that stands still, or was put back, the same may happen twice at one time."""
+    found, number = wanted, 1
+    while found in known:
+        number += 1
+        found = f"{wanted}:{number}"
+    known.add(found)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitors import messages as templates
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from monitors.types import Alert
     from reference_data.alerting import Channel
     from service.local.core import Core
+
+_BACK = timedelta(minutes=1)  # a clock that says it is earlier than the last message by more was put back
 
 
 def renotify(core: Core) -> None:
@@ -44,7 +47,7 @@ def _again(core: Core, alert: Alert, channels: list[Channel]) -> None:
         if not before or not wants(channel, alert) or before[-1].payload.get("told") == "resolved":
             continue
         last = before[-1].created_at or before[-1].due_at
-        if now - last >= parse_duration(channel.renotify or ""):
+        if now - last >= parse_duration(channel.renotify or "") or now < last - _BACK:
             due.append((channel, len(before)))
     if not due:
         return

@@ -169,3 +169,22 @@ def test_a_sign_of_life_that_is_not_heard_is_seen_here(
     assert {view["name"]: view["last_error"] for view in home.workspace.channels()}["beat"] is None
     assert home.workspace.test_channel("beat")["ok"]
     assert receiver.seen[-1].method == "GET"
+
+
+def test_a_clock_that_ran_ahead_and_was_put_back_loses_no_news(home: AlertHome, receiver: HttpReceiver) -> None:
+    home.declare(channel("hook", receiver.url, severity=[], digest="daily", timezone="UTC"))
+    home.attend()
+    home.clock.forward(days=3)  # a step ahead
+    home.fire(1)
+    home.attend()
+    home.fire(2)
+    home.clock.forward(days=-3)
+    home.attend()
+    home.fire(3)
+    for _ in range(4):
+        home.clock.forward(days=1)
+        home.fire(4 + len(receiver.seen))
+        home.attend()
+    told = [name for each in groups(receiver) for names in each.values() for name in names]
+    assert sorted(set(told)) == ["a1", "a2", "a3", "a5", "a6", "a7", "a8"]
+    assert len(told) == len(set(told))

@@ -361,3 +361,26 @@ def test_a_chart_that_cannot_be_drawn_keeps_no_message(home: AlertHome, monkeypa
         home.fire()
         home.attend()
         assert len(post.mails) == 1
+
+
+def test_what_happens_twice_at_one_time_is_told_twice(home: AlertHome, receiver: HttpReceiver) -> None:
+    home.declare(channel("hook", receiver.url))
+    alert = home.fire()
+    for _ in range(2):  # of a clock that stands still, as a demo's does, or was put back
+        home.move(alert, "", state="resolved")
+        home.move(alert, "return")
+    home.attend()
+    assert home.told() == ["firing", "resolved", "came_back", "resolved", "came_back"]
+    assert len(set(receiver.keys())) == len(receiver.seen) == 5
+
+
+def test_a_clock_that_is_put_back_does_not_put_off_what_is_told_again(home: AlertHome, receiver: HttpReceiver) -> None:
+    home.declare(channel("hook", receiver.url, renotify="4h"))
+    home.fire()
+    home.clock.forward(days=-2)
+    home.attend()
+    home.attend()
+    assert home.told() == ["firing", "still"]
+    home.clock.forward(hours=4)
+    home.attend()
+    assert home.told() == ["firing", "still", "still"]
