@@ -164,12 +164,11 @@ class Timetable:
         self._seen = now
         found = []
         for name, job in self._jobs.items():
-            following = _following(job.trigger, now)
             if job.due <= now:
                 found.append(name)
-                job.due = following
+                job.due = _following(job.trigger, now)
             elif back:
-                job.due = min(job.due, following)
+                job.due = min(job.due, _following(job.trigger, now))
         return found
 
 

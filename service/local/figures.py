@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitors.shown import shown_state
 from service.local.convert import row_to_alert
@@ -18,8 +18,6 @@ from storage.traffic import event_span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from duckdb import DuckDBPyConnection
 
     from monitors.types import Alert
     from service.local.core import Core
@@ -74,7 +72,7 @@ def measures(core: Core, readings: int) -> Measures:
     return found
 
 
-def _count(core: Core, cursor: DuckDBPyConnection, records: Mapping[str, ModelRecord], found: Measures) -> None:
+def _count(core: Core, cursor: Any, records: Mapping[str, ModelRecord], found: Measures) -> None:
     counted, started = core.figures.counted, time.monotonic()
     due = sorted(records, key=lambda name: counted[name].at if name in counted else -math.inf)
     for name in due:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitors.registry import DECIDING
 from service.measures import BY_NAME, line
@@ -15,8 +15,6 @@ from storage.reading_news import News, last_reading, reading_news
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from duckdb import DuckDBPyConnection
 
 UNSAID = frozenset({"no_data", "insufficient", "error"})
 _UNJUDGED = frozenset({"no_data", "insufficient"})
@@ -53,7 +51,7 @@ class ReadingBoard:
     _shown: dict[str, Shown] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, con: DuckDBPyConnection, champions: Mapping[str, str | None], limit: int) -> dict[str, Shown]:
+    def of(self, con: Any, champions: Mapping[str, str | None], limit: int) -> dict[str, Shown]:
         """Return what is told of each model, at most ``limit`` readings of one, after taking up what is new."""
         with self._lock:
             last = last_reading(con)
