@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from service.local import digests, heartbeat, outbox, renotify, silencing, watchdog
+from service.local import digests, heartbeat, jobs, outbox, renotify, silencing, triggers, watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,8 @@ _LOG = logging.getLogger(__name__)
 #: Called in this order; what is found to be told comes before what is delivered. Each may be called again at any time.
 STEPS: tuple[Callable[[Core], object], ...] = (
     silencing.expire,
+    jobs.follow,
+    triggers.pull,
     watchdog.watch,
     renotify.renotify,
     digests.digests,

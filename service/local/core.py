@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Condition, Event, Lock, RLock, Thread
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_data.windows import WindowSpec
 from retraining import rollout
+from retraining.artefacts import Trust
 from retraining.job_runner import JobRunner
 from retraining.predictor import Predictor
 from service.local.figures import Figures
@@ -57,17 +59,35 @@ class Core:
     runs: dict[str, Any] = field(default_factory=dict)  # of monitors, that are under way, by model
     running: Condition = field(default_factory=Condition)  # held to begin and end one of them
     max_runs: int = 2  # that are at work at once
+    allow_pickle: bool | None = None  # as the process that serves was told; None: as the settings of the home say
     #: Since when a scheduler has kept its times without a break; None: there is none.
     awake_since: Callable[[], datetime | None] = field(default=lambda: None)
-    catching_up: set[str] = field(default_factory=set)  # models that wait for, or are at, what was due while nothing ran
+    catching_up: set[str] = field(
+        default_factory=set
+    )  # models that wait for, or are at, what was due while nothing ran
     max_jobs: int = 2  # that are at work at once; others wait for their turn
     queueing: RLock = field(default_factory=RLock)  # held to see whose turn it is
     preparing: dict[str, Thread] = field(default_factory=dict)  # jobs that this process has begun to start
+    refused: dict[str, tuple[float, str]] = field(
+        default_factory=dict
+    )  # by model: why a trigger started nothing, and when
     watched: float = 0.0  # when the watchdog looked last, on the clock that is never put back
     postman: Postman = field(default_factory=Postman)
     attending: Lock = field(default_factory=Lock)  # held while what is periodic is looked after
     well: Callable[[], bool] = field(default=lambda: True)  # whether what runs beside the stores does, as the scheduler
     closing: Event = field(default_factory=Event)  # set when sources had better come to an end
+
+    def __post_init__(self) -> None:
+        """Let the predictor ask what the operator trusts whenever it opens an artefact."""
+        self.predictor.trust = self.trust
+
+    def trust(self) -> Trust:
+        """Return what the operator has turned on of artefacts; the key is asked for only when something needs its signature."""
+        if self.allow_pickle is None:
+            from service import settings
+
+            self.allow_pickle = settings.load(self.home.root, {}, os.environ).allow_pickle
+        return Trust(self.allow_pickle, self.key() if self.allow_pickle else None)
 
     def now(self) -> datetime:
         """Return the time it is for this home: the replay's clock if it has one, else the system's."""

@@ -39,6 +39,12 @@ def settle(core: Core, model: str | None = None, *, wait: bool = True) -> None:
         core.mutex.release()
 
 
+def follow(core: Core) -> None:
+    """Take note of what has ended, and start whose turn it is."""
+    settle(core, wait=False)
+    advance(core)
+
+
 def _settle_job(core: Core, job: dict[str, Any]) -> None:
     status = core.runner.status(core.home.jobs / job["id"])
     if status.state == "succeeded":

@@ -63,7 +63,7 @@ def _key(model: str) -> str:
 # -- the table ---------------------------------------------------------------------------------------------------------
 def schedule(core: Core) -> list[ScheduleEntry]:
     """Return everything that happens by itself, what is next first; what waits for something else than a time last."""
-    found = [*_monitors(core), *_sources(core), *_channels(core), *_maintenance(core)]
+    found = [*_monitors(core), *_sources(core), *_channels(core), *_maintenance(core), *_retrains(core)]
     far = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda entry: far if entry["next_run"] is None else _moment(entry["next_run"]))
 
@@ -89,6 +89,36 @@ def _monitors(core: Core) -> list[ScheduleEntry]:
     return found
 
 
+def _retrains(core: Core) -> list[ScheduleEntry]:
+    """Return the retrains that come with time or with labels; what alerts start is not foreseen."""
+    from service.local.triggers import triggers  # it starts what is told here
+
+    found = []
+    for name, record in core.control.model_records().items():
+        spec, retrain = record.spec, record.spec.retrain
+        words = {
+            "schedule": retrain.schedule,
+            "labels": f"after {retrain.after_labels or 0:,} labels",
+            "age": f"at an age of {retrain.max_age}",
+        }
+        views = triggers(core, name) if set(retrain.trigger) & set(words) else []
+        jobs = {job["requested_by"]: job for job in core.control.jobs(name) if job["kind"] == "retrain"}
+        for view in views:
+            if view["trigger"] in words:
+                last = jobs.get(f"trigger:{view['trigger']}")
+                found.append(
+                    _entry(
+                        name, "retrain", name, str(words[view["trigger"]]), spec.timezone,
+                        _moment(view["next_at"]) if view["next_at"] else None, record.declared_in,
+                        last=None if last is None else _moment(last["created_at"]),
+                        state=None if last is None else _JOB_STATES.get(last["state"], "failed"),
+                        note=view["held_back"] or view["sentence"],
+                    )
+                )  # fmt: skip
+    return found
+
+
+_JOB_STATES = {"succeeded": "ok", "cancelled": "ok", "queued": "running", "running": "running"}
 _STATES = {"done": "ok", "cancelled": "ok", "running": "running"}
 
 
