@@ -19,6 +19,7 @@ from retraining.types import Predictions
 Answers = Mapping[int, Predictions]
 #: A difference below this share of the value (of errors), or below this (of shares), matters to nobody.
 SHARE_MATTERS, POINTS_MATTER = 0.01, 0.005
+_HIDDEN = 3  # too few rows to judge by prove nothing
 _KEYS = {"mean absolute error": "mae", "ROC AUC": "roc_auc", "accuracy": "accuracy"}
 _WORDS = {"mae": "MAE", "roc_auc": "ROC AUC", "accuracy": "accuracy"}
 
@@ -36,10 +37,10 @@ class Change:
         return self.lower is not None and self.lower > 0 and self.worse >= matters
 
     def negligible(self, matters: float) -> bool:
-        """Whether it is worse by less than ``matters``, and that either for certain or within noise."""
+        """Whether it is worse by less than ``matters``: for certain, or within a noise that hides no more than three times that."""
         if self.lower is None or self.upper is None or self.worse >= matters:
             return False
-        return self.lower <= 0 or self.upper < matters
+        return self.upper < matters or (self.lower <= 0 and self.upper < _HIDDEN * matters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
