@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from retraining.validation import row_loss
 
 #: Rows beyond so many are thinned, evenly over time: what a baseline is worth shows on fewer.
 MOST_ROWS = 100_000
+#: What two of them are called.
+LATEST, LINEAR = "always the latest label", "a linear model"
 _LINEAR = {True: "sklearn.linear_model.Ridge", False: "sklearn.linear_model.LogisticRegression"}
 
 
@@ -51,29 +54,36 @@ def linear(training: TrainRequest) -> FitResult:
     return fit_with(replace(part, training=plain, params=params), {})
 
 
-def compare(training: TrainRequest, judged: TrainRequest, found: Predictions) -> dict[str, Any]:
-    """Hold a model's answers ``found`` for the rows of ``judged`` against baselines that learn from ``training``.
+def answers(training: TrainRequest, judged: TrainRequest) -> dict[str, Predictions]:
+    """Return what baselines that learn from ``training`` answer to the rows of ``judged``, by what they are in words."""
+    n = len(judged.label)
+    found, words = constant(training.label, n)
+    given = {words: found}
+    if training.task == "regression":  # of a class, its share says more than the last row's
+        given[LATEST] = last_value(training.label, n)
+    fitted = linear(training)
+    given[LINEAR] = FittedModel(fitted.estimator, fitted.features, training.task).predict(judged.frame)
+    return given
+
+
+def compare(judged: TrainRequest, found: Predictions, given: Mapping[str, Predictions]) -> dict[str, Any]:
+    """Hold a model's answers ``found`` for the rows of ``judged`` against those of baselines (:func:`answers`).
 
     Returns ``loss`` (what it is, in words), ``model`` (the model's mean loss), ``baselines`` (list of ``name``, ``loss``),
     ``beats_all`` and ``sentence``. The loss is that of :func:`retraining.validation.row_loss`.
     """
-    n = len(judged.label)
-    answers = {constant(training.label, n)[1]: constant(training.label, n)[0]}
-    if training.task == "regression":  # of a class, its share says more than the last row's
-        answers["always the latest label"] = last_value(training.label, n)
-    fitted = linear(training)
-    answers["a linear model"] = FittedModel(fitted.estimator, fitted.features, training.task).predict(judged.frame)
     if found.scores is None:  # compared in what it gives: classes alone
-        answers = {name: Predictions(given.predicted) for name, given in answers.items()}
+        given = {name: Predictions(one.predicted) for name, one in given.items()}
+    name = _loss_name(judged.task, found)
     own = float(row_loss(judged.label, found).mean())
-    table = [{"name": name, "loss": float(row_loss(judged.label, a).mean())} for name, a in answers.items()]
+    table = [{"name": each, "loss": float(row_loss(judged.label, one).mean())} for each, one in given.items()]
     better = [line for line in table if float(str(line["loss"])) <= own]
     return {
-        "loss": _loss_name(training.task, found),
+        "loss": name,
         "model": own,
         "baselines": table,
         "beats_all": not better,
-        "sentence": _sentence(own, better, table, _loss_name(training.task, found)),
+        "sentence": _sentence(own, better, table, name),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 import numpy as np
@@ -11,8 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reference_data.schema import Task
+from reference_data.training import MustNotRegress
+from retraining.calibration import CurvePoint, curve
+from retraining.gate_rules import judge_rule
+from retraining.gate_words import sentence
 from retraining.intervals import METHOD, blocks_of, jackknife
-from retraining.scores import BIAS, Metric, metrics_for
+from retraining.scores import BIAS, CALIBRATION, Metric, metrics_for
 from retraining.types import Predictions
 
 Rows = NDArray[np.intp]
@@ -48,11 +52,20 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Simple:
+    """A simple model that was trained beside: its name in words, and its answers for the rows at these positions."""
+
+    name: str
+    predictions: Predictions
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
     """n labelled rows in order of event time that neither version has learned from.
 
     ``segments`` holds text (NaN where missing) of each declared segment. ``unit`` is the label's. ``baseline`` is what a
-    model that knows no feature answers; ``baseline_name`` says what that is.
+    model that knows no feature answers; ``baseline_name`` says what that is; ``simple`` are more models to beat. ``must``: declared rules.
     """
 
     task: Task
@@ -64,20 +77,26 @@ class HeldOut:
     baseline_name: str
     unit: str = ""
     positive: str | None = None
+    simple: tuple[Simple, ...] = ()
+    must: tuple[MustNotRegress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the gate found. ``method`` says how the intervals were made."""
+    """What the gate found. ``method`` says how the intervals were made; ``calibration`` holds a curve for each version, by its name."""
 
     rows: tuple[GateRow, ...]
     verdict: Literal["passed", "warned", "failed"]
     sentence: str
     method: str
+    calibration: Mapping[str, list[CurvePoint]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the gate as JSON-ready values."""
-        return {"rows": list(self.rows), "verdict": self.verdict, "sentence": self.sentence, "method": self.method}
+        return {
+            "rows": list(self.rows), "verdict": self.verdict, "sentence": self.sentence, "method": self.method,
+            "calibration": dict(self.calibration),
+        }  # fmt: skip
 
 
 def gate(held: HeldOut, challenger: Candidate, champion: Candidate | None) -> Gate:
@@ -85,7 +104,8 @@ def gate(held: HeldOut, challenger: Candidate, champion: Candidate | None) -> Ga
 
     Rules: the headline metric must be better, its interval without 0 (a warning when 0 is inside, a failure when worse for
     certain or by more than a tenth); nothing else and no segment may be worse by more than its allowance (a warning, and a
-    failure when that is certain); the challenger must beat the baseline; single predictions may take twice as long.
+    failure when that is certain); declared rules are kept (:func:`retraining.gate_rules.judge_rule`); the challenger must beat
+    the baseline, and is told when a simple model does as well; single predictions may take twice as long.
     Raises :class:`ValueError` without rows.
     """
     if not len(held.label):
@@ -100,13 +120,17 @@ def gate(held: HeldOut, challenger: Candidate, champion: Candidate | None) -> Ga
         rows += [
             judge.guard(headline, where, f"{headline.name}, {segment} = {value}") for value, where in _largest(values)
         ]
-    rows += [judge.baseline(headline, everything), *_cost(challenger, champion)]
+    rows += [judge_rule(rule, held, judge.measured, against=champion is not None) for rule in held.must]
+    rows += [judge.baseline(headline, everything), *(judge.simple(headline, each) for each in held.simple)]
+    rows += _cost(challenger, champion)
     verdicts = {row["verdict"] for row in rows}
     verdict: Literal["passed", "warned", "failed"] = (
         "failed" if "fail" in verdicts else "warned" if "warn" in verdicts else "passed"
     )
-    sentence = _sentence(held, challenger, champion, headline, rows)
-    return Gate(tuple(rows), verdict, sentence, METHOD.format(blocks=what, freedom=int(blocks.max())))
+    words = sentence(held, challenger, champion, headline, rows)
+    curves = {one.version: curve(held.label, one.predictions, held.positive) for one in (champion, challenger) if one}
+    method = METHOD.format(blocks=what, freedom=int(blocks.max()))
+    return Gate(tuple(rows), verdict, words, method, {name: points for name, points in curves.items() if points})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +142,7 @@ class _Judge:
 
     def headline(self, metric: Metric, rows: Rows) -> GateRow:
         """The one metric that has to be better."""
-        row = self._row(metric, rows, metric.name, "better, and the interval without 0")
+        row = self.measured(metric, rows, metric.name, "better, and the interval without 0")
         if row["change"] is None or row["champion"] is None:
             return row
         worse, surely_worse, surely_better = self._judged(metric, row)
@@ -130,40 +154,71 @@ class _Judge:
 
     def guard(self, metric: Metric, rows: Rows, name: str) -> GateRow:
         """A metric, or a segment, that must not get worse by more than its allowance."""
-        row = self._row(metric, rows, name, metric.allowed)
+        row = self.measured(metric, rows, name, metric.allowed)
         if row["change"] is None or row["champion"] is None:
             return row
         scale = self._scale(metric, rows) if metric.name == BIAS else row["champion"]
         worse, surely_worse, _ = self._judged(metric, row)
         over = worse > metric.allowance(scale)
-        row["verdict"] = ("fail" if surely_worse else "warn") if over else "pass"
+        certain = (
+            surely_worse and metric.name != CALIBRATION
+        )  # which can be mended without training: a rule may make it fail
+        row["verdict"] = ("fail" if certain else "warn") if over else "pass"
         return row
 
     def baseline(self, metric: Metric, rows: Rows) -> GateRow:
         """How much better than knowing no feature: the share of the baseline's distance to perfection that is saved."""
+        row = self._improvement(metric, Simple(self.held.baseline_name, self.held.baseline, rows), rows)
+        if row["challenger"] is not None:
+            row["verdict"] = "pass" if row["challenger"] > 0 else "fail"
+        return row
 
-        def saved(candidate: Candidate | None) -> float | None:
-            if candidate is None:
-                return None
-            base = metric.value(self.held.label, self.held.baseline, rows)
-            left = metric.value(self.held.label, candidate.predictions, rows)
-            distance = base - metric.perfect
-            return _finite((base - left) / distance) if distance else None
+    def simple(self, metric: Metric, other: Simple) -> GateRow:
+        """How much better than a simple model: a warning when that one is better for certain, a remark when one cannot tell."""
+        places = np.arange(len(other.rows), dtype=np.intp)
+        row = self._improvement(metric, other, places)
+        if row["challenger"] is None:
+            return row
+        interval = jackknife(
+            lambda chosen: self._saved(metric, self.challenger, other, chosen), places, self.blocks[other.rows]
+        )
+        row["verdict"] = "pass" if row["challenger"] > 0 else "info"
+        if interval is not None:
+            row["allowed"] = f"not below 0; 95 % interval {interval[0] * 100:.3g} to {interval[1] * 100:.3g} %".replace(
+                "-", "−"
+            )
+            if interval[0] <= 0:
+                row["verdict"] = "warn" if interval[1] < 0 else "info"
+        elif row["challenger"] < 0:
+            row["verdict"] = "warn"
+        return row
 
-        ours, theirs = saved(self.challenger), saved(self.champion)
+    def _improvement(self, metric: Metric, other: Simple, places: Rows) -> GateRow:
+        ours = _finite(self._saved(metric, self.challenger, other, places))
+        theirs = None if self.champion is None else _finite(self._saved(metric, self.champion, other, places))
         return GateRow(
-            name=f"improvement on {self.held.baseline_name}",
+            name=f"improvement on {other.name}",
             champion=theirs,
             challenger=ours,
             change=None if ours is None or theirs is None else ours - theirs,
             lower=None,
             upper=None,
             allowed="above 0",
-            verdict="info" if ours is None else "pass" if ours > 0 else "fail",
+            verdict="info",
             unit="share",
         )
 
-    def _row(self, metric: Metric, rows: Rows, name: str, allowed: str) -> GateRow:
+    def _saved(self, metric: Metric, candidate: Candidate, other: Simple, places: Rows) -> float:
+        """Return the share of the simple model's distance to perfection that a candidate saves; ``places`` are among its rows."""
+        at = other.rows[places]
+        base = metric.value(self.held.label[other.rows], other.predictions, places)
+        left = metric.value(self.held.label, candidate.predictions, at)
+        distance = base - metric.perfect
+        return (base - left) / distance if distance else float("nan")
+
+    def measured(self, metric: Metric, rows: Rows, name: str, allowed: str) -> GateRow:
+        """Return a line without a verdict: both values, their difference, and its interval."""
+
         def value(candidate: Candidate, chosen: Rows) -> float:
             return metric.value(self.held.label, candidate.predictions, chosen)
 
@@ -252,57 +307,6 @@ def _cost_row(name: str, old: float | None, new: float, allowed: str, unit: str,
         verdict="info" if old is None else "warn" if slow else "pass",
         unit=unit,
     )
-
-
-def _sentence(
-    held: HeldOut, challenger: Candidate, champion: Candidate | None, metric: Metric, rows: list[GateRow]
-) -> str:
-    head, unit = rows[0], f" {metric.unit}" if metric.unit not in {"", "share"} else ""
-    on = f"{len(held.label):,} rows of {_period(held)}"
-    value = _number(head["challenger"])
-    bad = [row for row in rows[1:] if row["verdict"] in {"warn", "fail"}]
-    if champion is None or head["change"] is None:
-        verb = "does not beat" if any(row["allowed"] == "above 0" for row in bad) else "beats"
-        text = f"{challenger.version} {verb} {held.baseline_name} on {on}: {metric.name} {value}{unit}."
-    else:
-        verb = {"pass": "beats", "fail": "loses to"}.get(head["verdict"], "does not clearly beat")
-        interval = (
-            f", 95 % interval {_signed(head['lower'])} to {_signed(head['upper'])}" if head["lower"] is not None else ""
-        )
-        text = (
-            f"{challenger.version} {verb} {champion.version} on the same {on}: {metric.name} {value}{unit} "
-            f"against {_number(head['champion'])} (change {_signed(head['change'])}{interval})."
-        )
-    if bad:
-        text += f" Beyond what is allowed: {'; '.join(_complaint(row) for row in bad)}."
-    return text
-
-
-def _complaint(row: GateRow) -> str:
-    old = "" if row["champion"] is None else f" against {_number(row['champion'])}"
-    unit = f" {row['unit']}" if row["unit"] not in {"", "share"} else ""
-    return f"{row['name']} {_number(row['challenger'])}{unit}{old}"
-
-
-def _period(held: HeldOut) -> str:
-    first, last = (moment.tz_convert(held.timezone) for moment in (held.times[0], held.times[-1]))
-    end = f"{last.day} {last:%b %Y}"
-    if first.date() == last.date():
-        return end
-    return f"{first.day} {first:%b}{'' if first.year == last.year else f' {first.year}'} – {end}"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    size = abs(value)
-    text = f"{value:,.0f}" if size >= 1000 else f"{value:.1f}" if size >= 1 else f"{value:.3g}"
-    return text.replace("-", "−")
-
-
-def _signed(value: float | None) -> str:
-    text = _number(value)
-    return text if value is None or value <= 0 else f"+{text}"
 
 
 def _finite(value: float) -> float | None:

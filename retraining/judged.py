@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retraining import baselines, registry
-from retraining.features import segment_texts, texts
+from retraining import baselines
+from retraining.champion import champion_answers
+from retraining.features import segment_texts
 from retraining.fitted import FittedModel
-from retraining.gate import Candidate, Gate, HeldOut, gate
-from retraining.job_files import Incumbent, JobRequest
+from retraining.gate import Candidate, Gate, HeldOut, Simple, gate
+from retraining.job_files import JobRequest
 from retraining.job_rows import JobRows
 from retraining.period import Split
 from retraining.scores import metrics_for
 from retraining.types import FitResult, Predictions, TrainRequest
 from retraining.validation import OutOfFold, importance
 
-_TIMED_ROWS = 100
+_TIMED_ROWS, _LEAST_TIMED, _TIMING_SECONDS = 100, 5, 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,25 +60,38 @@ def importances(trained: Trained) -> dict[str, float]:
     return importance(trained.folds.last, trained.everything.part(latest))
 
 
-def against_baselines(trained: Trained, held: Predictions) -> dict[str, Any]:
-    """Hold the model against baselines (:func:`retraining.baselines.compare`): on held-out rows, else on the latest stretch."""
+def against_baselines(trained: Trained, held: Predictions) -> tuple[dict[str, Any], tuple[Simple, ...]]:
+    """Hold the model against baselines: on held-out rows, else on the latest stretch.
+
+    Returns what :func:`retraining.baselines.compare` does, and the simple models' answers for the gate, whose rows are positions
+    among the judged ones; the constant one is the gate's baseline already.
+    """
     everything = trained.everything
     if len(trained.split.held):
-        return baselines.compare(everything.part(trained.split.train), everything.part(trained.split.held), held)
-    last = trained.folds.fold == trained.folds.fold.max()
-    latest, before = np.flatnonzero(last), np.flatnonzero(~last)
-    return baselines.compare(everything.part(before), everything.part(latest), _part(trained.folds.predictions, latest))
+        training, latest, found = everything.part(trained.split.train), trained.split.held, held
+        places = np.arange(len(latest), dtype=np.intp)
+    else:
+        last = trained.folds.fold == trained.folds.fold.max()
+        training, places = everything.part(trained.split.train[~last]), np.flatnonzero(last)
+        latest, found = trained.split.train[places], _part(trained.folds.predictions, places)
+    judged = everything.part(latest)
+    given = baselines.answers(training, judged)
+    simple = tuple(Simple(name, given[name], places) for name in (baselines.LATEST, baselines.LINEAR) if name in given)
+    return baselines.compare(judged, found, given), simple
 
 
-def judge(request: JobRequest, trained: Trained, held: Predictions, size: int) -> tuple[Gate, list[str]]:
+def judge(
+    request: JobRequest, trained: Trained, held: Predictions, size: int, simple: tuple[Simple, ...] = ()
+) -> tuple[Gate, list[str]]:
     """Return the gate's findings and notes on them; ``held`` are the answers for the judged rows, ``size`` bytes of artefact."""
     judged = trained.judged
     notes: list[str] = []
     frame = trained.rows.frame.iloc[judged]
     old = None
     if request.champion is not None:
-        old, seen, notes = _champion(request.champion, trained, frame)
+        old, seen, notes = champion_answers(request.champion, trained, frame)
         judged, frame, held = judged[seen], frame.iloc[seen], _part(held, seen)
+        simple = tuple(_among(each, seen) for each in simple)
     new = Candidate(request.version, held, size=size)
     models = [trained.model] if old is None or old[1] is None else [trained.model, old[1]]
     timings = _timed(models, frame)
@@ -86,51 +99,17 @@ def judge(request: JobRequest, trained: Trained, held: Predictions, size: int) -
     champion = old[0] if old else None
     if champion and len(timings) > 1:
         champion = replace(champion, latency_ms=timings[1])
-    return gate(_held_out(request, trained, judged), new, champion), notes
+    return gate(
+        replace(_held_out(request, trained, judged), simple=simple, must=request.spec.retrain.must), new, champion
+    ), notes
 
 
-def _champion(
-    incumbent: Incumbent, trained: Trained, frame: pd.DataFrame
-) -> tuple[tuple[Candidate, FittedModel | None] | None, NDArray[np.intp], list[str]]:
-    """Return the champion's answers for the judged rows, the positions it has answers for, and notes."""
-    notes, everything = [], np.arange(len(frame), dtype=np.intp)
-    if not len(trained.split.held):
-        return None, everything, ["without held-out rows the champion is not compared: set retrain.holdout"]
-    until = incumbent.trained_until
-    if until is not None and trained.rows.times[trained.split.held[0]] < until:
-        notes.append(f"{incumbent.version} has learned from some of the held-out rows, which flatters it")
-    if incumbent.card is not None:
-        try:
-            estimator = registry.load(Path(incumbent.card.path), incumbent.card.sha256)
-        except registry.ArtefactError as error:
-            notes.append(f"{error}; its logged predictions are compared instead")
-        else:
-            model = FittedModel(estimator, incumbent.card.features, incumbent.card.task)
-            size = Path(incumbent.card.path).stat().st_size
-            return (Candidate(incumbent.version, model.predict(frame), size=size), model), everything, notes
-    own = (frame["_model_version"] == incumbent.version) & frame["prediction"].notna()
-    seen = np.flatnonzero(own.to_numpy())
-    if not len(seen):
-        notes.append(f"{incumbent.version} has no logged predictions among the held-out rows and was not compared")
-        return None, everything, notes
-    if len(seen) < len(frame):
-        notes.append(
-            f"{incumbent.version} has answered {len(seen):,} of {len(frame):,} held-out rows; these are compared"
-        )
-    return (Candidate(incumbent.version, _logged(frame.iloc[seen], trained)), None), seen, notes
-
-
-def _logged(frame: pd.DataFrame, trained: Trained) -> Predictions:
-    """What the champion answered then."""
-    if trained.everything.task == "regression":
-        return Predictions(frame["prediction"].to_numpy(dtype=np.float64))
-    predicted = texts(frame["prediction"])
-    classes = tuple(sorted(set(trained.rows.label)))
-    if trained.positive is None or "score" not in frame.columns or frame["score"].isna().any():
-        return Predictions(predicted)
-    score = frame["score"].to_numpy(dtype=np.float64)
-    scores = np.column_stack([score if name == trained.positive else 1 - score for name in classes])
-    return Predictions(predicted, scores, classes)
+def _among(simple: Simple, chosen: NDArray[np.intp]) -> Simple:
+    """Return a simple model's answers for the chosen ones of the judged rows, numbered among these."""
+    place = np.full(max(int(chosen.max(initial=-1)), int(simple.rows.max(initial=-1))) + 1, -1, dtype=np.intp)
+    place[chosen] = np.arange(len(chosen))
+    kept = np.flatnonzero(place[simple.rows] >= 0)
+    return Simple(simple.name, _part(simple.predictions, kept), place[simple.rows[kept]])
 
 
 def _held_out(request: JobRequest, trained: Trained, judged: NDArray[np.intp]) -> HeldOut:
@@ -150,17 +129,23 @@ def _held_out(request: JobRequest, trained: Trained, judged: NDArray[np.intp]) -
 
 
 def _timed(models: list[FittedModel], frame: pd.DataFrame) -> list[NDArray[np.float64]]:
-    """Time single predictions in milliseconds, the models in turn, so that a busy moment hits all alike."""
+    """Time single predictions in milliseconds, the models in turn, so that a busy moment hits all alike.
+
+    Fewer of them where a prediction starts a program and would take long.
+    """
     rows = np.linspace(0, len(frame) - 1, min(_TIMED_ROWS, len(frame))).astype(np.intp)
-    taken = [np.empty(len(rows)) for _ in models]
+    taken: list[list[float]] = [[] for _ in models]
     for model in models:
         model.predict(frame.iloc[rows[:1]])
+    begun = time.perf_counter()
     for place, row in enumerate(rows):
+        if place >= _LEAST_TIMED and time.perf_counter() - begun > _TIMING_SECONDS:
+            break
         for model, times in zip(models, taken, strict=True):
             start = time.perf_counter()
             model.predict(frame.iloc[row : row + 1])
-            times[place] = (time.perf_counter() - start) * 1000
-    return taken
+            times.append((time.perf_counter() - start) * 1000)
+    return [np.array(times) for times in taken]
 
 
 def own_metrics(request: JobRequest, trained: Trained, held: Predictions) -> dict[str, float]:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from reference_data.schema import Task
+from retraining.calibration import brier, calibration_error
 from retraining.types import Predictions
 from retraining.validation import row_loss
 
-BIAS = "absolute bias"
+BIAS, CALIBRATION = "absolute bias", "calibration error"
 _TENTH, _POINTS = 0.1, 0.02
 
 
@@ -53,10 +54,32 @@ def metrics_for(task: Task, positive: str | None, unit: str, *, probabilities: b
     chosen = [_points("accuracy", lambda label, found: float((found.predicted == label).mean()))]
     if probabilities:
         chosen.append(_tenth("log loss", "nats", lambda label, found: float(row_loss(label, found).mean())))
+        chosen += _calibration(positive if task == "binary" else None)
     if probabilities and task == "binary" and positive is not None:
         name = positive
         chosen.insert(0, _points("ROC AUC", lambda label, found: _auc(label, found, name)))
     return chosen
+
+
+def plain(
+    name: str,
+    unit: str,
+    higher_is_better: bool,  # noqa: FBT001
+    function: Callable[[NDArray[Any], Predictions], float],
+) -> Metric:
+    """Return a metric that has no allowance of its own: a rule brings one."""
+    return Metric(name, unit, higher_is_better, "", lambda _old: 0.0, function, perfect=float(higher_is_better))
+
+
+def _calibration(positive: str | None) -> list[Metric]:
+    """Whether probabilities come true: the Brier score, and the mean gap over ten even bins."""
+    return [
+        _tenth("Brier score", "", lambda label, found: brier(label, found, positive)),
+        Metric(
+            "calibration error", "share", False, "worse by at most 0.02", lambda _old: _POINTS,
+            lambda label, found: calibration_error(label, found, positive),
+        ),
+    ]  # fmt: skip
 
 
 def _tenth(

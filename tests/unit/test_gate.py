@@ -199,13 +199,13 @@ def test_without_probabilities_on_one_side_accuracy_leads():
 
 def test_many_classes():
     label = RNG.choice(["a", "b", "c"], N).astype(object)
-    sure = np.where(label[:, np.newaxis] == np.array(["a", "b", "c"]), 0.8, 0.1)
+    sure = np.where(label[:, np.newaxis] == np.array(["a", "b", "c"]), 0.98, 0.01)
     vague = np.full((N, 3), 1 / 3)
     new = Candidate("v2", Predictions(label.copy(), sure, ("a", "b", "c")))
     old = Candidate("v1", Predictions(np.full(N, "a", dtype=object), vague, ("a", "b", "c")))
     found = gate(held(task="multiclass", label=label, baseline=old.predictions, unit=""), new, old)
     assert [r["name"] for r in found.rows[:2]] == ["accuracy", "log loss"]
-    assert found.rows[1]["challenger"] == pytest.approx(-np.log(0.8))
+    assert found.rows[1]["challenger"] == pytest.approx(-np.log(0.98))
     assert found.verdict == "passed"
 
 

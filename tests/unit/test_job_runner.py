@@ -129,7 +129,10 @@ def test_the_champion_answers_by_its_artefact(tmp_path):
     champion = Incumbent("v1", ModelCard.from_dict(first["card"]), START + timedelta(days=25))
     second = in_process(job(tmp_path / "second", rows, quick(), champion=champion))
     assert second["gate"]["rows"][0]["champion"] == pytest.approx(15, abs=3)
-    assert any("has learned from some of the held-out rows" in note for note in second["notes"])
+    early = int((pd.to_datetime(rows["_event_time"]).dt.tz_localize("UTC") < START + timedelta(days=25)).sum())
+    unseen, held = len(rows) - early, second["rows"]["holdout"]
+    assert f"{held - unseen} of {held} held-out rows are left out: v1 has learned from them" in second["notes"]
+    assert f"on the same {unseen} rows" in second["gate"]["sentence"]
     assert "time of a prediction, 99th percentile" in [row["name"] for row in second["gate"]["rows"] if row["champion"]]
 
 

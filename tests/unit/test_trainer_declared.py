@@ -13,7 +13,7 @@ from retraining import baselines, registry
 from retraining.fitted import FittedModel
 from retraining.search import combinations
 from retraining.trainers.sklearn import TRAINER
-from retraining.types import FitResult, Predictions, TrainingError
+from retraining.types import FitResult, Predictions, TrainingError, TrainRequest
 from tests.support.training_rows import train_request
 
 RIDGE, LOGISTIC = "sklearn.linear_model.Ridge", "sklearn.linear_model.LogisticRegression"
@@ -182,27 +182,29 @@ def test_a_column_of_nothing_is_left_out() -> None:
 # --------------------------------------------------------------------------------------------------- baselines
 
 
+def compared(early: TrainRequest, late: TrainRequest, found: Predictions) -> dict[str, Any]:
+    return baselines.compare(late, found, baselines.answers(early, late))
+
+
 def test_a_model_that_beats_every_baseline_and_one_that_does_not() -> None:
     request = train_request()
     early, late = request.part(np.arange(1000)), request.part(np.arange(1000, 1400))
     good = model(TRAINER.fit(early)).predict(late.frame)
-    told = baselines.compare(early, late, Predictions(late.label.copy()))
+    told = compared(early, late, Predictions(late.label.copy()))
     assert told["beats_all"]
     assert told["model"] == 0
-    poor = baselines.compare(early, late, Predictions(np.zeros(400)))
+    poor = compared(early, late, Predictions(np.zeros(400)))
     assert not poor["beats_all"]
     assert "does not beat always" in poor["sentence"]
-    table = {line["name"]: line["loss"] for line in baselines.compare(early, late, good)["baselines"]}
+    table = {line["name"]: line["loss"] for line in compared(early, late, good)["baselines"]}
     assert table["a linear model"] < 3 < min(loss for name, loss in table.items() if name != "a linear model")
 
 
 def test_baselines_of_classes_are_compared_in_what_the_model_gives() -> None:
     request = train_request("binary")
     early, late = request.part(np.arange(1000)), request.part(np.arange(1000, 1400))
-    classes = baselines.compare(early, late, Predictions(late.label.copy()))
+    classes = compared(early, late, Predictions(late.label.copy()))
     assert classes["loss"] == "share of wrong classes"
     fitted = TRAINER.fit(early)
-    scores = baselines.compare(
-        early, late, FittedModel(fitted.estimator, fitted.features, "binary").predict(late.frame)
-    )
+    scores = compared(early, late, FittedModel(fitted.estimator, fitted.features, "binary").predict(late.frame))
     assert scores["loss"] == "log loss"
