@@ -11,7 +11,7 @@ from monitors.channels._addresses import guard
 
 _TYPES = {"page": "failure", "warning": "warning", "notice": "info"}
 #: What shows or writes something on this machine; everything else is checked when it connects.
-_LOCAL = frozenset({"dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog", "file", "growl"})
+_LOCAL = frozenset({"dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog", "file", "growl", "blink1"})
 _ROOM, _SHARE = 40, 0.9  # characters that markup needs; of a text that is cut, which escaping makes longer
 #: What connects from a thread of its own, where nothing is checked.
 _APART = frozenset({"mqtt", "mqtts", "xmpp", "xmpps"})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reference_data.alerting import Channel
 
+#: What services of Apprise take from a file (or from another address) that an address names.
+FILES = frozenset({"template", "keyfile", "subfile", "pgppub", "pgpprv"})
 _BY_HAND = "declare it with the command line: driftdeck apply FILE"
 
 
@@ -36,4 +39,12 @@ def _reach(channel: Channel) -> str | None:
         return "a secret signs what the operator vouches for"
     if channel.allow_private:
         return "allow_private lets a channel reach the machine of the service and its networks"
+    if files := sorted(FILES & _asked(channel.url)):
+        return f"{', '.join(files)} of an address sends what stands in a file of the service's machine"
     return None
+
+
+def _asked(url: str) -> set[str]:
+    return {
+        key.strip().lower() for key, _ in parse_qsl(url.partition("?")[2].replace("?", "&"), keep_blank_values=True)
+    }

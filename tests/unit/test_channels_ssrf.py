@@ -1,5 +1,6 @@
 """No message goes where it must not: private, link-local and metadata addresses, however they are written, whoever looks them up."""
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ import pytest
 from monitors import channels
 from monitors.channels import ChannelError, Limits, Message
 from monitors.channels._addresses import guard, is_public
+from service.local.channel_reach import FILES
 from tests.support.receivers import HttpReceiver, http_receiver
 
 MESSAGE = Message("k", "t", "b")
@@ -245,3 +247,12 @@ def test_a_refusal_that_is_swallowed_is_told_all_the_same() -> None:
 
     with pytest.raises(ChannelError, match="belongs to this machine"):
         swallow()
+
+
+def test_what_an_address_may_name_of_files_is_known() -> None:
+    import apprise
+
+    plugins = apprise.Apprise().details()["schemas"]
+    named = {key.lower() for plugin in plugins for key in plugin["details"]["args"]}
+    assert {key for key in named if re.search(r"(?<!pro)file$|^template$|^pgp...$", key)} <= FILES
+    assert "template" in named

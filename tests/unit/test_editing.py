@@ -28,7 +28,7 @@ pages_per_year = 2
 check = "psi"
 severity = "off"
 """
-CHANNEL = '\n[channels.team]\nurl = "json://${HOOK}/x"\nsecret = "${HOOK}"\n'
+CHANNEL = '\n[channels.team]\nurl = "https://${HOOK}/x"\nsecret = "${HOOK}"\n'
 MAINTENANCE = '\n[maintenance.night]\nschedule = "0 2 * * *"\n'
 SOURCE = '\n[sources.files]\nmodel = "eta"\nread = "*.parquet"\n'
 ALL = MODEL + CHANNEL + MAINTENANCE + SOURCE
@@ -63,7 +63,7 @@ def test_everything_declared_is_there_with_its_owner(ws: LocalWorkspace) -> None
         ("source", "files"): ("file", "cli"),
     }
     (channel,) = [each for each in ws.declared() if each["kind"] == "channel"]
-    assert channel["values"] == {"url": "json://${HOOK}/x", "secret": "${HOOK}"}
+    assert channel["values"] == {"url": "https://${HOOK}/x", "secret": "${HOOK}"}
     assert channel["toml"] == CHANNEL.lstrip()
     assert channel["changed_at"] == NOW.isoformat()
 
@@ -193,7 +193,7 @@ def test_new_things_are_made_here(ws: LocalWorkspace) -> None:
 
 
 def test_the_trail_has_before_and_after_and_no_secret(ws: LocalWorkspace) -> None:
-    changes = {"url": "json://other", "digest": "daily", "secret": "much too plain"}
+    changes = {"url": "https://other", "digest": "daily", "secret": "much too plain"}
     ws.edit("channel", "team", changes, take_over=True)
     (entry,) = ws.audit(1)
     assert (entry["actor"], entry["action"], entry["object"]) == ("cli", "edit", "channels.team")
@@ -211,7 +211,7 @@ def test_a_file_does_not_bring_back_what_was_taken_back(ws: LocalWorkspace) -> N
         ws.apply(ALL)
     assert "channels.team" in ws.apply(ALL, take_over=True)["created"]
     ws.remove("channel", "team", take_over=True)
-    ws.edit("channel", "team", {"url": "json://mine"})
+    ws.edit("channel", "team", {"url": "https://mine"})
     ws.remove("channel", "team")  # its own: no file has a say in it any more
     assert "channels.team" in ws.apply(ALL)["created"]
 
@@ -237,7 +237,11 @@ def test_what_cannot_be_taken_back_is_said(
     [
         lambda ws: ws.edit("source", "files", {"read": "/etc/*"}, take_over=True, actor="api@10.0.0.1"),
         lambda ws: ws.edit("source", "more", {"model": "eta", "read": "/etc/*"}, actor="api@10.0.0.1"),
-        lambda ws: ws.edit("channel", "team", {"url": "json://evil/${HOOK}"}, take_over=True, actor="token@10.0.0.1"),
+        lambda ws: ws.edit("channel", "team", {"url": "https://evil/${HOOK}"}, take_over=True, actor="token@10.0.0.1"),
+        lambda ws: ws.edit("channel", "own", {"url": "slack://T1/B1/c1?Template=/etc/own.json"}, actor="api@10.0.0.1"),
+        lambda ws: ws.apply(
+            '[channels.own]\nurl = "mailtos://a:b@example.com?pgppub=file:///k"\n', actor="api@10.0.0.1"
+        ),
         lambda ws: ws.remove("source", "files", take_over=True, actor="session@10.0.0.1"),
         lambda ws: ws.apply(MODEL, prune=True, actor="api@10.0.0.1"),
     ],

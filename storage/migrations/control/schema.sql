@@ -69,6 +69,7 @@ CREATE TABLE outbox_attempt ( -- append-only
     ok INTEGER NOT NULL,
     error TEXT
 ) STRICT;
+CREATE INDEX outbox_attempt_of ON outbox_attempt (outbox_id, seq);
 
 CREATE TABLE job_event ( -- append-only; a job is what its latest event says
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
