@@ -68,17 +68,27 @@ def schedule(core: Core) -> list[ScheduleEntry]:
     return sorted(found, key=lambda entry: far if entry["next_run"] is None else _moment(entry["next_run"]))
 
 
+def kept_since(core: Core, awake: datetime) -> dict[tuple[str, str], datetime]:
+    """Return since when the times of each (kind, name) have been kept: the scheduler is awake, and they were declared as they are.
+
+    What was declared a minute ago is not late, however long the service has run.
+    """
+    now = core.system_now()
+    return {(each.kind, each.name): max(awake, min(each.changed_at, now)) for each in core.control.owned()}
+
+
 def _monitors(core: Core) -> list[ScheduleEntry]:
     from service.local.watchdog import is_late  # it looks at what is said here too
 
     awake, found = core.awake_since(), []
+    kept = {} if awake is None else kept_since(core, awake)
     for name, record in core.control.model_records().items():
         spec, rows = record.spec, parse_rows(record.spec.monitor.schedule)
         last = next(iter(core.control.model_runs(name, 1)), None)
         state = None if last is None else "running" if name in core.runs else _STATES.get(last["state"], "failed")
         late = False
         if awake is not None and core.replayed is None and name not in core.runs and not core.catching_up:
-            late = is_late(core, spec, _moment(last["started_at"]) if last else None, awake)
+            late = is_late(core, spec, _moment(last["started_at"]) if last else None, kept.get(("model", name), awake))
         note = "" if rows is None else f"after {rows:,} rows: {rows_come(core, name):,} have come"
         found.append(
             _entry(
@@ -126,15 +136,16 @@ def _sources(core: Core) -> list[ScheduleEntry]:
     from monitors.watch import late_since
 
     awake, found, now = core.awake_since(), [], core.system_now()
+    kept = {} if awake is None else kept_since(core, awake)
     for name, record in core.control.source_records().items():
         source, zone = record.spec, core.spec(record.spec.model).timezone
         last = core.source_runs.get(name) or next(iter(core.control.source_runs(name, 1)), None)
-        began = None if last is None else _moment(last["started_at"])
+        began, since = None if last is None else _moment(last["started_at"]), kept.get(("source", name))
         late = (
-            awake is not None
+            since is not None
             and core.replayed is None
             and name not in core.source_runs
-            and late_since(source.schedule, zone, max(began or awake, awake), now) is not None
+            and late_since(source.schedule, zone, max(began or since, since), now) is not None
         )
         found.append(
             _entry(

@@ -45,14 +45,27 @@ def look(core: Core) -> None:
     if awake is None or core.replayed is not None:
         return
     channels, sources = _given_up(core), core.control.source_records()
+    kept, now = timetable.kept_since(core, awake), core.system_now()
     for model, record in core.control.model_records().items():
         mine = [entry.spec for entry in sources.values() if entry.spec.model == model]
         since = {alert_group(alert): alert for alert in map(row_to_alert, core.control.open_alerts(model))}
         found = [
-            _monitor(core, record.spec, awake, since.get(group_of("watchdog")), _messages(channels, model)),
+            _monitor(
+                core,
+                record.spec,
+                kept.get(("model", model), now),
+                since.get(group_of("watchdog")),
+                _messages(channels, model),
+            ),
             _training(core, model),
             *(
-                _source(core, source, record.spec.timezone, awake, since.get(group_of("job", source=source.name)))
+                _source(
+                    core,
+                    source,
+                    record.spec.timezone,
+                    kept.get(("source", source.name), now),
+                    since.get(group_of("job", source=source.name)),
+                )
                 for source in mine
             ),
         ]

@@ -213,6 +213,21 @@ def test_a_source_that_nobody_reads_is_told_and_forgotten_with_its_declaration(w
     assert [state for _, state, *_ in watched.at(LIVE + 3 * DAY)] == ["resolved"]
 
 
+def test_what_was_declared_a_minute_ago_is_not_late_however_long_the_service_has_run(watched: Watched) -> None:
+    later = LIVE + 3 * DAY
+    watched.model_run(later)
+    watched.source_run(later)
+    watched.ws.clock.now = later + HOUR
+    second = SOURCE.replace("sources.drop", "sources.second").replace("0 2 * * *", "every 15m")
+    often = PLAIN.replace('grace = "6h"', 'grace = "6h"\nschedule = "every 1m"')
+    watched.ws.workspace.apply(often + SOURCE + second)
+    assert watched.at(later + HOUR + 2 * MINUTE) == []
+    assert [entry["name"] for entry in watched.ws.workspace.schedule() if entry["late"]] == []
+    found = {source: headline for _, _, source, headline in watched.at(later + 2 * HOUR)}
+    assert found == {None: LATE, "second": "Source second was not read when it should have been"}
+    assert {entry["name"] for entry in watched.ws.workspace.schedule() if entry["late"]} == {MODEL, "second"}
+
+
 def test_a_source_that_brings_nothing_new_is_told_until_something_comes(watched: Watched) -> None:
     for day in range(1, 8):
         watched.source_run(LIVE + day * DAY, latest_event=(LIVE + day * DAY).isoformat())
