@@ -69,9 +69,15 @@ class FittedModel:
             return Predictions(np.array([], dtype=np.float64 if self.task == "regression" else object))
         inputs = prepare(frame, self.features)
         with threads_for(len(inputs)):
-            return self._predict(inputs)
+            return self._predict(inputs if self._by_name else inputs.to_numpy())
 
-    def _predict(self, inputs: pd.DataFrame) -> Predictions:
+    @property
+    def _by_name(self) -> bool:
+        """Whether the estimator takes a frame: scikit-learn's that learned from an array take an array again."""
+        learned = getattr(self.estimator, "n_features_in_", None)
+        return learned is None or hasattr(self.estimator, "feature_names_in_")
+
+    def _predict(self, inputs: Any) -> Predictions:
         if self.task == "regression":
             return Predictions(np.asarray(self.estimator.predict(inputs), dtype=np.float64))
         classes = tuple(str(label) for label in self.estimator.classes_)

@@ -15,6 +15,7 @@ import numpy as np
 
 from reference_data.schema import Column
 from retraining import registry
+from retraining.artefacts import Trust
 from retraining.features import as_text
 from retraining.fitted import FittedModel, ModelCard
 from retraining.types import Predictions
@@ -47,8 +48,9 @@ class Datapoints:
 class Predictor:
     """Keeps the artefacts used last, by their hash; safe to call from several threads."""
 
-    def __init__(self, keep: int = 8) -> None:
-        self._keep = keep
+    def __init__(self, keep: int = 8, trust: Callable[[], Trust] = Trust) -> None:
+        """``trust`` says what the operator has turned on, whenever an artefact is opened."""
+        self._keep, self.trust = keep, trust
         self._loaded: OrderedDict[str, FittedModel] = OrderedDict()
         self._lock = Lock()
 
@@ -64,7 +66,7 @@ class Predictor:
         """Return the model of ``card``, loading it when it is not held yet; same errors as :meth:`predict`."""
         with self._lock:
             if card.sha256 not in self._loaded:
-                estimator = registry.load(Path(card.path), card.sha256)
+                estimator = registry.load(Path(card.path), card.sha256, self.trust())
                 self._loaded[card.sha256] = FittedModel(estimator, card.features, card.task)
             self._loaded.move_to_end(card.sha256)
             while len(self._loaded) > self._keep:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from service.remote_calls import RemoteCalls, model_path
+from service.remote_calls import RemoteCalls, model_path, part
+from service.workspace import ConflictError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,3 +43,33 @@ class RemoteTraining(RemoteCalls):
     # -- triggers ------------------------------------------------------------------------------------------------------
     def triggers(self, model: str) -> list[training_views.TriggerView]:
         return cast("list[training_views.TriggerView]", self._call("GET", f"{model_path(model)}/triggers").json())
+
+    def retrain_again(self, job_id: str, *, actor: str = "cli") -> views.JobView:
+        del actor
+        return cast("views.JobView", self._call("POST", f"/jobs/{part(job_id)}/again").json())
+
+    # -- registry ------------------------------------------------------------------------------------------------------
+    def lineage(self, model: str, version: str) -> training_views.LineageView:
+        answer = self._call("GET", f"{model_path(model)}/versions/{part(version)}/lineage")
+        return cast("training_views.LineageView", answer.json())
+
+    def import_version(
+        self, model: str, path: Path, *, version: str | None = None, comment: str = "", actor: str = "cli"
+    ) -> views.VersionView:
+        """Refuse: a file is opened by the operator's own command, never because somebody asks over HTTP."""
+        del version, comment, actor
+        raise ConflictError(
+            f"{path} was not taken in to {model!r}: a process serves this home ({self._url}), and models are never taken in over HTTP; "
+            "stop it, import the model, and start it again"
+        )
+
+    def export_version(self, model: str, version: str, format: Literal["artefact", "onnx", "parameters"]) -> Path:  # noqa: A002
+        """Have the owner write the file into its home, which is on this machine, and return it."""
+        path = f"{model_path(model)}/versions/{part(version)}/export"
+        answer = self._call("POST", path, params={"format": format})
+        return Path(str(answer.json()["path"]))
+
+    def prune_versions(self, model: str, *, keep: int, actor: str = "cli") -> list[dict[str, Any]]:
+        del actor  # the owner knows who calls
+        answer = self._call("POST", f"{model_path(model)}/versions/prune", json={"keep": keep})
+        return cast("list[dict[str, Any]]", answer.json())

@@ -93,6 +93,7 @@ def build_app(
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
     if isinstance(workspace, LocalWorkspace):
         workspace.core.max_runs = settings.max_runs
+        workspace.core.allow_pickle = settings.allow_pickle
         workspace.core.max_jobs = settings.max_jobs
     watched = DeclaredFile(Path(settings.declaration), workspace, _clock) if settings.declaration else None
     if watched is not None and isinstance(workspace, LocalWorkspace):

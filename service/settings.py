@@ -133,6 +133,12 @@ TABLE: tuple[Setting, ...] = (
     Setting("scheduler", True, _switch, "run monitors by their schedules"),
     Setting("max_runs", 2, _few, "most monitors that are run at once; others wait for their turn"),
     Setting("max_jobs", 2, _few, "most training jobs that are at work at once; others wait for their turn"),
+    Setting(
+        "allow_pickle",
+        False,
+        _switch,
+        "take in and open models kept by joblib or pickle, which run whatever is in them; only files signed when they were taken in",
+    ),
     Setting("log_level", "warning", _level, "debug, info, warning or error"),
 )
 _BY_NAME = {setting.name: setting for setting in TABLE}
@@ -155,6 +161,7 @@ class Settings:
     metrics_readings: int = 5000
     scheduler: bool = True
     max_runs: int = 2
+    allow_pickle: bool = False
     max_jobs: int = 2
     log_level: str = "warning"
 

@@ -43,15 +43,11 @@ class Triggers(Protocol):
         ...
 
 
-class Training(Studies, Triggers, Protocol):
-    """What a workspace knows of training beside the retrain itself. Every action is audited with its actor."""
+class Registry(Protocol):
+    """Where versions come from, and models taken in, given out and let go."""
 
     def lineage(self, model: str, version: str) -> training_views.LineageView:
         """Return where a version comes from."""
-        ...
-
-    def gate_report(self, model: str, version: str) -> Path:
-        """Write the gate of a version as one HTML file that needs no network, and return it."""
         ...
 
     def import_version(
@@ -66,4 +62,20 @@ class Training(Studies, Triggers, Protocol):
 
     def prune_versions(self, model: str, *, keep: int, actor: str = "cli") -> list[dict[str, Any]]:
         """Delete the artefacts of archived versions but the latest ``keep``; their records stay."""
+        ...
+
+
+class Again(Protocol):
+    """Whether a version can be made again."""
+
+    def retrain_again(self, job_id: str, *, actor: str = "cli") -> views.JobView:
+        """Train once more on a job's own rows, by its own request; the same artefact comes of it where the trainer is deterministic."""
+        ...
+
+
+class Training(Studies, Triggers, Again, Registry, Protocol):
+    """What a workspace knows of training beside the retrain itself. Every action is audited with its actor."""
+
+    def gate_report(self, model: str, version: str) -> Path:
+        """Write the gate of a version as one HTML file that needs no network, and return it."""
         ...

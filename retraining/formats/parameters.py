@@ -47,7 +47,13 @@ def _dump(given: Given) -> bytes:
         "features": [{"name": column.name, "type": column.type} for column in given.features],
         **_terms(given, steps[:-1], model),
     }
-    document["answer"] = _answer(given, model, scores(document, rows.to_dict("records")), rows, name)
+    document["answer"] = _answer(
+        given,
+        model,
+        scores(document, [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]),
+        rows,
+        name,
+    )
     return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False).encode()
 
 
@@ -78,8 +84,8 @@ def _terms(given: Given, preparation: Sequence[Any], model: Any) -> dict[str, An
     base = {column.name: UNSEEN if column.type == "categorical" else 0.0 for column in features}
     rows: list[dict[str, Any]] = [base]
     for column in features:
-        for value in [*known.get(column.name, []), np.nan] if column.type == "categorical" else [1.0, np.nan]:
-            rows.append(base | {column.name: value})
+        values = [*known.get(column.name, []), np.nan] if column.type == "categorical" else [1.0, np.nan]
+        rows += [base | {column.name: value} for value in values]
     frame = pd.DataFrame(rows, columns=[column.name for column in features])
     try:
         found = _linear(frame, preparation, model)

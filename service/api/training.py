@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from service import training_views, views
 from service.api.common import Actor, InWorkspace, Moment
@@ -47,3 +48,51 @@ def backtest(model: str, workspace: InWorkspace) -> training_views.BacktestView 
 def triggers(model: str, workspace: InWorkspace) -> list[training_views.TriggerView]:
     """Return what would start a retrain by itself, and what holds it back."""
     return workspace.triggers(model)
+
+
+@router.post("/jobs/{job_id}/again", status_code=202)
+def retrain_again(job_id: str, workspace: InWorkspace, actor: Actor) -> views.JobView:
+    """Train once more on a job's own rows, by its own request."""
+    return workspace.retrain_again(job_id, actor=actor)
+
+
+# -- registry ----------------------------------------------------------------------------------------------------------
+ExportFormat = Literal["artefact", "onnx", "parameters"]
+
+
+class PruneBody(BaseModel):
+    """How many archived versions keep their artefacts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keep: int = Field(ge=0, le=10_000)
+
+
+@router.get("/models/{model}/versions/{version}/lineage")
+def lineage(model: str, version: str, workspace: InWorkspace) -> training_views.LineageView:
+    """Return where a version comes from: rows, code, parameters, libraries, who and why, and the roles it has had."""
+    return workspace.lineage(model, version)
+
+
+@router.get(
+    "/models/{model}/versions/{version}/export",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "the model"}},
+)
+def export(model: str, version: str, workspace: InWorkspace, format: ExportFormat = "artefact") -> FileResponse:  # noqa: A002
+    """Send a version as a file: its artefact, ONNX, or the parameters of a linear model as JSON."""
+    path = workspace.export_version(model, version, format)
+    kind = "application/json" if format == "parameters" else "application/octet-stream"
+    return FileResponse(path, media_type=kind, filename=path.name)
+
+
+@router.post("/models/{model}/versions/{version}/export")
+def write_export(model: str, version: str, workspace: InWorkspace, format: ExportFormat = "artefact") -> dict[str, str]:  # noqa: A002
+    """Write a version as a file into the home's folder `exports`, for commands on the same machine."""
+    return {"path": str(workspace.export_version(model, version, format))}
+
+
+@router.post("/models/{model}/versions/prune")
+def prune(model: str, body: PruneBody, workspace: InWorkspace, actor: Actor) -> list[dict[str, Any]]:
+    """Delete the artefacts of archived versions but the latest few; what serves, shadows or is rolled back to stays, as do all records."""
+    return workspace.prune_versions(model, keep=body.keep, actor=actor)

@@ -187,6 +187,8 @@ def incumbent(core: Core, model: str, champion: str) -> Incumbent:
     """Return a registered version as what a new one is held against."""
     record = core.versions(model)[champion]
     until = record["holdout"][0] if record["holdout"] else record["period"][1]
+    if record["trainer"] == "imported":  # which rows it has learned from is not known
+        return Incumbent(champion, card_of(core, record))
     return Incumbent(champion, card_of(core, record), datetime.fromisoformat(until), record["rows"])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from retraining import rollout
+from service.local import pruning
 from service.local.choosing import alert_behind, choose, refuse_unknown_alert
 from service.local.convert import iso
 from service.local.job_queue import advance
@@ -112,6 +113,8 @@ def deploy(core: Core, model: str, version: str, *, role: str, share: float | No
     settle(core, model)
     with core.mutex:
         record = core.version(model, version)
+        if role != "archived":
+            pruning.refuse_pruned(core, record)
         try:
             event = rollout.deploy(
                 core.deployments(model),
@@ -137,5 +140,6 @@ def rollback(core: Core, model: str, actor: str) -> views.VersionView:
             event = rollout.rollback(core.deployments(model), at=core.now(), actor=actor)
         except rollout.RolloutError as error:
             raise ConflictError(str(error)) from None
+        pruning.refuse_pruned(core, core.version(model, event.version))
         enact(core, model, event)
     return version_view(core, core.version(model, event.version), core.roles(model))

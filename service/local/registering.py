@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from retraining import job_files, registry
-from service.local import references
+from service.local import pruning, references
 from service.local.promoting import promote
 from service.local.study_records import STUDIES
 from storage.faults import fault_point
@@ -35,7 +35,7 @@ def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
     artefact = f"{model}-{result['version']}-{result['card']['sha256'][:12]}.skops"
     registry.adopt(folder / job_files.ARTEFACT, core.home.artefacts / artefact, result["card"]["sha256"])
     fault_point("register.after_artefact")
-    reference = _reference_of_job(core, model, job["id"], folder)
+    reference = frozen_once(core, model, f"training job {job['id']}", folder / job_files.REFERENCE)
     fault_point("register.after_reference")
     if result["version"] not in core.versions(model):
         core.control.put_version(
@@ -59,6 +59,9 @@ def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
                 "lineage": {
                     key: result[key]
                     for key in (
+                        "query",
+                        "code_sha256",
+                        "environment",
                         "params",
                         "seed",
                         "data_sha256",
@@ -69,6 +72,7 @@ def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
                         "baselines",
                         "training",
                     )
+                    if key in result
                 },
             }
         )
@@ -79,15 +83,31 @@ def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
     made = {} if curve is None else {STUDIES: {"learning_curve": curve}}
     core.control.append_job_event(job | dict(ended) | {"version": result["version"]} | made)
     detail = {"job": job["id"], "sha256": result["card"]["sha256"], "gate": result["gate"]["verdict"]}
+    detail |= once_more(core, job, result["card"]["sha256"])
     core.control.append_audit("driftdeck", "register", f"{model}/{result['version']}", detail, "workspace", core.now())
+    pruning.retain(core, model)
 
 
-def _reference_of_job(core: Core, model: str, job_id: str, folder: Path) -> Reference:
-    source = f"training job {job_id}"
+def once_more(core: Core, job: Mapping[str, Any], sha256: str) -> dict[str, str]:
+    """Return, of a job that was done again, which version was to be made again and whether the artefact is the same."""
+    if not job.get("again"):
+        return {}
+    earlier = core.control.job(job["again"])["version"]
+    record = core.versions(job["model"]).get(earlier or "")
+    if record is None:
+        return {"again": job["again"]}
+    return {
+        "again": job["again"],
+        "same_as" if record["card"]["sha256"] == sha256 else "differs_from": record["version"],
+    }
+
+
+def frozen_once(core: Core, model: str, source: str, path: Path) -> Reference:
+    """Freeze a reference from a version's rows in ``path``, or return the one that an earlier try has frozen from ``source``."""
     for number in reversed(core.control.reference_versions(model)):
         if (found := core.control.reference(model, number)).source == source:
             return found
-    table = pq.read_table(folder / job_files.REFERENCE)
+    table = pq.read_table(path)
     times = table["_event_time"]
     if times.type.tz is None:  # a job's own times are UTC; a stranger's naive ones would be local
         at = table.column_names.index("_event_time")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from service.local import studies, triggers
+from service.local import again, imports, pruning, studies, triggers, versions
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from service import training_views, views
     from service.local.core import Core
@@ -39,3 +40,21 @@ class LocalTraining:
     # -- triggers ------------------------------------------------------------------------------------------------------
     def triggers(self, model: str) -> list[training_views.TriggerView]:
         return triggers.triggers(self.core, model)
+
+    def retrain_again(self, job_id: str, *, actor: str = "cli") -> views.JobView:
+        return again.again(self.core, job_id, actor=actor)
+
+    # -- registry ------------------------------------------------------------------------------------------------------
+    def lineage(self, model: str, version: str) -> training_views.LineageView:
+        return versions.lineage(self.core, model, version)
+
+    def import_version(
+        self, model: str, path: Path, *, version: str | None = None, comment: str = "", actor: str = "cli"
+    ) -> views.VersionView:
+        return imports.import_version(self.core, model, path, version=version, comment=comment, actor=actor)
+
+    def export_version(self, model: str, version: str, format: Literal["artefact", "onnx", "parameters"]) -> Path:  # noqa: A002
+        return versions.export_version(self.core, model, version, format)
+
+    def prune_versions(self, model: str, *, keep: int, actor: str = "cli") -> list[dict[str, Any]]:
+        return pruning.prune_versions(self.core, model, keep=keep, actor=actor)
