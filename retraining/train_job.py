@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from reference_data.section import parse_duration
-from retraining import job_files, registry
+from retraining import job_files, provenance, registry
 from retraining.fitted import FittedModel, ModelCard
 from retraining.job_files import JobRequest
 from retraining.job_rows import read_rows, write_reference
@@ -32,6 +32,7 @@ from retraining.sizing import choose_rows
 from retraining.study_job import run_study, study_of
 from retraining.types import Trainer, TrainingError
 from retraining.validation import out_of_fold
+from storage.faults import fault_point
 
 _LIBRARIES = ("driftdeck", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 
@@ -63,11 +64,13 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
 
     Keys: ``model``, ``version``, ``trainer``, ``card`` (:class:`ModelCard`; its path is the job's), ``period``, ``holdout``
     (event times), ``rows`` (``train``, ``holdout``), ``metrics``, ``importance``, ``gate`` (:class:`Gate`), ``notes``, ``params``,
-    ``baselines`` (:func:`retraining.baselines.compare`), ``training`` (findings on the way), ``seed``, ``data_sha256``, ``libraries``, ``seconds``. Raises :class:`TrainingError` with words for the user.
+    ``baselines`` (:func:`retraining.baselines.compare`), ``training`` (findings on the way), ``seed``, ``data_sha256``, ``query``,
+    ``code_sha256``, ``environment`` (:mod:`retraining.provenance`), ``libraries``, ``seconds``. Raises :class:`TrainingError` with words for the user.
     """
     request = job_files.read_request(job_dir)
     trainer = trainer_of(request)
     trained = _learn(job_dir, request, trainer, progress)
+    fault_point("train.after_fit")
     progress("importance", 0.68, "measuring what each feature is worth")
     shares = importances(trained)
     progress("save", 0.78, "writing the artefact")
@@ -78,6 +81,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         raise TrainingError(
             f"{error}; build the pipeline of scikit-learn's own parts, without classes of your own"
         ) from error
+    fault_point("train.after_artefact")
     card = ModelCard(request.version, str(path), sha256, request.spec.task, trained.fitted.features, trained.positive)
     progress("baselines", 0.8, "holding it against baselines")
     chosen, honest, held = trained.honest()
@@ -91,6 +95,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
     write_reference(
         job_dir / job_files.REFERENCE, trained.rows, chosen, honest, request.spec, request.version, trained.positive
     )
+    fault_point("train.after_reference")
     times = trained.rows.times
     held_times = times[trained.split.held]
     return {
@@ -111,6 +116,9 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "params": {name: _plain(value) for name, value in trained.fitted.params.items()},
         "seed": request.seed,
         "data_sha256": trained.rows.sha256,
+        "query": provenance.query(request),
+        "code_sha256": provenance.code_sha256(Path(request.code) if request.code else None),
+        "environment": provenance.environment(),
         "libraries": {"python": platform.python_version()} | {name: installed(name) for name in _LIBRARIES},
         "requested_by": request.requested_by,
         "reason": request.reason,
@@ -129,6 +137,7 @@ def _learn(job_dir: Path, request: JobRequest, trainer: Trainer, progress: Progr
     progress("read", 0.02, "reading labelled rows")
     path, large = job_dir / job_files.ROWS, trainer.fit_parts is not None
     rows = read_rows(path, spec, champion.version if champion else None, SAMPLE_ROWS if large else None)
+    fault_point("train.after_rows")
     positive = None if spec.task == "regression" else positive_of(spec.positive, rows.label)
     holdout = parse_duration(request.holdout) if request.holdout else None
     split = split_by_time(rows.times, request.period.end, holdout, spec.timezone)
@@ -185,7 +194,10 @@ def run(job_dir: Path) -> int:
     job_files.record_process(job_dir, os.getpid())
     try:
         study = job_files.read_request(job_dir).kind != "retrain"
-        job_files.write_json(job_dir / job_files.RESULT, (run_study if study else train)(job_dir, progress))
+        found = (run_study if study else train)(job_dir, progress)
+        fault_point("train.before_result")
+        job_files.write_json(job_dir / job_files.RESULT, found)
+        fault_point("train.after_result")
     except Exception as error:
         _fail(job_dir, error, progress.say)
         return 1
@@ -197,8 +209,16 @@ def _fail(job_dir: Path, error: Exception, say: Callable[[str], None]) -> None:
     if not isinstance(error, TrainingError):
         traceback.print_exc(file=sys.stdout)
     text = str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError):
+        text = f"the job needs more memory than it may take ({error}); raise retrain.memory_mb, or train on fewer rows"
     say(f"failed: {text}")
     job_files.write_json(job_dir / job_files.FAILURE, {"error": text})
+
+
+def _declared_limit(job_dir: Path) -> int:
+    """Return how many bytes of address space the model's job may take, 0 without a limit."""
+    megabytes = job_files.read_request(job_dir).spec.retrain.memory_mb
+    return 0 if megabytes is None else megabytes * 2**20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -212,8 +232,8 @@ def main(arguments: list[str] | None = None) -> int:
         import resource
 
         os.nice(options.nice)
-        if options.memory_limit:
-            resource.setrlimit(resource.RLIMIT_AS, (options.memory_limit, options.memory_limit))
+        if limit := options.memory_limit or _declared_limit(options.folder):
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     return run(options.folder)
 
 

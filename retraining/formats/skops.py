@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retraining.artefacts import ArtefactError, Format, Given, Trust, UntrustedArtefactError
+from retraining.canonical import canonical
 from retraining.own_command import is_packed
 
 #: What scikit-learn's estimators hold beside its own classes and what skops knows. A ``partial`` is as safe as the function
@@ -32,7 +33,7 @@ def dumps(estimator: Any, path: Path) -> bytes:
     """Return the bytes of a fitted estimator; raises :class:`UntrustedArtefactError` when :func:`_load` would refuse them."""
     import skops.io  # late: it brings all of scikit-learn along
 
-    data: bytes = skops.io.dumps(estimator)
+    data = canonical(skops.io.dumps(estimator))
     _trusted(data, path)
     return data
 

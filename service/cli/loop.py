@@ -37,21 +37,49 @@ def retrain(
     since: SinceOption = None,
     until: UntilOption = None,
     alert: Annotated[str | None, typer.Option("--alert", metavar="ID", help="Alert that asked for it.")] = None,
+    again: Annotated[
+        str | None,
+        typer.Option("--again", metavar="JOB", help="Train the same as this job did: the same rows, the same request."),
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the job has ended.")] = True,  # noqa: FBT002
 ) -> None:
     """Train a challenger on labelled rows and hold it against the champion."""
     with session.workspace() as workspace:
         if not wait:
             needs_server(workspace)
-        job = workspace.retrain(model, since=since, until=until, alert_id=alert)
+        if again is not None and (since or until or alert):
+            raise typer.BadParameter("--again takes the rows and the alert of the job it names; leave the others out")
+        if again is not None:
+            if workspace.job(again)["model"] != model:
+                raise typer.BadParameter(
+                    f"--again {again}: that job is of {workspace.job(again)['model']}, not of {model}"
+                )
+            job = workspace.retrain_again(again)
+        else:
+            job = workspace.retrain(model, since=since, until=until, alert_id=alert)
         if not session.json:
             session.say(f"rows of {job['period'][0]} to {job['period'][1]}: {job['reason']}")
         if wait:
             job = follow(workspace, job)
         made = [view for view in workspace.versions(model) if job["version"] and view["version"] == job["version"]]
-    session.show(job, lambda: "\n".join([job_line(job), *(view["gate_sentence"] for view in made)]))
+        words = [view["gate_sentence"] for view in made]
+        if again is not None and made:
+            words = _compared(made[0], workspace.versions(model), workspace.job(again)["version"])
+    session.show(job, lambda: "\n".join([job_line(job), *words]))
     if wait and job["state"] != "succeeded":
         raise typer.Exit(FAILED)
+
+
+def _compared(made: VersionView, versions: list[VersionView], earlier: str | None) -> list[str]:
+    """Say whether what was made once more is the same."""
+    then = next((view["sha256"] for view in versions if view["version"] == earlier), None)
+    if then is None:
+        return [f"there is no version to compare {made['version']} with: that job registered none"]
+    if then == made["sha256"]:
+        return [f"{made['version']} is {earlier} again: the same artefact, SHA-256 {then}"]
+    return [
+        f"{made['version']} is not {earlier}: SHA-256 {made['sha256']} against {then}; `driftdeck lineage` shows what differs"
+    ]
 
 
 def needs_server(workspace: Workspace) -> None:
@@ -89,7 +117,7 @@ def jobs(session: Session, model: OptionalModel = None) -> None:
         found = workspace.jobs(model)
     columns = {
         "id": "id", "model": "model", "state": "state", "progress": "progress", "version": "version",
-        "created_at": "created", "requested_by": "by", "error": "error",
+        "eta_seconds": "seconds left", "created_at": "created", "requested_by": "by", "error": "error",
     }  # fmt: skip
     session.show(found, lambda: table(found, columns, "no jobs yet; start one with `driftdeck retrain MODEL`"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,9 @@ def prepare(core: Core, job: Mapping[str, Any]) -> None:
     Raises :class:`WorkspaceError` when no labelled row lies in the period.
     """
     spec, folder = core.spec(job["model"]), core.home.jobs / job["id"]
+    if job.get("again"):
+        _once_more(core, job)
+        return
     start, end = (datetime.fromisoformat(edge) for edge in job["period"])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     rows = export_parquet(core.db, spec, start, end, folder / job_files.ROWS, labelled_only=True)
@@ -47,3 +52,18 @@ def prepare(core: Core, job: Mapping[str, Any]) -> None:
         code=str((core.home.root / CODE_FOLDER).resolve()),
     )
     job_files.write_request(folder, planned(core, job, request))
+
+
+def _once_more(core: Core, job: Mapping[str, Any]) -> None:
+    """Take the rows and the request of an earlier job as they were, but for the version's name."""
+    folder, earlier = core.home.jobs / job["id"], core.home.jobs / job["again"]
+    request = job_files.read_request(earlier)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(earlier / job_files.ROWS, folder / job_files.ROWS)
+    fault_point("job.after_rows")
+    champion = request.champion
+    if champion is not None and champion.version in core.versions(request.model):
+        champion = incumbent(core, request.model, champion.version)  # its artefact may lie elsewhere by now
+    asked = {"requested_by": job["requested_by"], "reason": job["reason"], "alert_id": job["alert_id"]}
+    version = next_version(core, request.model)
+    job_files.write_request(folder, replace(request, version=version, champion=champion, **asked))

@@ -85,6 +85,9 @@ class FakeTraining:
             }
         ]  # fmt: skip
 
+    def retrain_again(self, job_id: str, *, actor: str = "cli") -> views.JobView:
+        raise ConflictError("the fake workspace trains nothing again")
+
     def lineage(self, model: str, version: str) -> training_views.LineageView:
         return {
             "version": version, "model": model, "origin": "job", "created_at": story.week(22)[0].isoformat(), "created_by": "ana",
