@@ -119,3 +119,41 @@ def test_too_short_a_past_fails_in_words(tmp_path: Path) -> None:
         assert job["state"] == "failed"
         assert "reach back too little" in job["error"]
         assert ws.workspace.backtest(MODEL) is None
+
+
+def test_very_many_rows_get_a_curve_before_they_are_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retraining.sizing.MANY_ROWS", 1000)
+    with tiny(tmp_path / "home", DECLARATION + 'period = "all"\n') as ws:
+        fill(ws, change=0)
+        ws.trained()
+        assert ws.workspace.learning_curve(MODEL) is None  # a first version has no rows kept apart to judge by
+        ws.workspace.deploy(MODEL, "v1")
+        job = ws.trained()
+        found = ws.workspace.learning_curve(MODEL)
+        assert found is not None
+        assert found["job_id"] == job["id"]
+        levels, learned = found["levels_off"], ws.workspace.core.version(MODEL, "v2")["rows"]
+        assert learned == (21 * 60 if levels is None else levels)
+
+
+def test_a_retrain_can_learn_from_old_rows_and_be_judged_by_the_latest(tmp_path: Path) -> None:
+    """The rule of the first half came back for the last week: an early stretch is what the backtest chose."""
+    with tiny(tmp_path / "home", DECLARATION + 'period = "backtest"\nholdout = "1d"\n') as ws:
+        for first, count, bias in ((0, 8, 0.0), (8, 15, 9.0), (23, 5, 0.0)):
+            frame = rows(first, count, bias=bias)
+            ws.workspace.log(MODEL, frame.drop(columns="truth"))
+            ws.label(frame)
+        ws.clock.now = START + timedelta(days=REFERENCE_DAYS)
+        studied(ws, "backtest")
+        core = ws.workspace.core
+        (job,) = core.control.jobs(MODEL)
+        chosen = job["studies"]["backtest"]
+        assert chosen["period_best"] == "first 8d"
+        ws.trained()
+        ws.workspace.deploy(MODEL, "v1")
+        ws.trained()
+        record = core.version(MODEL, "v2")
+        assert record["rows"] == 8 * 60
+        assert record["holdout"][0] == (START + timedelta(days=27)).isoformat()
