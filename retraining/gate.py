@@ -90,12 +90,16 @@ class Gate:
     sentence: str
     method: str
     calibration: Mapping[str, list[CurvePoint]] = field(default_factory=dict)
+    challenger: str = ""
+    champion: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the gate as JSON-ready values."""
         return {
             "rows": list(self.rows), "verdict": self.verdict, "sentence": self.sentence, "method": self.method,
             "calibration": dict(self.calibration),
+            "challenger": self.challenger,
+            "champion": self.champion,
         }  # fmt: skip
 
 
@@ -130,7 +134,8 @@ def gate(held: HeldOut, challenger: Candidate, champion: Candidate | None) -> Ga
     words = sentence(held, challenger, champion, headline, rows)
     curves = {one.version: curve(held.label, one.predictions, held.positive) for one in (champion, challenger) if one}
     method = METHOD.format(blocks=what, freedom=int(blocks.max()))
-    return Gate(tuple(rows), verdict, words, method, {name: points for name, points in curves.items() if points})
+    drawn = {name: points for name, points in curves.items() if points}
+    return Gate(tuple(rows), verdict, words, method, drawn, challenger.version, champion.version if champion else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,7 @@ def check_problems(models: Mapping[str, ModelSpec], text: str, own: Collection[s
         or spec.monitor.overrides
         or spec.monitor.metric
         or spec.monitor.checks != DEFAULT_CHECKS
+        or spec.retrain.must
     ]
     if not asked:
         return []  # without what checks need to be imported
@@ -75,6 +76,10 @@ def _of_model(spec: ModelSpec, lines: dict[Path, int], own: frozenset[str]) -> I
             yield f"{where}: there is no column {limit.column!r}; {_choice(limit.column, columns)}"
     yield from (f"{_where(key, lines)}: {words}" for key, words in rule_problems(spec, own))
     yield from _of_own(spec, (*path, "custom"), lines, own)
+    if spec.retrain.must:
+        from service.declared_training import training_problems
+
+        yield from (f"{_where(key, lines)}: {words}" for key, words in training_problems(spec))
 
 
 def _of_own(spec: ModelSpec, path: Path, lines: dict[Path, int], own: frozenset[str]) -> Iterator[str]:

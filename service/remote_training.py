@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -47,6 +48,14 @@ class RemoteTraining(RemoteCalls):
     def retrain_again(self, job_id: str, *, actor: str = "cli") -> views.JobView:
         del actor
         return cast("views.JobView", self._call("POST", f"/jobs/{part(job_id)}/again").json())
+
+    # -- gate ----------------------------------------------------------------------------------------------------------
+    def gate_report(self, model: str, version: str) -> Path:
+        """Fetch the report into a file of its own, which is the caller's to delete."""
+        content = self._call("GET", f"{model_path(model)}/versions/{part(version)}/report").content
+        with tempfile.NamedTemporaryFile(prefix="driftdeck-", suffix=".html", delete=False) as file:
+            file.write(content)
+        return Path(file.name)
 
     # -- registry ------------------------------------------------------------------------------------------------------
     def lineage(self, model: str, version: str) -> training_views.LineageView:

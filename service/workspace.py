@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from service.alerting import Alerting
 from service.outcomes import Outcomes
-from service.training import Again, Registry, Studies, Triggers
+from service.training import Training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class ConflictError(WorkspaceError):
     """The state of things forbids it (a job is running, nothing to roll back to)."""
 
 
-class Workspace(Outcomes, Alerting, Studies, Triggers, Again, Registry, Protocol):
+class Workspace(Outcomes, Alerting, Training, Protocol):
     """A home folder with its models. Naive times are taken to be in the model's time zone."""
 
     def __enter__(self) -> Self: ...

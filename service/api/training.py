@@ -56,6 +56,21 @@ def retrain_again(job_id: str, workspace: InWorkspace, actor: Actor) -> views.Jo
     return workspace.retrain_again(job_id, actor=actor)
 
 
+# -- gate --------------------------------------------------------------------------------------------------------------
+#: The page holds names from strangers' data and needs nothing but its own styles.
+_REPORT = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
+
+
+@router.get(
+    "/models/{model}/versions/{version}/report",
+    response_class=FileResponse,
+    responses={200: {"content": {"text/html": {}}, "description": "the page"}},
+)
+def gate_report(model: str, version: str, workspace: InWorkspace) -> FileResponse:
+    """Send the gate of a version as one HTML page that needs no network."""
+    return FileResponse(workspace.gate_report(model, version), media_type="text/html; charset=utf-8", headers=_REPORT)
+
+
 # -- registry ----------------------------------------------------------------------------------------------------------
 ExportFormat = Literal["artefact", "onnx", "parameters"]
 

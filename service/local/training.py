@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from service.local import again, imports, pruning, studies, triggers, versions
+from service.local import again, gate_report, imports, pruning, studies, triggers, versions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,6 +43,10 @@ class LocalTraining:
 
     def retrain_again(self, job_id: str, *, actor: str = "cli") -> views.JobView:
         return again.again(self.core, job_id, actor=actor)
+
+    # -- gate ----------------------------------------------------------------------------------------------------------
+    def gate_report(self, model: str, version: str) -> Path:
+        return gate_report.gate_report(self.core, model, version)
 
     # -- registry ------------------------------------------------------------------------------------------------------
     def lineage(self, model: str, version: str) -> training_views.LineageView:
