@@ -18,7 +18,9 @@ from dashboard.components import (
     header,
     health,
     job_panel,
+    lineage,
     rollout_words,
+    studies,
     version_card,
 )
 from dashboard.components.health import Colour
@@ -55,12 +57,18 @@ def render() -> None:
     )
     _why_and_when(model, jobs, alert, version)
     _steps(model, jobs, version)
+    for trigger in ws.triggers(name):
+        held = f" Held back: {text.plain(trigger['held_back'], 160)}." if trigger["held_back"] else ""
+        st.caption(f":material/bolt: By itself: {text.plain(trigger['sentence'], 240)}{held}")
     left, right = st.columns([3, 2], gap="small")
     with left:
         _gate(model, version)
     with right:
         job_panel.draw(rollout_words.shown(jobs, version))
         _versions(model, versions)
+        if version is not None:
+            lineage.draw(model, version)
+    studies.draw(model, busy=rollout_words.active(jobs) is not None)
     _both(ws, model, versions, version)
 
 

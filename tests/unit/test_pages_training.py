@@ -1,0 +1,105 @@
+"""Before and after a retrain, on its page: studies, triggers, lineage and files."""
+
+import re
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.charts import curve
+from dashboard.theme import LIGHT
+from service import context
+from service.workspace import ConflictError
+from tests.support.fake_workspace import MODEL, FakeWorkspace
+
+
+def _script() -> None:
+    from dashboard.app import main
+
+    main("retrain")
+
+
+@pytest.fixture
+def workspace():
+    made = FakeWorkspace()
+    context.set_workspace(made)
+    yield made
+    context.set_workspace(None)
+
+
+def _open(**held: object) -> Any:
+    page = AppTest.from_function(_script, default_timeout=60)
+    page.query_params["model"] = MODEL
+    for key, value in held.items():
+        page.session_state[key] = value
+    return _run(page)
+
+
+def _run(page: Any) -> Any:
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def _words(page: Any) -> str:
+    parts = [part.value for kind in ("markdown", "caption", "error") for part in getattr(page, kind)]
+    return re.sub(r"\\(.)", r"\1", "\n".join(parts))
+
+
+def test_studies_are_started_here_and_say_what_they_found(workspace):
+    page = _open()
+    assert "Where the curve levels off" in _words(page)
+    page.button(key="study_learning_curve_start").click()
+    _run(page)
+    page.button(key="study_backtest_start").click()
+    _run(page)
+    assert workspace.studied == {"learning_curve", "backtest"}
+    words = _words(page)
+    assert "8,000 rows are as good as all 28,375" in words
+    table = next(frame.value for frame in page.dataframe if "Learned from" in frame.value.columns)
+    assert list(table[""]) == ["★", "", "", "", ""]
+
+
+def test_no_study_is_started_while_a_job_is_under_way(workspace):
+    workspace.retrain(MODEL)
+    assert _open().button(key="study_backtest_start").disabled
+
+
+def test_what_would_start_a_retrain_by_itself_is_said(workspace):
+    assert "After 10,000 new labels: 4,200 have come." in _words(_open())
+
+
+def test_lineage_is_asked_for_when_it_is_opened_and_files_say_why_not(workspace, monkeypatch):
+    assert "scikit-learn 1.9.0" not in _words(_open())
+    page = _open(lineage_panel=True)
+    assert "scikit-learn 1.9.0" in _words(page)
+    page.button(key="file_onnx").click()
+    _run(page)
+    assert "the fake workspace gives out no models" in _words(page)
+
+
+def test_a_file_that_was_made_can_be_taken_along(workspace, monkeypatch, tmp_path):
+    path = tmp_path / "v1.json"
+    path.write_text("{}")
+
+    def export(model: str, version: str, form: str) -> Any:
+        if form != "parameters":
+            raise ConflictError("no")
+        return path
+
+    monkeypatch.setattr(workspace, "export_version", export)
+    page = _open(lineage_panel=True)
+    page.button(key="file_parameters").click()
+    _run(page)
+    (download,) = [one for one in page.get("download_button") if "v1.json" in one.proto.label.replace("\\", "")]
+    assert download
+
+
+def test_the_curve_draws_its_interval_and_where_it_levels_off(workspace):
+    workspace.study(MODEL, "learning_curve")
+    found = workspace.learning_curve(MODEL)
+    assert found is not None
+    figure = curve.figure(found, LIGHT)
+    assert list(figure.data[0].x) == [point["rows"] for point in found["points"]]
+    assert figure.layout.shapes[0].x0 == 8000
+    assert curve.figure({**found, "levels_off": None}, LIGHT).layout.shapes == ()
