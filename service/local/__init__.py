@@ -22,6 +22,7 @@ from service.local import (
     labels,
     load,
     loop,
+    outbox,
     overview,
     performance,
     predict,
@@ -117,6 +118,7 @@ class LocalWorkspace(LocalOutcomes, LocalAlerting, LocalTraining):
 
     def close(self) -> None:
         """Finish what is being written and let go of the folder."""
+        outbox.finish(self.core)
         runs.end_all(self.core)
         job_queue.finish_preparing(self.core)
         self.core.db.close()

@@ -1,6 +1,7 @@
 """Messages reach every channel at least once, under one key, whatever a receiver does and whatever the clock does."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -271,6 +272,20 @@ def test_what_is_queued_is_sent_by_whoever_opens_the_home_next(tmp_path: Path, r
         home.fire()
     assert receiver.seen == []
     with alert_home(tmp_path / "home") as home:
+        home.attend()
+    assert len(receiver.seen) == 1
+
+
+def test_who_closes_the_home_waits_for_what_is_being_sent(tmp_path: Path, receiver: HttpReceiver) -> None:
+    with alert_home(tmp_path / "home") as home:  # as `driftdeck run` does without a service
+        home.declare(channel("hook", receiver.url))
+        home.fire()
+        receiver.free.clear()
+        attend.attend(home.core)
+        assert receiver.arrived.acquire(timeout=30)
+        threading.Timer(0.5, receiver.free.set).start()
+    with alert_home(tmp_path / "home") as home:
+        assert set(home.states().values()) == {"sent"}
         home.attend()
     assert len(receiver.seen) == 1
 
