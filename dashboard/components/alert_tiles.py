@@ -16,13 +16,13 @@ EXCESS = {"mae": "Excess error to date", "accuracy": "Extra wrong answers"}
 
 def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[PerformancePoint]) -> None:
     """Draw the four tiles of an alert."""
-    metric, own = model["metric"], during(points, alert)
+    metric, own = model["metric"], judged(during(points, alert))
     windows = [w for w in ws.windows(model["name"]) if _in(w["start"], alert)]
     shown: list[tiles.Tile] = []
     if metric is not None:
         last = own[-1]["value"] if own else metric["value"]
         shown.append(_metric_tile(model, last, text.window_word(model["window"])))
-        bias = _bias(ws, model, alert)
+        bias = _bias(ws, model, alert, own[-1]["start"] if own else None)
         if bias is not None:
             shown.append(bias)
     rows = sum(window["rows"] for window in windows)
@@ -86,6 +86,11 @@ def during(points: Sequence[PerformancePoint], alert: AlertView) -> list[Perform
     ]
 
 
+def judged(points: Sequence[PerformancePoint]) -> list[PerformancePoint]:
+    """Return the points that have a verdict; those of a window that still goes on have none, and few rows."""
+    return [point for point in points if point["verdict"]]
+
+
 def excess(points: Sequence[PerformancePoint], reference: float, *, higher_is_worse: bool) -> float:
     """Return the sum over windows of rows times how much worse than the reference each was."""
     sign = 1 if higher_is_worse else -1
@@ -117,10 +122,12 @@ def _metric_tile(model: ModelView, value: float | None, window: str) -> tiles.Ti
     }
 
 
-def _bias(ws: Workspace, model: ModelView, alert: AlertView) -> tiles.Tile | None:
+def _bias(ws: Workspace, model: ModelView, alert: AlertView, until: str | None) -> tiles.Tile | None:
+    """Return the tile of the bias in the latest window that was judged, which begins at ``until``."""
     if "bias" not in ws.metric_names(model["name"]):
         return None
-    own = during(ws.performance(model["name"], metric="bias"), alert)
+    every = during(ws.performance(model["name"], metric="bias"), alert)
+    own = [point for point in every if until is None or _moment(point["start"]) <= _moment(until)]
     if not own:
         return None
     unit = model["metric"]["unit"] if model["metric"] else ""
@@ -136,3 +143,6 @@ def _bias(ws: Workspace, model: ModelView, alert: AlertView) -> tiles.Tile | Non
         "remark": remark,
         "help": "Predicted minus true, last window.",
     }
+
+
+_moment = datetime.fromisoformat

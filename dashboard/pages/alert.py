@@ -222,9 +222,9 @@ def _how_bad(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence
         )
         end = alert["resolved_at"] or max((point["end"] for point in points), key=datetime.fromisoformat)
         spans.firing(figure, alert["window_start"], end, palette, model["timezone"])
-        worst = text.number(
-            max((p["value"] or 0.0 for p in alert_tiles.during(points, alert)), default=None), metric["unit"]
-        )
+        worst_of = max if metric["direction"] == "higher_is_worse" else min
+        values = [p["value"] or 0.0 for p in alert_tiles.judged(alert_tiles.during(points, alert))]
+        worst = text.number(worst_of(values, default=None), metric["unit"])
         chart.show(
             figure,
             alt=f"{text.metric_name(metric['name'])} by {text.window_word(model['window'])}, threshold {text.number(metric['threshold'], metric['unit'])}, worst while firing {worst}",

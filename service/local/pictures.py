@@ -104,7 +104,9 @@ def _of_metric(core: Core, alert: Alert, since: datetime, until: datetime) -> ch
             reference=point["role"] == "reference",
         )
         for point in every
-        if point["role"] != "shadow" and since <= datetime.fromisoformat(point["start"]) < until
+        if point["role"] != "shadow"
+        and (point["verdict"] or point["role"] == "reference")  # none yet: the window still goes on, on few rows
+        and since <= datetime.fromisoformat(point["start"]) < until
     ]
     unit = next((point.get("unit", "") for point in every), "")
     return _titled(core, alert, f"{found[0].label}, {unit}", points) if points else None

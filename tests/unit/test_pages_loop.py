@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from dashboard import theme
+from dashboard import text, theme
 from dashboard.charts import dumbbell, versions
-from dashboard.components import alert_tiles, alert_words, gate_table, rollout_words
+from dashboard.components import alert_tiles, alert_words, gate_table, rollout_words, tiles
 from service import views
 from tests.support import fake_story as story
 from tests.support.fake_workspace import MODEL, FakeWorkspace
@@ -118,6 +118,32 @@ def test_excess_error_counts_rows_times_how_much_worse_in_the_metrics_own_direct
     ten = cast("list[views.PerformancePoint]", [{"n": 10, "value": 9.0}, {"n": 5, "value": 7.0}])
     assert alert_tiles.excess(ten, 8.0, higher_is_worse=True) == pytest.approx(5.0)
     assert alert_tiles.excess(ten, 8.0, higher_is_worse=False) == pytest.approx(-5.0)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tiles.Tile]:
+    """The tiles that are drawn."""
+    found: list[tiles.Tile] = []
+
+    def row(made: list[tiles.Tile], *, key: str) -> None:
+        assert key == "alert_tiles"
+        found.extend(made)
+
+    monkeypatch.setattr(tiles, "row", row)
+    return found
+
+
+def test_a_window_that_still_goes_on_is_neither_the_latest_value_nor_past_the_limit(shown: list[tiles.Tile]) -> None:
+    fake = FakeWorkspace()
+    points = fake.performance(MODEL)
+    own = alert_tiles.judged(alert_tiles.during(points, alert()))
+    going_on = {**own[-1], "start": own[-1]["end"], "value": 0.0, "n": 5, "verdict": ""}
+    alert_tiles.draw(fake, alert(), fake.model(MODEL), [*points, cast("views.PerformancePoint", going_on)])
+    with_it = list(shown)
+    shown.clear()
+    alert_tiles.draw(fake, alert(), fake.model(MODEL), points)
+    assert with_it == shown
+    assert shown[0]["value"] == text.number(own[-1]["value"], "min")
 
 
 # -- training and versions -----------------------------------------------------------------------------------------

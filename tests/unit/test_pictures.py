@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -109,6 +110,31 @@ def test_what_is_drawn_is_what_the_alert_is_about(home: AlertHome, drawn: list[C
     home.fire(2, kind="data_quality", limit=None)
     home.workspace.alert_picture("a2")
     assert drawn[2].subtitle == "Psi of distance, distance"
+
+
+def test_a_window_that_still_goes_on_is_no_point_of_a_metric(
+    home: AlertHome, drawn: list[Chart], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def point(day: int, verdict: str, role: str = "serving") -> dict[str, Any]:
+        start = START + day * DAY
+        limits = (
+            {"threshold": 3.0, "lower": 0.0, "upper": 2.0}
+            if verdict
+            else dict.fromkeys(("threshold", "lower", "upper"))
+        )
+        times = {"start": start.isoformat(), "end": (start + DAY).isoformat()}
+        return {"value": float(day), "verdict": verdict, "role": role, "unit": "min", **limits, **times}
+
+    points = [point(-2, "", "reference"), point(-1, "ok"), point(0, "critical"), point(1, "")]
+    monkeypatch.setattr("service.local.performance.performance", lambda *_: points)
+    monkeypatch.setattr("service.local.performance.metric", lambda *_: (SimpleNamespace(name="mae", label="Mae"),))
+    home.fire(kind="performance")
+    home.workspace.alert_picture("a0")
+    assert [(p.value, p.past, p.reference) for p in drawn[0].points] == [
+        (-2, False, True),
+        (-1, False, False),
+        (0, True, False),
+    ]
 
 
 def test_inside_a_segment_its_own_readings_are_drawn_or_else_those_of_all_rows(
