@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-_WIDTH, _HEIGHT, _MARGIN = 150, 22, 6
+_WIDTH, _HEIGHT, _MARGIN = 130, 22, 6
 _SIDE, _PAD = 380, 46
 _TICKS = 4
 
@@ -14,22 +14,19 @@ _TICKS = 4
 def interval(row: Mapping[str, Any], reach: float, words: str) -> str:
     """Return one change with its interval around the line of no change; ``reach`` is what the edge of the picture stands for.
 
-    Empty where there is no change or nothing to scale it by. ``words`` say the same to who does not see it.
+    Empty where there is no interval or nothing to scale it by. ``words`` say the same to who does not see it.
     """
     change, lower, upper = row["change"], row["lower"], row["upper"]
-    if change is None or reach <= 0:
+    if change is None or lower is None or upper is None or reach <= 0:
         return ""
     middle, y = _WIDTH / 2, _HEIGHT / 2
 
     def x(value: float) -> float:
         return middle + max(-1.0, min(1.0, value / reach)) * (middle - _MARGIN)
 
-    bar = ""
-    if lower is not None and upper is not None:
-        bar = f'<line class="bar" x1="{x(lower):.1f}" x2="{x(upper):.1f}" y1="{y}" y2="{y}"/>' + "".join(
-            f'<line class="bar" x1="{x(end):.1f}" x2="{x(end):.1f}" y1="{y - 4}" y2="{y + 4}"/>'
-            for end in (lower, upper)
-        )
+    bar = f'<line class="bar" x1="{x(lower):.1f}" x2="{x(upper):.1f}" y1="{y}" y2="{y}"/>' + "".join(
+        f'<line class="bar" x1="{x(end):.1f}" x2="{x(end):.1f}" y1="{y - 4}" y2="{y + 4}"/>' for end in (lower, upper)
+    )
     return (
         f'<svg class="v-{escape(row["verdict"])}" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
         f'aria-label="{escape(words)}"><line class="zero" x1="{middle}" x2="{middle}" y1="0" y2="{_HEIGHT}"/>{bar}'

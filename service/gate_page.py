@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ _STYLE = """
 @media(prefers-color-scheme:dark){:root{--bg:#0e1218;--panel:#171c25;--text:#e7eaf0;--muted:#9aa3b2;--line:#2b3240;--accent:#5bb3ee;
 --old:#8a93a3;--fail:#ff7768;--fail-bg:#3b1b1a;--warn:#f2a950;--warn-bg:#38280f;--pass:#4fc9a0;--pass-bg:#0f2f27;--info:#9aa3b2;--info-bg:#222833}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 "IBM Plex Sans",system-ui,sans-serif}
-main{max-width:1080px;margin:0 auto;padding:2rem 1.25rem 4rem}h1{font-size:1.6rem;margin:0 0 .75rem;overflow-wrap:anywhere}
+main{max-width:1240px;margin:0 auto;padding:2rem 1.25rem 4rem}h1{font-size:1.6rem;margin:0 0 .75rem;overflow-wrap:anywhere}
 h2{font-size:1.1rem;margin:2.25rem 0 .6rem}p{margin:.4rem 0}.lead{font-size:1.1rem;max-width:52rem;overflow-wrap:anywhere}
 .muted,caption,figcaption{color:var(--muted)}.badge{display:inline-block;border-radius:6px;padding:.05rem .55rem;font-weight:600;white-space:nowrap}
 .b-pass{color:var(--pass);background:var(--pass-bg)}.b-warn{color:var(--warn);background:var(--warn-bg)}
@@ -37,7 +38,7 @@ h2{font-size:1.1rem;margin:2.25rem 0 .6rem}p{margin:.4rem 0}.lead{font-size:1.1r
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}caption{text-align:left;padding:.2rem 0 .5rem}
 th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:middle;font-weight:400}
 thead th{color:var(--muted);white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-tbody th{overflow-wrap:anywhere;min-width:11rem}tr.group th{font-weight:600;background:var(--panel)}
+tbody th{overflow-wrap:anywhere;min-width:11rem}td.said{min-width:12rem}tr.group th{font-weight:600;background:var(--panel)}
 dl{display:grid;grid-template-columns:minmax(9rem,14rem) 1fr;gap:.3rem 1rem;margin:0}dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 code{font:13px/1.5 "IBM Plex Mono",ui-monospace,monospace;overflow-wrap:anywhere}ul{margin:.3rem 0;padding-left:1.2rem}
 svg{display:block;max-width:100%;height:auto}td svg{max-width:none}.zero{stroke:var(--muted);stroke-dasharray:2 2}.bar{stroke-width:2;stroke:currentColor}.dot{fill:currentColor}
@@ -71,7 +72,7 @@ def render(version: VersionView, gate: Mapping[str, Any], lineage: LineageView, 
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{_text(title)}</title><style>{_STYLE}</style></head>'
         f'<body><main><h1>{_text(title)}</h1><p><span class="badge b-{kind}">{end}</span></p>'
         f'<p class="lead">{_text(version["gate_sentence"])}</p>{"".join(sections)}{method}'
-        f'<p class="muted">Written by Driftdeck, {_text(written)}.</p></main></body></html>\n'
+        f'<p class="muted">Written by Driftdeck, {_text(_moment(written))}.</p></main></body></html>\n'
     )
 
 
@@ -100,7 +101,7 @@ def _table(rows: Sequence[GateRow], gate: Mapping[str, Any]) -> str:
     cells = "".join(
         f'<th scope="col"{_right(place, len(heads), against=against)}>{head}</th>' for place, head in enumerate(heads)
     )
-    words = "A drawn interval that touches the dashed line may be no change at all; segments share one scale, other lines have their own."
+    words = "A drawn interval that touches the dashed line may be no change at all, left of it is less; segments share one scale, other lines have their own."
     return (
         f'<h2>Gate</h2><div class="wide"><table><caption>{words if against else "There was no champion to compare with."}</caption>'
         f'<thead><tr>{cells}<th scope="col">Allowed</th><th scope="col">Verdict</th></tr></thead><tbody>{"".join(body)}</tbody></table></div>'
@@ -140,7 +141,7 @@ def _line(row: GateRow, reach: float, *, against: bool) -> str:
         drawn = gate_drawings.interval(row | {"verdict": verdict}, reach, f"change {change}, 95 % interval {span}")
         cells += [f'<td class="n">{change}</td>', f'<td class="n">{span}</td>', f"<td>{drawn}</td>"]
     cells += [
-        f"<td>{_text(row['allowed'])}</td>",
+        f'<td class="said">{_text(row["allowed"])}</td>',
         f'<td><span class="badge b-{verdict}">{_VERDICTS[verdict]}</span></td>',
     ]
     return f"<tr>{''.join(cells)}</tr>"
@@ -194,7 +195,7 @@ def _calibration(curves: Mapping[str, Sequence[Mapping[str, Any]]], *, share: bo
 
 def _origin(version: VersionView, lineage: LineageView) -> str:
     def span(edges: Sequence[str] | None) -> str:
-        return f"{edges[0]} to {edges[1]}" if edges else ""
+        return f"{_moment(edges[0])} to {_moment(edges[1])}" if edges else ""
 
     return "<h2>Where it comes from</h2>" + _pairs(
         [
@@ -202,7 +203,7 @@ def _origin(version: VersionView, lineage: LineageView) -> str:
             ("rows learned from", f"{lineage['rows']:,}"),
             ("period", span(lineage["period"])),
             ("why this period", lineage["reason"]),
-            ("made", f"{lineage['created_at']} by {lineage['created_by']}"),
+            ("made", f"{_moment(lineage['created_at'])} by {lineage['created_by']}"),
             ("role now", version["role"]),
             ("alert that asked for it", lineage["alert_id"]),
             ("job", lineage["job_id"]),
@@ -246,6 +247,12 @@ def _plain_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col" class="n">{head}</th>' for head in heads)
     body = "".join(f"<tr>{''.join(f'<td class=n>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _moment(text: str) -> str:
+    """Return an ISO 8601 time as people write it, to the minute."""
+    moment = datetime.fromisoformat(text)
+    return f"{moment.day} {moment:%b %Y %H:%M} (UTC{moment.isoformat()[-6:]})"
 
 
 def _text(value: object) -> str:
