@@ -112,7 +112,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "baselines": simple,
         "training": trained.fitted.details,
         "learning_curve": trained.curve and study_of(request, trained.curve, trained.rows),
-        "notes": [*trained.rows.notes, trained.split.reason, *trained.fitted.notes, simple["sentence"], *notes],
+        "notes": _once([*trained.rows.notes, trained.split.reason, *trained.fitted.notes, simple["sentence"], *notes]),
         "params": {name: _plain(value) for name, value in trained.fitted.params.items()},
         "seed": request.seed,
         "data_sha256": trained.rows.sha256,
@@ -125,6 +125,10 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "alert_id": request.alert_id,
         "seconds": round(time.monotonic() - progress.started, 2),
     }
+
+
+def _once(notes: list[str]) -> list[str]:
+    return list(dict.fromkeys(notes))
 
 
 def _with_notes(sentence: str, notes: list[str]) -> str:
