@@ -37,8 +37,8 @@ class Postman:
             if name in self._at_work:
                 return False
             thread = threading.Thread(target=self._do, args=(name, work), name=f"deliver {name}", daemon=True)
+            thread.start()  # first of all: whoever waits can only join what was started, and a machine out of threads says so here
             self._at_work[name] = thread
-        thread.start()
         return True
 
     def busy(self, name: str) -> bool:

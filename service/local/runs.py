@@ -78,7 +78,12 @@ def start(core: Core, model: str, actor: str, trigger: str = "manual") -> ModelR
     zone = core.spec(model).zone
     found, mine = _begin(core, model, actor, trigger)
     if mine:
-        threading.Thread(target=_beside, args=(core, found), name=f"run {model}", daemon=True).start()
+        thread = threading.Thread(target=_beside, args=(core, found), name=f"run {model}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # a machine out of threads: nothing may wait for a run that nobody does
+            _end(core, found, "failed", f"it could not be begun: {error}", 0.0)
+            raise
         if trigger == "manual":
             core.control.append_audit(actor, "run", model, {"run_id": found.record["run_id"]}, "workspace", core.now())
     return _view(found.record, zone, found)
@@ -153,21 +158,21 @@ def _work(core: Core, mine: Run, since: datetime | None, until: datetime | None)
         raise
     finally:
         _count(mine)
-        state, words = ended
-        mine.record |= {
-            "state": state,
-            "error": words,
-            "ended_at": core.system_now().isoformat(),
-            "seconds": round(time.monotonic() - started, 3),
-        }
-        with core.running:
-            mine.slot = False
-            try:
-                core.control.append_model_run(dict(mine.record))
-            finally:
-                del core.runs[model]
-                mine.ended.set()
-                core.running.notify_all()
+        _end(core, mine, *ended, time.monotonic() - started)
+
+
+def _end(core: Core, mine: Run, state: str, words: str | None, seconds: float) -> None:
+    """Record how a run ended, and let others begin."""
+    ended_at = core.system_now().isoformat()
+    mine.record |= {"state": state, "error": words, "ended_at": ended_at, "seconds": round(seconds, 3)}
+    with core.running:
+        mine.slot = False
+        try:
+            core.control.append_model_run(dict(mine.record))
+        finally:
+            del core.runs[mine.record["model"]]
+            mine.ended.set()
+            core.running.notify_all()
 
 
 def _has_slot(core: Core, mine: Run) -> bool:

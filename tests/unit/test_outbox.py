@@ -399,3 +399,23 @@ def test_a_clock_that_is_put_back_does_not_put_off_what_is_told_again(home: Aler
     home.clock.forward(hours=4)
     home.attend()
     assert home.told() == ["firing", "still", "still"]
+
+
+def test_a_machine_out_of_threads_keeps_nothing_waiting_for_ever(
+    home: AlertHome, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    home.declare(channel("hook", receiver.url))
+    home.fire()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        home.attend()
+        with pytest.raises(RuntimeError):
+            home.workspace.start_run("eta")
+    assert (receiver.seen, home.workspace.runs("eta")[0]["state"]) == ([], "failed")
+    home.attend()
+    home.workspace.run("eta")
+    assert len(receiver.seen) == 1
+    assert home.workspace.runs("eta")[0]["state"] == "done"
