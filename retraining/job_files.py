@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ import psutil
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
 from retraining.fitted import ModelCard
-from retraining.registry import write_atomically
+from retraining.registry import sync_folder, write_atomically
 
 # Written by the service before the start.
 REQUEST, ROWS = "request.json", "rows.parquet"
@@ -33,13 +34,15 @@ ROW_COLUMNS = ("_id", "_event_time", "prediction", "label", "_model_version")
 class Incumbent:
     """The champion to compare with. ``card`` is None for a model that lives elsewhere: its logged predictions are used.
 
-    ``trained_until`` is the event time up to which it has seen labels, where known; ``rows``: how many it has learned from.
+    ``trained_since`` and ``trained_until`` are the event times between which it has seen labels, where known; ``rows``: how many it
+    has learned from.
     """
 
     version: str
     card: ModelCard | None = None
     trained_until: datetime | None = None
     rows: int = 0
+    trained_since: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -48,6 +51,7 @@ class Incumbent:
             "card": self.card and self.card.to_dict(),
             "trained_until": self.trained_until and self.trained_until.isoformat(),
             "rows": self.rows,
+            "trained_since": self.trained_since and self.trained_since.isoformat(),
         }
 
 
@@ -138,7 +142,10 @@ def record_process(job_dir: Path, pid: int) -> None:
         created = psutil.Process(pid).create_time()
     except psutil.Error:
         created = None
-    write_json(job_dir / PROCESS, {"pid": pid, "created": created})
+    mine = job_dir / f".{PROCESS}.{os.getpid()}"  # the other writes at the same moment, maybe
+    write_json(mine, {"pid": pid, "created": created})
+    mine.replace(job_dir / PROCESS)
+    sync_folder(job_dir)
 
 
 def clear(job_dir: Path, words: str) -> None:
@@ -172,4 +179,5 @@ def _incumbent(data: Mapping[str, Any]) -> Incumbent:
         ModelCard.from_dict(card) if card else None,
         datetime.fromisoformat(until) if until else None,
         data.get("rows", 0),
+        datetime.fromisoformat(data["trained_since"]) if data.get("trained_since") else None,
     )
