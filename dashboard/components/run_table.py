@@ -48,7 +48,8 @@ def under_way(runs: Sequence[ModelRunView], zones: Mapping[str, str]) -> None:
                     help="It ends after the windows it is at; the next run goes on from there",
                 )
             left = view["remaining_seconds"]
-            rest = "" if left is None else f", about {data_words.seconds(left)} left"
+            about = None if left is None else f"{left:.0f} s" if left < 100 else text.hours(left / 3600)
+            rest = f", about {about} left" if about else ""
             share = min(1.0, done / total) if total else 0.0
             st.progress(share, text=f"{done} of {total if total is not None else '…'} windows{rest}")
 

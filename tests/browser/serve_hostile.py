@@ -10,22 +10,14 @@ import uvicorn
 
 from service import data_views, views
 from service.workspace import ConflictError
+from tests.browser.hostile_alerting import DRAWING, IMAGE, LINK, NAMES, SCRIPT, HostileAlerting
 from tests.support import fake_story, fake_workspace
-from tests.support.fake_workspace import FakeWorkspace
 from tests.support.serve_fake import app
 
-#: each would set window.__pwned if a page let it run
-NAMES = [
-    '<img src=x onerror="window.__pwned=1">',
-    "<script>window.__pwned=2</script>",
-    "[x](javascript:window.__pwned=3)",
-    '"><svg onload=window.__pwned=4> $x^2$ :red[red] :smile:',
-]
-IMAGE, SCRIPT, LINK, DRAWING = NAMES
 COLUMN = IMAGE
 
 
-class HostileWorkspace(FakeWorkspace):
+class HostileWorkspace(HostileAlerting):
     """The fake workspace; every word that is not Driftdeck's own is an attack."""
 
     def model(self, name: str) -> views.ModelView:

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dashboard import registry
-from tests.browser.serve_hostile import COLUMN, NAMES
+from tests.browser.hostile_alerting import NAMES
+from tests.browser.serve_hostile import COLUMN
 from tests.browser.serving import PATIENCE, PYTHON, Visitor, free_port, process
 
 PAGES = registry.discover()
