@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml  # type: ignore[import-untyped]  # pinned: evidently needs it
+import yaml  # pinned: evidently needs it
 
 from tests.support.tiny_workspace import MODEL, REFERENCE_DAYS, rows, tiny
 

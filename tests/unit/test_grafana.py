@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # pinned: evidently needs it
+import yaml  # pinned: evidently needs it
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.company_home import company

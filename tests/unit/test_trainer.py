@@ -13,7 +13,8 @@ from reference_data.schema import Column
 from retraining.features import prepare
 from retraining.fitted import FittedModel, positive_class
 from retraining.period import default_period, split_by_time
-from retraining.trainers.sklearn import MOST_CATEGORIES, TRAINER
+from retraining.preprocessing import MOST_CATEGORIES
+from retraining.trainers.sklearn import TRAINER
 from retraining.types import Predictions, TrainingError
 from retraining.validation import importance, out_of_fold, row_loss, time_blocks
 from tests.support.training_rows import train_request
