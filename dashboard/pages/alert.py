@@ -37,6 +37,10 @@ from service.views import (
 from service.workspace import Workspace, WorkspaceError
 
 MOST_SEGMENTS = 8
+OF_DRIFTDECK = (
+    "job",
+    "watchdog",
+)  # kinds of alerts about sources, trainings, runs and messages: no window is behind them
 
 
 def render() -> None:
@@ -57,6 +61,10 @@ def render() -> None:
     _headline(alert, model)
     _actions(ws, alert, model)
     alert_care.standing(alert, model)
+    if alert["kind"] in OF_DRIFTDECK:
+        alert_care.deliveries(alert, model)
+        alert_care.history(alert, model)
+        return
     points = ws.performance(alert["model"])
     alert_tiles.draw(ws, alert, model, points)
     left, right = st.columns([3, 2], gap="small")
@@ -114,9 +122,6 @@ def _monitor(alert: AlertView) -> str:
 
 
 def _actions(ws: Workspace, alert: AlertView, model: ModelView) -> None:
-    job = rollout_words.active(ws.jobs(model["name"]))
-    versions = ws.versions(model["name"])
-    target = rollout_words.former_champion(versions, model)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="alert_actions"):
         taken = _cannot_acknowledge(alert, model)
         if st.button(
@@ -135,30 +140,50 @@ def _actions(ws: Workspace, alert: AlertView, model: ModelView) -> None:
             silence.of_alert(alert, model["timezone"])
         if st.button("Owner…", icon=":material/person:", key="alert_assign"):
             alert_care.assign(alert)
-        busy = "A training job is under way: see Retrain" if job else None
-        if st.button(
-            "Retrain…",
-            icon=":material/model_training:",
-            disabled=bool(busy),
-            help=busy,
-            on_click=confirm.opening,
-            key="alert_retrain",
-        ):
-            confirm.retrain(model, alert)
-        first = (
-            None
-            if target
-            else f"{text.plain(model['champion'])} is the first champion: there is nothing to roll back to"
-            if model["champion"]
-            else "No version serves"
-        )
-        label = f"Roll back to {text.plain(target['version'])}…" if target else "Roll back…"
-        if (
-            st.button(label, icon=":material/undo:", disabled=target is None, help=first, key="alert_rollback")
-            and target
-        ):
-            confirm.roll_back(model, target)
-        _under_way(model, alert, versions, job)
+        if alert["kind"] in OF_DRIFTDECK:
+            _where_to_mend(alert, model)
+        else:
+            _mend(ws, alert, model)
+
+
+def _where_to_mend(alert: AlertView, model: ModelView) -> None:
+    """Lead to the page that shows what an alert about Driftdeck itself is about."""
+    go = ":material/arrow_forward:"
+    if alert["kind"] == "watchdog":
+        registry.link("Runs and their times", "schedule", icon=go)
+        registry.link("Channels", "settings", icon=go)
+    elif alert.get("source"):
+        registry.link("Sources", "data", icon=go, model=model["name"])
+    else:
+        registry.link("Trainings", "retrain", icon=go, model=model["name"])
+
+
+def _mend(ws: Workspace, alert: AlertView, model: ModelView) -> None:
+    """Offer another version, trained now or served before."""
+    job = rollout_words.active(ws.jobs(model["name"]))
+    versions = ws.versions(model["name"])
+    target = rollout_words.former_champion(versions, model)
+    busy = "A training job is under way: see Retrain" if job else None
+    if st.button(
+        "Retrain…",
+        icon=":material/model_training:",
+        disabled=bool(busy),
+        help=busy,
+        on_click=confirm.opening,
+        key="alert_retrain",
+    ):
+        confirm.retrain(model, alert)
+    first = (
+        None
+        if target
+        else f"{text.plain(model['champion'])} is the first champion: there is nothing to roll back to"
+        if model["champion"]
+        else "No version serves"
+    )
+    label = f"Roll back to {text.plain(target['version'])}…" if target else "Roll back…"
+    if st.button(label, icon=":material/undo:", disabled=target is None, help=first, key="alert_rollback") and target:
+        confirm.roll_back(model, target)
+    _under_way(model, alert, versions, job)
 
 
 def _under_way(model: ModelView, alert: AlertView, versions: Sequence[VersionView], job: JobView | None) -> None:

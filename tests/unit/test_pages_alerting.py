@@ -137,6 +137,19 @@ def test_an_alert_that_follows_another_says_so_and_needs_nobody(workspace, monke
     assert not alert_words.needs_you(follower)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("kind", "source"), [("job", "drop"), ("job", None), ("watchdog", None)])
+def test_an_alert_about_driftdeck_itself_shows_no_windows_and_offers_no_retrain(workspace, monkeypatch, kind, source):
+    ours = {**workspace.alert("a1"), "kind": kind, "source": source, "headline": "It fails", "members": []}
+    monkeypatch.setattr(workspace, "alert", lambda _: ours)
+    page = _open("alert", alert="a1")
+    assert {button.label for button in page.button} >= {"Acknowledge", "Silence…", "Owner…"}
+    assert not any(button.label.startswith(("Retrain", "Roll back")) for button in page.button)
+    words = _words(page)
+    assert "Who was told" in words
+    assert "History" in words
+    assert not any(heading in words for heading in ("How bad", "Where it is worst", "Three gates", "#### Why"))
+
+
 def test_many_alerts_are_silenced_at_once_and_the_list_says_which(workspace):
     page = _opened("silence many")
     page.selectbox(key="silence_kind").set_value("data_drift")
