@@ -40,7 +40,7 @@ def feed(alerts: Sequence[AlertView], site: str, address: str, about: str) -> Fe
     """Return the feed of alerts, those that changed last first; what is not yet certain (pending) is nobody's news."""
     told = [alert for alert in alerts if alert["state"] != "pending"]
     told.sort(key=lambda alert: (_moment(alert["changed_at"]), alert["id"]), reverse=True)
-    return Feed(f"Driftdeck: alerts{about}", site.rstrip("/"), address, tuple(told[:LONGEST]))
+    return Feed(f"Driftdeck: alerts{about}", site.rstrip("/"), _UNXML.sub("�", address), tuple(told[:LONGEST]))
 
 
 def as_json(feed: Feed) -> bytes:

@@ -126,7 +126,7 @@ def test_an_entry_keeps_its_id_while_its_alert_changes() -> None:
 
 def test_names_from_strangers_break_no_feed() -> None:
     hostile = alert(model="\x00<b>\x1f]]>&\ud800", headline='"><script>\x0b', message="a\x00b\uffff", id='x"/><y &')
-    found = feed([hostile], "https://d", "https://d/f?model=<&>", " of <&>")
+    found = feed([hostile], "https://d", "https://d/f?model=<&>\x01", " of <&>")
     root = ET.fromstring(as_atom(found))
     assert root.findtext("a:entry/a:title", "", ATOM).endswith(': "><script>\ufffd')
     assert root.findtext("a:entry/a:content", "", ATOM) == "a\ufffdb\ufffd"
