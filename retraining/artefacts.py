@@ -28,10 +28,10 @@ class ExportError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the operator has turned on. ``key`` is the home's, which signs pickles that were taken in here."""
+    """What the operator has turned on, asked when it matters. ``key``: the home's, which signs pickles that were taken in here."""
 
-    allow_pickle: bool = False
-    key: bytes | None = None
+    allow_pickle: Callable[[], bool] = lambda: False
+    key: Callable[[], bytes | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

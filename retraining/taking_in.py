@@ -102,9 +102,12 @@ def fit_columns(estimator: Any, columns: Sequence[Column]) -> tuple[tuple[Column
     """
     usable = {column.name: column for column in columns if column.role == "feature" and column.type in USABLE}
     names = getattr(estimator, "feature_names_in_", None)
-    names = getattr(estimator, "columns", None) if names is None else names
+    if names is None:
+        names = getattr(estimator, "columns", None)
+        only = names is not None and len(names) == len(usable) == 1  # one input, one feature: whatever the input is called
+        names = None if only else names
     width = getattr(estimator, "n_features_in_", None) or getattr(estimator, "width", None)
-    if names is not None and not (len(names) == 1 and len(usable) == 1 and width == 1):
+    if names is not None:
         lost = [str(name) for name in names if str(name) not in usable]
         if lost:
             raise TakingInError(

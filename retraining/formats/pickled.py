@@ -25,10 +25,11 @@ def _signature(data: bytes, key: bytes) -> bytes:
 
 
 def _load(data: bytes, path: Path, trust: Trust) -> Any:
-    if not trust.allow_pickle:
+    if not trust.allow_pickle():
         raise UntrustedArtefactError(f"the artefact {path} was not loaded: {_OFF} let the operator turn it on")
     signature, held = data[len(_FIRST) : len(_FIRST) + _DIGEST], data[len(_FIRST) + _DIGEST :]
-    if trust.key is None or not hmac.compare_digest(signature, _signature(held, trust.key)):
+    key = trust.key()
+    if key is None or not hmac.compare_digest(signature, _signature(held, key)):
         raise TamperedArtefactError(
             f"the artefact {path} does not carry this home's signature, and was not loaded; import the model again from a file you trust"
         )
@@ -43,13 +44,14 @@ def _load(data: bytes, path: Path, trust: Trust) -> Any:
 
 
 def _take(data: bytes, path: Path, trust: Trust) -> bytes:
-    if not trust.allow_pickle:
+    if not trust.allow_pickle():
         raise UntrustedArtefactError(
             f"{path} was not opened: {_OFF} set allow_pickle = true in settings.toml if you trust whoever made this file"
         )
-    if trust.key is None:
+    key = trust.key()
+    if key is None:
         raise UntrustedArtefactError(f"{path} was not opened: this home has no key to sign it with")
-    return _FIRST + _signature(data, trust.key) + data
+    return _FIRST + _signature(data, key) + data
 
 
 FORMAT = Format(

@@ -82,12 +82,15 @@ class Core:
         self.predictor.trust = self.trust
 
     def trust(self) -> Trust:
-        """Return what the operator has turned on of artefacts; the key is asked for only when something needs its signature."""
+        """Return what the operator has turned on of artefacts; settings and key are asked for only by what needs them."""
+        return Trust(self._pickle_allowed, self.key)
+
+    def _pickle_allowed(self) -> bool:
         if self.allow_pickle is None:
             from service import settings
 
             self.allow_pickle = settings.load(self.home.root, {}, os.environ).allow_pickle
-        return Trust(self.allow_pickle, self.key() if self.allow_pickle else None)
+        return self.allow_pickle
 
     def now(self) -> datetime:
         """Return the time it is for this home: the replay's clock if it has one, else the system's."""

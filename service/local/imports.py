@@ -22,7 +22,7 @@ from retraining.period import default_period
 from retraining.taking_in import TakingInError
 from retraining.types import Predictions, TrainingError
 from retraining.validation import row_loss
-from service.local import loop, pruning, references
+from service.local import loop, mlflow_log, pruning, references
 from service.local.choosing import next_version, trouble_since
 from service.local.jobs import ACTIVE, settle
 from service.local.registering import frozen_once
@@ -86,6 +86,7 @@ def import_version(
     except (TakingInError, ArtefactError, TrainingError) as error:
         raise WorkspaceError(f"{path} was not taken in: {error}") from error
     pruning.retain(core, model)
+    mlflow_log.log_version(core, model, name)
     return loop.version_view(core, core.version(model, name), core.roles(model))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from retraining import job_files, rollout
+from service.local import mlflow_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,3 +98,4 @@ def enact(core: Core, model: str, event: rollout.Deployment) -> None:
     if event.comment:
         detail["because"] = event.comment
     core.control.append_audit(event.actor, "deploy", f"{model}/{event.version}", detail, "workspace", core.now())
+    mlflow_log.log_roles(core, model)

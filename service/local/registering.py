@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from retraining import job_files, registry
-from service.local import pruning, references
+from service.local import mlflow_log, pruning, references
 from service.local.promoting import promote
 from service.local.study_records import STUDIES
 from storage.faults import fault_point
@@ -86,6 +86,7 @@ def register(core: Core, job: dict[str, Any], ended: Mapping[str, Any]) -> None:
     detail |= once_more(core, job, result["card"]["sha256"])
     core.control.append_audit("driftdeck", "register", f"{model}/{result['version']}", detail, "workspace", core.now())
     pruning.retain(core, model)
+    mlflow_log.log_version(core, model, result["version"])
 
 
 def once_more(core: Core, job: Mapping[str, Any], sha256: str) -> dict[str, str]:
