@@ -9,6 +9,8 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from retraining import job_files, train_job
 from retraining.job_runner import JobRunner
 from service.local import LocalWorkspace
@@ -52,7 +54,9 @@ def do_job(folder: str, fault: str) -> None:
     os.environ[VARIABLE] = fault
     log = (Path(folder) / job_files.LOG).open("a", buffering=1)
     sys.stdout = sys.stderr = log
-    os._exit(train_job.run(Path(folder)))
+    with threadpool_limits(1):  # threads that wait for one another starve on a busy machine
+        code = train_job.run(Path(folder))
+    os._exit(code)
 
 
 class PreloadedRunner(JobRunner):
