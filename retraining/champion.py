@@ -68,7 +68,10 @@ def _unseen(incumbent: Incumbent, trained: Trained, everything: Rows) -> tuple[R
         return everything, [
             f"what {name} has learned from is not known; if the held-out rows are among it, that flatters it"
         ]
-    learned = np.asarray(trained.rows.times[trained.split.held] < pd.Timestamp(until))
+    times, since = trained.rows.times[trained.split.held], incumbent.trained_since
+    learned = np.asarray(times < pd.Timestamp(until))
+    if since is not None:
+        learned &= np.asarray(times >= pd.Timestamp(since))
     count = int(learned.sum())
     if not count:
         return everything, []

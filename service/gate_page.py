@@ -36,7 +36,7 @@ h2{font-size:1.1rem;margin:2.25rem 0 .6rem}p{margin:.4rem 0}.lead{font-size:1.1r
 .b-pass{color:var(--pass);background:var(--pass-bg)}.b-warn{color:var(--warn);background:var(--warn-bg)}
 .b-fail{color:var(--fail);background:var(--fail-bg)}.b-info{color:var(--info);background:var(--info-bg)}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}caption{text-align:left;padding:.2rem 0 .5rem}
-th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:middle;font-weight:400}
+th,td{padding:.4rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:middle;font-weight:400}
 thead th{color:var(--muted);white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tbody th{overflow-wrap:anywhere;min-width:11rem}td.said{min-width:12rem}tr.group th{font-weight:600;background:var(--panel)}
 dl{display:grid;grid-template-columns:minmax(9rem,14rem) 1fr;gap:.3rem 1rem;margin:0}dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
@@ -103,8 +103,8 @@ def _table(rows: Sequence[GateRow], gate: Mapping[str, Any]) -> str:
     )
     words = "A drawn interval that touches the dashed line may be no change at all, left of it is less; segments share one scale, other lines have their own."
     return (
-        f'<h2>Gate</h2><div class="wide"><table><caption>{words if against else "There was no champion to compare with."}</caption>'
-        f'<thead><tr>{cells}<th scope="col">Allowed</th><th scope="col">Verdict</th></tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+        f'<h2>Gate</h2><div class="wide" role="region" aria-label="Lines of the gate" tabindex="0"><table><caption>{words if against else "There was no champion to compare with."}</caption>'
+        f'<thead><tr><th scope="col">Verdict</th>{cells}<th scope="col">Allowed</th></tr></thead><tbody>{"".join(body)}</tbody></table></div>'
     )
 
 
@@ -132,7 +132,10 @@ def _line(row: GateRow, reach: float, *, against: bool) -> str:
     span = "—"
     if row["lower"] is not None and row["upper"] is not None:
         span = f"{_value(row, row['lower'], plus=True)} to {_value(row, row['upper'], plus=True)}"
-    cells = [f'<th scope="row">{_text(row["name"])}</th>']
+    cells = [
+        f'<td><span class="badge b-{verdict}">{_VERDICTS[verdict]}</span></td>',
+        f'<th scope="row">{_text(row["name"])}</th>',
+    ]
     if against:
         cells.append(f'<td class="n">{_value(row, row["champion"])}</td>')
     cells.append(f'<td class="n">{_value(row, row["challenger"])}</td>')
@@ -140,10 +143,7 @@ def _line(row: GateRow, reach: float, *, against: bool) -> str:
         change = _value(row, row["change"], plus=True)
         drawn = gate_drawings.interval(row | {"verdict": verdict}, reach, f"change {change}, 95 % interval {span}")
         cells += [f'<td class="n">{change}</td>', f'<td class="n">{span}</td>', f"<td>{drawn}</td>"]
-    cells += [
-        f'<td class="said">{_text(row["allowed"])}</td>',
-        f'<td><span class="badge b-{verdict}">{_VERDICTS[verdict]}</span></td>',
-    ]
+    cells.append(f'<td class="said">{_text(row["allowed"])}</td>')
     return f"<tr>{''.join(cells)}</tr>"
 
 

@@ -189,7 +189,8 @@ def incumbent(core: Core, model: str, champion: str) -> Incumbent:
     until = record["holdout"][0] if record["holdout"] else record["period"][1]
     if record["trainer"] == "imported":  # which rows it has learned from is not known
         return Incumbent(champion, card_of(core, record))
-    return Incumbent(champion, card_of(core, record), datetime.fromisoformat(until), record["rows"])
+    since = datetime.fromisoformat(record["period"][0])
+    return Incumbent(champion, card_of(core, record), datetime.fromisoformat(until), record["rows"], since)
 
 
 def card_of(core: Core, record: Mapping[str, Any]) -> ModelCard:

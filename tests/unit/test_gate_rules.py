@@ -1,16 +1,26 @@
 """What the gate holds beside its headline: declared rules, calibration, simple models, rows that the champion has learned from."""
 
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, precision_score, recall_score
 
+from reference_data.schema import Task
 from reference_data.training import MustNotRegress
 from retraining.calibration import brier, calibration_error, curve
+from retraining.champion import _unseen
+from retraining.fitted import ModelCard
 from retraining.gate import Candidate, Simple, gate
 from retraining.gate_rules import segment_rows
-from retraining.rule_metrics import rule_metrics
+from retraining.job_files import Incumbent
+from retraining.rule_metrics import rule_metric_names, rule_metrics
 from retraining.types import Predictions
 from tests.unit.test_gate import LABEL, NOISE, RNG, SEGMENT, N, classifier, held, held_classes, regressor, row
 
@@ -159,3 +169,57 @@ def test_a_simple_model_that_does_as_well_is_said(size, verdict):
     errors = np.abs(5 * NOISE[rows]).mean(), np.abs(linear.predicted - LABEL[rows]).mean()
     assert line["challenger"] == pytest.approx(1 - errors[0] / errors[1])
     assert found.verdict == ("warned" if verdict == "warn" else "passed")
+
+
+# ------------------------------------------------------------------------------------------- rows that neither has seen
+
+
+class _Held:
+    """What of a trained model matters here: 300 rows, an hour apart, all kept apart."""
+
+    class rows:  # noqa: N801
+        times = pd.date_range("2024-03-01", periods=300, freq="h", tz="UTC")
+
+    class split:  # noqa: N801
+        held = np.arange(300)
+
+
+HELD: Any = _Held
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "kept", "words"),
+    [
+        (0, 0, (0, 300), None),
+        (0, 200, (200, 300), "200 of 300 held-out rows are left out: v1 has learned from them"),
+        (0, 201, (0, 300), "has learned from 201 of 300 of the held-out rows, which flatters it"),
+        (0, 300, (0, 300), "has learned from all of the held-out rows"),
+        (150, 300, (0, 150), "150 of 300 held-out rows are left out"),
+        (None, 200, (200, 300), "200 of 300"),
+    ],
+)
+def test_held_out_rows_that_the_champion_has_learned_from_are_left_out_or_said(since, until, kept, words):
+    def at(hours):
+        return None if hours is None else datetime(2024, 3, 1, tzinfo=UTC) + timedelta(hours=hours)
+
+    champion = Incumbent("v1", None, at(until), 0, at(since))
+    rows, notes = _unseen(champion, HELD, np.arange(300))
+    assert (rows[0], rows[-1] + 1, len(rows)) == (*kept, kept[1] - kept[0])
+    assert len(notes) == (words is not None)
+    assert words is None or words in notes[0]
+
+
+def test_of_a_model_that_was_taken_in_one_cannot_tell():
+    card = ModelCard("v1", "x", "", "regression", ())
+    rows, notes = _unseen(Incumbent("v1", card), HELD, np.arange(300))
+    assert len(rows) == 300
+    assert "what v1 has learned from is not known" in notes[0]
+    assert _unseen(Incumbent("v1"), HELD, np.arange(300))[1] == []  # it answered before the labels came
+
+
+def test_the_page_of_the_gate_names_every_metric_a_rule_may_use():
+    page = (Path(__file__).parents[2] / "docs" / "gate.md").read_text("utf-8")
+    names: dict[Task, str] = {"regression": "regression", "binary": "two classes", "multiclass": "several classes"}
+    for task, words in names.items():
+        line = next(line for line in page.splitlines() if line.startswith(f"| {words} | `"))
+        assert sorted(re.findall(r"`(\w+)`", line)) == rule_metric_names(task)
