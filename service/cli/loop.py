@@ -116,7 +116,7 @@ def jobs(session: Session, model: OptionalModel = None) -> None:
     with session.workspace() as workspace:
         found = workspace.jobs(model)
     columns = {
-        "id": "id", "model": "model", "state": "state", "progress": "progress", "version": "version",
+        "id": "id", "model": "model", "kind": "kind", "state": "state", "progress": "progress", "version": "version",
         "eta_seconds": "seconds left", "created_at": "created", "requested_by": "by", "error": "error",
     }  # fmt: skip
     session.show(found, lambda: table(found, columns, "no jobs yet; start one with `driftdeck retrain MODEL`"))

@@ -122,7 +122,7 @@ def timeline(core: Core, limit: int) -> list[views.TimelineItem]:
             words = f"{verb} {event.version}, by {event.actor}"
             add(event.at, "rollback" if event.action == "rollback" else "deploy", words, version=event.version)
         for job in core.control.jobs(name):
-            if job["ended_at"]:
+            if job["ended_at"] and job["kind"] == "retrain":  # a study changes nothing
                 words = f"{job['version']} trained" if job["version"] else f"training {job['state']}: {job['error']}"
                 add(datetime.fromisoformat(job["ended_at"]), "retrain", words, version=job["version"])
     # of one moment, what was done follows what was found

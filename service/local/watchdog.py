@@ -198,8 +198,9 @@ def arrivals(runs: Sequence[Mapping[str, Any]]) -> list[datetime]:
 
 # -- trainings ---------------------------------------------------------------------------------------------------------
 def _training(core: Core, model: str) -> Found:
-    """Return what is wrong when the latest training that ended failed."""
-    ended = [job for job in core.control.jobs(model) if job["state"] not in ("queued", "running")]
+    """Return what is wrong when the latest training that ended failed; a study that did is told to who asked for it."""
+    trainings = [job for job in core.control.jobs(model) if job["kind"] == "retrain"]
+    ended = [job for job in trainings if job["state"] not in ("queued", "running")]
     if not ended or ended[-1]["state"] not in ("failed", "lost"):
         return group_of("job")
     last = ended[-1]

@@ -118,6 +118,9 @@ def test_too_short_a_past_fails_in_words(tmp_path: Path) -> None:
         job = ws.finished(ws.workspace.study(MODEL, "backtest")["id"])
         assert job["state"] == "failed"
         assert "reach back too little" in job["error"]
+        ws.workspace.run(MODEL)
+        assert [alert["kind"] for alert in ws.workspace.alerts(MODEL)] == []  # no training has failed
+        assert [item for item in ws.workspace.timeline() if item["kind"] == "retrain"] == []
         assert ws.workspace.backtest(MODEL) is None
 
 
