@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -88,6 +89,10 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], empty: 
     return "\n".join(lines)
 
 
+#: Fractions of a second behind a time: --json has them, people need none.
+_FRACTION = re.compile(r"(?<=^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{1,6}(?=[+-]\d\d:\d\d$)")
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
@@ -95,7 +100,7 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
-    text = " ".join(str(value).split())
+    text = _FRACTION.sub("", " ".join(str(value).split()))
     return text if len(text) <= 100 else text[:99] + "…"
 
 

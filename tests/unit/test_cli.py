@@ -20,7 +20,7 @@ import service
 from service import query_rows
 from service.cli import main
 from service.cli.progress import words
-from service.cli.session import plain, printable
+from service.cli.session import plain, printable, table
 from storage.files import Reading, read_table
 from tests.support.recording_workspace import DECLARATION, RecordingWorkspace
 
@@ -156,6 +156,12 @@ def test_an_unforeseen_error_is_one_line_unless_its_trace_is_asked_for(
 
 def test_names_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[2J\x9b\u202eb\n\tü") == "a\ufffd[2J\ufffd\ufffdb\n\tü"
+
+
+def test_tables_leave_out_fractions_of_seconds_and_nothing_else() -> None:
+    texts = ["2026-11-22T12:53:14.559637+00:00", "2026-11-22T12:53:14+00:00", "a:2026-11-22T12:53:14.559637+00:00:hook"]
+    lines = table([{"at": text} for text in texts], {"at": "at"}, "none").splitlines()
+    assert lines[1:] == ["2026-11-22T12:53:14+00:00", "2026-11-22T12:53:14+00:00", texts[2]]
 
 
 def test_numbers_that_are_none_become_null() -> None:
