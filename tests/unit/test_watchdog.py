@@ -244,7 +244,7 @@ def test_a_source_that_brings_nothing_new_is_told_until_something_comes(watched:
 
 def test_a_training_that_failed_is_told_until_another_succeeds(watched: Watched) -> None:
     watched.model_run(LIVE)
-    job = {"id": "j1", "model": MODEL, "state": "failed", "error": "no label", "request_key": None}
+    job = {"id": "j1", "model": MODEL, "kind": "retrain", "state": "failed", "error": "no label", "request_key": None}
     watched.core.control.append_job_event(job)
     assert watched.at(LIVE + MINUTE) == [("job", "firing", None, "A training of eta failed")]
     watched.core.control.append_job_event(job | {"id": "j2", "state": "running"})
