@@ -12,6 +12,7 @@ from dashboard.charts import base
 from dashboard.theme import Palette
 
 ROW_HEIGHT = 38
+LETTER = 7  # pixels of a letter of an amount, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,12 @@ def figure(
 ) -> go.Figure:
     """Draw rows from the top, as points or as ``bars`` from zero, each with its interval and its value in words."""
     names = [text.figure(row.name, 34) for row in rows]
-    drawn = base.new(palette, height or 40 + ROW_HEIGHT * len(rows), top=8, right=64, left=10)
+    said = text.suffix(unit)
+    amounts = [text.number(row.value, said) for row in rows]
+    right = max(64, 16 + LETTER * max(map(len, amounts), default=0))
+    drawn = base.new(palette, height or 40 + ROW_HEIGHT * len(rows), top=8, right=right, left=10)
     places = list(range(len(rows)))
     colours = [getattr(palette, row.role) for row in rows]
-    said = text.suffix(unit)
     hover = [
         f"{n} · {_span(row, said)}{f' · {row.words}' if row.words else ''}" for n, row in zip(names, rows, strict=True)
     ]
@@ -77,9 +80,9 @@ def figure(
             showlegend=False,
         )
     )
-    for place, row in enumerate(rows):
+    for place, amount in enumerate(amounts):
         base.note(
-            drawn, text.number(row.value, said), palette, x=1, xref="paper", xanchor="left", xshift=6, y=place,
+            drawn, amount, palette, x=1, xref="paper", xanchor="left", xshift=6, y=place,
             font={"size": 12, "color": palette.text},
         )  # fmt: skip
     drawn.update_layout(

@@ -34,7 +34,7 @@ def problems(wanted: Mapping[str, Channel], there: Mapping[str, Channel]) -> lis
 
 def _reach(channel: Channel) -> str | None:
     if "${" in channel.model_dump_json():
-        return "an address with a variable of the environment tells it to whoever is written to"
+        return "a variable of the environment, in an address or as a secret, is the operator's to give away"
     if channel.secret is not None:
         return "a secret signs what the operator vouches for"
     if channel.allow_private:

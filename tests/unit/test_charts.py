@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts import base, coverage, distribution, effect, movement, panels, series
+from dashboard.charts import base, coverage, distribution, effect, intervals, movement, panels, series
 from dashboard.components import drift_table, export, svg
 from dashboard.theme import DARK, LIGHT
 from tests.support import fake_story as story
@@ -243,6 +243,15 @@ def test_the_model_page_stays_under_a_hundred_kilobytes(year):
     figure = len(_linked(year).figure.to_json())
     table = sum(len(json.dumps(drift_table._cells(row, LIGHT), default=str)) for row in year.drift_table(MODEL))
     assert figure + table < 80_000  # the frame around them takes the rest
+
+
+def test_the_amount_beside_an_interval_has_room():
+    short, long = (
+        intervals.figure([intervals.Row("a", v, 0.0, 1.0)], LIGHT, unit=u) for v, u in ((1, ""), (0.00408, "nats"))
+    )
+    assert short.layout.margin.r == 64
+    assert "0.00408 nats" in [note.text for note in long.layout.annotations]
+    assert long.layout.margin.r > 6 + 7 * len("0.00408 nats")
 
 
 def test_hostile_names_reach_figures_as_text_only(year):
