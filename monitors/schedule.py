@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -46,15 +47,39 @@ def parse_schedule(text: str, timezone: str = "UTC") -> Any:
     if day != "*" and weekday != "*":
         raise ValueError(f"schedule {text!r} names both a day of the month and a weekday; name one of them")
     try:
-        trigger = CronTrigger(
-            minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone=timezone
-        )
+        fields = {"minute": minute, "hour": hour, "day": day, "month": month, "day_of_week": _weekdays(weekday)}
+        trigger = _Cron(fields, timezone)
         never = trigger.get_next_fire_time(None, _EPOCH) is None
     except (ValueError, IndexError, KeyError) as error:
         raise ValueError(f"schedule {text!r} is not understood ({error}); {_ALLOWED}") from None
     if never:
         raise ValueError(f"schedule {text!r} names a date that never comes; {_ALLOWED}")
     return trigger
+
+
+class _Cron:
+    """APScheduler's trigger of a cron line, and what it passes over.
+
+    Where clocks are put forward before the next time, it reckons that hour twice (3.11), and leaves out a time in the hour after
+    midnight: the night after, or the whole of a month. So the clock on the wall is asked too, and the earlier time counts.
+    """
+
+    def __init__(self, fields: Mapping[str, str], timezone: str) -> None:
+        self._zone = ZoneInfo(timezone)
+        self._there, self._on_the_wall = (CronTrigger(**fields, timezone=zone) for zone in (self._zone, UTC))
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """Return the first time from ``now`` on, or after ``previous`` where that is earlier; None if there is none."""
+        start = (now if previous is None else min(now.astimezone(UTC), previous.astimezone(UTC) + MOMENT)).astimezone(
+            UTC
+        )
+        found: datetime | None = self._there.get_next_fire_time(None, start)
+        wall: datetime | None = self._on_the_wall.get_next_fire_time(
+            None, start.astimezone(self._zone).replace(tzinfo=UTC, fold=0)
+        )
+        times = [each.astimezone(UTC) for each in (found, wall and wall.replace(tzinfo=self._zone)) if each is not None]
+        first = min((each for each in times if each >= start), default=None)
+        return None if first is None else first.astimezone(self._zone)
 
 
 def next_time(schedule: str, timezone: str, after: datetime) -> datetime:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -268,3 +269,39 @@ def test_a_look_that_fails_does_not_end_the_looking() -> None:
         assert _alive(scheduler)
     finally:
         scheduler.stop()
+
+
+def _by_the_minute(schedule: str, zone: str, start: datetime, end: datetime) -> set[datetime]:
+    """Return when the clock on the wall shows what a plain cron line (numbers and ``*``) names, minute by minute."""
+    fields = schedule.split()
+    found, at = set(), start
+    while at < end:
+        local = at.astimezone(ZoneInfo(zone))
+        shown = (local.minute, local.hour, local.day, local.month, local.isoweekday() % 7)
+        if all(field in ("*", str(number)) for field, number in zip(fields, shown, strict=True)):
+            found.add(at)
+        at += timedelta(minutes=1)
+    return found
+
+
+@pytest.mark.parametrize("schedule", ["0 0 * * *", "30 0 * * *", "0 0 1 * *", "15 0 * * 1", "0 4 * * *", "0 0 * * 0"])
+@pytest.mark.parametrize(
+    ("zone", "around"),
+    [
+        ("America/New_York", datetime(2026, 3, 8, tzinfo=UTC)),
+        ("America/New_York", datetime(2026, 11, 1, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 3, 29, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 10, 4, tzinfo=UTC)),
+        ("America/Santiago", datetime(2026, 9, 6, tzinfo=UTC)),
+    ],
+)
+def test_no_night_and_no_month_is_left_out_when_clocks_are_put_forward(
+    schedule: str, zone: str, around: datetime
+) -> None:
+    start, end = around - timedelta(days=10), around + timedelta(days=30)
+    found, at = set(), start - timedelta(seconds=1)
+    while (at := next_time(schedule, zone, at)) < end:
+        found.add(at)
+    expected = _by_the_minute(schedule, zone, start, end)
+    assert expected <= found
+    assert len(found - expected) <= 1, "what names an hour that there is not comes an hour later"
