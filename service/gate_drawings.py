@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-_WIDTH, _HEIGHT, _MARGIN = 130, 22, 6
+_WIDTH, _HEIGHT, _MARGIN = 110, 22, 6
 _SIDE, _PAD = 380, 46
 _TICKS = 4
 

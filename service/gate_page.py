@@ -38,7 +38,7 @@ h2{font-size:1.1rem;margin:2.25rem 0 .6rem}p{margin:.4rem 0}.lead{font-size:1.1r
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}caption{text-align:left;padding:.2rem 0 .5rem}
 th,td{padding:.4rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:middle;font-weight:400}
 thead th{color:var(--muted);white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-tbody th{overflow-wrap:anywhere;min-width:11rem}td.said{min-width:12rem}tr.group th{font-weight:600;background:var(--panel)}
+tbody th{overflow-wrap:anywhere;min-width:11rem}td.said{min-width:9rem}tr.group th{font-weight:600;background:var(--panel)}
 dl{display:grid;grid-template-columns:minmax(9rem,14rem) 1fr;gap:.3rem 1rem;margin:0}dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 code{font:13px/1.5 "IBM Plex Mono",ui-monospace,monospace;overflow-wrap:anywhere}ul{margin:.3rem 0;padding-left:1.2rem}
 svg{display:block;max-width:100%;height:auto}td svg{max-width:none}.zero{stroke:var(--muted);stroke-dasharray:2 2}.bar{stroke-width:2;stroke:currentColor}.dot{fill:currentColor}
@@ -131,7 +131,7 @@ def _line(row: GateRow, reach: float, *, against: bool) -> str:
     verdict = row["verdict"] if row["verdict"] in _VERDICTS else "info"
     span = "—"
     if row["lower"] is not None and row["upper"] is not None:
-        span = f"{_value(row, row['lower'], plus=True)} to {_value(row, row['upper'], plus=True)}"
+        span = f"{_value(row, row['lower'], plus=True, bare=True)} to {_value(row, row['upper'], plus=True)}"
     cells = [
         f'<td><span class="badge b-{verdict}">{_VERDICTS[verdict]}</span></td>',
         f'<th scope="row">{_text(row["name"])}</th>',
@@ -147,15 +147,13 @@ def _line(row: GateRow, reach: float, *, against: bool) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _value(row: GateRow, value: float | None, *, plus: bool = False) -> str:
+def _value(row: GateRow, value: float | None, *, plus: bool = False, bare: bool = False) -> str:
+    """Return a value with its unit, or ``bare`` without."""
     if value is None:
         return "—"
-    words = signed if plus else number
-    if row["unit"] == "share":
-        return f"{words(value * 100)} %"
-    if row["unit"] == "bytes":
-        return f"{words(value / 1000)} kB"
-    return f"{words(value)} {_text(row['unit'])}".strip()
+    scale, unit = {"share": (100, "%"), "bytes": (0.001, "kB")}.get(row["unit"], (1, _text(row["unit"])))
+    words = (signed if plus else number)(value * scale)
+    return words if bare else f"{words} {unit}".strip()
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------
