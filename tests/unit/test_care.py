@@ -89,6 +89,7 @@ def ids(ws: LocalWorkspace) -> list[str]:
             return found
 
 
+@pytest.mark.slow
 def test_archived_rows_leave_the_log_and_stay_within_reach(tmp_path: Path) -> None:
     with filled(tmp_path / "home") as ws:
         before, readings = ids(ws), ws.readings("eta")
@@ -383,6 +384,7 @@ def test_a_subject_is_deleted_wherever_its_rows_lie(tmp_path: Path) -> None:
     shutil.rmtree(home)
 
 
+@pytest.mark.slow
 def test_rows_that_arrived_after_an_erasure_survive_a_restore(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with opened(home) as ws:

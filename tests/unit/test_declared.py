@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,7 @@ def declarations(draw: st.DrawFn) -> Declaration:
     return Declaration.model_validate(named)
 
 
+@pytest.mark.slow
 @given(declarations())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_written_out_is_read_as_it_was(declared: Declaration) -> None:
@@ -119,6 +121,7 @@ def test_what_is_written_out_is_read_as_it_was(declared: Declaration) -> None:
     assert dump(parse(text, None)) == text
 
 
+@pytest.mark.slow
 @given(declarations())
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_an_export_makes_the_same_home_again(declared: Declaration) -> None:

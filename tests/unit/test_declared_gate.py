@@ -93,6 +93,7 @@ def test_every_step_that_runs_is_tried_here_and_what_is_kept_is_what_is_written(
     assert "!cancelled()" in kept["if"]
 
 
+@pytest.mark.slow
 def test_an_open_page_closes_the_gate(runner: dict[str, str], tmp_path: Path) -> None:
     home = tmp_path / "home"
     with tiny(home) as opened:
@@ -109,6 +110,7 @@ def test_an_open_page_closes_the_gate(runner: dict[str, str], tmp_path: Path) ->
     assert shell(step("alerts", "No page is open"), runner).returncode == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("current", "code"), [("same", 0), ("other", 3)])
 def test_the_gate_of_gitlab_does_the_same(runner: dict[str, str], current: str, code: int) -> None:
     job = yaml.safe_load((FOLDER / "gitlab-ci.yml").read_text("utf-8"))["drift-gate"]

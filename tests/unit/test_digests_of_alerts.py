@@ -104,6 +104,7 @@ def test_the_next_digest_is_known(home: AlertHome, schedule: str, zone: str, due
     assert (view["next_digest"], view["digest"]) == (due, schedule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["daily", "weekly", "*/5 * * * *", "0 9 1 * *"])
 @pytest.mark.parametrize("away", [timedelta(minutes=1), timedelta(hours=7), timedelta(days=3), timedelta(days=80)])
 def test_the_latest_time_that_was_due_is_found(home: AlertHome, schedule: str, away: timedelta) -> None:

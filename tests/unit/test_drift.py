@@ -54,6 +54,7 @@ def test_without_drift_nothing_drifts(n: int, jitter: float) -> None:
     assert sum(flagged) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "shift", "within"), [(100, 0.5, 2), (100, 0.3, 5), (1000, 0.3, 1), (1000, 0.1, 5)])
 def test_a_shift_is_found_the_sooner_the_more_rows_there_are(n: int, shift: float, within: int) -> None:
     delays = []
@@ -307,6 +308,7 @@ def test_residuals_tell_whether_days_have_outliers(freedom: float, heavy: bool) 
     assert np.mean(np.asarray(found) == heavy) > 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "size"), [(100, 0.1), (600, 0.05), (600, 0.1), (2000, 0.1)])
 def test_a_few_columns_whose_days_vary_do_not_pass_for_heavy_tailed(rows: int, size: float) -> None:
     heavy = []

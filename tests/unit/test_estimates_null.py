@@ -28,6 +28,7 @@ def test_an_estimate_pages_when_inputs_move_to_where_the_model_is_bad(task: str)
     assert [reading.verdict for reading in found] == ["critical"] * 4
 
 
+@pytest.mark.slow
 def test_inputs_that_nothing_turns_on_may_go_anywhere() -> None:
     rng = np.random.default_rng(3)
 
@@ -50,6 +51,7 @@ def test_an_input_counts_beyond_chance_and_beyond_a_trifle() -> None:
     assert relied_on([np.column_stack([large, none - none.mean(), trifle])]).tolist() == [True, False, False]
 
 
+@pytest.mark.slow
 def test_rows_past_the_edges_of_the_reference_widen_the_interval() -> None:
     rng = np.random.default_rng(5)
 

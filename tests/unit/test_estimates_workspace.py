@@ -50,6 +50,7 @@ def log(workspace: LocalWorkspace, frame: pd.DataFrame, *, labels: bool = False)
         workspace.label("m", frame[["prediction_id", "label"]])
 
 
+@pytest.mark.slow
 def test_a_window_is_estimated_before_its_labels_and_not_again_after(workspace: LocalWorkspace) -> None:
     workspace.reference("m", pd.concat([day(number) for number in range(DAYS)]))
     same, moved = day(DAYS), day(DAYS + 1, shift=1.0, rule=6.0)
@@ -76,6 +77,7 @@ def test_a_window_is_estimated_before_its_labels_and_not_again_after(workspace: 
     assert {point["metric"] for point in workspace.estimates("m", "rmse")} == {"rmse"}
 
 
+@pytest.mark.slow
 def test_an_estimate_that_fails_fails_nothing_else(workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace.reference("m", pd.concat([day(number) for number in range(DAYS)]))
     log(workspace, day(DAYS), labels=True)
@@ -97,6 +99,7 @@ def test_an_estimate_that_fails_fails_nothing_else(workspace: LocalWorkspace, mo
     assert workspace.estimates("m")[0]["verdict"] == "ok", "it is tried again when its window is"
 
 
+@pytest.mark.slow
 def test_nothing_is_estimated_where_nobody_wants_it(workspace: LocalWorkspace) -> None:
     workspace.apply(f"{DECLARED}[models.m.monitor]\nestimate = false\n")
     workspace.reference("m", pd.concat([day(number) for number in range(DAYS)]))

@@ -108,6 +108,7 @@ def test_groups_that_are_treated_alike_show_no_gap(loan: Tiny) -> None:
     )
 
 
+@pytest.mark.slow
 def test_without_labels_the_selection_rate_alone_is_told(loan: Tiny) -> None:
     loan.workspace.log("loan", day(0).drop(columns="label"))
     loan.clock.now = LIVE + timedelta(days=1.5)

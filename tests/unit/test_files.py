@@ -415,6 +415,7 @@ def test_any_arrow_table_becomes_one_of_few_types() -> None:
     assert len(notes) == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.one_of(st.binary(max_size=300), st.text(alphabet='ab,;"\n\r\t1.{}[]:é\0', max_size=120).map(str.encode))

@@ -55,6 +55,7 @@ def queries() -> Iterator[tuple[str, str, str]]:
         yield rule["alert"], rule["expr"], " ".join(rule["annotations"].values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "expression", "words"), list(queries()))
 def test_every_query_asks_for_metrics_and_labels_that_there_are(
     exposed: dict[str, dict[str, set[str]]], where: str, expression: str, words: str
@@ -86,6 +87,7 @@ def test_brackets_and_words_of_queries_are_closed() -> None:
         assert expression.count('"') % 2 == 0, where
 
 
+@pytest.mark.slow
 def test_the_variables_ask_for_what_there_is(exposed: dict[str, dict[str, set[str]]]) -> None:
     variables = {each["name"]: each for each in dashboard()["templating"]["list"]}
     assert variables["datasource"]["type"] == "datasource"

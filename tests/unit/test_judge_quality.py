@@ -80,6 +80,7 @@ def day(n: int, seed: int, at: int = DAYS, changed: dict[str, np.ndarray] | None
     return ordinary(np.random.default_rng(seed), n, at) | (changed or {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [30, 100, 1000, 5000])
 @pytest.mark.parametrize("seed", [5, 6])
 def test_ordinary_days_give_no_warning(n: int, seed: int) -> None:

@@ -97,6 +97,7 @@ def judged(seed: int, rows: float = 2000, jitter: float = 0.05, shift: float = 0
     return judge_segments(SPEC, null, WINDOWS[BEFORE:], folded(every[:, BEFORE:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "jitter"), [(2000, 0.05), (600, 0.0), (2000, 0.1)])
 def test_without_drift_segments_are_quiet(rows: float, jitter: float) -> None:
     episodes = 0

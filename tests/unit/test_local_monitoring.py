@@ -46,6 +46,7 @@ def story(ws: Tiny) -> list[Any]:
     )
 
 
+@pytest.mark.slow
 def test_every_closed_window_is_judged_once(ws: Tiny) -> None:
     ws.log_days(0, 3)
     first = ws.run_at(3.5)

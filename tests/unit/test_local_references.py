@@ -360,6 +360,7 @@ def test_a_query_is_a_reference_and_its_password_is_not_kept(tmp_path: Path, mon
             ws.workspace.reference(MODEL, query | {"connection": "${NOWHERE}"})
 
 
+@pytest.mark.slow
 def test_a_file_of_many_blocks_is_frozen_from_disk_as_if_it_were_one_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

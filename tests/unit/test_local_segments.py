@@ -209,6 +209,7 @@ def test_a_segment_declared_later_is_judged_as_far_as_the_rows_are_there(tmp_pat
         assert "carrier=DL" in worst["segment"]
 
 
+@pytest.mark.slow
 def test_a_segment_whose_reference_rows_are_gone_starts_with_the_next_reference(tmp_path: Path) -> None:
     bare = DECLARATION.replace('segments = ["carrier", ["carrier", "origin"], "distance"]', "")
     with tiny(tmp_path / "home", bare) as ws:

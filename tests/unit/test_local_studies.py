@@ -40,6 +40,7 @@ def audited(ws: Tiny, action: str) -> list[Any]:
     return [entry for entry in ws.workspace.audit() if entry["action"] == action]
 
 
+@pytest.mark.slow
 def test_a_learning_curve_is_a_job_whose_findings_outlive_a_restart(ws: Tiny) -> None:
     assert ws.workspace.learning_curve(MODEL) is None
     job = studied(ws, "learning_curve", since=START + timedelta(days=14), actor="ada")
@@ -55,6 +56,7 @@ def test_a_learning_curve_is_a_job_whose_findings_outlive_a_restart(ws: Tiny) ->
     assert ws.reopen().learning_curve(MODEL) == found
 
 
+@pytest.mark.slow
 def test_a_backtest_finds_the_rows_since_the_rule_changed_and_the_retrain_learns_from_them(ws: Tiny) -> None:
     ws.runner.free.clear()
     job = ws.workspace.study(MODEL, "backtest")
@@ -74,6 +76,7 @@ def test_a_backtest_finds_the_rows_since_the_rule_changed_and_the_retrain_learns
     assert "by the backtest of job" in job["reason"]
 
 
+@pytest.mark.slow
 def test_a_retrain_by_backtest_without_one_says_so(ws: Tiny) -> None:
     job = ws.trained()
     assert "there is none yet" in job["reason"]
