@@ -69,13 +69,7 @@ class FittedModel:
             return Predictions(np.array([], dtype=np.float64 if self.task == "regression" else object))
         inputs = prepare(frame, self.features)
         with threads_for(len(inputs)):
-            return self._predict(inputs if self._by_name else inputs.to_numpy())
-
-    @property
-    def _by_name(self) -> bool:
-        """Whether the estimator takes a frame: scikit-learn's that learned from an array take an array again."""
-        learned = getattr(self.estimator, "n_features_in_", None)
-        return learned is None or hasattr(self.estimator, "feature_names_in_")
+            return self._predict(as_learned(self.estimator, inputs))
 
     def _predict(self, inputs: Any) -> Predictions:
         if self.task == "regression":
@@ -85,6 +79,12 @@ class FittedModel:
             return Predictions(np.asarray(self.estimator.predict(inputs)).astype(str).astype(object), None, classes)
         scores = np.asarray(self.estimator.predict_proba(inputs), dtype=np.float64)
         return Predictions(np.array(classes, dtype=object)[scores.argmax(axis=1)], scores, classes)
+
+
+def as_learned(estimator: Any, inputs: pd.DataFrame) -> Any:
+    """Return prepared columns as an estimator takes them: scikit-learn's that learned from an array take an array again."""
+    by_name = getattr(estimator, "n_features_in_", None) is None or hasattr(estimator, "feature_names_in_")
+    return inputs if by_name else inputs.to_numpy()
 
 
 def positive_class(declared: str | None, classes: tuple[str, ...]) -> str | None:

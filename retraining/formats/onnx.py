@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retraining.artefacts import ExportError, Format, Given, Trust
+from retraining.fitted import as_learned
 from retraining.onnx_models import CLASSES, OnnxModel, open_model
 from retraining.probing import encoders_of, probe_rows
 
@@ -74,14 +75,17 @@ def _refuse_other(given: Given, model: OnnxModel, name: str) -> None:
     rows = probe_rows(given.estimator, given.features, missing=False)
     numbers = [column.name for column in given.features if column.type != "categorical"]
     rows = rows.astype(dict.fromkeys(numbers, np.float32)).astype(dict.fromkeys(numbers, np.float64))
+    inputs = as_learned(given.estimator, rows)
     scored = hasattr(given.estimator, "predict_proba") and hasattr(model, "predict_proba")
     if scored or given.task == "regression":
         ask = "predict_proba" if scored else "predict"
-        one = np.asarray(getattr(given.estimator, ask)(rows), dtype=np.float64).reshape(len(rows), -1)
+        one = np.asarray(getattr(given.estimator, ask)(inputs), dtype=np.float64).reshape(len(rows), -1)
         other = np.asarray(getattr(model, ask)(rows), dtype=np.float64).reshape(len(rows), -1)
-        same = np.isclose(one, other, rtol=_RELATIVE, atol=_RELATIVE * float(np.abs(one).mean())).all(axis=1)
+        same = np.isclose(
+            one, other, rtol=_RELATIVE, atol=_RELATIVE * (1.0 if scored else float(np.median(np.abs(one))))
+        ).all(axis=1)
     else:
-        same = np.asarray(given.estimator.predict(rows)).astype(str) == model.predict(rows).astype(str)
+        same = np.asarray(given.estimator.predict(inputs)).astype(str) == model.predict(rows).astype(str)
     if same.mean() < _SAME:
         raise ExportError(
             f"{name} answers {1 - same.mean():.0%} of {len(rows)} made-up rows otherwise in ONNX, so it was not written; {_INSTEAD}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from reference_data.schema import Column
 from retraining.artefacts import ExportError, Format, Given
+from retraining.fitted import as_learned
 from retraining.probing import UNSEEN, categories_of, probe_rows
 
 #: What a linear model may be prepared by: each takes one column, and numbers it only shifts and stretches.
@@ -112,7 +113,7 @@ def _term(column: Column, categories: Sequence[str], added: Any) -> dict[str, An
 
 def _linear(frame: Any, preparation: Sequence[Any], model: Any) -> NDArray[np.float64]:
     """Return the model's sums for rows, shape (n, outputs), before any link."""
-    inputs = frame if hasattr(model, "feature_names_in_") or preparation else frame.to_numpy(dtype=np.float64)
+    inputs = as_learned(preparation[0] if preparation else model, frame)
     for step in preparation:
         inputs = step.transform(inputs)
     dense = inputs.toarray() if hasattr(inputs, "toarray") else np.asarray(inputs, dtype=np.float64)
@@ -141,28 +142,20 @@ def scores(document: dict[str, Any], rows: Sequence[dict[str, Any]]) -> NDArray[
 def _answer(given: Given, model: Any, sums: NDArray[np.float64], rows: Any, name: str) -> str:
     """Return how sums become answers: the way in which they become the model's own; raises :class:`ExportError` when none does."""
     said = np.isfinite(sums).all(axis=1)
-    sums, rows = sums[said], rows[said]
-    scored = hasattr(given.estimator, "predict_proba")
-    with np.errstate(over="ignore"):
+    sums, inputs = sums[said], as_learned(given.estimator, rows[said])
+    scored = given.task != "regression" and hasattr(given.estimator, "predict_proba")
+    with np.errstate(over="ignore"):  # made-up rows may lead far
+        own = np.asarray(given.estimator.predict_proba(inputs) if scored else given.estimator.predict(inputs))
         ways = _numbers(sums) if given.task == "regression" else _probabilities(sums) if scored else {}
     if given.task != "regression" and not scored:
         place = (sums[:, 0] > 0).astype(int) if sums.shape[1] == 1 else sums.argmax(axis=1)
-        if (
-            np.asarray(given.estimator.predict(rows)).astype(str) == np.asarray(model.classes_)[place].astype(str)
-        ).all():
+        if (own.astype(str) == np.asarray(model.classes_)[place].astype(str)).all():
             return "largest"
-    else:
-        own = (
-            given.estimator.predict_proba(rows)
-            if scored and given.task != "regression"
-            else given.estimator.predict(rows)
-        )
-        own = np.asarray(own, dtype=np.float64).reshape(len(rows), -1)
-        for way, values in ways.items():
-            if values.shape == own.shape and np.allclose(
-                values, own, rtol=_SAME, atol=_SAME * float(np.abs(own).max())
-            ):
-                return way
+    own = own.reshape(len(sums), -1)
+    for way, values in ways.items():
+        near = 0.0 if values.shape != own.shape else _SAME * float(np.median(np.abs(own)))
+        if values.shape == own.shape and np.allclose(values, own, rtol=_SAME, atol=near):
+            return way
     raise ExportError(
         f"{name} does not answer as a sum of terms ({type(model).__name__}), so nothing was written; {_INSTEAD}"
     )

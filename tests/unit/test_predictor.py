@@ -109,9 +109,9 @@ def test_artefacts_are_loaded_once_and_the_oldest_is_dropped(tmp_path, monkeypat
     loads: list[str] = []
     load = registry.load
 
-    def counted(path, sha256):
+    def counted(path, sha256, trust):
         loads.append(path.stem)
-        return load(path, sha256)
+        return load(path, sha256, trust)
 
     monkeypatch.setattr(registry, "load", counted)
     predictor, rows = Predictor(keep=2), train_request().frame.head(3)

@@ -204,9 +204,9 @@ def test_a_pickle_that_was_put_in_place_of_a_signed_one_never_runs(home, tmp_pat
 
         with pytest.raises(registry.TamperedArtefactError, match="signature"):
             registry.load(path, hashlib.sha256(path.read_bytes()).hexdigest(), ws.core.trust())
+        bare = tmp_path / "bare.signed"
+        bare.write_bytes(pickle.dumps(Bomb()))
         with pytest.raises(registry.ArtefactError, match="no known format"):
-            bare = tmp_path / "bare.signed"
-            bare.write_bytes(pickle.dumps(Bomb()))
             registry.load(bare, hashlib.sha256(bare.read_bytes()).hexdigest(), ws.core.trust())
     assert not (tmp_path / "exploded").exists()
 
