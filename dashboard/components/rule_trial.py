@@ -35,6 +35,7 @@ def declared(monitor: Mapping[str, Any]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             health.badge(health.HEALTH, rule.get("severity", "warning"))
             words = _WINDOWS.get(rule.get("windows", "1 of 1"), f"in {text.plain(rule.get('windows'))} windows")
+            words += f", until `{_code(rule['clear'])}`" if rule.get("clear") else ""
             st.markdown(
                 f"**{text.plain(rule.get('title') or name, 80)}** when `{_code(rule['when'])}` {words}", width="content"
             )
@@ -46,7 +47,7 @@ def declared(monitor: Mapping[str, Any]) -> None:
         ]
         what = [
             f"{key} {text.plain(override[key], 60)}"
-            for key in ("severity", "windows", "resolve_after", "owner")
+            for key in ("severity", "windows", "resolve_after", "owner", "runbook")
             if override.get(key)
         ]
         st.markdown(f"Override: {', '.join(which) or 'everything'} → {', '.join(what) or 'as it is'}")

@@ -226,15 +226,18 @@ def test_a_rule_is_held_against_history_before_it_is_declared(workspace):
 
 
 def test_the_monitor_page_shows_when_a_rule_ends_and_what_an_override_says(workspace, monkeypatch):
-    model = workspace.model(MODEL)
+    declared = workspace.declared()
     monitor = {
         "rules": {"late": {"when": "mae > 12", "clear": "mae < 9"}},
         "overrides": [{"column": "wind_*", "runbook": "https://wiki.example/wind"}],
     }
-    monkeypatch.setattr(workspace, "model", lambda _: {**model, "monitor": {**model["monitor"], **monitor}})
+    for found in declared:
+        if found["kind"] == "model":
+            found["values"]["monitor"].update(monitor)
+    monkeypatch.setattr(workspace, "declared", lambda *_, **__: declared)
     words = _words(_open("monitor", model=MODEL))
     assert "when `mae > 12` in one window, until `mae < 9`" in words
-    assert "runbook https://wiki.example/wind" in words.replace("&#58;", ":")
+    assert "Override: column wind_* → runbook https" in words
 
 
 def test_the_trial_marks_windows_where_the_rule_holds(workspace):
