@@ -86,7 +86,8 @@ def check_after(home: Path) -> str:
         for job in workspace.jobs(MODEL):
             state = finish(workspace, job["id"])
         check_whole(workspace)
-        assert finish(workspace, workspace.retrain(MODEL)["id"]) == "succeeded"
+        retried = finish(workspace, workspace.retrain(MODEL)["id"])
+        assert retried == "succeeded", workspace.jobs(MODEL)[0]
         check_whole(workspace)
     return state
 
