@@ -27,6 +27,12 @@ def given(model, task):
     return Given(model, FEATURES, task, None, "m", "v1")
 
 
+def dump(name, model):
+    write = formats()[name].dump
+    assert write is not None
+    return write(model)
+
+
 def sums(document, row):
     totals = list(document["intercept"])
     for term in document["terms"]:
@@ -60,7 +66,7 @@ CASES = {
 def test_the_document_answers_as_the_model_does(case):
     model, label, task = CASES[case]
     fitted = make_pipeline(StandardScaler(), model).fit(FRAME, label)
-    document = json.loads(formats()["parameters"].dump(given(fitted, task)))
+    document = json.loads(dump("parameters", given(fitted, task)))
     assert document["answer"] == case.removesuffix(" of two")
     own = fitted.predict_proba(FRAME) if hasattr(fitted, "predict_proba") else fitted.predict(FRAME)
     for row, expected in zip(FRAME.to_dict("records"), own, strict=True):
@@ -70,7 +76,7 @@ def test_the_document_answers_as_the_model_does(case):
 
 def test_a_model_without_names_is_written_in_the_declared_order():
     fitted = PoissonRegressor().fit(FRAME.to_numpy(), COUNT)
-    document = json.loads(formats()["parameters"].dump(given(fitted, "regression")))
+    document = json.loads(dump("parameters", given(fitted, "regression")))
     row = FRAME.iloc[0].to_dict()
     assert answered(document, row) == pytest.approx(fitted.predict(FRAME.to_numpy())[0], rel=1e-9)
 
@@ -90,11 +96,11 @@ REFUSED = {
 def test_what_is_no_sum_is_not_written(case):
     model, words = REFUSED[case]
     with pytest.raises(ExportError, match=words):
-        formats()["parameters"].dump(given(model.fit(FRAME, COUNT), "regression"))
+        dump("parameters", given(model.fit(FRAME, COUNT), "regression"))
 
 
 def test_what_onnx_cannot_hold_is_not_written():
     model = make_pipeline(HistGradientBoostingRegressor(max_iter=2, categorical_features=[0]))
     model.fit(FRAME.assign(a=FRAME["a"].round().clip(0, 2)), COUNT)
     with pytest.raises(ExportError, match=r"m v1 .*ONNX.*export its artefact instead"):
-        formats()["onnx"].dump(given(model, "regression"))
+        dump("onnx", given(model, "regression"))
