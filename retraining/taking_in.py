@@ -104,7 +104,9 @@ def fit_columns(estimator: Any, columns: Sequence[Column]) -> tuple[tuple[Column
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         names = getattr(estimator, "columns", None)
-        only = names is not None and len(names) == len(usable) == 1  # one input, one feature: whatever the input is called
+        only = (
+            names is not None and len(names) == len(usable) == 1
+        )  # one input, one feature: whatever the input is called
         names = None if only else names
     width = getattr(estimator, "n_features_in_", None) or getattr(estimator, "width", None)
     if names is not None:

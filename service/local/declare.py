@@ -166,14 +166,17 @@ def health(core: Core) -> dict[str, Any]:
     except Exception as error:  # whatever it is, the stores do not answer
         return {"status": "failed", "error": str(error)}
     declared = core.declared_file()
-    return ({} if declared is None else {"declaration": declared}) | {
-        "status": "ok",
-        "models": len(models),
-        "now": core.now().isoformat(),
-        "system_now": core.system_now().isoformat(),  # by which schedules are kept, also where a replay has a clock of its own
-        "home": str(core.home.root),
-        "failing_sources": failing,
-        "lost": list(
-            core.db.losses
-        ),  # writes that were acknowledged and were not there any more when the home was opened
-    }
+    return (
+        ({} if declared is None else {"declaration": declared})
+        | {
+            "status": "ok",
+            "models": len(models),
+            "now": core.now().isoformat(),
+            "system_now": core.system_now().isoformat(),  # by which schedules are kept, also where a replay has a clock of its own
+            "home": str(core.home.root),
+            "failing_sources": failing,
+            "lost": list(
+                core.db.losses
+            ),  # writes that were acknowledged and were not there any more when the home was opened
+        }
+    )
