@@ -56,6 +56,7 @@ def test_the_story_from_alert_to_rollback(browser: Browser, demo: str) -> None:
         _overview_names_the_trouble(page)
         before = _alert_says_how_bad_and_why(visitor)
         _feature_shows_reference_against_current(visitor)
+        _silenced_spoken_of_and_told_again(visitor)
         _retraining_is_confirmed_and_won(visitor)
         _promoted_on_a_persons_word(visitor)
         after = _error_falls_in_the_four_weeks_that_follow(visitor)
@@ -98,6 +99,26 @@ def _feature_shows_reference_against_current(visitor: Visitor) -> None:
     expect(page.get_by_text("6,469").first).to_be_visible()  # rows of the week of 30 April
     page.go_back()
     expect(page.get_by_text("Page · firing")).to_be_visible(timeout=PATIENCE)
+
+
+def _silenced_spoken_of_and_told_again(visitor: Visitor) -> None:
+    page = visitor.settled()
+    page.get_by_role("button", name="Silence…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("3 days", exact=True).click()
+    expect(dialog.get_by_text("Until 7 Jun 2013")).to_be_visible(timeout=PATIENCE)
+    why = dialog.get_by_role("textbox", name="Why")
+    why.fill("the airline moved its gates")
+    why.press("Tab")
+    dialog.get_by_role("button", name="Silence", exact=True).click()
+    expect(page.get_by_text("Page · silenced")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="End the silence").click()
+    expect(page.get_by_text("Page · firing")).to_be_visible(timeout=PATIENCE)
+    said = visitor.settled().locator(".st-key-alert_history")
+    said.get_by_role("textbox").fill("a new model is on its way")
+    said.get_by_role("button", name="Add comment").click()
+    expect(said.get_by_text("a new model is on its way")).to_be_visible(timeout=PATIENCE)
+    expect(said.get_by_text("the airline moved its gates")).to_be_visible()
 
 
 def _retraining_is_confirmed_and_won(visitor: Visitor) -> None:
