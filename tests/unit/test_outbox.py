@@ -304,6 +304,7 @@ def test_a_step_that_fails_keeps_none_of_the_others(
     assert "oops" in caplog.text
 
 
+@pytest.mark.slow
 def test_five_hundred_alerts_reach_every_channel_through_everything(home: AlertHome) -> None:
     """One receiver refuses, one answers 500, one hangs for a while, one takes everything: none is lost, repeats carry their key."""
     with ExitStack() as stack:

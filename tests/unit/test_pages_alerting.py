@@ -261,6 +261,7 @@ def test_what_a_file_declares_is_changed_here_only_when_it_is_taken_over(workspa
     assert workspace.owned[("model", MODEL)] == "dashboard"
 
 
+@pytest.mark.slow
 def test_hostile_words_do_nothing(workspace, monkeypatch):
     for hostile in HOSTILE:
         workspace.comment("a1", hostile)

@@ -339,6 +339,7 @@ def by_rule(home: Tiny) -> dict[str, Any]:
     return {str(alert.get("rule")): alert for alert in home.workspace.alerts(MODEL)}
 
 
+@pytest.mark.slow
 def test_a_rule_fires_when_the_labels_it_needs_have_come(ruled: Tiny) -> None:
     alert = by_rule(ruled)["late"]
     assert (alert["kind"], alert["severity"], alert["runbook"]) == ("performance", "page", "https://wiki/late")
