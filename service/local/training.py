@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from service.local import again, gate_report, imports, pruning, studies, triggers, versions
+from service.local import again, gate_report, pruning, studies, triggers, versions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,6 +55,8 @@ class LocalTraining:
     def import_version(
         self, model: str, path: Path, *, version: str | None = None, comment: str = "", actor: str = "cli"
     ) -> views.VersionView:
+        from service.local import imports  # it brings pandas along, and hardly anybody takes in a model
+
         return imports.import_version(self.core, model, path, version=version, comment=comment, actor=actor)
 
     def export_version(self, model: str, version: str, format: Literal["artefact", "onnx", "parameters"]) -> Path:  # noqa: A002
