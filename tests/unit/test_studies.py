@@ -46,12 +46,14 @@ def row(found: dict[str, Any], name: str) -> dict[str, Any]:
     return next(one for one in found["rows"] if one["name"] == name)
 
 
+@pytest.mark.slow
 # -- periods -----------------------------------------------------------------------------------------------------------
 def test_when_nothing_changed_all_rows_are_best() -> None:
     bests = [tried(made(140, lambda _day, x: 2 * x, seed=seed), 140)["best"] for seed in range(12)]
     assert bests == ["all"] * 12
 
 
+@pytest.mark.slow
 def test_when_there_is_nothing_to_learn_all_rows_are_best() -> None:
     bests = [tried(made(140, lambda day, _x: 0 * day, seed=seed), 140)["best"] for seed in range(6)]
     assert bests == ["all"] * 6
@@ -110,6 +112,7 @@ def test_a_model_is_not_judged_on_rows_that_it_has_learned_from() -> None:
     assert "champion" not in [one["name"] for one in tried(request, 140, standing=[whole])["rows"]]
 
 
+@pytest.mark.slow
 def test_a_backtest_is_the_same_again() -> None:
     request = made(140, lambda _day, x: 2 * x)
     assert tried(request, 140) == tried(request, 140)
