@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import registry, text
-from dashboard.components import health
+from dashboard.components import declared_edit, health
 from service.alert_views import DeclaredObject
 
 _OWNER: dict[str, tuple[str, health.Colour]] = {
@@ -27,6 +27,22 @@ def draw(found: Sequence[DeclaredObject]) -> None:
             st.markdown(f":gray[changed {changed} by {text.plain(view['actor'], 60)}]", width="content")
             if view["kind"] == "model":
                 registry.link("Monitor ›", "monitor", model=view["name"])
+            st.space("stretch")
+            key = f"{view['kind']}_{view['name']}"
+            if st.button("Change…", icon=":material/edit:", key=f"change_{key}"):
+                declared_edit.change(view)
+            if view["kind"] in declared_edit.NEW:
+                filed = view["declared_in"] == "file"
+                why = "A file declares it: take it out there, or take it over first" if filed else None
+                st.button(
+                    "Remove",
+                    icon=":material/delete:",
+                    key=f"remove_{key}",
+                    disabled=filed,
+                    help=why,
+                    on_click=declared_edit.remove,
+                    args=(view,),
+                )
         panel = st.expander("As TOML", type="compact", key=f"toml_{view['kind']}_{view['name']}", on_change="rerun")
         if panel.open:
             panel.code(view["toml"], language=None)

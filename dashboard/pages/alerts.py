@@ -65,7 +65,9 @@ def _silences(models: Mapping[str, ModelView]) -> None:
     if not found:
         return
     label = f"Silences: {len(active)} active"
-    with st.expander(label, icon=":material/notifications_paused:", key="silences_panel", expanded=bool(active)):
+    with st.expander(
+        label, icon=":material/notifications_paused:", key=f"silences_panel_{bool(active)}", expanded=bool(active)
+    ):
         silence.listed(found[:MOST_SILENCES], {name: model["timezone"] for name, model in models.items()})
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, text
-from dashboard.components import channel_list, declared_list, errors, header
+from dashboard.components import channel_list, declared_edit, declared_list, errors, header
 from dashboard.registry import Page
 
 SECTIONS = {"channels": "Channels", "declared": "Declarations", "audit": "Audit"}
@@ -25,8 +25,14 @@ def render() -> None:
         {"channels": _channels, "declared": _declared, "audit": _audit}[shown]()
 
 
+def _new(kind: str, label: str) -> None:
+    if st.button(label, icon=":material/add:", key=f"new_{kind}"):
+        declared_edit.make(kind)
+
+
 def _channels() -> None:
     found = state.workspace().channels()
+    _new("channel", "Add a channel…")
     if found:
         st.caption(
             "Messages are kept until they are delivered: at least once, each with a key that stays the same. Times are in UTC."
@@ -46,6 +52,9 @@ def _declared() -> None:
         st.markdown("Nothing is declared yet. The overview shows how to begin.")
         return
     st.caption("Each thing has one owner. What a file declares is changed in that file; here it can be taken over.")
+    with st.container(horizontal=True, gap="small"):
+        _new("channel", "Add a channel…")
+        _new("maintenance", "Add maintenance…")
     declared_list.draw(found)
 
 

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts import trial
-from dashboard.components import alert_words
+from dashboard.components import alert_words, declared_edit
 from dashboard.theme import LIGHT
 from service import context
 from tests.support.fake_workspace import HOSTILE, MODEL, FakeWorkspace
@@ -272,3 +272,56 @@ def test_hostile_words_do_nothing(workspace, monkeypatch):
         for shown in (page, _open("alert", alert="a1")):
             raw = "\n".join(part.value for kind in ("markdown", "caption", "error") for part in getattr(shown, kind))
             assert hostile not in raw
+
+
+# -- changing what is declared -------------------------------------------------------------------------------------
+
+
+def _editing(kind: str, *, new: bool) -> None:
+    from dashboard import state
+    from dashboard.components import declared_edit
+
+    if new:
+        declared_edit.make(kind)
+    else:
+        declared_edit.change(next(found for found in state.workspace().declared() if found["kind"] == kind))
+
+
+def test_what_differs_in_the_text_is_what_is_changed(workspace):
+    page = _run(AppTest.from_function(_editing, args=("channel",), kwargs={"new": False}, default_timeout=60))
+    page.text_area(key="declared_text").set_value('[channels.team]\nurl = "slack://${SLACK_TOKEN}"\ndigest = "daily"\n')
+    page.checkbox(key="declared_take_over").check()
+    _run(page)
+    page.button(key="declared_apply").click()
+    _run(page)
+    assert workspace.changes[("channel", "team")] == {"digest": "daily"}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [("[channels.other]\nurl = 'x'", "nothing else"), ("url = ", "This is no TOML"), ("[models.m]\n", "nothing else")],
+)
+def test_a_text_about_something_else_changes_nothing(workspace, written, said):
+    page = _run(AppTest.from_function(_editing, args=("channel",), kwargs={"new": False}, default_timeout=60))
+    page.text_area(key="declared_text").set_value(written)
+    page.checkbox(key="declared_take_over").check()
+    _run(page)
+    page.button(key="declared_apply").click()
+    _run(page)
+    assert said in _words(page)
+    assert not workspace.changes
+
+
+def test_a_channel_is_made_from_an_example(workspace):
+    page = _run(AppTest.from_function(_editing, args=("channel",), kwargs={"new": True}, default_timeout=60))
+    page.text_area(key="declared_new").set_value('[channels.mail]\nurl = "mailtos://me@example.com"\n')
+    page.button(key="declared_make").click()
+    _run(page)
+    assert workspace.changes[("channel", "mail")] == {"url": "mailtos://me@example.com"}
+
+
+def test_differences_are_dotted_keys_and_what_is_gone_is_none():
+    before = {"a": 1, "monitor": {"tolerance": 0.1, "rules": {"late": {"when": "mae > 1"}}}, "old name": {"x": 1}}
+    after = {"a": 1, "monitor": {"tolerance": 0.2, "rules": {"late": {"when": "mae > 1"}, "new": {"when": "rows < 2"}}}}
+    found = declared_edit.differences(before, after)
+    assert found == {"monitor.tolerance": 0.2, "monitor.rules.new.when": "rows < 2", '"old name"': None}
