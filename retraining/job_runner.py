@@ -23,6 +23,8 @@ from retraining import job_files
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "lost"]
 _ROOT = Path(__file__).resolve().parent.parent
 _TAIL_BYTES = 64 * 1024
+#: By folder. Jobs outlive the runner that started them, and only the process that did can ask how they ended.
+_CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
 _CLOCK_SLACK = 5.0  # seconds: creation times move when the machine's clock is set
 
 
@@ -66,7 +68,6 @@ class JobRunner:
     ) -> None:
         self._limits = ["--nice", str(nice), "--memory-limit", str(memory_limit)]
         self._timeout, self._grace, self._clock = timeout, grace, clock
-        self._children: dict[Path, subprocess.Popen[bytes]] = {}
         self._lock = Lock()
 
     def launch(self, job_dir: Path) -> int:
@@ -91,7 +92,7 @@ class JobRunner:
                     cwd=job_dir,
                     env=_environment(),
                 )
-            self._children[job_dir.resolve()] = child
+            _CHILDREN[job_dir.resolve()] = child
             job_files.record_process(job_dir, child.pid)
             return child.pid
 
@@ -137,7 +138,7 @@ class JobRunner:
                 return
 
     def _exit_code(self, job_dir: Path) -> int | None:
-        child = self._children.get(job_dir.resolve())
+        child = _CHILDREN.get(job_dir.resolve())
         if child is None:
             return None
         if (job_dir / job_files.RESULT).exists():  # it has only to say goodbye
