@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from monitors import outcome_conditions, row_conditions, segment_conditions
+from monitors.failing_checks import FAILING, failing
 from monitors.judge_door import DOOR_CHECKS
 from monitors.quality_conditions import (
     Found,
@@ -165,6 +166,8 @@ def conditions(
     for each in quality_conditions(readings, spec):
         group = group_of(each.kind, column=each.column, limit=each.limit)
         found[group] = _both(found.get(group), _of_quality(each))
+    if (failed := failing(readings)) is not None:
+        found[rule_group(FAILING)] = replace(_of_quality(failed), rule=FAILING, significant=False)
     return {group: condition for group, condition in found.items() if condition is not None}
 
 

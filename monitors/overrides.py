@@ -11,7 +11,7 @@ from monitors.types import Reading
 from reference_data.alerting import Override, parse_windows
 from reference_data.declaration import ModelSpec
 
-_TELLING = ("drift", "warning", "critical", "no_data")  # verdicts that conditions are made of
+_TELLING = ("drift", "warning", "critical", "no_data", "error")  # verdicts that conditions are made of
 
 
 def matches(pattern: str, name: str | None) -> bool:

@@ -68,7 +68,7 @@ def standing(alert: AlertView, model: ModelView) -> None:
             f"It came back {text.plural(returns, 'time')} after it was resolved: that is told once, not every time."
         )
     if rule := alert.get("rule"):
-        notes.append(f"Raised by your rule **{text.plain(rule, 60)}**.")
+        notes.append(f"Raised by **{text.plain(rule, 60)}**.")
     if source := alert.get("source"):
         notes.append(f"About the source **{text.plain(source, 60)}**.")
     if notes:

@@ -379,6 +379,9 @@ def test_a_file_of_the_homes_folder_is_a_check_and_a_broken_one_fails_alone(ws: 
     assert "KeyError" in failing["error"]
     assert reading(ws, 1, "jensen_shannon", "distance")["verdict"] == "drift", "the others are read all the same"
     assert alerts(ws, "business")[0]["members"] == ["distance", "prediction"]
+    (blind,) = [alert for alert in alerts(ws, "data_quality") if alert["rule"] == "checks that fail"]
+    assert blind["members"] == ["broken", "failing of distance", "failing of prediction"]
+    assert (blind["severity"], blind["state"]) == ("warning", "firing")
     (folder / "broken.py").write_text(OWN_FILE.replace("typical", "broken"))
     os.utime(folder / "broken.py", ns=(1, 1))
     ws.log_days(2, labels=False)

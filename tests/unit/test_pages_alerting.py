@@ -133,7 +133,7 @@ def test_an_alert_that_follows_another_says_so_and_needs_nobody(workspace, monke
     words = _words(_open("alert", alert="a1"))
     assert "follows another" in words
     assert "came back 2 times" in words
-    assert "your rule **late**" in words
+    assert "Raised by **late**" in words
     assert not alert_words.needs_you(follower)  # type: ignore[arg-type]
 
 
