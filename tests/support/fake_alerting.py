@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from service import alert_views, views
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
@@ -20,6 +20,11 @@ class FakeAlerting:
     weeks: int
     empty: bool
 
+    if TYPE_CHECKING:  # the workspace that this is mixed into has them
+
+        def now(self) -> datetime: ...
+        def alert(self, alert_id: str) -> views.AlertView: ...
+
     def __init__(self) -> None:
         self.silence_list: list[alert_views.SilenceView] = []
         self.owners: dict[str, str | None] = {}
@@ -28,9 +33,6 @@ class FakeAlerting:
         self.running: set[str] = set()
         self.changes: dict[tuple[str, str], dict[str, Any]] = {}
         self.owned: dict[tuple[str, str], str] = {("model", MODEL): "file", ("channel", "team"): "file"}
-
-    def now(self) -> datetime:
-        raise NotImplementedError
 
     # -- alerts ----------------------------------------------------------------------------------------------------
     def changed(self, alert: views.AlertView) -> views.AlertView:
@@ -48,9 +50,6 @@ class FakeAlerting:
             "at": self.now().isoformat(), "state": "firing", "actor": actor, "comment": comment, "action": action,
         }  # fmt: skip
         self.remarks.setdefault(alert_id, []).append(event)
-
-    def alert(self, alert_id: str) -> views.AlertView:
-        raise NotImplementedError
 
     def comment(self, alert_id: str, text: str, *, actor: str = "cli") -> views.AlertView:
         self._remark(alert_id, "comment", text, actor)
