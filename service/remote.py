@@ -10,15 +10,19 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from service import views
+from service.remote_access import RemoteAccess
 from service.remote_alerting import RemoteAlerting
 from service.remote_calls import part
 from service.remote_care import RemoteCare
+from service.remote_comparing import RemoteComparing
 from service.remote_door import RemoteDoor
 from service.remote_files import RemoteFiles
 from service.remote_labels import RemoteLabels
 from service.remote_outcomes import RemoteOutcomes
 from service.remote_references import RemoteReferences
+from service.remote_reporting import RemoteReporting
 from service.remote_segments import RemoteSegments
+from service.remote_setting_up import RemoteSettingUp
 from service.remote_sources import RemoteSources
 from service.remote_training import RemoteTraining
 
@@ -32,6 +36,10 @@ class RemoteWorkspace(
     RemoteSegments,
     RemoteOutcomes,
     RemoteAlerting,
+    RemoteAccess,
+    RemoteReporting,
+    RemoteComparing,
+    RemoteSettingUp,
     RemoteTraining,
     RemoteCare,
 ):

@@ -9,8 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from service.access import Access
 from service.alerting import Alerting
+from service.comparing import Comparing
 from service.outcomes import Outcomes
+from service.reporting import Reporting
+from service.setting_up import SettingUp
 from service.training import Training
 
 if TYPE_CHECKING:
@@ -34,7 +38,7 @@ class ConflictError(WorkspaceError):
     """The state of things forbids it (a job is running, nothing to roll back to)."""
 
 
-class Workspace(Outcomes, Alerting, Training, Protocol):
+class Workspace(Outcomes, Alerting, Training, Access, Comparing, Reporting, SettingUp, Protocol):
     """A home folder with its models. Naive times are taken to be in the model's time zone."""
 
     def __enter__(self) -> Self: ...

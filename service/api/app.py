@@ -7,10 +7,12 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 
 from service.api import (
+    access,
     actions,
     alerting,
     appends,
     care,
+    comparing,
     demo,
     door,
     errors,
@@ -21,7 +23,9 @@ from service.api import (
     outcomes,
     reads,
     references,
+    reporting,
     segments,
+    setting_up,
     sources,
     training,
 )
@@ -72,6 +76,10 @@ def build_api(workspace: Workspace, settings: Settings) -> FastAPI:
         door,
         sources,
         references,
+        setting_up,
+        comparing,
+        reporting,
+        access,
         training,
         care,
         feeds,

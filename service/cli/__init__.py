@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from service.cli import (
+    access,
     business,
     care,
     channels,
     checks,
     compare,
+    comparing,
     concept,
     data,
     declare,
@@ -27,10 +29,12 @@ from service.cli import (
     references,
     registry,
     replay,
+    reporting,
     rules,
     runs,
     segments,
     serve,
+    setting_up,
     silences,
     sources,
     studies,
@@ -76,6 +80,10 @@ for group in (
     segments,
     why,
     care,
+    access,
+    reporting,
+    comparing,
+    setting_up,
 ):
     group.register(app)
 

@@ -40,10 +40,14 @@ from service.local import (
     story,
     together,
 )
+from service.local.access import LocalAccess
 from service.local.alerting import LocalAlerting
+from service.local.comparing import LocalComparing
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
 from service.local.outcomes import LocalOutcomes
+from service.local.reporting import LocalReporting
+from service.local.setting_up import LocalSettingUp
 from service.local.training import LocalTraining
 from storage.backup import refuse_unfinished
 from storage.control import Control
@@ -69,7 +73,9 @@ def _limits(memory: str | None) -> Limits:
     return Limits() if memory is None else Limits(memory=memory, wal_autocheckpoint="64MB")
 
 
-class LocalWorkspace(LocalOutcomes, LocalAlerting, LocalTraining):
+class LocalWorkspace(
+    LocalOutcomes, LocalAlerting, LocalTraining, LocalAccess, LocalReporting, LocalComparing, LocalSettingUp
+):
     """Opens a home folder and holds it until closed; see :class:`service.workspace.Workspace` for what it does."""
 
     def __init__(self, core: Core) -> None:

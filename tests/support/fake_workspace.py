@@ -15,11 +15,15 @@ from service import data_views, views
 from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 from tests.support import fake_views
+from tests.support.fake_access import FakeAccess
 from tests.support.fake_alerting import FakeAlerting
+from tests.support.fake_comparing import FakeComparing
 from tests.support.fake_data import FakeData
 from tests.support.fake_loop import FakeLoop
 from tests.support.fake_outcomes import FakeOutcomes
+from tests.support.fake_reporting import FakeReporting
 from tests.support.fake_segments import FakeSegments
+from tests.support.fake_setting_up import FakeSettingUp
 from tests.support.fake_training import FakeTraining
 
 MODEL = "air_time"
@@ -36,7 +40,18 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-class FakeWorkspace(FakeData, FakeSegments, FakeOutcomes, FakeAlerting, FakeTraining, FakeLoop):
+class FakeWorkspace(
+    FakeData,
+    FakeSegments,
+    FakeOutcomes,
+    FakeAlerting,
+    FakeTraining,
+    FakeLoop,
+    FakeAccess,
+    FakeReporting,
+    FakeComparing,
+    FakeSettingUp,
+):
     """Answers like a workspace; actions change its memory only."""
 
     def __init__(self, *, until_week: int = 22, extra: int = 7, empty: bool = False, hostile: bool = True) -> None:
