@@ -15,6 +15,7 @@ import streamlit as st
 
 from dashboard import text
 from service import context
+from service.identity import OPEN, Identity, Role
 from service.views import ModelView, WindowView
 from service.workspace import Workspace
 
@@ -54,9 +55,34 @@ def workspace() -> Workspace:
     return context.current()
 
 
+def identity() -> Identity:
+    """Return who looks at this page, asked anew at every run; stops the page when their session has ended."""
+    door = context.door()
+    if door is None:
+        return OPEN
+    found = door.identity(st.context.headers.get(context.IDENTITY_HEADER))
+    if found is None:
+        st.warning("Your session has ended. [Sign in again](/sign-in) to go on.", icon=":material/lock:")
+        st.stop()
+    return found
+
+
 def actor() -> str:
     """Return the name under which this dashboard acts."""
-    return "dashboard"
+    return identity().name
+
+
+def may(role: Role) -> bool:
+    """Say whether whoever looks at this page may do what needs ``role``; True where sign-in is off."""
+    return identity().may(role)
+
+
+def why_not(role: Role) -> str | None:
+    """Return why an action that needs ``role`` is disabled, for its tooltip; None when it is not."""
+    who = identity()
+    if who.may(role):
+        return None
+    return f"You are signed in as {text.plain(who.name)} with the role {who.role}; this needs the role {role}."
 
 
 def require_model() -> ModelView:

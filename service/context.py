@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from service.identity import Identity
 from service.views import DemoView
 from service.workspace import Workspace, WorkspaceError
 
@@ -40,3 +41,26 @@ def set_demo(player: DemoPlayer | None) -> None:
 def demo() -> DemoPlayer | None:
     """Return the demo's player when this process serves the demo."""
     return _demo
+
+
+#: What a websocket's handshake is given by the guard, and the guard alone: it takes whatever a client sends under this name away.
+IDENTITY_HEADER = "x-driftdeck-identity"
+_door: Door | None = None
+
+
+class Door(Protocol):
+    """Who is behind a websocket, asked anew at every run of a page."""
+
+    def identity(self, handle: str | None) -> Identity | None:
+        """Return who it is now, None once the session behind the handle has ended."""
+
+
+def set_door(door: Door | None) -> None:
+    """Make ``door`` the one that knows who is who (None: sign-in is off, whoever reaches the process may do all)."""
+    global _door
+    _door = door
+
+
+def door() -> Door | None:
+    """Return what knows who is who, None where sign-in is off."""
+    return _door
