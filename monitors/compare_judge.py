@@ -105,6 +105,7 @@ def judge_column(
         reasons=tuple(test.words for test in material),
         notes=(*pair.notes, *_type_notes(pair.column, *shown), *own_notes, *notes),
         bars=_bars(shown[0], shown[1]),
+        shown=shown,
     )
     if lacking or not material:
         return Result(comparison)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from monitors.compare_rows import RowsFinding
+    from reference_data.profile import ColumnProfile
 
 _WIDTH, _HEIGHT = 120, 28
 _LOOK = (
@@ -77,6 +78,8 @@ class ColumnComparison:
     notes: tuple[str, ...] = ()
     bars: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
     lacking: Lacking = ""
+    #: Both sides on the cells that the reference froze, each one profile; None where nothing was profiled.
+    shown: tuple[ColumnProfile, ColumnProfile] | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         return {

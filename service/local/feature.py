@@ -13,12 +13,12 @@ from monitors.registry import DECIDING, column_checks
 from reference_data.profile import BinnedColumn, ColumnProfile
 from reference_data.quantiles import quantiles, rebin
 from reference_data.windows import Window
+from service.histograms import histogram
 from service.local.convert import iso, number, reading_view, row_to_reading
 from service.local.drift import (
     SHOWN_OUTCOMES,
     choose_window,
     deciding,
-    histogram,
     judged_readings,
     reference_of,
     standing,

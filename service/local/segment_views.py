@@ -12,9 +12,9 @@ from monitors.judge_segments import SegmentDrift, beyond, drift_reading, found_r
 from monitors.types import Reading
 from reference_data.reference import Reference
 from reference_data.windows import Window
+from service.histograms import histogram
 from service.local import due, segment_harm, segment_profiles, segments
 from service.local.convert import aware, iso, number
-from service.local.drift import histogram
 from service.workspace import NotFoundError, WorkspaceError
 from storage.readings import current_readings, latest_window
 
