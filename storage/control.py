@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from storage.control_access import Access
 from storage.control_alerts import Alerts
 from storage.control_audit import Audit
 from storage.control_declarations import Declarations, ModelRecord
@@ -17,5 +18,7 @@ from storage.control_sources import Sources
 __all__ = ["Control", "ModelRecord", "OutboxItem"]
 
 
-class Control(Declarations, Owners, ControlFigures, Alerts, Outbox, Silences, Loop, Sources, Runs, Erasures, Audit):
+class Control(
+    Declarations, Owners, ControlFigures, Alerts, Outbox, Silences, Loop, Sources, Runs, Erasures, Access, Audit
+):
     """``Control(path, now)`` opens the file; safe to use from several threads."""
