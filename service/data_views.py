@@ -53,8 +53,10 @@ class SourceView(TypedDict):
 
 
 class QuarantineView(TypedDict):
-    """One row that could not be taken."""
+    """One row that could not be taken. ``ref`` names it; ``repairable``: ``content`` is the whole row as JSON."""
 
+    ref: str
+    repairable: bool
     model: str
     kind: str  # log | label
     arrival_time: str
@@ -66,6 +68,13 @@ class QuarantineView(TypedDict):
     expected: str | None
     error: str
     content: str | None
+
+
+class RepairedRow(TypedDict):
+    """A refused row as it should have come: ``ref`` names the refused one, ``row`` has the form in which rows are sent."""
+
+    ref: str
+    row: dict[str, Any]
 
 
 class QuarantineGroup(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from service import data_views
+from service import data_views, views
 from service.remote_calls import RemoteCalls, model_path
 
 
@@ -17,6 +17,11 @@ class RemoteDoor(RemoteCalls):
 
     def quarantine_groups(self, model: str) -> list[data_views.QuarantineGroup]:
         return cast("list[data_views.QuarantineGroup]", self._all(f"{model_path(model)}/quarantine/groups"))
+
+    def repair(self, model: str, repairs: list[data_views.RepairedRow], *, actor: str = "cli") -> views.AppendView:
+        del actor  # the owner knows who calls
+        answer = self._call("POST", f"{model_path(model)}/quarantine/repair", json={"repairs": repairs})
+        return cast("views.AppendView", answer.json())
 
     def schema_events(self, model: str) -> list[data_views.SchemaEvent]:
         return cast("list[data_views.SchemaEvent]", self._all(f"{model_path(model)}/schema"))

@@ -38,6 +38,10 @@ class ConflictError(WorkspaceError):
     """The state of things forbids it (a job is running, nothing to roll back to)."""
 
 
+class ForbiddenError(WorkspaceError):
+    """Whoever asks may not; the message says what it takes."""
+
+
 class Workspace(Outcomes, Alerting, Training, Access, Comparing, Reporting, SettingUp, Protocol):
     """A home folder with its models. Naive times are taken to be in the model's time zone."""
 
@@ -103,6 +107,9 @@ class Workspace(Outcomes, Alerting, Training, Access, Comparing, Reporting, Sett
         """Return rows that could not be taken, latest first."""
 
     def quarantine_groups(self, model: str) -> list[data_views.QuarantineGroup]: ...
+    def repair(self, model: str, repairs: list[data_views.RepairedRow], *, actor: str = "cli") -> views.AppendView:
+        """Take refused rows after all, repaired: all of them or, while one is still wrong, none."""
+
     def schema_events(self, model: str) -> list[data_views.SchemaEvent]: ...
     def labels(self, model: str, *, windows: int = 60) -> data_views.LabelSummary: ...
     def label_history(self, model: str, prediction_id: str) -> list[data_views.LabelEntry]: ...

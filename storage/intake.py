@@ -16,12 +16,14 @@ from storage.casting import ARROW_TYPES, EXPECTED, TIMESTAMP, Values, cast, show
 from storage.ids import new_ids
 from storage.intake_source import Source, open_source
 from storage.names import physical_names
-from storage.privacy import HIDDEN, Door
+from storage.privacy import HIDDEN, Door, keeps_content
+from storage.refused_content import as_content
 
 UNVERSIONED = "unversioned"
 ROLES = ("serving", "shadow")
 MAX_ID_BYTES = 1024  # of UTF-8: an id, a subject, the name of a version
 SCORES = pa.map_(pa.string(), pa.float64())
+MOST_KEPT = 10_000  # refused rows of one append that are kept as they came, to be repaired
 _EARLIEST, _LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001  (naive UTC, as stored)
 
 
@@ -132,6 +134,9 @@ class _Casting:
             table = table.filter(pa.array(keep))
         for entry in self.rejected:
             entry |= {what: found for what, of in self.persons.items() if (found := of[entry["row"]].as_py())}
+        if keeps_content(self.door.spec):
+            for entry in self.rejected[:MOST_KEPT]:
+                entry["content"] = as_content(self.source.row(entry["row"]))
         rejected = sorted(self.rejected, key=lambda entry: entry["row"])
         ignored = tuple(sorted(set(self.source.names()) - known))
         return Intake(table, rejected, ignored, absent=tuple(self.absent), source=self.source)

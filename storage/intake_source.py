@@ -32,6 +32,9 @@ class Source(Protocol):
     def names(self) -> Iterable[str]:
         """Return the names of all columns."""
 
+    def row(self, index: int) -> Mapping[str, Any]:
+        """Return one row as it came, for whoever wants to repair it."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
@@ -49,6 +52,9 @@ class TableSource:
 
     def names(self) -> Iterable[str]:
         return (name for name in self.columns if not name.startswith("__index_level_"))
+
+    def row(self, index: int) -> Mapping[str, Any]:
+        return {name: _python(self.columns[name][index]) for name in self.names()}
 
 
 class RowSource:
@@ -76,6 +82,14 @@ class RowSource:
 
     def names(self) -> Iterable[str]:
         return (self._names - set(_NESTED)) | self._input_names
+
+    def row(self, index: int) -> Mapping[str, Any]:
+        """Return one row as it came; nothing of what is no row."""
+        return self._outer[index]
+
+
+def _python(value: Any) -> Any:
+    return value.as_py() if isinstance(value, pa.Scalar) else value
 
 
 def _inputs(row: Mapping[str, Any]) -> Mapping[str, Any]:

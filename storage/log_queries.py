@@ -59,7 +59,7 @@ class WindowCount:
 
 def count_rows(con: DuckDBPyConnection, spec: ModelSpec) -> RowCount:
     """Count what is stored of a model; nothing if it has no tables yet."""
-    refused = single(con, "SELECT count(*) FROM quarantine WHERE model = ?", [spec.name])
+    refused = single(con, "SELECT count(*) FROM quarantine WHERE model = ? AND repaired_at IS NULL", [spec.name])
     if not tables_exist(con, spec.name):
         return RowCount(0, 0, refused)
     logs = single(con, f"SELECT count(*) FROM {log_table(spec.name)} WHERE _role = 'serving'")

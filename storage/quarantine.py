@@ -12,7 +12,9 @@ from duckdb import DuckDBPyConnection
 from storage.buckets import aware, naive
 from storage.rows import registered
 
-MOST_CHARACTERS = 1000  # of a value or a line that is kept
+MOST_CHARACTERS = 1000  # of a value or an error that is kept
+#: What names a refused row: where and when it came; two that came at once at the same place are told apart by what they said.
+_REF = "md5(concat_ws('|', kind, epoch_us(arrival_time), origin, row, id, field, value, error, content))"
 _TEXTS = ("field", "value", "error", "expected", "content", "id", "subject")
 
 
@@ -46,28 +48,49 @@ def keep_refused(
 
 
 def _short(name: str, text: str | None) -> str | None:
-    """Cut a text short, except ids and subjects, which are found by all of their characters."""
-    if text is None or name in ("id", "subject") or len(text) <= MOST_CHARACTERS:
+    """Cut a text short, except ids and subjects, which are found by all of their characters, and rows, which are to be repaired."""
+    if text is None or name in ("id", "subject", "content") or len(text) <= MOST_CHARACTERS:
         return text
     return text[: MOST_CHARACTERS - 1] + "…"
 
 
+_COLUMNS = ("kind", "arrival_time", "origin", "row", "line", "field", "value", "expected", "error", "content")
+
+
 def refused_rows(con: DuckDBPyConnection, model: str, limit: int, offset: int) -> list[dict[str, Any]]:
-    """Return a page of the rows of a model that were refused, latest first, by column; times are aware."""
+    """Return a page of the refused rows of a model that wait, latest first, by column; times are aware, ``ref`` names a row."""
     sql = (
-        "SELECT model, kind, arrival_time, origin, row, line, field, value, expected, error, content FROM quarantine "
-        "WHERE model = ? ORDER BY arrival_time DESC, rowid DESC LIMIT ? OFFSET ?"
+        f"SELECT {_REF}, {', '.join(_COLUMNS)} FROM quarantine WHERE model = ? AND repaired_at IS NULL "
+        "ORDER BY arrival_time DESC, rowid DESC LIMIT ? OFFSET ?"
     )
-    names = ("model", "kind", "arrival_time", "origin", "row", "line", "field", "value", "expected", "error", "content")
-    rows = con.execute(sql, [model, limit, offset]).fetchall()
-    return [dict(zip(names, row, strict=True)) | {"arrival_time": aware(row[2])} for row in rows]
+    return [_entry(model, row) for row in con.execute(sql, [model, limit, offset]).fetchall()]
+
+
+def refused_by_ref(con: DuckDBPyConnection, model: str, refs: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the refused rows of these names that still wait, in the order of ``refs``."""
+    sql = f"SELECT {_REF}, {', '.join(_COLUMNS)} FROM quarantine WHERE model = ? AND repaired_at IS NULL AND {_REF} IN (SELECT unnest(?))"
+    found = {row[0]: _entry(model, row) for row in con.execute(sql, [model, list(refs)]).fetchall()}
+    return [found[ref] for ref in refs if ref in found]
+
+
+def mark_repaired(con: DuckDBPyConnection, model: str, refs: Sequence[str], now: datetime) -> None:
+    """Say that refused rows were repaired and taken: they wait no longer, and stay as a record."""
+    con.execute(
+        f"UPDATE quarantine SET repaired_at = ? WHERE model = ? AND repaired_at IS NULL AND {_REF} IN (SELECT unnest(?))",
+        [naive(now), model, list(refs)],
+    )
+
+
+def _entry(model: str, row: Sequence[Any]) -> dict[str, Any]:
+    found = dict(zip(("ref", *_COLUMNS), row, strict=True))
+    return {"model": model, **found, "arrival_time": aware(found["arrival_time"])}
 
 
 def refused_groups(con: DuckDBPyConnection, model: str) -> list[dict[str, Any]]:
     """Return how many rows were refused for what: by field, what would have been taken, and origin; the largest first."""
     sql = (
         "SELECT field, arg_max(error, (arrival_time, rowid)), origin, count(*), min(arrival_time), max(arrival_time) "
-        "FROM quarantine WHERE model = ? GROUP BY field, expected, origin ORDER BY 4 DESC, 6 DESC, field, origin"
+        "FROM quarantine WHERE model = ? AND repaired_at IS NULL GROUP BY field, expected, origin ORDER BY 4 DESC, 6 DESC, field, origin"
     )
     names = ("field", "error", "origin", "rows", "first_seen", "last_seen")
     rows = con.execute(sql, [model]).fetchall()

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import state, text
-from dashboard.components import data_words, errors, export
+from dashboard.components import data_words, errors, export, repair
 from service.data_views import QuarantineGroup, QuarantineView
 from service.views import ModelView
 
@@ -89,6 +89,7 @@ def rows(model: str, zone: str, total: int) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**The latest of them**")
             st.space("stretch")
+            repair.button(found, model, zone)
             export.downloads([dict(row) for row in found], name=f"refused-{model}-page-{number}", key="refused")
         _table(found, zone)
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -145,13 +146,16 @@ def _table(found: Sequence[QuarantineView], zone: str) -> None:
 def _way_out(model: str) -> None:
     with st.expander("How to get them in after all", icon=":material/build:", key="way_out"):
         st.markdown(
-            "1. **The data is wrong:** correct the lines at their origin and send the same file or batch again. Rows that are in "
+            "1. **A few values are wrong:** press Repair, correct them in the table, and take the rows.\n"
+            "2. **The data is wrong:** correct the lines at their origin and send the same file or batch again. Rows that are in "
             "already count as duplicates and change nothing, so nobody has to cut the good ones out.\n"
-            "2. **The declaration is wrong:** change the column's type in `driftdeck.toml`, apply it, and send again.\n"
-            "3. **A source brings them:** let its `transform` repair them on the way, then run it again."
+            "3. **The declaration is wrong:** change the column's type in `driftdeck.toml`, apply it, and send again.\n"
+            "4. **A source brings them:** let its `transform` repair them on the way, then run it again."
         )
         st.code(
             f"driftdeck log {model} corrected.csv\ndriftdeck apply driftdeck.toml\ndriftdeck quarantine {model}",
             language=None,
         )
-        st.caption("What was refused stays listed here, as a record; sending it again does not take it off.")
+        st.caption(
+            "What is repaired here waits no longer. What is sent again from elsewhere stays listed, as a record."
+        )

@@ -1,18 +1,25 @@
-"""``quarantine``, ``schema``: what was refused, and which columns came otherwise than declared."""
+"""``quarantine``, ``repair``, ``schema``: what was refused, its way in after all, and which columns came otherwise than declared."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.data import ModelArgument
-from service.cli.session import Session, command, table
+from service.cli.session import FAILED, Session, command, table
+from service.workspace import WorkspaceError
+
+if TYPE_CHECKING:
+    from service.data_views import RepairedRow
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     command(app, "quarantine")(quarantine)
+    command(app, "repair")(repair)
     command(app, "schema")(schema)
 
 
@@ -40,9 +47,45 @@ def quarantine(
         rows = workspace.quarantine(model, limit=limit, offset=offset)
     columns = {
         "arrival_time": "arrived", "kind": "kind", "origin": "from", "line": "line", "row": "row", "field": "field",
-        "error": "error",
+        "error": "error", "ref": "ref",
     }  # fmt: skip
     session.show(rows, lambda: table(rows, columns, empty))
+
+
+def repair(
+    session: Session,
+    model: ModelArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help='JSON lines, each {"ref": …, "row": {…}}: the refused row\'s ref, and the row as it should have come.'
+        ),
+    ],
+) -> None:
+    """Take refused rows after all, repaired: all of them or, while one is still wrong, none."""
+    repairs = _repairs(file)
+    with session.workspace() as workspace:
+        done = workspace.repair(model, repairs)
+    wrong = [f"line {entry['row'] + 1}: {entry['error']}" for entry in done["rejected"]]
+    taken = f"{done['accepted']} rows taken, {done['duplicates']} were there already"
+    session.show(done, lambda: "\n".join([*wrong, "nothing was taken; correct these and repeat"]) if wrong else taken)
+    if wrong:
+        raise typer.Exit(FAILED)
+
+
+def _repairs(file: Path) -> list[RepairedRow]:
+    found: list[RepairedRow] = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise WorkspaceError(f"{file}: line {number} is not JSON ({error})") from None
+        if not (isinstance(entry, dict) and isinstance(entry.get("ref"), str) and isinstance(entry.get("row"), dict)):
+            raise WorkspaceError(f'{file}: line {number} has to be {{"ref": "…", "row": {{…}}}}')
+        found.append({"ref": entry["ref"], "row": entry["row"]})
+    return found
 
 
 def schema(session: Session, model: ModelArgument) -> None:

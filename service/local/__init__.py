@@ -194,6 +194,9 @@ class LocalWorkspace(
     def quarantine_groups(self, model: str) -> list[data_views.QuarantineGroup]:
         return quarantine.groups(self.core, model)
 
+    def repair(self, model: str, repairs: list[data_views.RepairedRow], *, actor: str = "cli") -> views.AppendView:
+        return quarantine.repair(self.core, model, repairs, actor)
+
     def schema_events(self, model: str) -> list[data_views.SchemaEvent]:
         return schema.events(self.core, model)
 

@@ -167,6 +167,8 @@ class FakeData(FakeRows, FakeReplay):
         field, value, expected, error, origin, first = _REFUSED[number % len(_REFUSED)]
         row = first + number // len(_REFUSED)
         return {
+            "ref": f"refused-{number}",
+            "repairable": True,
             "model": model,
             "kind": "log",
             "arrival_time": self._ago(minutes=20 * (number + 1)),
@@ -196,6 +198,24 @@ class FakeData(FakeRows, FakeReplay):
             for i, (field, _value, _expected, error, origin, _first) in enumerate(_REFUSED)
             if counts[i]
         ]
+
+    def repair(self, model: str, repairs: list[data_views.RepairedRow], *, actor: str = "cli") -> views.AppendView:
+        self.calls.append(f"repair {len(repairs)} {actor}")
+        wrong = [place for place, entry in enumerate(repairs) if "n/a" in entry["row"].values()]
+        if not wrong:
+            self.refused -= len(repairs)
+        rejected = [
+            {
+                "row": place,
+                "field": "distance",
+                "value": "n/a",
+                "expected": "numeric",
+                "error": "distance is 'n/a', which is not a number",
+            }
+            for place in wrong
+        ]
+        taken = 0 if wrong else len(repairs)
+        return {"accepted": taken, "duplicates": 0, "rejected": rejected, "rejected_rows": len(wrong)}
 
     def schema_events(self, model: str) -> list[data_views.SchemaEvent]:
         if model != MODEL or self.empty:

@@ -350,3 +350,28 @@ def test_lag_is_told_in_words(seconds, words):
 )
 def test_of_a_long_path_the_file_is_named(words, short):
     assert data_words.origin(words) == short
+
+
+def _repairing() -> None:
+    from dashboard import state
+    from dashboard.components import repair
+
+    rows = state.workspace().quarantine("air_time", limit=3)
+    repair.table(repair.repairable(rows), "air_time", "UTC")
+
+
+def test_refused_rows_are_taken_together_or_the_page_says_which_is_still_wrong(serve):
+    workspace = serve()
+    page = AppTest.from_function(_repairing, default_timeout=30).run()
+    assert "Correct the values" in _words(page)
+    page.button(key="repair_confirm").click().run()
+    assert "still wrong" in _words(page)
+    assert "row 1: distance is 'n/a'" in _words(page)
+    assert workspace.refused == 17
+    page.session_state["repair_table"] = {
+        "edited_rows": {0: {"distance": "731"}}, "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    page.run()
+    page.button(key="repair_confirm").click().run()
+    assert not page.exception
+    assert workspace.refused == 14

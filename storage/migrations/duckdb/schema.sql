@@ -33,7 +33,8 @@ CREATE TABLE quarantine ( -- rows that could not be taken
     line BIGINT, -- of a text file, counted from 1
     content VARCHAR, -- the line as it stands, cut short; never of a model with hidden columns
     id VARCHAR, -- prediction id and subject, where they could be read: deletion on request finds the row by them
-    subject VARCHAR
+    subject VARCHAR,
+    repaired_at TIMESTAMP -- NULL: still waits
 );
 
 CREATE TABLE source_position ( -- how far a source has been read, committed with the rows; of one part the highest seq counts

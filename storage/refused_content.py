@@ -1,0 +1,33 @@
+"""A refused row as it came, as text: kept so that somebody can repair it and send it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+MOST_CHARACTERS = 16_000  # a longer row is not kept: what is cut short cannot be repaired
+
+
+def as_content(row: Mapping[str, Any]) -> str | None:
+    """Return a row as JSON; None for an empty or overlong one."""
+    if not row:
+        return None
+    text = json.dumps(dict(row), ensure_ascii=False, default=_plain)
+    return text if len(text) <= MOST_CHARACTERS else None
+
+
+def as_row(content: str | None) -> dict[str, Any] | None:
+    """Return the row that :func:`as_content` wrote; None for a line of any other kind."""
+    if content is None or not content.startswith("{"):
+        return None
+    try:
+        row = json.loads(content)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
