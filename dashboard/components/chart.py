@@ -1,12 +1,20 @@
-"""Showing a figure: one configuration for all, a text for those who cannot see it, and clicks as calls."""
+"""Showing a figure: one configuration for all, a text for those who cannot see it, clicks as calls, and a file to keep.
+
+The buttons that save a chart as PNG or SVG are drawn in the browser on every chart of a page by one small component, which
+the frame of all pages mounts: a figure need not know of it, and no page grows by it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+
+from dashboard import theme
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
 
@@ -26,3 +34,23 @@ def clickable(figure: go.Figure, on_click: Callable[[int, int], None], *, alt: s
 
     figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}})
     st.plotly_chart(figure, theme=None, config=CONFIG, alt=alt, key=key, on_select=clicked, selection_mode="points")
+
+
+def exports() -> None:
+    """Let every chart of the page be saved as PNG or SVG; called once, by the frame of all pages."""
+    colours = theme.palette()
+    data = {name: getattr(colours, name) for name in ("text", "panel", "border", "accent")}
+    with st.container(key="chart_export"):
+        _component()(data=data, key="chart_export_component")
+
+
+@cache
+def _component() -> Any:
+    """Return what mounts the component: registered once, and not before there is a page."""
+    here = Path(__file__).parent
+    return st.components.v2.component(
+        "driftdeck_chart_export",
+        js=(here / "chart_export.js").read_text(encoding="utf-8"),
+        css=(here / "chart_export.css").read_text(encoding="utf-8"),
+        isolate_styles=False,
+    )

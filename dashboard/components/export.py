@@ -1,53 +1,54 @@
-"""Downloads of what a page shows, and Evidently's report of the same window."""
+"""Downloads of what a page shows, and the ways to its reports."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import streamlit as st
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from service import exporting
+
+Rows = Sequence[Mapping[str, Any]]
+_FORMS = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
 
 
-def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows as CSV; text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    target = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(target, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _safe(value) for name, value in row.items()})
-    return target.getvalue()
+def table(rows: Rows | Callable[[], Rows], *, name: str, key: str) -> None:
+    """Draw one button that offers rows as CSV, Parquet and JSON.
+
+    ``rows``: what the table shows, with unrounded numbers, or a function that fetches all of it when a table is paged; it
+    is called by the click, never before. ``name``: of the file, without its ending; what users named may be in it.
+    """
+    if not callable(rows) and not rows:
+        return
+    with st.popover(
+        "Export",
+        icon=":material/download:",
+        type="tertiary",
+        width="content",
+        help="This table as a file",
+        key=f"{key}_export",
+    ):
+        for form, label in _FORMS.items():
+            st.download_button(
+                label,
+                data=_writer(rows, form),
+                file_name=f"{exporting.safe_name(name)}.{form}",
+                mime=exporting.MEDIA[form],
+                width="stretch",
+                key=f"{key}_{form}",
+                on_click="ignore",
+            )
 
 
-def _safe(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def _writer(rows: Rows | Callable[[], Rows], form: str) -> Callable[[], str | bytes]:
+    return lambda: exporting.written(rows() if callable(rows) else rows, form)
 
 
 def downloads(rows: Sequence[Mapping[str, object]], *, name: str, key: str) -> None:
-    """Draw two buttons: the same rows as CSV and as JSON."""
-    st.download_button(
-        "CSV",
-        data=lambda: as_csv(rows),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key=f"{key}_csv",
-        on_click="ignore",
-    )
-    st.download_button(
-        "JSON",
-        data=lambda: json.dumps(rows, indent=2, ensure_ascii=False),
-        file_name=f"{name}.json",
-        mime="application/json",
-        icon=":material/download:",
-        key=f"{key}_json",
-        on_click="ignore",
-    )
+    """Draw the button of :func:`table`."""
+    table(rows, name=name, key=key)
 
 
 def evidently_address(model: str, window: str) -> str:

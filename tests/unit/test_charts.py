@@ -396,11 +396,6 @@ def test_version_colours_differ(one, two):
     assert one != two
 
 
-def test_exports_keep_numbers_and_disarm_formulas():
-    rows = [{"column": "=HYPERLINK(1)", "value": -0.123456789}]
-    assert export.as_csv(rows) == "column,value\n'=HYPERLINK(1),-0.123456789\n"
-
-
 def test_report_addresses_are_quoted():
     assert export.evidently_address("a/b?c", "2013-04-30T00:00:00-04:00") == (
         "/reports/evidently/a%2Fb%3Fc/2013-04-30T00%3A00%3A00-04%3A00"
