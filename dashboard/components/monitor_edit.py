@@ -29,6 +29,29 @@ def button(view: DeclaredObject) -> None:
         form(view)
 
 
+def keep_budget(view: DeclaredObject, warnings: float) -> None:
+    """Draw the button that makes a budget the one in force: at once where this dashboard owns the declaration, else as words for the file."""
+    if view["declared_in"] == "file":
+        st.caption("A file declares this model. To keep this budget, write there:")
+        words = f"[models.{view['name']}.monitor]\nalert_budget = {{ warnings_per_year = {warnings:g} }}"
+        st.code(words, language=None)
+        return
+    why = state.why_not("operator")
+    if st.button(
+        "Keep this budget",
+        type="primary",
+        icon=":material/check:",
+        key="budget_keep",
+        disabled=why is not None,
+        help=why,
+    ):
+        change = {"monitor.alert_budget.warnings_per_year": warnings}
+        state.workspace().edit("model", view["name"], change, actor=state.actor())
+        state.set_params(budget=None)
+        st.toast(f"From now on {warnings:g} false warnings a year are acceptable.", icon=":material/check:")
+        st.rerun()
+
+
 @st.dialog("Change the monitor", width="medium", icon=":material/tune:")
 def form(view: DeclaredObject) -> None:
     """Ask for new values and apply those that differ."""

@@ -18,6 +18,17 @@ PAGE_SIZE = 25
 _UNITS = {"standard deviations": "Numbers", "share": "Categories"}
 
 
+def typical(view: ReplayView) -> tuple[str, float] | None:
+    """Return the column in the middle, and the shift of it (standard deviations) that one window shows half of the time."""
+    seen = [
+        (row["shifts"][0], row["column"]) for row in view["sensitivity"] if row["unit"] != "share" and row["shifts"]
+    ]
+    if not seen:
+        return None
+    shift, column = sorted(seen)[len(seen) // 2]
+    return column, shift
+
+
 def expected(view: ReplayView, word: str) -> None:
     """Draw what a year in which nothing is wrong would bring, beside the budget."""
     fired = len(view["alerts"])

@@ -1,4 +1,4 @@
-"""Settings: channels with a test button, what is declared and who owns it, and who did what."""
+"""Settings: monitors, channels with a test button, what is declared and who owns it, and who did what."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, text
-from dashboard.components import channel_list, declared_edit, declared_list, errors, header
+from dashboard.components import channel_list, declared_edit, declared_list, errors, header, monitor_list
 from dashboard.registry import Page
 
-SECTIONS = {"channels": "Channels", "declared": "Declarations", "audit": "Audit"}
+SECTIONS = {"monitors": "Monitors", "channels": "Channels", "declared": "Declarations", "audit": "Audit"}
 LATEST = 200  # entries of the audit log
 _EXAMPLE = """[channels.team]
 url = "slack://${SLACK_TOKEN}/#models"
@@ -20,9 +20,9 @@ digest = "weekly"        # of notices"""
 def render() -> None:
     """Draw the page."""
     header.title("Settings")
-    shown = state.choice("Section", "section", SECTIONS, "channels")
+    shown = state.choice("Section", "section", SECTIONS, "monitors")
     with errors.in_words():
-        {"channels": _channels, "declared": _declared, "audit": _audit}[shown]()
+        {"monitors": monitor_list.draw, "channels": _channels, "declared": _declared, "audit": _audit}[shown]()
 
 
 def _new(kind: str, label: str) -> None:

@@ -17,7 +17,7 @@ from tests.support.served import COMMAND, EXAMPLES, clean, run
 
 PLACES = {
     "/schedule": "2 of 6 schedules need a look",
-    "/settings": "Settings",
+    "/settings?section=channels": "Settings",
     "/settings?section=declared": "Settings",
     "/settings?section=audit": "Settings",
     "/monitor?model=air_time&rule=mae+%3E+12": "Monitor",
@@ -181,7 +181,7 @@ def test_somebody_takes_an_alert_and_comments_and_both_stand_in_a_fresh_browser(
 
 def test_what_was_given_up_is_sent_again(browser: Browser, fake: str) -> None:
     with Visitor(browser, fake) as visitor:
-        page = visitor.open("/settings")
+        page = visitor.open("/settings?section=channels")
         lost = page.locator(".st-key-dead_letters")
         expect(page.get_by_text("1 message was given up")).to_be_visible(timeout=PATIENCE)
         lost.get_by_role("button", name="Send again").click()
@@ -241,7 +241,7 @@ def test_hostile_words_execute_nothing_in_what_surrounds_alerts(browser: Browser
         for address in ("/settings?section=declared", "/settings?section=audit", "/alerts", "/schedule"):
             visitor.open(address)
             harmless(visitor)
-        page = visitor.open("/settings")
+        page = visitor.open("/settings?section=channels")
         for button in page.get_by_role("button", name="Send a test").all():
             button.click()
             visitor.settled()
@@ -263,7 +263,7 @@ def test_hostile_words_execute_nothing_in_what_surrounds_alerts(browser: Browser
 
 def test_a_real_channel_is_tested_and_says_when_it_does_not_get_through(browser: Browser, real: Served) -> None:
     with Visitor(browser, real.base) as visitor:
-        page = visitor.open("/settings")
+        page = visitor.open("/settings?section=channels")
         test = page.get_by_role("button", name="Send a test")
         test.click()
         expect(page.get_by_text("The test message was taken")).to_be_visible(timeout=PATIENCE)

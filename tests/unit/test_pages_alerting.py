@@ -194,7 +194,7 @@ def test_the_schedule_says_what_is_late_and_runs_a_monitor_now(workspace):
 
 
 def test_a_test_message_says_whether_a_channel_gets_through(workspace):
-    page = _open("settings")
+    page = _open("settings", section="channels")
     page.button(key="test_team").click()
     _run(page)
     assert "The test message was taken" in _words(page)
@@ -268,7 +268,7 @@ def test_hostile_words_do_nothing(workspace, monkeypatch):
         workspace.assign("a1", hostile)
         view = {**workspace.channels()[0], "name": hostile, "place": hostile, "last_error": hostile, "digest": hostile}
         monkeypatch.setattr(workspace, "channels", lambda view=view: [view])
-        page = _open("settings")
+        page = _open("settings", section="channels")
         for shown in (page, _open("alert", alert="a1")):
             raw = "\n".join(part.value for kind in ("markdown", "caption", "error") for part in getattr(shown, kind))
             assert hostile not in raw
@@ -325,3 +325,27 @@ def test_differences_are_dotted_keys_and_what_is_gone_is_none():
     after = {"a": 1, "monitor": {"tolerance": 0.2, "rules": {"late": {"when": "mae > 1"}, "new": {"when": "rows < 2"}}}}
     found = declared_edit.differences(before, after)
     assert found == {"monitor.tolerance": 0.2, "monitor.rules.new.when": "rows < 2", '"old name"': None}
+
+
+def test_every_monitor_stands_in_one_table_with_its_budget(workspace):
+    page = _open("settings")
+    shown = page.dataframe[0].value
+    row = shown[shown["model"] == MODEL].iloc[0]
+    assert (row["warnings"], row["pages"]) == (1.0, 1.0)
+    assert row["reference"] == "1 · 53,490 rows"
+    assert len(shown) == 8
+
+
+def test_a_budget_is_chosen_on_a_slider_and_kept_where_the_dashboard_owns_it(workspace):
+    page = _open("monitor", model=MODEL, budget="12")
+    assert page.select_slider(key="budget_slider").value == 12.0
+    assert "warnings_per_year = 12" in page.code[0].value
+    workspace.owned[("model", MODEL)] = "dashboard"
+    page = _open("monitor", model=MODEL, budget="12")
+    assert "for 12 instead of 1 false warnings a year" in _words(page)
+    page.button(key="budget_keep").click()
+    page.run()
+    assert workspace.changes[("model", MODEL)] == {"monitor.alert_budget.warnings_per_year": 12.0}
+    assert "budget" not in page.query_params
+    page = _open("monitor", model=MODEL, budget="nonsense")
+    assert page.select_slider(key="budget_slider").value == 1.0
