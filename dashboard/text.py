@@ -3,23 +3,63 @@
 from __future__ import annotations
 
 import html
-import math
 import re
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-MISSING = "—"
+from service.words import (
+    MISSING,
+    UNITS_UNSAID,
+    change,
+    clean,
+    count,
+    day,
+    hours,
+    in_window,
+    length,
+    local,
+    metric_name,
+    moment,
+    number,
+    period,
+    plural,
+    share,
+    short,
+    window_length,
+    window_name,
+    window_word,
+    zone,
+)
+
+__all__ = [
+    "MISSING",
+    "change",
+    "clean",
+    "count",
+    "day",
+    "figure",
+    "hours",
+    "in_window",
+    "length",
+    "local",
+    "measured",
+    "metric_name",
+    "moment",
+    "number",
+    "period",
+    "plain",
+    "plural",
+    "share",
+    "short",
+    "suffix",
+    "window_length",
+    "window_name",
+    "window_word",
+    "zone",
+]
+
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _JOINER = "\u2060"  # without width; parts what Markdown extensions look for after escapes are gone
 _SHORTCODE = re.compile(r":(?=[\w+/-]+:)")
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
-
-
-def clean(value: object, limit: int = 80) -> str:
-    """Return text on one line without control or direction marks, cut to ``limit`` characters."""
-    words = _UNSEEN.sub(" ", str(value)).strip() or "(empty)"
-    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def plain(value: object, limit: int = 80) -> str:
@@ -34,188 +74,11 @@ def figure(value: object, limit: int = 40) -> str:
     return html.escape(clean(value, limit)).replace("%{", "%" + _JOINER + "{").replace("$", "＄")
 
 
-_WITHOUT_A_UNIT = ("share", "area", "statistic")  # kinds of numbers, nothing to write behind them
-
-
 def suffix(unit: str | None) -> str:
     """Return a unit for Plotly, nothing when there is none."""
-    return figure(unit, 16) if unit and unit not in _WITHOUT_A_UNIT else ""
+    return figure(unit, 16) if unit and unit not in UNITS_UNSAID else ""
 
 
 def measured(value: float | None, unit: str | None) -> str:
     """Return a value with its unit for Plotly; shares as per cent."""
     return number(value, "share" if unit == "share" else suffix(unit))
-
-
-def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
-    """Return three significant digits with the unit and a true minus; missing is a dash.
-
-    >>> number(12.643, "min"), number(-0.00451), number(5991.6), number(None)
-    ('12.6 min', '−0.00451', '5,992', '—')
-    """
-    if value is None or math.isnan(value):
-        return MISSING
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if unit == "share":
-        return number(100 * value, "%", signed=signed)
-    unit = "" if unit in _WITHOUT_A_UNIT else unit
-    size = abs(value)
-    if size >= 100 or size == 0:
-        words = f"{size:,.0f}"
-    elif size >= 0.0001:
-        size = float(f"{size:.3g}")  # 0.9999 must not become 1.000
-        words = f"{size:.{max(0, 2 - math.floor(math.log10(size)))}f}"
-    else:
-        words = f"{size:.1e}"
-    sign = "−" if value < 0 else "+" if signed else ""
-    return f"{sign}{words}{' ' + unit if unit else ''}"
-
-
-def count(value: float | None) -> str:
-    """Return a whole number with commas."""
-    return MISSING if value is None else f"{value:,.0f}"
-
-
-def short(value: float | None) -> str:
-    """Return a whole number in thousands or millions: 6.4K."""
-    if value is None:
-        return MISSING
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
-        if value >= size:
-            scaled = value / size
-            return f"{scaled:.1f}{letter}" if scaled < 10 else f"{scaled:.0f}{letter}"
-    return f"{value:.0f}"
-
-
-def share(value: float | None) -> str:
-    """Return a share as per cent, without rounding a rare thing to nothing or a near-whole one to all."""
-    if value is None or math.isnan(value):
-        return MISSING
-    percent = value * 100
-    if 0 < percent < 0.1:
-        return "< 0.1 %"
-    if 99.9 < percent < 100:
-        return "> 99.9 %"
-    return f"{percent:.1f} %" if percent < 10 and percent != round(percent) else f"{percent:.0f} %"
-
-
-def hours(value: float | None) -> str:
-    """Return a duration given in hours as people say it: 35 min, 4.2 h, 3.1 days."""
-    if value is None or math.isnan(value):
-        return MISSING
-    if value < 1:
-        return f"{value * 60:.0f} min"
-    return f"{value:.1f} h" if value < 48 else f"{value / 24:.1f} days"
-
-
-def change(now: float, before: float) -> str:
-    """Return a relative change in per cent, signed: −6 %."""
-    percent = (now / before - 1) * 100
-    return f"{'−' if percent < 0 else '+'}{abs(percent):.0f} %"
-
-
-def plural(amount: int, one: str, many: str | None = None) -> str:
-    """Return a counted noun: 1 row, 2 rows."""
-    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
-
-
-def zone(name: str) -> ZoneInfo:
-    """Return a time zone, UTC when the name is unknown."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
-
-
-def local(iso: str, timezone: str) -> datetime:
-    """Return an ISO time as the naive wall time of a zone, which is what axes and people read."""
-    at = datetime.fromisoformat(iso)
-    return at if at.tzinfo is None else at.astimezone(zone(timezone)).replace(tzinfo=None)
-
-
-def day(iso: str | None, timezone: str = "UTC", *, year: bool = False) -> str:
-    """Return 30 Apr, or 30 Apr 2013."""
-    if iso is None:
-        return MISSING
-    at = local(iso, timezone)
-    return f"{at.day} {at:%b %Y}" if year else f"{at.day} {at:%b}"
-
-
-def moment(iso: str | None, timezone: str = "UTC", *, year: bool = False) -> str:
-    """Return 30 Apr 07:00, or 30 Apr 2013 07:00."""
-    return MISSING if iso is None else f"{day(iso, timezone, year=year)} {local(iso, timezone):%H:%M}"
-
-
-def period(start: str, end: str, timezone: str = "UTC", *, year: bool = False) -> str:
-    """Return the days of a half-open span, last day included: 30 Apr – 6 May."""
-    first, last = local(start, timezone), local(end, timezone)
-    if last - first < timedelta(days=1):
-        return f"{first.day} {first:%b} {first:%H:%M}–{last:%H:%M}"
-    last -= timedelta(microseconds=1)
-    tail = f" {last:%Y}" if year else ""
-    if first.date() == last.date():
-        return f"{first.day} {first:%b}{tail}"
-    return f"{first.day} {first:%b} – {last.day} {last:%b}{tail}"
-
-
-def window_name(start: str, end: str, timezone: str = "UTC", *, year: bool = True) -> str:
-    """Return what people call a window: week of 30 Apr 2013, 30 Apr 2013, 30 Apr 2013 07:00."""
-    length = local(end, timezone) - local(start, timezone)
-    if timedelta(days=6, hours=22) <= length <= timedelta(days=7, hours=2):
-        return f"week of {day(start, timezone, year=year)}"
-    if timedelta(hours=22) <= length <= timedelta(hours=26):
-        return day(start, timezone, year=year)
-    if length < timedelta(hours=22):
-        return moment(start, timezone, year=year)
-    return period(start, end, timezone, year=year)
-
-
-def in_window(start: str, end: str, timezone: str = "UTC") -> str:
-    """Return when something was: in the week of 30 Apr 2013, on 30 Apr 2013, in the window of 30 Apr 2013 07:00."""
-    name = window_name(start, end, timezone)
-    if name.startswith("week"):
-        return f"in the {name}"
-    return f"on {name}" if name == day(start, timezone, year=True) else f"in the window of {name}"
-
-
-def length(start: str, end: str) -> str:
-    """Return how long something lasts: 35 days, 7 h."""
-    span = datetime.fromisoformat(end) - datetime.fromisoformat(start)
-    if span >= timedelta(days=2):
-        return plural(span.days, "day")
-    hours = span.total_seconds() / 3600
-    return f"{hours:.0f} h" if hours >= 1 else f"{max(0, hours * 60):.0f} min"
-
-
-_METRICS = {
-    "ndcg": "NDCG",
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "bias": "bias",
-    "roc_auc": "ROC-AUC",
-    "f1": "F1",
-    "log_loss": "log loss",
-    "psi": "PSI",
-    "jensen_shannon": "Jensen–Shannon",
-    "kolmogorov_smirnov": "Kolmogorov–Smirnov",
-    "chi_square": "chi-square",
-    "wasserstein": "Wasserstein",
-}
-
-
-def metric_name(name: str) -> str:
-    """Return a check's name as people write it."""
-    return _METRICS.get(name, name.replace("_", " "))
-
-
-def window_word(window: str) -> str:
-    """Return what a window length is called in a heading: week, day, hour."""
-    return {"1w": "week", "1d": "day", "1h": "hour"}.get(window, window)
-
-
-def window_length(window: str) -> timedelta | None:
-    """Return how long a declared window is; None when it counts rows or is unknown."""
-    units = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-    amount, unit = window[:-1], window[-1:]
-    return int(amount) * units[unit] if amount.isdigit() and unit in units else None
