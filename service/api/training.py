@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from service import training_views, views
-from service.api.common import Actor, InWorkspace, Moment
+from service import html_page, training_views, views
+from service.api.common import Actor, InWorkspace, Moment, Paged
 
 router = APIRouter(tags=["training"])
 
@@ -58,7 +59,7 @@ def retrain_again(job_id: str, workspace: InWorkspace, actor: Actor) -> views.Jo
 
 # -- gate --------------------------------------------------------------------------------------------------------------
 #: The page holds names from strangers' data and needs nothing but its own styles.
-_REPORT = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
+_REPORT = html_page.HEADERS
 
 
 @router.get(
@@ -87,6 +88,12 @@ class PruneBody(BaseModel):
 def lineage(model: str, version: str, workspace: InWorkspace) -> training_views.LineageView:
     """Return where a version comes from: rows, code, parameters, libraries, who and why, and the roles it has had."""
     return workspace.lineage(model, version)
+
+
+@router.get("/models/{model}/deployments")
+def deployments(model: str, workspace: InWorkspace, page: Paged) -> Sequence[training_views.DeploymentView]:
+    """List which version was given which role, when and by whom, latest first."""
+    return page.of(workspace.deployments(model))
 
 
 @router.get(
