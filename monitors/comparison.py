@@ -95,7 +95,7 @@ def compare(
     pairs = [_pair(left, right, name) for name in names if name != timestamp]
     results = _compare_columns(pairs, days, checks, exact=exact, classify=multivariate)
     together = _together(pairs, alpha) if multivariate else ()
-    return Comparison(left.rows, right.rows, tuple(_decide(results, alpha)), alpha, tuple(notes), together)
+    return Comparison(left.rows, right.rows, tuple(decide(results, alpha)), alpha, tuple(notes), together)
 
 
 def _together(pairs: list[Pair], alpha: float) -> tuple[RowsFinding, ...]:
@@ -253,7 +253,7 @@ def _natural(
     )
 
 
-def _decide(results: list[Result], alpha: float) -> list[ColumnComparison]:
+def decide(results: list[Result], alpha: float) -> list[ColumnComparison]:
     """Give the verdicts: Holm's (1979) step-down over all columns that were compared, on the p-values of what is material."""
     compared = sorted((r for r in results if r.comparison.error is None), key=lambda result: result.decisive)
     drifted: set[str] = set()

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
@@ -31,7 +32,10 @@ from service.local import LocalWorkspace
 from service.scheduling import Schedules
 from service.security import Guard, Policy, policy
 from service.settings import Settings
+from service.sign_in import SignIn
+from service.sign_in_page import sign_in_routes
 from service.workspace import Workspace, WorkspaceError
+from storage.control_access import has_admin
 from storage.home import Home
 
 _DASHBOARD = Path(__file__).parents[1] / "dashboard"
@@ -58,7 +62,7 @@ def run(
     """
     endpoint.refuse_second(home)
     secret = secrets.token_urlsafe(32)
-    rules = policy(settings, secret)
+    rules = policy(settings, secret, has_admin=has_admin(Home(home.expanduser().absolute()).control))
     with _listen(settings) as listener, open_workspace(home) as workspace:
         url = _url(settings.host, listener.getsockname()[1])
         app = build_app(workspace, settings, rules, companions=companions, routes=routes(workspace))
@@ -93,18 +97,22 @@ def build_app(
     schedules = Schedules(workspace, _clock) if settings.scheduler else None
     if isinstance(workspace, LocalWorkspace):
         workspace.core.max_runs = settings.max_runs
+        workspace.core.max_body = settings.max_body_mb * 2**20
         workspace.core.allow_pickle = settings.allow_pickle
         workspace.core.max_jobs = settings.max_jobs
     watched = DeclaredFile(Path(settings.declaration), workspace, _clock) if settings.declaration else None
     if watched is not None and isinstance(workspace, LocalWorkspace):
         workspace.core.declared_file = watched.state
+    known = sign_in(workspace, settings, rules)
     vitals = {} if schedules is None else {"scheduler": lambda: schedules.alive}
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         context.set_workspace(workspace)
+        context.set_sign_in(known)
         with ExitStack() as stack:
             stack.callback(context.set_workspace, None)
+            stack.callback(context.set_sign_in, None)
             if watched is not None:
                 stack.enter_context(watched)
             if schedules is not None:
@@ -118,15 +126,28 @@ def build_app(
 
     app: ASGIApp = App(
         _DASHBOARD / "shell" / "app.py",
-        routes=[*routes, *api_routes(workspace, settings, vitals, api=api, traffic=traffic)],
+        routes=[
+            *sign_in_routes(known, settings, rules),
+            *routes,
+            *api_routes(workspace, settings, vitals, api=api, traffic=traffic),
+        ],
         lifespan=lifespan,
         middleware=[
             Middleware(Counting, traffic=traffic),
-            Middleware(Guard, policy=rules),
+            Middleware(Guard, policy=rules, sign_in=known),
             Middleware(AppendLane, api=api),
         ],
     )
     return app
+
+
+def sign_in(workspace: Workspace, settings: Settings, rules: Policy) -> SignIn | None:
+    """Return what knows who is who, None where sign-in is off."""
+    if not rules.sign_in:
+        return None
+    if not isinstance(workspace, LocalWorkspace):
+        raise WorkspaceError("sign-in is needed, and only the process that holds the folder knows its users")
+    return SignIn(workspace.core.control, workspace.core.system_now, time.monotonic, settings.token)
 
 
 def _clock() -> datetime:

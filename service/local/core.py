@@ -59,6 +59,7 @@ class Core:
     runs: dict[str, Any] = field(default_factory=dict)  # of monitors, that are under way, by model
     running: Condition = field(default_factory=Condition)  # held to begin and end one of them
     max_runs: int = 2  # that are at work at once
+    max_body: int = 64 * 2**20  # bytes that people may send at once
     allow_pickle: bool | None = None  # as the process that serves was told; None: as the settings of the home say
     #: Since when a scheduler has kept its times without a break; None: there is none.
     awake_since: Callable[[], datetime | None] = field(default=lambda: None)

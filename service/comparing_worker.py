@@ -1,0 +1,75 @@
+"""A process that compares two files for the service, with limits on memory and time; started by :mod:`service.comparing_process`.
+
+Standard input is the request, standard output the answer, both one JSON document.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_SPARE = 2**29  # bytes beyond what files may hold
+
+
+def main() -> None:
+    """Answer one request."""
+    request = json.loads(sys.stdin.buffer.read())
+    answer = _answer(request)
+    sys.stdout.write(json.dumps(answer, allow_nan=False))
+    sys.stdout.flush()
+    os._exit(0)  # what libraries do at their end is no concern of the one who waits
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    from service.cli.lean import start_lean
+
+    start_lean()
+    import pyarrow as pa
+
+    from monitors.compare_inputs import CompareError
+    from service.compared_files import compare_given
+    from storage.file_formats.errors import FileError
+
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, which is what is limited here
+    pa.set_cpu_count(1)
+    _limit(request["memory"], request["seconds"])
+    try:
+        return {"found": compare_given(request["files"], **request["options"])}
+    except (CompareError, FileError) as error:
+        return {"error": _named(str(error), request["files"])}
+    except (MemoryError, pa.ArrowMemoryError):
+        return {"error": "the files hold more than a comparison may take into memory; compare a sample of the rows"}
+    except Exception as error:  # whatever a hostile file does to its reader
+        words = " ".join(str(error).split())[:300] or type(error).__name__
+        return {"error": _named(f"the files cannot be compared: {words}", request["files"])}
+
+
+def _named(words: str, files: dict[str, dict[str, str]]) -> str:
+    """Return what is said with the names that people gave the files."""
+    for file in files.values():
+        words = words.replace(file["path"], file["name"])
+    return words
+
+
+def _limit(memory: int, seconds: int) -> None:
+    """Allow ``memory`` bytes and a half gigabyte beyond what this process holds now, files no larger than that, and so many seconds of work."""
+    held = 2**30
+    with suppress(OSError):
+        held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    for what, most in (
+        (resource.RLIMIT_AS, held + memory + _SPARE),
+        (resource.RLIMIT_FSIZE, memory),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(what, (most, resource.getrlimit(what)[1]))
+
+
+if __name__ == "__main__":
+    main()
