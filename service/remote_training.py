@@ -62,6 +62,9 @@ class RemoteTraining(RemoteCalls):
         answer = self._call("GET", f"{model_path(model)}/versions/{part(version)}/lineage")
         return cast("training_views.LineageView", answer.json())
 
+    def deployments(self, model: str) -> list[training_views.DeploymentView]:
+        return cast("list[training_views.DeploymentView]", self._all(f"{model_path(model)}/deployments"))
+
     def import_version(
         self, model: str, path: Path, *, version: str | None = None, comment: str = "", actor: str = "cli"
     ) -> views.VersionView:

@@ -50,6 +50,10 @@ class Registry(Protocol):
         """Return where a version comes from."""
         ...
 
+    def deployments(self, model: str) -> list[training_views.DeploymentView]:
+        """Return which version was given which role, when and by whom, latest first."""
+        ...
+
     def import_version(
         self, model: str, path: Path, *, version: str | None = None, comment: str = "", actor: str = "cli"
     ) -> views.VersionView:

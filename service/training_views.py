@@ -91,6 +91,17 @@ class LineageView(TypedDict):
     baselines: list[dict[str, Any]]  # name, metric, value: simple models trained beside
 
 
+class DeploymentView(TypedDict):
+    """One event of a model's rollout: a version was given a role."""
+
+    at: str
+    version: str
+    role: str  # champion | shadow | canary | archived | candidate
+    share: float | None
+    actor: str
+    note: str  # why, such as rollback
+
+
 class TriggerView(TypedDict):
     """What would start a retrain by itself, and what holds it back."""
 

@@ -19,22 +19,16 @@ from dashboard.components import (
     health,
     job_panel,
     lineage,
+    role_history,
     rollout_words,
     studies,
     version_card,
 )
 from dashboard.components.health import Colour
+from dashboard.components.role_history import ROLES
 from dashboard.registry import Page
 from service.views import AlertView, JobView, ModelView, VersionView
 from service.workspace import Workspace
-
-ROLES: dict[str, tuple[str, Colour]] = {
-    "champion": ("★ champion", "blue"),
-    "canary": ("◐ canary", "yellow"),
-    "shadow": ("◌ shadow", "gray"),
-    "candidate": ("◇ candidate", "violet"),
-    "archived": ("□ archived", "gray"),
-}
 
 
 def render() -> None:
@@ -63,6 +57,7 @@ def render() -> None:
     left, right = st.columns([3, 2], gap="small")
     with left:
         _gate(model, version)
+        role_history.draw(model)
     with right:
         job_panel.draw(rollout_words.shown(jobs, version))
         _versions(model, versions)

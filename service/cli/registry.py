@@ -29,6 +29,7 @@ class ExportFormat(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     command(app, "lineage")(lineage)
+    command(app, "deployments")(deployments)
     command(app, "import")(import_)
     command(app, "export-version")(export_version)
     command(app, "prune-versions")(prune_versions)
@@ -39,6 +40,14 @@ def lineage(session: Session, model: ModelArgument, version: VersionArgument) ->
     with session.workspace() as workspace:
         view = workspace.lineage(model, version)
     session.show(view, lambda: _told(view))
+
+
+def deployments(session: Session, model: ModelArgument) -> None:
+    """List which version was given which role, when and by whom, latest first."""
+    with session.workspace() as workspace:
+        found = workspace.deployments(model)
+    columns = {"at": "when", "version": "version", "role": "role", "share": "share", "actor": "by", "note": "why"}
+    session.show(found, lambda: table(found, columns, f"no version of {model} has had a role yet"))
 
 
 def _told(view: LineageView) -> str:

@@ -52,6 +52,9 @@ class LocalTraining:
     def lineage(self, model: str, version: str) -> training_views.LineageView:
         return versions.lineage(self.core, model, version)
 
+    def deployments(self, model: str) -> list[training_views.DeploymentView]:
+        return versions.deployments(self.core, model)
+
     def import_version(
         self, model: str, path: Path, *, version: str | None = None, comment: str = "", actor: str = "cli"
     ) -> views.VersionView:

@@ -23,6 +23,22 @@ FORMATS = ("artefact", "onnx", "parameters")
 EXPORTS = "exports"
 
 
+def deployments(core: Core, model: str) -> list[training_views.DeploymentView]:
+    """Return which version was given which role, latest first."""
+    zone = core.spec(model).zone
+    return [
+        {
+            "at": iso(event.at, zone),
+            "version": event.version,
+            "role": event.action,
+            "share": event.share,
+            "actor": event.actor,
+            "note": event.comment,
+        }
+        for event in reversed(core.deployments(model))
+    ]
+
+
 def lineage(core: Core, model: str, version: str) -> training_views.LineageView:
     """Return where a version comes from, and what is needed to make it again."""
     core.record(model)
@@ -67,15 +83,9 @@ def lineage(core: Core, model: str, version: str) -> training_views.LineageView:
         "artefact_bytes": path.stat().st_size if path.exists() else 0,
         "notes": notes,
         "deployments": [
-            {
-                "at": iso(event.at, zone),
-                "role": event.action,
-                "share": event.share,
-                "actor": event.actor,
-                "note": event.comment,
-            }
-            for event in core.deployments(model)
-            if event.version == version
+            {name: value for name, value in event.items() if name != "version"}
+            for event in reversed(deployments(core, model))
+            if event["version"] == version
         ],
         "baselines": [
             {"name": line["name"], "metric": known["baselines"]["loss"], "value": line["loss"]}

@@ -49,6 +49,9 @@ def test_lineage_is_told(workspace: Workspace) -> None:
     view = workspace.lineage("eta", "v3")
     assert (view["origin"], view["created_by"], view["artefact_format"]) == ("imported", "ana", "skops")
     assert [event["role"] for event in view["deployments"]] == ["champion"]
+    latest = workspace.deployments("eta")[0]
+    assert (latest["version"], latest["role"]) == ("v3", "champion")
+    assert latest["at"] >= workspace.deployments("eta")[-1]["at"]
     with pytest.raises(NotFoundError, match="has no version 'v9'; it has: v1, v2, v3"):
         workspace.lineage("eta", "v9")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from service import views
+from service import training_views, views
 from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
 
@@ -142,6 +142,21 @@ class FakeLoop:
     ) -> views.VersionView:
         self.champion = version if role == "champion" else self.champion
         return next(v for v in self.versions(model) if v["version"] == version)
+
+    def deployments(self, model: str) -> list[training_views.DeploymentView]:
+        if self.empty or model != "air_time":
+            return []
+        first: training_views.DeploymentView = {
+            "at": _iso(story.week(9)[0]), "version": "v1", "role": "champion", "share": None, "actor": "demo", "note": "",
+        }  # fmt: skip
+        if self.champion == "v1":
+            return [first]
+        at = _iso(story.week(22)[0])
+        return [
+            {**first, "at": at, "version": "v2", "note": "because of alert a1"},
+            {**first, "at": at, "role": "shadow", "note": "v2 replaced it"},
+            first,
+        ]
 
     def rollback(self, model: str, *, actor: str = "cli") -> views.VersionView:
         if self.champion == "v1":

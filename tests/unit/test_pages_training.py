@@ -104,3 +104,12 @@ def test_the_curve_draws_its_interval_and_where_it_levels_off(workspace):
     assert figure.layout.shapes[0].x0 == 8000
     found["levels_off"] = None
     assert curve.figure(found, LIGHT).layout.shapes == ()
+
+
+def test_who_served_when_is_listed_newest_first(workspace):
+    context.set_workspace(FakeWorkspace(until_week=52))
+    page = _open()
+    history = next(table.value for table in page.dataframe if "Why" in table.value and "Role" in table.value)
+    assert list(history["Version"]) == ["v2", "v1", "v1"]
+    assert history["Role"].iloc[0] == ["★ champion"]
+    assert history["Why"].iloc[0] == "because of alert a1"
