@@ -39,7 +39,7 @@ def draw(model: ModelView) -> None:
                 "Role": [ROLES.get(event["role"], (text.clean(event["role"]), "gray"))[0]],
                 "Share": text.share(event["share"]) if event["share"] is not None else None,
                 "By": text.clean(event["actor"], 60),
-                "Why": text.clean(event["note"], 200) or None,
+                "Why": text.clean(event["note"], 200) if event["note"] else None,
             }
             for event in found[:SHOWN]
         ]
