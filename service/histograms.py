@@ -33,6 +33,7 @@ def histogram(base: ColumnProfile, now: ColumnProfile) -> views.Histogram:
         "unseen_current": 0.0 if ordered else float(now.cells[-1]) / valid,
         "below_current": below / valid,
         "above_current": above / valid,
+        "first": first,
     }
 
 

@@ -14,6 +14,7 @@ from service.remote_access import RemoteAccess
 from service.remote_alerting import RemoteAlerting
 from service.remote_calls import part
 from service.remote_care import RemoteCare
+from service.remote_columns import RemoteColumns
 from service.remote_comparing import RemoteComparing
 from service.remote_door import RemoteDoor
 from service.remote_files import RemoteFiles
@@ -39,6 +40,7 @@ class RemoteWorkspace(
     RemoteAccess,
     RemoteReporting,
     RemoteComparing,
+    RemoteColumns,
     RemoteSettingUp,
     RemoteTraining,
     RemoteCare,
@@ -154,8 +156,8 @@ class RemoteWorkspace(
     def markers(self, model: str) -> list[views.Marker]:
         return cast("list[views.Marker]", self._all(f"/models/{part(model)}/markers"))
 
-    def timeline(self, limit: int = 50) -> list[views.TimelineItem]:
-        return cast("list[views.TimelineItem]", self._all("/timeline", limit=limit))
+    def timeline(self, limit: int = 50, *, model: str | None = None) -> list[views.TimelineItem]:
+        return cast("list[views.TimelineItem]", self._all("/timeline", {"model": model}, limit=limit))
 
     def evidently_report(self, model: str, window_start: datetime) -> Path:
         """Fetch the report into a file of its own, which is the caller's to delete."""

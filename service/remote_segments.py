@@ -16,9 +16,16 @@ class RemoteSegments(RemoteCalls):
         return cast("list[str]", self._call("GET", f"/models/{part(model)}/segment-names").json())
 
     def segment_drift(
-        self, model: str, window_start: datetime | None = None, *, segment: str | None = None, limit: int = 100
+        self,
+        model: str,
+        window_start: datetime | None = None,
+        *,
+        segment: str | None = None,
+        column: str | None = None,
+        limit: int = 100,
     ) -> list[views.SegmentDrift]:
-        query = {"window": window_start.isoformat() if window_start else None, "segment": segment, "limit": limit}
+        window = window_start.isoformat() if window_start else None
+        query = {"window": window, "segment": segment, "column": column, "limit": limit}
         given = {name: value for name, value in query.items() if value is not None}
         answer = self._call("GET", f"/models/{part(model)}/segment-drift", params=given)
         return cast("list[views.SegmentDrift]", answer.json())

@@ -33,6 +33,19 @@ class MetricView(TypedDict):
     upper: float | None
 
 
+class BudgetView(TypedDict):
+    """What a model's alert budget allows in a year, and which alerts came. Nobody knows which were false, so all of them are counted.
+
+    Not counted: silent sources and models, failed jobs, rules of the team's own, what another alert brought about; the budget is not of them.
+    """
+
+    pages_per_year: float
+    warnings_per_year: float
+    days: float  # of data that were judged, the latest 365 at most
+    pages: int  # of those days
+    warnings: int
+
+
 class ModelView(TypedDict):
     """A model in one row: what the overview shows."""
 
@@ -63,6 +76,7 @@ class ModelView(TypedDict):
     last_run: str | None
     next_run: str | None
     declared_in: str  # "file" or "dashboard"
+    budget: NotRequired[BudgetView]
 
 
 class WindowView(TypedDict):
@@ -75,6 +89,8 @@ class WindowView(TypedDict):
     coverage: float | None
     model_version: str  # serving most rows
     closed: bool
+    latency_p50: NotRequired[float | None]  # ms, where latency was logged
+    latency_p95: NotRequired[float | None]
 
 
 class ReadingView(TypedDict):
@@ -162,6 +178,7 @@ class Histogram(TypedDict):
     unseen_current: float
     below_current: float
     above_current: float
+    first: NotRequired[int]  # place of the first bar among all that the reference froze; left out: 0
 
 
 class DriftRow(TypedDict):
@@ -205,6 +222,14 @@ class ShareStep(TypedDict):
     missing: float
 
 
+class QuantilePair(TypedDict):
+    """The same quantile of the reference and of the window."""
+
+    p: float
+    reference: float
+    current: float
+
+
 class ErrorByValue(TypedDict):
     """Mean absolute error (or error rate) of rows whose feature lies in a bar of the histogram."""
 
@@ -222,6 +247,8 @@ class PeerOpinion(TypedDict):
     value: float | None
     threshold: str
     verdict: str
+    flagged: NotRequired[int]  # inputs that the rule would flag in this window, of ``columns`` that it applies to
+    columns: NotRequired[int]
 
 
 class FeatureView(TypedDict):
@@ -251,6 +278,9 @@ class FeatureView(TypedDict):
     error_by_value: list[ErrorByValue]
     error_unit: str
     peers: list[PeerOpinion]
+    pairs: NotRequired[list[QuantilePair]]  # of an ordered column, ascending
+    ridge: NotRequired[list[ShareStep]]  # of an ordered column: shares by window of the bars that ``ridge_edges`` bounds
+    ridge_edges: NotRequired[list[float]]
 
 
 class GateView(TypedDict):
@@ -411,14 +441,16 @@ class VersionView(TypedDict):
 
 
 class TimelineItem(TypedDict):
-    """Something that happened: alert, deployment, retrain."""
+    """Something that happened: an alert, a deployment, training, a source that fails or works again."""
 
     at: str
-    kind: str  # page | warning | notice | resolved | deploy | retrain | rollback
+    kind: str  # page | warning | notice | resolved | deploy | retrain | rollback | source | job (one that failed)
     model: str
     sentence: str
     alert_id: str | None
     version: str | None
+    source: NotRequired[str | None]
+    job_id: NotRequired[str | None]
 
 
 class Marker(TypedDict):

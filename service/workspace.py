@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from service.access import Access
 from service.alerting import Alerting
+from service.columns import Columns
 from service.comparing import Comparing
 from service.outcomes import Outcomes
 from service.reporting import Reporting
@@ -42,7 +43,7 @@ class ForbiddenError(WorkspaceError):
     """Whoever asks may not; the message says what it takes."""
 
 
-class Workspace(Outcomes, Alerting, Training, Access, Comparing, Reporting, SettingUp, Protocol):
+class Workspace(Outcomes, Alerting, Training, Access, Columns, Comparing, Reporting, SettingUp, Protocol):
     """A home folder with its models. Naive times are taken to be in the model's time zone."""
 
     def __enter__(self) -> Self: ...
@@ -176,9 +177,15 @@ class Workspace(Outcomes, Alerting, Training, Access, Comparing, Reporting, Sett
         ...
 
     def segment_drift(
-        self, model: str, window_start: datetime | None = None, *, segment: str | None = None, limit: int = 100
+        self,
+        model: str,
+        window_start: datetime | None = None,
+        *,
+        segment: str | None = None,
+        column: str | None = None,
+        limit: int = 100,
     ) -> list[views.SegmentDrift]:
-        """Return every column inside every segment (or one) of a window (default: the latest judged), the worst first."""
+        """Return every column (or one) inside every segment (or one) of a window (default: the latest judged), the worst first."""
         ...
 
     def segment_errors(
@@ -188,7 +195,10 @@ class Workspace(Outcomes, Alerting, Training, Access, Comparing, Reporting, Sett
         self, model: str, since: datetime, until: datetime, *, limit: int = 100, offset: int = 0
     ) -> views.RowPage: ...
     def markers(self, model: str) -> list[views.Marker]: ...
-    def timeline(self, limit: int = 50) -> list[views.TimelineItem]: ...
+    def timeline(self, limit: int = 50, *, model: str | None = None) -> list[views.TimelineItem]:
+        """Return what happened in all models, or one: alerts, deployments, training and failing sources, the latest first."""
+        ...
+
     def evidently_report(self, model: str, window_start: datetime) -> Path:
         """Write Evidently's report for a window (in a worker process; cached) and return the HTML file."""
 

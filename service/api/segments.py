@@ -12,6 +12,7 @@ from service.api.common import InWorkspace, Moment
 router = APIRouter(tags=["what is there"])
 
 Segment = Annotated[str | None, Query(description="inside this one only, such as carrier=AA")]
+Column = Annotated[str | None, Query(description="this column only")]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
@@ -23,7 +24,12 @@ def segment_names(model: str, workspace: InWorkspace) -> list[str]:
 
 @router.get("/models/{model}/segment-drift")
 def segment_drift(
-    model: str, workspace: InWorkspace, window: Moment | None = None, segment: Segment = None, limit: Limit = 100
+    model: str,
+    workspace: InWorkspace,
+    window: Moment | None = None,
+    segment: Segment = None,
+    column: Column = None,
+    limit: Limit = 100,
 ) -> list[views.SegmentDrift]:
     """List every column inside every segment of a window (default: the latest judged), the worst first."""
-    return workspace.segment_drift(model, window, segment=segment, limit=limit)
+    return workspace.segment_drift(model, window, segment=segment, column=column, limit=limit)

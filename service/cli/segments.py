@@ -36,6 +36,7 @@ def segments(
         typer.Option("--window", parser=parse_time, metavar="TIME", help="Window that holds it [default: the latest]."),
     ] = None,
     segment: Annotated[str | None, typer.Option("--segment", help="This one only, such as carrier=AA.")] = None,
+    column: Annotated[str | None, typer.Option("--column", help="Drift of this column only.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
@@ -44,7 +45,7 @@ def segments(
     with session.workspace() as workspace:
         found: list[Any] = []
         if by is By.drift:
-            found += workspace.segment_drift(model, window, segment=segment, limit=limit)
+            found += workspace.segment_drift(model, window, segment=segment, column=column, limit=limit)
         else:
             found += _performance(workspace, model, since, until, limit)
     columns = {

@@ -38,10 +38,12 @@ from service.local import (
     segment_views,
     sources,
     story,
+    timeline,
     together,
 )
 from service.local.access import LocalAccess
 from service.local.alerting import LocalAlerting
+from service.local.columns import LocalColumns
 from service.local.comparing import LocalComparing
 from service.local.convert import aware, reading_view, row_to_reading
 from service.local.core import CLOCK_SETTING, Core
@@ -74,7 +76,7 @@ def _limits(memory: str | None) -> Limits:
 
 
 class LocalWorkspace(
-    LocalOutcomes, LocalAlerting, LocalTraining, LocalAccess, LocalReporting, LocalComparing, LocalSettingUp
+    LocalOutcomes, LocalAlerting, LocalTraining, LocalAccess, LocalColumns, LocalReporting, LocalComparing, LocalSettingUp
 ):
     """Opens a home folder and holds it until closed; see :class:`service.workspace.Workspace` for what it does."""
 
@@ -313,9 +315,15 @@ class LocalWorkspace(
         return segment_views.segment_names(self.core, model)
 
     def segment_drift(
-        self, model: str, window_start: datetime | None = None, *, segment: str | None = None, limit: int = 100
+        self,
+        model: str,
+        window_start: datetime | None = None,
+        *,
+        segment: str | None = None,
+        column: str | None = None,
+        limit: int = 100,
     ) -> list[views.SegmentDrift]:
-        return segment_views.segment_drift(self.core, model, window_start, segment, limit)
+        return segment_views.segment_drift(self.core, model, window_start, segment, limit, column=column)
 
     def segment_errors(
         self, model: str, since: datetime, until: datetime, *, limit: int = 12
@@ -330,8 +338,8 @@ class LocalWorkspace(
     def markers(self, model: str) -> list[views.Marker]:
         return story.markers(self.core, model)
 
-    def timeline(self, limit: int = 50) -> list[views.TimelineItem]:
-        return story.timeline(self.core, limit)
+    def timeline(self, limit: int = 50, *, model: str | None = None) -> list[views.TimelineItem]:
+        return timeline.timeline(self.core, limit, model)
 
     def evidently_report(self, model: str, window_start: datetime) -> Path:
         return report.evidently(self.core, model, aware(window_start, self.core.spec(model).zone))

@@ -6,11 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scipy import special
-
 from monitors import explain
 from monitors.registry import DECIDING, column_checks
-from reference_data.profile import BinnedColumn, ColumnProfile
+from reference_data.profile import ColumnProfile
 from reference_data.quantiles import quantiles, rebin
 from reference_data.windows import Window
 from service.histograms import histogram
@@ -24,13 +22,13 @@ from service.local.drift import (
     standing,
 )
 from service.local.heat import kind_of, state_of
+from service.local.peer_rules import opinions
 from service.local.performance import metric
+from service.local.relation import by_value
 from service.local.series import held_against, load_series
 from service.workspace import NotFoundError
-from storage.error_bars import error_bars
 from storage.profile_store import Part
 from storage.readings import current_readings
-from storage.row_source import logged_window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,10 +37,11 @@ if TYPE_CHECKING:
     from monitors.calibration import Calibration
     from monitors.types import Reading
     from reference_data.declaration import ModelSpec
-    from service import views
+    from service import column_views, views
     from service.local.core import Core
 
 QS = (0.05, 0.25, 0.5, 0.75, 0.95)
+PAIRED = (0.001, 0.005, 0.01, *(place / 40 for place in range(1, 40)), 0.99, 0.995, 0.999)
 
 
 def feature(core: Core, model: str, column: str, window_start: datetime | None) -> views.FeatureView:
@@ -66,7 +65,8 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
     history = [reading for reading in readings if reading.column == column]
     series = load_series(core, reference, part, [reading.window for reading in history])
     steps = series.profile.column(column)
-    now = load_series(core, reference, part, [window], version=chosen.model_version).profile[0].column(column)
+    current = load_series(core, reference, part, [window], version=chosen.model_version).profile[0]
+    now = current.column(column)
     rows = judged_readings(core, model, column, window)
     at = names.index(column)
     return {
@@ -91,18 +91,83 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
         "shares": [] if base.entry.ordered else _shares(steps, series.windows, zone),
         "readings": [reading_view(row_to_reading(row), zone) for row in rows],
         "history": [reading_view(reading, zone) for reading in history],
-        "error_by_value": _error_by_value(core, spec, whole.layout.entry(column), window) if part == "inputs" else [],
+        "error_by_value": _error_by_value(by_value(core, spec, reference, base.entry, window, chosen.computed_at))
+        if part == "inputs"
+        else [],
         "error_unit": spec.units.get(spec.label or "", "") if spec.task == "regression" else "share",
-        "peers": peers(base, now, rows),
+        "peers": [
+            *_ours(rows, [r for r in readings if r.window == window]),
+            *opinions(reference, core.window_spec(model), whole.total(), current, column),
+        ],
+        **_more(base, now, steps, series.windows, zone),  # type: ignore[typeddict-item]
     }
 
 
-def _error_by_value(core: Core, spec: ModelSpec, entry: BinnedColumn, window: Window) -> list[views.ErrorByValue]:
-    if spec.task not in ("regression", "binary", "multiclass"):
+def _more(
+    base: ColumnProfile, now: ColumnProfile, steps: ColumnProfile, windows: Sequence[Window], zone: ZoneInfo
+) -> dict[str, Any]:
+    """Return what only an ordered column has: paired quantiles, and its histogram window by window."""
+    if not base.entry.ordered:
+        return {}
+    edges, shares = _ridge(base, steps, windows, zone)
+    return {"pairs": _pairs(base, now), "ridge": shares, "ridge_edges": edges}
+
+
+def _ridge(
+    base: ColumnProfile, steps: ColumnProfile, windows: Sequence[Window], zone: ZoneInfo
+) -> tuple[list[float], list[views.ShareStep]]:
+    """Return bars that hold anything in any window, and their shares by window; neither where values have a bar each."""
+    bars = rebin(base)
+    if not bars.edges:
+        return [], []
+    held = (rebin(steps).shares > 0).any(axis=0) | (bars.shares > 0)
+    filled = [place for place, some in enumerate(held) if some]
+    if not filled:
+        return [], []
+    first, last = filled[0], filled[-1] + 1
+    kept = _shares(steps, windows, zone)
+    for step in kept:
+        step["shares"] = [round(share, 5) for share in step["shares"][first:last]]
+    return [float(edge) for edge in bars.edges[first : last + 1]], kept
+
+
+def _ours(rows: Sequence[dict[str, Any]], judged: Sequence[Reading]) -> list[views.PeerOpinion]:
+    """Return what was judged here, to stand before what others say."""
+    ours = next((row for row in rows if row["check"] == DECIDING), None)
+    if ours is None:
         return []
-    with core.db.cursor() as cursor:
-        bars = error_bars(logged_window(cursor, spec, window), entry, numeric=spec.task == "regression")
-    return [{"label": bar.label, "position": bar.position, "n": bar.rows, "error": number(bar.error)} for bar in bars]
+    inputs = [reading for reading in judged if reading.column not in SHOWN_OUTCOMES]
+    scale = "" if ours["scale"] == 1 else f", {ours['scale']} windows together"
+    return [
+        {
+            "rule": "Driftdeck",
+            "statistic": "Jensen–Shannon",
+            "value": number(ours["value"]),
+            "threshold": f"{ours['threshold'] or 0:.3g} from budget{scale}",
+            "verdict": "drift" if ours["verdict"] == "drift" else "no drift",
+            "flagged": sum(reading.verdict == "drift" for reading in inputs),
+            "columns": len(inputs),
+        }
+    ]
+
+
+def _error_by_value(found: column_views.RelationView) -> list[views.ErrorByValue]:
+    """Return the errors of a partial view; nothing for a task that has none of single rows."""
+    return [
+        {"label": bar["label"], "position": bar["position"], "n": bar["error"]["n"], "error": bar["error"]["value"]}
+        for bar in found["bars"]
+        if bar["place"] is not None and bar["error"]["n"]
+    ]
+
+
+def _pairs(base: ColumnProfile, now: ColumnProfile) -> list[views.QuantilePair]:
+    """Return the same quantiles of both sides, for a plot of one against the other; nothing where a side is empty."""
+    left, right = quantiles(base, PAIRED), quantiles(now, PAIRED)
+    return [
+        {"p": p, "reference": float(then), "current": float(later)}
+        for p, then, later in zip(PAIRED, left, right, strict=True)
+        if math.isfinite(then) and math.isfinite(later)
+    ]
 
 
 def threshold_origin(spec: ModelSpec, calibration: Calibration, columns: int) -> str:
@@ -212,53 +277,3 @@ def _shares(steps: ColumnProfile, windows: Sequence[Window], zone: ZoneInfo) -> 
         }
         for i, window in enumerate(windows)
     ]
-
-
-def peers(base: ColumnProfile, now: ColumnProfile, rows: Sequence[dict[str, Any]]) -> list[views.PeerOpinion]:
-    """Return what textbook rules with fixed thresholds would say of the same rows."""
-    values = {row["check"]: row for row in rows}
-    ours = values.get(DECIDING)
-    found: list[views.PeerOpinion] = []
-    if ours is not None:
-        found.append(
-            _opinion(
-                "Driftdeck",
-                "Jensen–Shannon",
-                ours["value"],
-                f"{ours['threshold'] or 0:.3g} from budget",
-                ours["verdict"] == "drift",
-            )
-        )
-    if "psi" in values:
-        psi = values["psi"]["value"]
-        found.append(_opinion("PSI > 0.2", "PSI", psi, "0.2", psi is not None and psi > 0.2))
-    n, m = int(base.valid), int(now.valid)
-    if "kolmogorov_smirnov" in values and n and m:
-        d = values["kolmogorov_smirnov"]["value"]
-        p = float(special.kolmogorov(d * math.sqrt(n * m / (n + m)))) if d is not None else math.nan
-        found.append(_opinion("KS p < 0.05", "KS p-value", p, "0.05", p < 0.05))
-    if "wasserstein" in values:
-        distance = values["wasserstein"]["value"]
-        found.append(
-            _opinion(
-                "Evidently, over 1,000 rows",
-                "Wasserstein / std",
-                distance,
-                "0.1",
-                distance is not None and distance >= 0.1,
-            )
-        )
-    elif ours is not None and ours["value"] is not None:
-        natural = ours["value"] * math.sqrt(math.log(2))  # the distance with natural logarithms
-        found.append(_opinion("Evidently, over 1,000 rows", "Jensen–Shannon (nats)", natural, "0.1", natural >= 0.1))
-    return found
-
-
-def _opinion(rule: str, statistic: str, value: float | None, threshold: str, drift: bool) -> views.PeerOpinion:  # noqa: FBT001
-    return {
-        "rule": rule,
-        "statistic": statistic,
-        "value": number(value),
-        "threshold": threshold,
-        "verdict": "drift" if drift else "no drift",
-    }

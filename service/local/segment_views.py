@@ -38,9 +38,15 @@ def segment_names(core: Core, model: str) -> list[str]:
 
 
 def segment_drift(
-    core: Core, model: str, window_start: datetime | None, segment: str | None, limit: int
+    core: Core,
+    model: str,
+    window_start: datetime | None,
+    segment: str | None,
+    limit: int,
+    *,
+    column: str | None = None,
 ) -> list[views.SegmentDrift]:
-    """Return every column inside every segment (or one) of a window (default: the latest judged), the worst first."""
+    """Return every column (or one) inside every segment (or one) of a window (default: the latest judged), the worst first."""
     spec = core.spec(model)
     version, reference, window = _window(core, spec, window_start)
     if reference is None or window is None:
@@ -54,7 +60,8 @@ def segment_drift(
         for j in np.lexsort((-beyond(drift)[0], ~bad)).tolist():
             if len(found) == limit:
                 break
-            if segment is None or drift.null.pairs[j].segment == segment:
+            pair = drift.null.pairs[j]
+            if segment in (None, pair.segment) and column in (None, pair.column):
                 found.append(_view(drift, j, blank))
     return found
 

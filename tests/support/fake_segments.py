@@ -22,7 +22,13 @@ class FakeSegments:
         return [] if self.empty else _SEGMENTS
 
     def segment_drift(
-        self, model: str, window_start: datetime | None = None, *, segment: str | None = None, limit: int = 100
+        self,
+        model: str,
+        window_start: datetime | None = None,
+        *,
+        segment: str | None = None,
+        column: str | None = None,
+        limit: int = 100,
     ) -> list[views.SegmentDrift]:
         del model
         if self.empty:
@@ -31,9 +37,10 @@ class FakeSegments:
         if window_start is not None:
             number = max(n for n in range(self.weeks) if story.week(n)[0] <= window_start)
         found = [
-            _drift(name, column, number, place)
+            _drift(name, each, number, place)
             for name in ([segment] if segment else _SEGMENTS)
-            for place, column in enumerate(("distance", "dest", "hour", "seats"))
+            for place, each in enumerate(("distance", "dest", "hour", "seats"))
+            if column in (None, each)
         ]
         return sorted(found, key=lambda row: (row["verdict"] != "drift", -(row["value"] or 0.0)))[:limit]
 

@@ -7,16 +7,17 @@ models without a history (``hostile`` names among them first).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from service import data_views, views
 from service.workspace import ConflictError, NotFoundError
 from tests.support import fake_story as story
-from tests.support import fake_views
+from tests.support import fake_timeline, fake_views
 from tests.support.fake_access import FakeAccess
 from tests.support.fake_alerting import FakeAlerting
+from tests.support.fake_columns import FakeColumns
 from tests.support.fake_comparing import FakeComparing
 from tests.support.fake_data import FakeData
 from tests.support.fake_loop import FakeLoop
@@ -50,6 +51,7 @@ class FakeWorkspace(
     FakeAccess,
     FakeReporting,
     FakeComparing,
+    FakeColumns,
     FakeSettingUp,
 ):
     """Answers like a workspace; actions change its memory only."""
@@ -147,9 +149,16 @@ class FakeWorkspace(
             "reference_period": [_iso(story.week(0)[0]), _iso(story.week(story.REFERENCE_WEEKS)[0])],
             "reference_rows": 53_490,
             "data_until": _iso(end),
-            "last_run": _iso(end),
-            "next_run": _iso(end),
+            "last_run": _iso(self.now() - timedelta(minutes=2)),
+            "next_run": _iso(self.now() + timedelta(minutes=58)),
             "declared_in": "file",
+            "budget": {
+                "pages_per_year": 1.0,
+                "warnings_per_year": 1.0,
+                "days": 7.0 * self.weeks,
+                "pages": 1 + (self.weeks > 44),
+                "warnings": 0,
+            },
         }
 
     def _filler(self, number: int) -> views.ModelView:
@@ -189,6 +198,7 @@ class FakeWorkspace(
             data_until=_iso(end),
             declared_in="dashboard",
             rows={"logs": 4100, "labels": 3900, "quarantined": 0},
+            budget={"pages_per_year": 1.0, "warnings_per_year": 4.0, "days": 22.0, "pages": 0, "warnings": number % 2},
         )
         return view
 
@@ -388,44 +398,11 @@ class FakeWorkspace(
             found.append({"at": _iso(story.week(44)[0]), "kind": "alert", "label": "alert", "until": None})
         return found
 
-    def timeline(self, limit: int = 50) -> list[views.TimelineItem]:
+    def timeline(self, limit: int = 50, *, model: str | None = None) -> list[views.TimelineItem]:
         if self.empty:
             return []
-        at = [_iso(story.week(i)[0].replace(hour=7)) for i in (21, 20, 17, 9)]
-        return [
-            {
-                "at": at[0],
-                "kind": "warning",
-                "model": HOSTILE[0],
-                "sentence": "3 columns drifted; labels only 31 % in",
-                "alert_id": "a3",
-                "version": None,
-            },
-            {
-                "at": at[1],
-                "kind": "notice",
-                "model": MODEL,
-                "sentence": "temp moved, harmless",
-                "alert_id": "a2",
-                "version": None,
-            },
-            {
-                "at": at[2],
-                "kind": "page",
-                "model": MODEL,
-                "sentence": "MAE 14.95 min, threshold 10.97; bias +14.1 min",
-                "alert_id": "a1",
-                "version": None,
-            },
-            {
-                "at": at[3],
-                "kind": "deploy",
-                "model": MODEL,
-                "sentence": "v1 promoted to champion by demo",
-                "alert_id": None,
-                "version": "v1",
-            },
-        ][:limit]  # type: ignore[return-value]
+        other = self.models()[min(1, self.extra)]["name"]
+        return [item for item in fake_timeline.items(MODEL, other) if model in (None, item["model"])][:limit]
 
     def evidently_report(self, model: str, window_start: datetime) -> Path:
         raise ConflictError("the fake workspace writes no report")
