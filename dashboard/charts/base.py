@@ -20,6 +20,7 @@ EVENTS = {
     "rollback": ("↩", "warning"),
     "retrain": ("↻", "accent"),
 }
+_LETTERS = 170  # of a label, side by side over a chart as narrow as they come
 VERSION_SYMBOLS = ("circle", "diamond", "square", "pentagon")
 
 
@@ -110,7 +111,7 @@ def time_axis(palette: Palette, **more: Any) -> dict[str, Any]:
         "spikesnap": "cursor",
         "spikethickness": 1,
         "spikedash": "solid",
-        "spikecolor": palette.border,
+        "spikecolor": palette.reference,
         **more,
     }
 
@@ -136,40 +137,50 @@ def note(figure: go.Figure, words: str, palette: Palette, **place: Any) -> None:
     figure.add_annotation(text=words, showarrow=False, **{"font": {"size": 11, "color": palette.muted}, **place})
 
 
-def events(figure: go.Figure, markers: Sequence[Marker], palette: Palette, timezone: str, *, top: float = 1.0) -> None:
-    """Draw alerts and deployments as dotted verticals through all panels, labelled once above the first."""
+def events(
+    figure: go.Figure,
+    markers: Sequence[Marker],
+    palette: Palette,
+    timezone: str,
+    *,
+    top: float = 1.0,
+    span: Sequence[str] | None = None,
+    levels: int = 2,
+) -> None:
+    """Draw alerts and deployments as dotted verticals through all panels, labelled once above the first.
+
+    Labels that would touch stand one above the other, in ``levels`` rows; where even these are full, the shape alone is left.
+    ``span``: first and last moment (ISO) of the axis, which is guessed from the marks without it.
+    """
     ordered = sorted(markers, key=lambda marker: marker["at"])
-    span = _days(ordered)
-    previous: datetime | None = None
-    raised = False
+    ends = [text.local(iso, timezone) for iso in (span or [m["at"] for m in ordered[:1] + ordered[-1:]])]
+    letter = (ends[-1] - ends[0]) / _LETTERS if ends else timedelta(0)
+    free: list[datetime | None] = [None] * levels  # from when on there is room in each row
     for marker in ordered:
         shape, role = EVENTS.get(marker["kind"], ("·", "muted"))
         colour = getattr(palette, role)
-        moment = text.local(marker["at"], timezone)
-        x = at(marker["at"], timezone)
+        moment, x = text.local(marker["at"], timezone), at(marker["at"], timezone)
         figure.add_shape(
             type="line", x0=x, x1=x, y0=0, y1=top, yref="paper", line={"color": colour, "width": 1.2, "dash": "dot"}
         )
-        close = previous is not None and (moment - previous).days < max(2.0, span * 0.1)
-        raised = close and not raised
-        previous = moment
-        words = f"{shape} {text.figure(marker['label'], 24)}"
+        label = f"{shape} {text.figure(marker['label'], 24)}"
+        half = letter * (len(label) + 2) / 2
+        level = next((place for place, until in enumerate(free) if until is None or until <= moment - half), None)
+        if level is None:
+            label, level = shape, 0
+        else:
+            free[level] = moment + half
         note(
             figure,
-            words,
+            label,
             palette,
             x=x,
             y=top,
             yref="paper",
             yanchor="bottom",
-            yshift=12 if raised else 0,
+            yshift=12 * level,
             font={"size": 11, "color": colour},
         )
-
-
-def _days(markers: Sequence[Marker]) -> float:
-    moments = [datetime.fromisoformat(marker["at"]) for marker in markers]
-    return (max(moments) - min(moments)).days if moments else 0.0
 
 
 def reference_period(

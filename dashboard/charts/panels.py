@@ -1,4 +1,4 @@
-"""The model over time: performance, drift by verdict, traffic and labels, on one axis."""
+"""The model over time: performance, drift by verdict, traffic, latency and labels, on one axis that zooms as one."""
 
 from __future__ import annotations
 
@@ -8,21 +8,13 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from dashboard import text
-from dashboard.charts import base, series
+from dashboard.charts import base, estimated, heat, series
 from dashboard.theme import Palette
+from service.outcome_views import EstimatePoint
 from service.views import HeatCell, Marker, WindowView
 
-STATES = ("within", "significant", "material", "harmful", "insufficient")
-_KINDS = ("concept", "prediction", "score", "feature", "context")
-_WEIGHT = {"harmful": 1000, "material": 10, "significant": 1}
-_TITLES = {
-    "harmful": "harmful",
-    "material": "material, harmless",
-    "significant": "significant only",
-    "within": "within natural variation",
-}
-MOST_ROWS, FEWEST_ROWS, MOST_CELLS = 30, 10, 1600  # what a page may weigh
-ROW, PERFORMANCE, SMALL, GAP, TOP, BOTTOM = 18, 210, 70, 46, 78, 28
+PERFORMANCE, SMALL, GAP, TOP, BOTTOM, LEFT = 200, 58, 36, 92, 28, 126  # pixels
+Clicks = dict[int, list[tuple[str | None, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +22,18 @@ class Linked:
     """The figure, and what its clickable points mean: ``clicks[curve][index]`` is (column or None, window start)."""
 
     figure: go.Figure
-    clicks: dict[int, list[tuple[str | None, str]]]
+    clicks: Clicks
     hidden: int  # columns that did not fit
 
 
-def order(cells: Sequence[HeatCell]) -> list[str]:
-    """Return columns as rows of the heat map: by kind, then the most troubled first."""
-    kinds = {cell["column"]: cell["kind"] for cell in cells}
-    trouble: dict[str, int] = dict.fromkeys(kinds, 0)
-    for cell in cells:
-        trouble[cell["column"]] += _WEIGHT.get(cell["state"], 0)
-    return sorted(kinds, key=lambda c: (_KINDS.index(kinds[c]) if kinds[c] in _KINDS else 9, -trouble[c]))
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One panel: its value axis, how high it is, and its heading."""
+
+    axis: str
+    height: int
+    title: str
+    shown: bool = True
 
 
 def linked(
@@ -57,153 +50,118 @@ def linked(
     zero: bool = True,
     chosen: str | None = None,
     versions: Sequence[str] = (),
+    estimates: Sequence[EstimatePoint] = (),
+    page: int = 1,
+    keep: str = "",
 ) -> Linked:
-    """Return four panels on one time axis; ``chosen`` is the start of the window whose table stands below."""
-    names = order(cells)
-    room = min(MOST_ROWS, max(FEWEST_ROWS, MOST_CELLS // max(1, len(windows))))
-    kept = set(sorted(names, key=lambda name: -_trouble(name, cells))[:room])
-    shown = [name for name in names if name in kept]
-    heat = max(1, len(shown)) * ROW
-    labelled = bool(points) or any(window["labels"] for window in windows)  # else there is nothing to tell of labels
-    domains, height = _domains([PERFORMANCE if labelled else 1, heat, SMALL, SMALL if labelled else 1])
-    figure = base.new(palette, height, top=TOP, bottom=BOTTOM, left=126)
+    """Return the panels on one time axis; ``chosen`` is the start of the window whose table stands below.
+
+    ``page``: which columns of the heat map, as many at once as :func:`heat.room` says. ``keep``: as long as it stays the same, a range
+    that was zoomed into survives the next drawing.
+    """
+    names, at_once = heat.ranked(cells), heat.room(len(windows))
+    shown = names[(page - 1) * at_once : page * at_once]
+    labelled = bool(points or estimates) or any(window["labels"] for window in windows)  # else labels have no story
+    timed = any(window.get("latency_p95") is not None for window in windows)
+    panels = [
+        _Panel("yaxis", PERFORMANCE, f"<b>Performance</b>  {text.figure(metric)}", labelled),
+        _Panel("yaxis2", max(1, len(shown)) * heat.ROW, "<b>Drift</b>  columns by window, by verdict"),
+        _Panel("yaxis3", SMALL, "<b>Traffic</b>  rows"),
+        _Panel("yaxis5", SMALL, "<b>Latency</b>  line: 95 of 100 answers within; thin: half", timed),
+        _Panel("yaxis4", SMALL, "<b>Labels in</b>  share of rows", labelled),
+    ]
+    panels = [panel for panel in panels if panel.shown]
+    domains, height = _domains(panels)
+    figure = base.new(palette, height, top=TOP, bottom=BOTTOM, left=LEFT)
     clicks = series.add(
         figure, points, palette, name=f"realised {metric}", unit=unit, timezone=timezone, order=versions
     )
+    estimated.add(figure, estimates, palette, unit=unit, timezone=timezone)
     limits = series.gaps(figure, points, palette, timezone, words="no labels")
     ends = {window["start"]: window["end"] for window in windows}
-    clicks |= _heat(
-        figure, [c for c in cells if c["column"] in kept and c["start"] in ends], shown, ends, palette, timezone
-    )
+    clicks |= heat.add(figure, cells, shown, ends, palette, timezone)
     clicks[len(figure.data)] = [(None, window["start"]) for window in windows]
     _traffic(figure, windows, palette, timezone)
-    _labels(figure, windows, palette, timezone)
+    if timed:
+        _latency(figure, windows, palette, timezone)
     if labelled:
-        period = {"y0": domains[0][0], "y1": domains[0][1], "yref": "paper"}
+        _labels(figure, windows, palette, timezone)
+        period = {"y0": domains["yaxis"][0], "y1": domains["yaxis"][1], "yref": "paper"}
         base.reference_period(figure, reference_period, palette, timezone, **period)
-        _firing(figure, markers, palette, timezone, domains[0], windows)
-    base.events(figure, markers, palette, timezone)
+        _firing(figure, markers, palette, timezone, domains["yaxis"], windows)
+    span = [min(w["start"] for w in windows), max(w["end"] for w in windows)] if windows else None
+    base.events(figure, markers, palette, timezone, span=span, levels=3)
     _mark_chosen(figure, chosen, ends, palette, timezone)
-    zero_mode = "tozero" if zero else "normal"
+    _axes(figure, panels, domains, shown, palette, unit=unit, zero=zero, limits=limits)
+    _titles(figure, panels, domains, palette)
     figure.update_layout(
-        xaxis=base.time_axis(palette, anchor="y4", domain=[0, 1], range=_span(windows, timezone)),
-        yaxis=base.value_axis(palette, unit, domain=domains[0], rangemode=zero_mode, range=limits, visible=labelled),
-        yaxis2={
-            "domain": domains[1],
-            "tickvals": [place + 0.5 for place in range(len(shown))],
-            "ticktext": [text.figure(name, 20) for name in shown],
-            "range": [len(shown), 0],
-            "showgrid": False,
-            "zeroline": False,
-            "fixedrange": True,
-            "tickfont": {"color": palette.text},
-            "anchor": "x",
-        },
-        yaxis3=base.value_axis(palette, domain=domains[2], rangemode="tozero", nticks=3, tickformat="~s", anchor="x"),
-        yaxis4=base.value_axis(
+        xaxis=base.time_axis(
             palette,
-            domain=domains[3],
-            range=[0, 1.05],
-            tickvals=[0, 0.5, 1],
-            tickformat=".0%",
-            anchor="x",
-            visible=labelled,
+            anchor=panels[-1].axis.replace("axis", ""),
+            domain=[0, 1],
+            range=[base.at(iso, timezone) for iso in span] if span else None,
         ),
-        legend={"y": 1, "yanchor": "bottom", "yref": "container", "x": 0},
+        legend={"yref": "paper", "y": 1 + (TOP - 26) / (height - TOP - BOTTOM), "yanchor": "bottom", "x": 0},
+        dragmode="zoom",  # sideways, in all panels: their value axes are fixed
+        spikedistance=-1,  # the line follows the pointer through all panels, near a point or not
+        hoverdistance=12,
+        uirevision=keep or None,
     )
-    figure.update_layout(legend={"yref": "paper", "y": 1 + 40 / (height - TOP - BOTTOM)})
-    titles = (
-        (f"<b>Performance</b>  {text.figure(metric)}", 20),
-        ("<b>Drift</b>  columns by window, by verdict", 3),
-        ("<b>Traffic</b>  rows", 3),
-        ("<b>Labels in</b>  share of rows", 3),
-    )
-    for (words, lift), (_, top) in zip(titles, domains, strict=True):
-        if not labelled and words in (titles[0][0], titles[-1][0]):
-            continue
+    return Linked(figure, clicks, len(names) - len(shown))
+
+
+def _domains(panels: Sequence[_Panel]) -> tuple[dict[str, list[float]], int]:
+    """Return where each panel stands on paper, by its axis, and the height of the figure."""
+    inner = sum(panel.height for panel in panels) + GAP * (len(panels) - 1)
+    domains, above = {}, 0
+    for panel in panels:
+        domains[panel.axis] = [max(0.0, 1 - (above + panel.height) / inner), 1 - above / inner]
+        above += panel.height + GAP
+    return domains, inner + TOP + BOTTOM
+
+
+def _axes(
+    figure: go.Figure,
+    panels: Sequence[_Panel],
+    domains: dict[str, list[float]],
+    shown: Sequence[str],
+    palette: Palette,
+    *,
+    unit: str,
+    zero: bool,
+    limits: list[float] | None,
+) -> None:
+    few = {"fixedrange": True, "anchor": "x", "nticks": 3, "rangemode": "tozero"}
+    known = {
+        "yaxis": {"unit": unit, "fixedrange": True, "rangemode": "tozero" if zero else "normal", "range": limits},
+        "yaxis3": {**few, "tickformat": "~s"},
+        "yaxis4": {**few, "range": [0, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
+        "yaxis5": {**few, "unit": "ms"},
+    }
+    for panel in panels:
+        domain = domains[panel.axis]
+        if panel.axis == "yaxis2":
+            figure.update_layout(yaxis2=heat.axis(shown, palette, domain))
+        else:
+            figure.update_layout({panel.axis: base.value_axis(palette, domain=domain, **known[panel.axis])})
+
+
+def _titles(figure: go.Figure, panels: Sequence[_Panel], domains: dict[str, list[float]], palette: Palette) -> None:
+    for panel in panels:
         base.note(
             figure,
-            words,
+            panel.title,
             palette,
             x=0,
             xref="paper",
             xanchor="left",
-            xshift=-120,
-            y=top,
+            xshift=6 - LEFT,
+            y=domains[panel.axis][1],
             yref="paper",
             yanchor="bottom",
-            yshift=lift,
+            yshift=3,
             font={"size": 12, "color": palette.text},
         )
-    return Linked(figure, clicks, len(names) - len(shown))
-
-
-def _trouble(name: str, cells: Sequence[HeatCell]) -> int:
-    return sum(_WEIGHT.get(cell["state"], 0) for cell in cells if cell["column"] == name)
-
-
-def _domains(heights: Sequence[int]) -> tuple[list[list[float]], int]:
-    inner = sum(heights) + GAP * (len(heights) - 1)
-    domains, above = [], 0
-    for height in heights:
-        domains.append([max(0.0, 1 - (above + height) / inner), 1 - above / inner])
-        above += height + GAP
-    return domains, inner + TOP + BOTTOM
-
-
-def _span(windows: Sequence[WindowView], timezone: str) -> list[str] | None:
-    if not windows:
-        return None
-    return [base.at(min(w["start"] for w in windows), timezone), base.at(max(w["end"] for w in windows), timezone)]
-
-
-def _heat(
-    figure: go.Figure,
-    cells: Sequence[HeatCell],
-    shown: Sequence[str],
-    ends: dict[str, str],
-    palette: Palette,
-    timezone: str,
-) -> dict[int, list[tuple[str | None, str]]]:
-    """Draw one trace of tiles a verdict: bars can be clicked where a heat map's cells cannot."""
-    rows = {name: position for position, name in enumerate(shown)}
-    colours = {
-        "within": palette.within,
-        "significant": palette.significant,
-        "material": palette.material,
-        "harmful": palette.page,
-        "insufficient": palette.background,
-    }
-    clicks: dict[int, list[tuple[str | None, str]]] = {}
-    for state in STATES:
-        found = [cell for cell in cells if cell["state"] == state]
-        if not found:
-            continue
-        clicks[len(figure.data)] = [(cell["column"], cell["start"]) for cell in found]
-        title = _TITLES.get(state, state)
-        bare = state in ("within", "insufficient")  # most cells are fine: their numbers need not be sent
-        values = "" if bare else " · %{customdata[0]} against %{customdata[1]}"
-        figure.add_trace(
-            go.Bar(
-                x=[base.at(c["start"], timezone) for c in found],
-                offset=0,
-                width=min(base.milliseconds(c["start"], ends[c["start"]], timezone) for c in found),
-                base=[rows[c["column"]] for c in found],
-                y=[1] * len(found),
-                yaxis="y2",
-                marker={"color": colours[state], "line": {"color": palette.background, "width": 1.5}},
-                text="▲" if state == "harmful" else "◔" if state == "insufficient" else None,
-                textposition="inside",
-                insidetextanchor="middle",
-                textangle=0,
-                textfont={"size": 8, "color": palette.muted if state == "insufficient" else palette.background},
-                constraintext="none",
-                customdata=None if bare else [[text.number(c["value"]), text.number(c["threshold"])] for c in found],
-                hovertemplate=f"%{{x|%-d %b %Y}} · {title}{values}<extra></extra>",
-                showlegend=False,
-            )
-        )
-    return clicks
 
 
 def _traffic(figure: go.Figure, windows: Sequence[WindowView], palette: Palette, timezone: str) -> None:
@@ -218,6 +176,32 @@ def _traffic(figure: go.Figure, windows: Sequence[WindowView], palette: Palette,
             text=[text.window_name(w["start"], w["end"], timezone) for w in windows],
             textposition="none",
             hovertemplate="%{text} · %{y:,} rows<extra></extra>",
+        )
+    )
+
+
+def _latency(figure: go.Figure, windows: Sequence[WindowView], palette: Palette, timezone: str) -> None:
+    """Draw within how many milliseconds 95, and 50, of 100 answers came; gaps stay gaps."""
+    shared = {"x": [base.middle(w["start"], w["end"], timezone) for w in windows], "yaxis": "y5", "showlegend": False}
+    slow, usual = ([w.get(name) for w in windows] for name in ("latency_p95", "latency_p50"))
+    names = [text.window_name(w["start"], w["end"], timezone) for w in windows]
+    words = [
+        f"{name} · 95 of 100 within {text.number(p95, 'ms')}, half within {text.number(p50, 'ms')}"
+        for name, p95, p50 in zip(names, slow, usual, strict=True)
+    ]
+    figure.add_trace(
+        go.Scatter(y=usual, mode="lines", line={"color": palette.reference, "width": 1.2}, hoverinfo="skip", **shared)
+    )
+    figure.add_trace(
+        go.Scatter(
+            y=slow,
+            mode="lines+markers",
+            line={"color": palette.accent, "width": 1.6},
+            marker={"color": palette.accent, "size": 4, "opacity": 1},
+            connectgaps=False,
+            text=words,
+            hovertemplate="%{text}<extra></extra>",
+            **shared,
         )
     )
 

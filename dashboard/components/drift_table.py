@@ -1,26 +1,58 @@
-"""The drift table of one window: a row a column, the worst first; a click opens the column's page."""
+"""The drift table of one window: a row a column, the worst first, searched, filtered and sorted by the address; a click opens a row."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 from streamlit import column_config
 
-from dashboard import registry, text, theme
-from dashboard.components import health, svg
+from dashboard import state, text, theme
+from dashboard.components import health, paging, svg
 from service.views import DriftRow
 
-PAGE_SIZE = 25
+PAGE_SIZE = 15
+SORTS: dict[str, str] = {
+    "trouble": "Worst first",
+    "ratio": "Value / threshold",
+    "name": "Name",
+    "moved": "Moved most lately",
+}
 _ORDER = list(health.DRIFT)
 _IN_LABEL_UNITS = ("mae", "rmse", "bias")
+_FULL = ("verdict", "column", "kind", "type", "histogram", "statistic", "value", "threshold", "bullet", "trend")
+_BESIDE = ("verdict", "column", "bullet", "value", "threshold", "histogram", "trend")  # what is left of a narrow table
 
 
 def by_trouble(rows: Sequence[DriftRow]) -> list[DriftRow]:
     """Return rows with the worst verdict first, then those furthest beyond their threshold."""
     return sorted(rows, key=lambda row: (_ORDER.index(row["state"]), -_reach(row)))
+
+
+def arranged(
+    rows: Sequence[DriftRow], *, verdict: str = "all", kind: str = "all", find: str = "", sort: str = "trouble"
+) -> list[DriftRow]:
+    """Return the rows that match, in the order asked for.
+
+    ``verdict``: a state or "all"; ``kind``: the type of a column (numeric, …), what it is (feature, context, …) or "all"; ``find``: a
+    part of its name, in any case; ``sort``: a key of :data:`SORTS`.
+    """
+    kept = [
+        row
+        for row in by_trouble(rows)
+        if verdict in ("all", row["state"])
+        and kind in ("all", row["type"], row["kind"])
+        and find.casefold() in row["column"].casefold()
+    ]
+    keys: dict[str, Callable[[DriftRow], Any]] = {
+        "ratio": lambda row: -_reach(row),
+        "name": lambda row: row["column"].casefold(),
+        "moved": lambda row: -_lately(row),
+    }
+    return sorted(kept, key=keys[sort]) if sort in keys else kept
 
 
 def _reach(row: DriftRow) -> float:
@@ -29,29 +61,61 @@ def _reach(row: DriftRow) -> float:
     return abs(row["value"] / row["threshold"])
 
 
-def draw(rows: Sequence[DriftRow], *, model: str, window: str, key: str) -> None:
-    """Draw one page of the table; choosing a cell goes to the column's page at that window."""
+def _lately(row: DriftRow) -> float:
+    """Return how far the value rose above its median before, in thresholds."""
+    known = sorted(value for value in row["trend"][:-1] if value is not None)
+    if not known or row["value"] is None or not row["threshold"]:
+        return 0.0
+    return (row["value"] - known[len(known) // 2]) / abs(row["threshold"])
+
+
+def filters(rows: Sequence[DriftRow]) -> list[DriftRow]:
+    """Draw verdicts with their counts, types, order and search, all of them in the address; return the rows to be shown."""
+    counts = Counter(row["state"] for row in rows)
+    verdicts = {"all": f"All {len(rows)}"}
+    verdicts |= {key: f"{words} {counts[key]}" for key, (words, _) in health.DRIFT.items() if counts[key]}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="drift_filters"):
+        verdict = state.choice("Verdict", "verdict", verdicts, "all", resets=("page",))
+        kind = state.select("Type of column", "type", _kinds(rows), "all", width=170)
+        sort = state.select("Order", "sort", SORTS, "trouble", width=190)
+        st.space("stretch")
+        find = state.search("Find a column", "find")
+    return arranged(rows, verdict=verdict, kind=kind, find=find, sort=sort)
+
+
+def _kinds(rows: Sequence[DriftRow]) -> Mapping[str, str]:
+    types = dict.fromkeys(row["type"] for row in rows if row["type"])
+    kinds = dict.fromkeys(row["kind"] for row in rows)
+    return {"all": "All types"} | {name: text.clean(name) for name in [*types, *kinds]}
+
+
+def draw(rows: Sequence[DriftRow], *, key: str, beside: bool = False) -> None:
+    """Draw one page of the table; choosing a cell opens its row (``open`` in the address). ``beside``: only part of the width is there."""
     pages = max(1, -(-len(rows) // PAGE_SIZE))
-    page = min(st.session_state.get(f"{key}_page", 1), pages)
-    shown = by_trouble(rows)[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    number = paging.number("page", pages)
+    shown = rows[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    widget = f"{key}_{number}"
+
+    def chosen() -> None:
+        cells = st.session_state[widget]["selection"].get("cells", [])
+        state.set_params(open=shown[cells[0][0]]["column"] if cells and cells[0][0] < len(shown) else None)
+
+    palette = theme.palette()
     columns: Any = _columns(max((len(row["trend"]) for row in shown), default=0))
-    event = st.dataframe(
-        pd.DataFrame([_cells(row, theme.palette()) for row in shown]),
+    st.dataframe(
+        pd.DataFrame([_cells(row, palette) for row in shown]),
         hide_index=True,
         height="content",
         row_height=40,
         placeholder=text.MISSING,
-        on_select="rerun",
+        on_select=chosen,
         selection_mode="single-cell",
         column_config=columns,
-        key=f"{key}_{page}",
+        column_order=_BESIDE if beside else _FULL,
+        key=widget,
         alt="Drift by column, worst first",
     )
-    if pages > 1:
-        st.pagination(pages, key=f"{key}_page")
-    cells = event["selection"].get("cells", [])
-    if cells:
-        registry.go("feature", model=model, column=shown[cells[0][0]]["column"], window=window)
+    paging.draw("page", number, pages, f"{len(rows):,} columns")
 
 
 def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
@@ -60,8 +124,9 @@ def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
     unit = f" {row['unit']}" if row["unit"] and row["check"] in _IN_LABEL_UNITS else ""
     return {
         "verdict": [health.words(health.DRIFT, row["state"])],
-        "column": row["column"],
+        "column": text.clean(row["column"], 120),
         "kind": row["kind"],
+        "type": row["type"] or None,
         "histogram": svg.histogram(bars["reference"], bars["current"], palette) if known else None,
         "statistic": text.metric_name(row["check"]) + unit,
         "value": row["value"],
@@ -76,12 +141,13 @@ def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
 def _columns(trend: int) -> dict[str, object]:
     return {
         "verdict": health.column("Verdict", health.DRIFT, pinned=True),
-        "column": column_config.TextColumn("Column", width=170),
-        "kind": column_config.TextColumn("Kind", width=90),
+        "column": column_config.TextColumn("Column", width=150),
+        "kind": column_config.TextColumn("Kind", width=80),
+        "type": column_config.TextColumn("Type", width=90),
         "histogram": column_config.ImageColumn("Reference (grey), current", width=170),
-        "statistic": column_config.TextColumn("Statistic", width=140),
-        "value": column_config.NumberColumn("Value", format="%.3g", width=85),
-        "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=85),
+        "statistic": column_config.TextColumn("Statistic", width=130),
+        "value": column_config.NumberColumn("Value", format="%.3g", width=75),
+        "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=80),
         "bullet": column_config.ImageColumn(
             "Value / threshold", width=170, help="The tick is the threshold; the arrow says more than twice"
         ),

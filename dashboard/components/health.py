@@ -48,6 +48,8 @@ EVENT: dict[str, tuple[str, Colour]] = {
     "deploy": ("⬢ Deploy", "blue"),
     "retrain": ("↻ Retrain", "blue"),
     "rollback": ("↩ Rollback", "orange"),
+    "source": ("⊘ Source", "orange"),
+    "job": ("✕ Job", "orange"),
 }
 
 KIND = {

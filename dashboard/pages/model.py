@@ -1,35 +1,52 @@
-"""One model: how it does, what moved, how much came, how many labels are in; and the drift table of a window."""
+"""One model: how it does, what moved, how much came, how fast, how many labels are in; and the drift table of a window."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import streamlit as st
 
 from dashboard import registry, state, text, theme
-from dashboard.charts import panels, series
+from dashboard.charts import heat, panels, series
 from dashboard.components import (
     chart,
+    drift_detail,
     drift_table,
     errors,
     export,
     header,
     health,
+    model_tiles,
+    paging,
     rows,
     rows_as_whole,
     segments,
-    tiles,
 )
 from dashboard.registry import Page
-from service.views import DriftRow, ModelView, PerformancePoint, WindowView
+from service.outcome_views import EstimatePoint
+from service.views import DriftRow, HeatCell, ModelView, PerformancePoint, WindowView
 
 REFRESH = 30.0
 MOST_WINDOWS = 180  # what a chart can show and a page may weigh
+DRIFT_ANCHOR = "drift-table"
 _CELLS = (
     ":gray-badge[□ within natural variation] :gray-badge[▤ significant] :blue-badge[■ + material, harmless] "
     ":red-badge[▲ + harmful] :gray-badge[◔ insufficient] :small[:gray[blank = no data]]"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the range bar leaves to be drawn."""
+
+    chosen: state.TimeRange
+    windows: list[WindowView]
+    window: WindowView  # whose table stands below
+    points: list[PerformancePoint]
+    estimates: list[EstimatePoint]
+    versions: list[str]  # in the order in which they came to serve, over all of time
 
 
 @st.fragment(run_every=REFRESH)
@@ -43,24 +60,35 @@ def _draw() -> None:
     model = state.require_model()
     _title(model)
     chosen = header.range_bar(model)
-    windows = [w for w in state.workspace().windows(model["name"]) if chosen.touches(w["start"], w["end"])]
+    every = state.workspace().windows(model["name"])
+    windows = [w for w in every if chosen.touches(w["start"], w["end"])]
     if not windows:
-        _nothing(model)
+        _nothing(model, judged=bool(every))
         return
     earlier = len(windows) - MOST_WINDOWS
-    windows = windows[-MOST_WINDOWS:]
-    window = _window(windows)
-    chosen = replace(chosen, start=max(chosen.start, datetime.fromisoformat(windows[0]["start"])))
-    history = state.workspace().performance(model["name"])
-    points = [p for p in history if chosen.touches(p["start"], p["end"])]
-    table = state.workspace().drift_table(model["name"], datetime.fromisoformat(window["start"]))
-    _tiles(model, window, points, table)
+    shown = _shown(model, chosen, windows[-MOST_WINDOWS:])
+    table = state.workspace().drift_table(model["name"], datetime.fromisoformat(shown.window["start"]))
+    model_tiles.draw(model, shown.window, shown.points, table, shown.estimates)
     if earlier > 0:
         st.caption(
             f"The latest {MOST_WINDOWS} windows of this range; choose days of your own for the {earlier:,} before them."
         )
-    _panels(model, windows, window, points, chosen, series.versions(history))
-    _table(model, windows, window, table)
+    _panels(model, shown)
+    _table(model, shown, table)
+
+
+def _shown(model: ModelView, chosen: state.TimeRange, windows: list[WindowView]) -> _Shown:
+    chosen = replace(chosen, start=max(chosen.start, datetime.fromisoformat(windows[0]["start"])))
+    ws = state.workspace()
+    history = ws.performance(model["name"])
+    return _Shown(
+        chosen,
+        windows,
+        _window(windows),
+        [p for p in history if chosen.touches(p["start"], p["end"])],
+        [p for p in ws.estimates(model["name"]) if chosen.touches(p["start"], p["end"])],
+        series.versions(history),
+    )
 
 
 def _title(model: ModelView) -> None:
@@ -86,8 +114,10 @@ def _title(model: ModelView) -> None:
                 registry.link("Retrain", "retrain", icon=":material/model_training:", model=model["name"])
 
     header.title(model["name"], badges, actions)
-    if model["headline"]:
-        st.markdown(text.plain(model["headline"], 400))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="model_headline"):
+        st.markdown(text.plain(model["headline"] or "No alert is open on this model.", 400), width="stretch")
+        if model["data_until"] is not None:
+            st.markdown(f"[Drift table ↓](#{DRIFT_ANCHOR})", width="content")
 
 
 def _age(model: ModelView) -> str:
@@ -103,11 +133,11 @@ def _data(model: ModelView) -> str:
     return f"Data{words}" + (f" · {text.short(refused)} refused" if refused else "")
 
 
-def _nothing(model: ModelView) -> None:
+def _nothing(model: ModelView, *, judged: bool) -> None:
     if model["rows"]["logs"] == 0:
         st.info("No prediction has been logged yet. Send some, then run the monitors:")
         st.code(f"driftdeck log {model['name']} predictions.csv\ndriftdeck run {model['name']}", language=None)
-    elif state.workspace().windows(model["name"]):
+    elif judged:
         st.info("No window lies in this time range. Choose a longer one.")
     else:
         st.info("Rows are in, but no window has been judged yet. A reference and a run are needed:")
@@ -125,187 +155,117 @@ def _window(windows: list[WindowView]) -> WindowView:
     return (filled or closed or windows)[-1]
 
 
-def _tiles(model: ModelView, window: WindowView, points: list[PerformancePoint], table: list[DriftRow]) -> None:
-    data = [row for row in table if row["kind"] in ("feature", "context")]
-    when = text.in_window(window["start"], window["end"], model["timezone"])
-    about = f"{when[0].upper()}{when[1:]}"
-    predictions = [row for row in table if row["kind"] in ("prediction", "score")]
-    shown = [_drift_tile(data, about), _rows_tile(model, window, about)]
-    if predictions or model["task"] != "none":
-        shown.insert(1, _kind_tile("Prediction drift", predictions, about))
-    if model["task"] != "none":
-        concept = [row for row in table if row["kind"] == "concept"]
-        shown.insert(0, _metric_tile(model, window, points, about))
-        shown.insert(3, _concept_tile(model, concept, window, about))
-    tiles.row(shown, key="model_tiles")
-
-
-def _metric_tile(model: ModelView, window: WindowView, points: list[PerformancePoint], about: str) -> tiles.Tile:
-    metric = model["metric"]
-    if metric is None:
-        return {"label": "Realised performance", "value": text.MISSING, "remark": "no labels yet", "help": about}
-    values = [p["value"] for p in points if p["start"] == window["start"] and p["role"] == "serving"]
-    value = values[0] if values else None
-    tile: tiles.Tile = {
-        "label": f"Realised {text.plain(text.metric_name(metric['name']))}",
-        "value": text.number(value, metric["unit"]),
-        "remark": "no labels",
-        "help": f"{about}, from labels that have arrived",
-    }
-    if value is not None and metric["reference"] is not None:
-        change = value - metric["reference"]
-        worse = change > 0 if metric["direction"] == "higher_is_worse" else change < 0
-        tile["remark"] = f"{text.number(change, signed=True)} vs reference"
-        tile["arrow"] = "up" if change > 0 else "down"
-        tile["tone"] = "bad" if worse and _beyond(value, metric["threshold"], metric["direction"]) else "neutral"
-    return tile
-
-
-def _beyond(value: float, threshold: float | None, direction: str) -> bool:
-    if threshold is None:
-        return False
-    return value > threshold if direction == "higher_is_worse" else value < threshold
-
-
-def _drift_tile(table: list[DriftRow], about: str) -> tiles.Tile:
-    moved = sum(row["state"] in ("significant", "material", "harmful") for row in table)
-    material = sum(row["state"] in ("material", "harmful") for row in table)
-    harmful = sum(row["state"] == "harmful" for row in table)
-    remark = f"{harmful} harmful" if harmful else f"{material} material" if material else "none material"
-    return {
-        "label": "Data drift",
-        "value": f"{moved} of {len(table)}",
-        "remark": remark,
-        "tone": "bad" if harmful else "neutral",
-        "help": f"{about}, columns beyond their natural variation",
-    }
-
-
-def _worst(table: list[DriftRow]) -> DriftRow | None:
-    return drift_table.by_trouble(table)[0] if table else None
-
-
-def _kind_tile(label: str, table: list[DriftRow], about: str) -> tiles.Tile:
-    worst = _worst(table)
-    if worst is None:
-        return {"label": label, "value": text.MISSING, "remark": "not monitored", "help": about}
-    value, threshold = text.number(worst["value"]), text.number(worst["threshold"])
-    return {
-        "label": label,
-        "value": health.words(health.DRIFT, worst["state"]),
-        "remark": f"{text.plain(text.metric_name(worst['check']))} {value} / {threshold}",
-        "tone": "bad" if worst["state"] == "harmful" else "neutral",
-        "help": about,
-    }
-
-
-def _concept_tile(model: ModelView, table: list[DriftRow], window: WindowView, about: str) -> tiles.Tile:
-    tile = _kind_tile("Concept drift", table, about)
-    lag = "" if model["label_lag_hours"] is None else f" · lag {text.hours(model['label_lag_hours'])}"
-    tile["tone"] = "neutral"
-    tile["remark"] = f"{text.share(window['coverage'])} labels{lag}"
-    if not table and not window["labels"]:
-        tile["remark"] = "no labels"
-    tile["help"] = (
-        f"{about}: has the rule from inputs to label changed? Beside it, how many labels are in and how late they come."
-    )
-    return tile
-
-
-def _rows_tile(model: ModelView, window: WindowView, about: str) -> tiles.Tile:
-    tile: tiles.Tile = {
-        "label": f"Rows / {text.window_word(model['window'])}",
-        "value": text.count(window["rows"]),
-        "help": about,
-    }
-    typical = _typical(model)
-    if typical:
-        tile["remark"] = f"{text.change(window['rows'], typical)} vs reference"
-    return tile
-
-
-def _typical(model: ModelView) -> float | None:
-    """Return the reference's rows in a span as long as a window."""
-    period, length = model["reference_period"], text.window_length(model["window"])
-    if not period or not model["reference_rows"] or length is None:
-        return None
-    span = datetime.fromisoformat(period[1]) - datetime.fromisoformat(period[0])
-    return model["reference_rows"] * (length / span) if span else None
-
-
-def _panels(
-    model: ModelView,
-    windows: list[WindowView],
-    window: WindowView,
-    points: list[PerformancePoint],
-    chosen: state.TimeRange,
-    versions: list[str],
-) -> None:
-    metric = model["metric"]
-    ws = state.workspace()
-    linked = panels.linked(
-        series.of_performance(points),
-        ws.heatmap(model["name"]),
-        windows,
-        theme.palette(),
-        metric=text.metric_name(metric["name"]) if metric else "performance",
-        unit=metric["unit"] if metric else "",
-        timezone=model["timezone"],
-        markers=[m for m in ws.markers(model["name"]) if chosen.touches(m["at"], m["at"]) or chosen.holds(m["at"])],
-        reference_period=state.clipped(model["reference_period"], windows),
-        zero=metric is None or metric["direction"] == "higher_is_worse",
-        chosen=window["start"],
-        versions=versions,
-    )
-
-    def clicked(curve: int, index: int) -> None:
-        meaning = linked.clicks.get(curve, [])
-        if index < len(meaning):
-            column, start = meaning[index]
-            if column is None:
-                state.set_params(window=start)
-            else:
-                st.session_state["_open_column"] = (column, start)
-
-    with st.container(border=True, gap="xsmall"):
-        st.markdown(_CELLS)
-        chart.clickable(linked.figure, clicked, alt=_alt(model, windows), key="model_panels")
-        more = (
-            f" The {text.plural(linked.hidden, 'quietest column')} stand in the table below." if linked.hidden else ""
+def _panels(model: ModelView, shown: _Shown) -> None:
+    metric, ws, chosen = model["metric"], state.workspace(), shown.chosen
+    with st.container(border=True, gap="xsmall", key="model_card"):
+        cells, page = _cells(ws.heatmap(model["name"]), shown.windows)
+        linked = panels.linked(
+            series.of_performance(shown.points),
+            cells,
+            shown.windows,
+            theme.palette(),
+            metric=text.metric_name(metric["name"]) if metric else "performance",
+            unit=metric["unit"] if metric else "",
+            timezone=model["timezone"],
+            markers=[m for m in ws.markers(model["name"]) if chosen.touches(m["at"], m["at"]) or chosen.holds(m["at"])],
+            reference_period=state.clipped(model["reference_period"], shown.windows),
+            zero=metric is None or metric["direction"] == "higher_is_worse",
+            chosen=shown.window["start"],
+            versions=shown.versions,
+            estimates=shown.estimates,
+            page=page,
+            keep=f"{model['name']} {chosen.preset} {shown.windows[0]['start']}",
         )
-        st.caption(f"Click a cell for that column and window, a point or a bar for that window's table.{more}")
+
+        def clicked(curve: int, index: int) -> None:
+            meaning = linked.clicks.get(curve, [])
+            if index < len(meaning):
+                column, start = meaning[index]
+                if column is None:
+                    state.set_params(window=start)
+                else:
+                    st.session_state["_open_column"] = (column, start)
+
+        chart.clickable(linked.figure, clicked, alt=_alt(model, shown.windows), key="model_panels")
+        st.caption(
+            "Drag sideways to zoom all panels, double-click to come back. Click a cell for that column and window, a point or a "
+            "bar for that window's table; from the keyboard, choose both below."
+        )
     if "_open_column" in st.session_state:
         column, start = st.session_state.pop("_open_column")
         registry.go("feature", model=model["name"], column=column, window=start)
 
 
+def _cells(cells: Sequence[HeatCell], windows: Sequence[WindowView]) -> tuple[list[HeatCell], int]:
+    """Draw the legend of cells, and of many columns the search and the page; return the cells that match, and the page."""
+    starts = {window["start"] for window in windows}
+    inside = [cell for cell in cells if cell["start"] in starts]
+    total, at_once = len({cell["column"] for cell in inside}), heat.room(len(windows))
+    if total <= at_once:
+        st.markdown(_CELLS)
+        return inside, 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="heat_bar"):
+        st.markdown(_CELLS, width="content")
+        st.space("stretch")
+        find = state.search("Columns of the map", "columns", width=200).casefold()
+        found = [cell for cell in inside if find in cell["column"].casefold()]
+        left = len({cell["column"] for cell in found})
+        if find and not left:
+            st.caption(f"no column matches: all {total} are shown", width="content")
+            found, left = inside, total
+    pages = max(1, -(-left // at_once))
+    page = paging.number("map", pages)
+    first, last = (page - 1) * at_once + 1, min(left, page * at_once)
+    paging.draw("map", page, pages, f"Columns {first} to {last} of {left:,}, the most troubled first")
+    return found, page
+
+
 def _alt(model: ModelView, windows: list[WindowView]) -> str:
     span = text.period(windows[0]["start"], windows[-1]["end"], model["timezone"], year=True)
-    return f"{text.clean(model['name'])}, {span}: performance, drift by column, rows and labels on one time axis"
+    return (
+        f"{text.clean(model['name'])}, {span}: performance, drift by column, rows, latency and labels on one time axis"
+    )
 
 
-def _table(model: ModelView, windows: list[WindowView], window: WindowView, table: list[DriftRow]) -> None:
-    zone = model["timezone"]
-    names = {w["start"]: text.window_name(w["start"], w["end"], zone) for w in reversed(windows)}
+def _table(model: ModelView, shown: _Shown, table: list[DriftRow]) -> None:
+    zone, window = model["timezone"], shown.window
+    names = {w["start"]: text.window_name(w["start"], w["end"], zone) for w in reversed(shown.windows)}
     name, start, ws = names[window["start"]], datetime.fromisoformat(window["start"]), state.workspace()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"Drift, {name}", anchor=False, width="content")
+        st.subheader(f"Drift, {name}", anchor=DRIFT_ANCHOR, width="content")
         st.space("stretch")
         segment = segments.picker(ws.segment_names(model["name"]))
         state.select("Window", "window", names, window["start"])
-        export.downloads(table, name=f"drift-{window['start'][:10]}", key="drift")
+        export.table(table, name=f"drift-{window['start'][:10]}", key="drift")
         export.evidently(model["name"], window["start"], key="drift")
     if segment is not None:
         kinds = {row["column"]: row["kind"] for row in table}
         table = segments.as_rows(ws.segment_drift(model["name"], start, segment=segment), kinds)
         st.caption(f"Only the rows of {text.plain(segment, 60)}, held against the same rows of the reference.")
     if table:
-        drift_table.draw(table, model=model["name"], window=window["start"], key="drift_rows")
+        _rows(model, window, table)
     else:
         st.info("This window has not been judged: it is still open, or too few rows came.")
     segments.ranked(model["name"], window["start"], name)
     rows_as_whole.card(ws.multivariate(model["name"]), window["start"], f"the {name}")
     rows.behind(model["name"], window["start"], window["end"], f"the {name}", key="window_rows")
+
+
+def _rows(model: ModelView, window: WindowView, table: list[DriftRow]) -> None:
+    """Draw the table, and beside it the row that is opened."""
+    found = drift_table.filters(table)
+    opened = next((row for row in table if row["column"] == state.param("open")), None)
+    if not found:
+        st.info("No column matches. Clear the search, or choose All.")
+    elif opened is None:
+        drift_table.draw(found, key="drift_rows")
+        st.caption("Choose a cell to open its row: the drawing, its sentence, what is missing, and its page.")
+    else:
+        left, right = st.columns([10, 9], gap="small")
+        with left:
+            drift_table.draw(found, key="drift_rows", beside=True)
+        with right:
+            drift_detail.card(opened, model, window)
 
 
 PAGE = Page(

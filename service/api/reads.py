@@ -156,9 +156,9 @@ def rows(model: str, workspace: InWorkspace, page: Paged, since: Moment, until: 
 
 
 @router.get("/timeline")
-def timeline(workspace: InWorkspace, page: Paged) -> Sequence[views.TimelineItem]:
-    """List what happened, latest first."""
-    return page.of(workspace.timeline(page.offset + page.limit))
+def timeline(workspace: InWorkspace, page: Paged, model: Model = None) -> Sequence[views.TimelineItem]:
+    """List what happened, latest first: alerts, deployments, training and failing sources of all models, or of one."""
+    return page.of(workspace.timeline(page.offset + page.limit, model=model))
 
 
 def _alerts(workspace: Workspace, page: Paged, model: str | None, state: str | None) -> Sequence[views.AlertView]:

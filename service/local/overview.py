@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 RANK = {"page": 0, "warning": 1, "notice": 2, "no_data": 3, "insufficient": 4, "ok": 5}
 SPARK = 30
+YEAR = timedelta(days=365)
+_NOT_BUDGETED = ("no_data", "job", "watchdog")
 OPEN = ("firing", "acknowledged", "recovering")  # beneath a silence
 
 
@@ -83,6 +85,28 @@ def model(core: Core, name: str) -> views.ModelView:
         "last_run": iso(last_run, zone) if last_run else None,
         "next_run": iso(next_run, zone) if next_run else None,
         "declared_in": record.declared_in,
+        "budget": _budget(core, name, span),
+    }
+
+
+def _budget(core: Core, name: str, span: tuple[datetime, datetime] | None) -> views.BudgetView:
+    """Return what the model's alert budget allows, and the alerts of its latest year of data."""
+    allowed = core.spec(name).monitor.alert_budget
+    since = None if span is None else max(span[0], span[1] - YEAR)
+    raised = [
+        row["severity"]
+        for row in core.control.alerts(name)
+        if row["kind"] not in _NOT_BUDGETED
+        and not row.get("rule")
+        and not row.get("inhibited_by")
+        and (since is None or datetime.fromisoformat(row["window_start"]) >= since)
+    ]
+    return {
+        "pages_per_year": allowed.pages_per_year,
+        "warnings_per_year": allowed.warnings_per_year,
+        "days": 0.0 if span is None or since is None else (span[1] - since) / timedelta(days=1),
+        "pages": raised.count("page"),
+        "warnings": raised.count("warning"),
     }
 
 
@@ -162,7 +186,7 @@ def windows(core: Core, name: str) -> list[views.WindowView]:
     every = list(core.window_spec(name).between(span[0], span[1] + timedelta(microseconds=1)))
     rows, labelled = performance.coverage(core, reference, every)
     closed = core.now() - parse_duration(spec.monitor.grace)
-    serving = _serving(core, name, reference.version)
+    serving, latency = _serving(core, name, reference.version), _latency(core, name)
     return [
         {
             "start": iso(window.start, spec.zone),
@@ -172,9 +196,21 @@ def windows(core: Core, name: str) -> list[views.WindowView]:
             "coverage": labelled[place] / rows[place] if rows[place] else None,
             "model_version": serving.get(window, ""),
             "closed": window.end <= closed,
+            **latency.get(window.start, {}),
         }
         for place, window in enumerate(every)
     ]
+
+
+def _latency(core: Core, name: str) -> dict[datetime, Any]:
+    """Return within how many milliseconds half, and 95 of 100, answers came, by start of the window; nothing where it was not logged."""
+    with core.db.cursor() as cursor:
+        rows = current_readings(cursor, name, scope="service")
+    found: dict[datetime, Any] = {}
+    for row in rows:
+        if row["check"] in ("latency_p50", "latency_p95"):
+            found.setdefault(row["window_start"], {})[row["check"]] = number(row["value"])
+    return found
 
 
 def _serving(core: Core, name: str, reference_version: int) -> dict[Window, str]:

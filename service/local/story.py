@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from service.local.core import Core
 
 _RANK = {"firing": 0, "pending": 1, "acknowledged": 2, "recovering": 3, "silenced": 4, "resolved": 5}
-_DONE = {"retrain": 1, "deploy": 2, "rollback": 2}
 _SEVERITY = {"page": 0, "warning": 1, "notice": 2}
 
 
@@ -93,38 +92,3 @@ def markers(core: Core, model: str) -> list[views.Marker]:
             label = f"{event.version} champion" if event.action == "champion" else f"back to {event.version}"
             found.append({"at": iso(event.at, zone), "kind": event.action, "label": label, "until": None})
     return sorted(found, key=lambda marker: datetime.fromisoformat(marker["at"]))
-
-
-def timeline(core: Core, limit: int) -> list[views.TimelineItem]:
-    """Return what happened lately in all models, the latest first."""
-    items: list[tuple[datetime, views.TimelineItem]] = []
-    for name, record in core.control.model_records().items():
-        zone = record.spec.zone
-
-        def add(at: datetime, kind: str, sentence: str, name: str = name, zone: Any = zone, **more: str | None) -> None:
-            item: views.TimelineItem = {
-                "at": iso(at, zone),
-                "kind": kind,
-                "model": name,
-                "sentence": sentence,
-                "alert_id": more.get("alert_id"),
-                "version": more.get("version"),
-            }
-            items.append((at, item))
-
-        for row in core.control.alerts(name):
-            add(datetime.fromisoformat(row["opened_at"]), row["severity"], row["headline"], alert_id=row["id"])
-            if row["resolved_at"]:
-                words = f"resolved: {row['headline']}"
-                add(datetime.fromisoformat(row["resolved_at"]), "resolved", words, alert_id=row["id"])
-        for event in core.deployments(name):
-            verb = {"rollback": "rolled back to", "champion": "promoted"}.get(event.action, f"made {event.action}:")
-            words = f"{verb} {event.version}, by {event.actor}"
-            add(event.at, "rollback" if event.action == "rollback" else "deploy", words, version=event.version)
-        for job in core.control.jobs(name):
-            if job["ended_at"] and job["kind"] == "retrain":  # a study changes nothing
-                words = f"{job['version']} trained" if job["version"] else f"training {job['state']}: {job['error']}"
-                add(datetime.fromisoformat(job["ended_at"]), "retrain", words, version=job["version"])
-    # of one moment, what was done follows what was found
-    items.sort(key=lambda pair: (pair[0], _DONE.get(pair[1]["kind"], 0)), reverse=True)
-    return [item for _, item in items[:limit]]

@@ -51,8 +51,8 @@ class HostileWorkspace(HostileAlerting):
                 event.update({"actor": SCRIPT, "comment": IMAGE})
         return found
 
-    def timeline(self, limit: int = 50) -> list[views.TimelineItem]:
-        found = super().timeline(limit)
+    def timeline(self, limit: int = 50, *, model: str | None = None) -> list[views.TimelineItem]:
+        found = super().timeline(limit, model=model)
         for item in found:
             item.update({"sentence": IMAGE})
         return found
