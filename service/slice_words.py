@@ -97,3 +97,31 @@ def _edge(text: str, zone: ZoneInfo, *, after: bool = False) -> datetime:
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The written parts of a slice, for those who put one together: each as it is written, empty if it is not there."""
+
+    period: str = "all"
+    version: str = ""
+    role: str = ""
+    segment: str = ""
+
+    @property
+    def text(self) -> str:
+        """The slice as it is written; a reference is of no version."""
+        whole = self.period.startswith("reference")
+        named = (self.period, *(() if whole else (self.version, self.role)), self.segment)
+        return ",".join(part for part in named if part)
+
+
+def parts_of(text: str) -> Parts:
+    """Take a slice apart without judging it."""
+    found = _SEGMENT.search(text)
+    segment, rest = ("", text) if found is None else (f"segment:{text[found.end() :].strip()}", text[: found.start()])
+    parts = Parts(segment=segment)
+    for part in filter(None, (each.strip() for each in rest.split(","))):
+        word = part.partition(":")[0].strip().lower()
+        parts = replace(parts, **{word if word in ("version", "role") else "period": part})
+    return parts

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service import comparing_process
 from service.comparing import ALPHA
-from service.local import slices
+from service.local import slice_pairs
 
 if TYPE_CHECKING:
     from service import comparing_views
@@ -43,7 +43,7 @@ class LocalComparing:
     def compare_slices(
         self, model: str, left: str, right: str, *, alpha: float | None = None
     ) -> comparing_views.SliceComparison:
-        return slices.compare_slices(self.core, model, left, right, ALPHA if alpha is None else alpha)
+        return slice_pairs.compare_slices(self.core, model, left, right, ALPHA if alpha is None else alpha)
 
     def upload_limit(self) -> int:
         return self.core.max_body
