@@ -126,6 +126,7 @@ class LocalWorkspace(
 
     def close(self) -> None:
         """Finish what is being written and let go of the folder."""
+        self.finish_setting_up()
         outbox.finish(self.core)
         runs.end_all(self.core)
         job_queue.finish_preparing(self.core)
