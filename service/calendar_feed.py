@@ -40,7 +40,7 @@ def calendar(
     for entry in entries:
         if entry["kind"] not in _TITLES or entry["next_run"] is None:
             continue
-        for moment in _times(entry, until):
+        for moment in times(entry, until):
             found.add_component(_event(entry["kind"], entry["name"], moment, None, _words(entry)))
     for each in declared:
         if each["kind"] == "maintenance":
@@ -52,8 +52,8 @@ def calendar(
     return bytes(found.to_ical())
 
 
-def _times(entry: ScheduleEntry, until: datetime) -> Iterator[datetime]:
-    """Yield when something happens: once where it happens often."""
+def times(entry: ScheduleEntry, until: datetime) -> Iterator[datetime]:
+    """Yield when something with a next time happens, until then: once where it happens often."""
     zone = ZoneInfo(entry["timezone"])
     first = datetime.fromisoformat(str(entry["next_run"])).astimezone(zone)
     if first > until:

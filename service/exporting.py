@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,8 +46,12 @@ def as_csv(rows: Rows) -> str:
 def as_json(rows: Rows) -> str:
     """Return rows as a JSON list of objects; JSON knows no infinite number and none that is not one, so those are null."""
     names = columns(rows)
-    kept = [{name: _plain(row.get(name)) for name in names} for row in rows]
-    return json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False)
+    return as_json_text([{name: _plain(row.get(name)) for name in names} for row in rows])
+
+
+def as_json_text(value: object) -> str:
+    """Return what JSON can hold as text for people and programs."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def as_parquet(rows: Rows) -> bytes:
@@ -69,6 +74,11 @@ def safe_name(*parts: object) -> str:
     words = "-".join(str(part) for part in parts)
     kept = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in words)
     return kept.strip(".-")[:120] or "export"
+
+
+def quoted(name: str) -> str:
+    """Return a file name for the header of an answer (RFC 8187)."""
+    return quote(name, safe="")
 
 
 def _picture(value: object) -> bool:

@@ -17,6 +17,7 @@ from retraining.predictor import Predictor
 from service.local.figures import Figures
 from service.local.ingested import Ingested
 from service.local.postman import Postman
+from service.local.recall import Recall
 from service.workspace import ConflictError, NotFoundError
 from storage.privacy import load_key, needs_key
 
@@ -53,6 +54,7 @@ class Core:
     next_run: Callable[[str], datetime | None] = field(default=lambda _model: None)
     next_source_run: Callable[[str], datetime | None] = field(default=lambda _source: None)
     ingested: Ingested = field(default_factory=Ingested)
+    recall: Recall = field(default_factory=Recall)  # what pages ask, for as long as nothing it rests on changes
     figures: Figures = field(default_factory=Figures)  # what is remembered from one look of /metrics to the next
     declared_file: Callable[[], dict[str, Any] | None] = field(default=lambda: None)  # how the watched file is doing
     source_runs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that are under way, by source
@@ -76,6 +78,7 @@ class Core:
     postman: Postman = field(default_factory=Postman)
     attending: Lock = field(default_factory=Lock)  # held while what is periodic is looked after
     well: Callable[[], bool] = field(default=lambda: True)  # whether what runs beside the stores does, as the scheduler
+    making: dict[str, Any] = field(default_factory=dict)  # reports of Evidently's that somebody waits for
     closing: Event = field(default_factory=Event)  # set when sources had better come to an end
 
     def __post_init__(self) -> None:
@@ -109,11 +112,13 @@ class Core:
 
     def record(self, model: str) -> ModelRecord:
         """Return a model's declaration; raises :class:`NotFoundError` naming the models there are."""
-        records = self.control.model_records()
-        if model not in records:
-            known = ", ".join(sorted(records)) or "none yet; declare one with `driftdeck apply FILE`"
+        record = self.control.model_record(model)
+        if record is None:
+            known = (
+                ", ".join(sorted(self.control.model_records())) or "none yet; declare one with `driftdeck apply FILE`"
+            )
             raise NotFoundError(f"there is no model {model!r}; this workspace has: {known}")
-        return records[model]
+        return record
 
     def spec(self, model: str) -> ModelSpec:
         """Return what was declared of a model."""

@@ -1,0 +1,184 @@
+"""One week across all models: what happened, who needs whom, what the alert budget has cost, what is outstanding, what comes next."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from service import words
+from service.calendar_feed import times
+from service.workspace import WorkspaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from service.reporting_views import SummaryView, WeekBudget, WeekEvent, WeekModel, WeekRun, WeekSource
+    from service.views import AlertView, ModelView, WindowView
+    from service.workspace import Workspace
+
+_RANK = {"page": 0, "warning": 1, "no_data": 2, "insufficient": 3, "notice": 4, "ok": 5}
+_EVENTS = 2000  # that are looked through for the week's
+_RUNS = {
+    "monitor": "is judged",
+    "source": "is read",
+    "digest": "gets its digest",
+    "retrain": "is trained anew",
+    "maintenance": "is silent for maintenance",
+}
+
+
+def collect(workspace: Workspace, week: date | None = None, timezone: str | None = None) -> SummaryView:
+    """Return the week that holds ``week``, or the latest that is over. Needs, budget and failing sources are as of now.
+
+    Raises :class:`WorkspaceError` for a time zone that is unknown.
+    """
+    models = workspace.models()
+    zone = _zone(models, timezone)
+    now = datetime.fromisoformat(str(workspace.health()["now"]))
+    start, end = _bounds(now, week, zone)
+    alerts = [alert for alert in workspace.alerts() if alert["state"] != "pending"]
+    rows = [_model(workspace, model, alerts, start, end) for model in models]
+    rows.sort(key=lambda row: (_RANK.get(row["health"], 9), -row["opened"], row["model"]))
+    sources: list[WeekSource] = [
+        {
+            "source": source["name"],
+            "model": source["model"],
+            "since": (source["last_run"] or {"started_at": None})["started_at"],
+            "error": (source["last_run"] or {"error": None})["error"],
+        }
+        for source in workspace.sources()
+        if source["state"] == "failed"
+    ]
+    return {
+        "start": start.isoformat(),
+        "end": end.isoformat(),
+        "timezone": zone,
+        "written_at": now.astimezone(words.zone(zone)).isoformat(),
+        "sentence": _sentence(rows, sources),
+        "models": rows,
+        "needs": [
+            f"{row['model']}{' (' + row['owner'] + ')' if row['owner'] else ' (nobody owns it)'}: {row['sentence']}"
+            for row in rows
+            if row["health"] in ("page", "warning", "no_data")
+        ],
+        "budget": [_budget(model) for model in models if "budget" in model],
+        "events": _events(workspace, start, end),
+        "sources": sources,
+        "runs": _runs(workspace, max(now, end), zone),
+    }
+
+
+def _zone(models: Sequence[ModelView], timezone: str | None) -> str:
+    if timezone is not None:
+        if words.zone(timezone).key != timezone:
+            raise WorkspaceError(f"time zone {timezone!r} is not known; write one such as Europe/Berlin")
+        return timezone
+    zones = {model["timezone"] for model in models}
+    return zones.pop() if len(zones) == 1 else "UTC"
+
+
+def _bounds(now: datetime, week: date | None, zone: str) -> tuple[datetime, datetime]:
+    """Return Monday's midnight and the next one, of the clock on the wall."""
+    day = week or now.astimezone(words.zone(zone)).date() - timedelta(days=7)
+    monday = day - timedelta(days=day.weekday())
+    first, last = (datetime.combine(each, time(), words.zone(zone)) for each in (monday, monday + timedelta(days=7)))
+    return first, last
+
+
+def _within(iso: str | None, start: datetime, end: datetime) -> bool:
+    return iso is not None and start <= datetime.fromisoformat(iso) < end
+
+
+def _model(
+    workspace: Workspace, model: ModelView, alerts: Sequence[AlertView], start: datetime, end: datetime
+) -> WeekModel:
+    own = [alert for alert in alerts if alert["model"] == model["name"]]
+    windows = [
+        window
+        for window in workspace.windows(model["name"])
+        if start < datetime.fromisoformat(window["end"]) <= end
+    ]  # fmt: skip
+    rows, labels = sum(each["rows"] for each in windows), sum(each["labels"] for each in windows)
+    labelled = model["task"] != "none"
+    metric = model["metric"]
+    return {
+        "model": model["name"],
+        "owner": model["owner"],
+        "health": model["health"],
+        "since": model["since"],
+        "sentence": _headline(model, windows),
+        "metric": metric["name"] if metric else None,
+        "value": metric["value"] if metric else None,
+        "reference": metric["reference"] if metric else None,
+        "unit": metric["unit"] if metric else "",
+        "opened": sum(_within(alert["opened_at"], start, end) for alert in own),
+        "resolved": sum(_within(alert["resolved_at"], start, end) for alert in own),
+        "open": sum(alert["state"] != "resolved" for alert in own),
+        "rows": rows,
+        "labels": labels,
+        "label_coverage": labels / rows if rows and labelled else None,
+        "outstanding": max(0, rows - labels) if labelled else 0,
+    }
+
+
+def _headline(model: ModelView, windows: Sequence[WindowView]) -> str:
+    if model["headline"]:
+        return model["headline"].removeprefix(model["name"]).lstrip(" :")
+    if model["health"] == "no_data":
+        return "no data can be judged."
+    if model["health"] == "insufficient":
+        return "too few rows to judge by."
+    return "within its natural variation." if windows else "no window ended in this week."
+
+
+def _budget(model: ModelView) -> WeekBudget:
+    budget = model["budget"]
+    return {
+        "model": model["name"],
+        "pages_per_year": budget["pages_per_year"],
+        "warnings_per_year": budget["warnings_per_year"],
+        "pages": budget["pages"],
+        "warnings": budget["warnings"],
+    }
+
+
+def _events(workspace: Workspace, start: datetime, end: datetime) -> list[WeekEvent]:
+    return [
+        {"at": item["at"], "kind": item["kind"], "model": item["model"], "sentence": item["sentence"]}
+        for item in workspace.timeline(_EVENTS)
+        if _within(item["at"], start, end)
+    ]
+
+
+def _runs(workspace: Workspace, begin: datetime, zone: str) -> list[WeekRun]:
+    """Return what happens by itself in the seven days from ``begin`` on; what is frequent once, with how often."""
+    until, found = begin + timedelta(days=7), []
+    for entry in workspace.schedule():
+        if entry["kind"] not in _RUNS or entry["next_run"] is None:
+            continue
+        for at in times(entry, until):
+            run: WeekRun = {
+                "at": at.astimezone(words.zone(zone)).isoformat(),
+                "what": _RUNS[entry["kind"]],
+                "name": entry["name"],
+                "often": entry["schedule"],
+            }
+            found.append(run)
+    return sorted(found, key=lambda run: datetime.fromisoformat(run["at"]))
+
+
+def _sentence(rows: Sequence[WeekModel], sources: Sequence[WeekSource]) -> str:
+    if not rows:
+        return "There is no model yet."
+    needy = [row for row in rows if row["health"] in ("page", "warning")]
+    opened, resolved = sum(row["opened"] for row in rows), sum(row["resolved"] for row in rows)
+    outstanding = sum(row["outstanding"] for row in rows)
+    verb = "needs" if len(needy) == 1 else "need"
+    parts = [
+        f"{len(needy)} of {words.plural(len(rows), 'model')} {verb} somebody" if needy else "No model needs anybody",
+        f"{words.plural(opened, 'alert')} came and {resolved} {'was' if resolved == 1 else 'were'} resolved",
+        f"{words.plural(outstanding, 'label')} {'is' if outstanding == 1 else 'are'} outstanding",
+    ]
+    if sources:
+        parts.append(f"{words.plural(len(sources), 'source')} {'fails' if len(sources) == 1 else 'fail'}")
+    return "; ".join(parts) + "."
