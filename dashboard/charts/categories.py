@@ -12,24 +12,24 @@ from dashboard.charts import base, distribution
 from dashboard.theme import Palette
 from service.views import Histogram
 
-MOST = 12  # categories that have a row of their own
+MOST = 16  # categories that have a row of their own
 MISSING = -1  # the place of rows without a value
 ROW = 23
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its name, both shares, and the place of its bar; None: several together. ``apart``: it is no category."""
+    """One row: its name, both shares, and the place of its bar. ``apart``: it is no category."""
 
     name: str
     reference: float
     current: float
-    place: int | None
+    place: int
     apart: bool = False
 
 
 def rows_of(bars: Histogram) -> list[Row]:
-    """Return the categories with the largest share on either side, the rest as one, then what no category holds.
+    """Return the categories with the largest share on either side, and what no category holds.
 
     The last two bars of a frozen column of categories are the reference's rarer values and those it never held; missing values are a share of
     all rows, not of those that have one.
@@ -41,16 +41,26 @@ def rows_of(bars: Histogram) -> list[Row]:
     order = sorted(range(named), key=lambda i: -max(shares[i][1], shares[i][2]))
     kept = sorted(order[:MOST])
     found = [Row(shares[i][0], shares[i][1], shares[i][2], i) for i in kept]
-    rest = order[MOST:]
-    if rest:
-        sums = [sum(shares[i][side] for i in rest) for side in (1, 2)]
-        found.append(Row(f"{len(rest)} more", sums[0], sums[1], None))
     if frozen and (shares[-2][1] or shares[-2][2]):
         found.append(Row("rarer ones", shares[-2][1], shares[-2][2], count - 2))
     unseen = shares[-1][2] if frozen else bars["unseen_current"]
     found.append(Row("never seen before", 0.0, unseen, count - 1 if frozen else None, apart=True))
     found.append(Row("missing", bars["missing_reference"], bars["missing_current"], MISSING, apart=True))
     return found
+
+
+def left_out(bars: Histogram, rows: Sequence[Row]) -> str:
+    """Say how much the categories without a row of their own hold; empty when all have one."""
+    drawn = {row.place for row in rows}
+    rest = [
+        i
+        for i, label in enumerate(bars["labels"])
+        if i not in drawn and not (i >= len(bars["labels"]) - 2 and label in ("other", "unseen"))
+    ]
+    if not rest:
+        return ""
+    then, now = (sum(side[i] for i in rest) for side in (bars["reference"], bars["current"]))
+    return f"{len(rest)} more hold {text.share(then)} → {text.share(now)}."
 
 
 def compare(

@@ -12,6 +12,7 @@ from dashboard.theme import Palette
 from service.views import Marker, QuantileStep, ShareStep
 
 MOST_CATEGORIES = 12
+MEDIAN = "median"
 
 
 def quantiles(
@@ -35,8 +36,8 @@ def quantiles(
                 y=[reference["q95"]] * 2, fill="tonexty", fillcolor=palette.band, name="reference 5–95 %", **shared
             )
         )
-    for run in _runs(steps):
-        first = run is _runs(steps)[0] or run[0]["start"] == steps[0]["start"]
+    for place, run in enumerate(runs(steps)):
+        first = place == 0
         _ribbon(figure, run, ("q05", "q95"), 0.22, "5–95 %", palette, timezone, legend=first)
         _ribbon(figure, run, ("q25", "q75"), 0.38, "25–75 %", palette, timezone, legend=first)
         _median(figure, run, palette, unit, timezone, legend=first)
@@ -45,17 +46,74 @@ def quantiles(
     return figure
 
 
-def _runs(steps: Sequence[QuantileStep]) -> list[list[QuantileStep]]:
+def runs(steps: Sequence[QuantileStep]) -> list[list[QuantileStep]]:
     """Return stretches of windows without a gap."""
-    runs: list[list[QuantileStep]] = []
+    found: list[list[QuantileStep]] = []
     for step in steps:
         if step["q50"] is None:
             continue
-        if runs and runs[-1][-1]["end"] == step["start"]:
-            runs[-1].append(step)
+        if found and found[-1][-1]["end"] == step["start"]:
+            found[-1].append(step)
         else:
-            runs.append([step])
-    return runs
+            found.append([step])
+    return found
+
+
+def start_of(figure: go.Figure, stretches: Sequence[Sequence[QuantileStep]], curve: int, index: int) -> str | None:
+    """Return the start of the window that a click on a median means; None for a click on anything else."""
+    medians = [place for place, trace in enumerate(figure.data) if trace.name == MEDIAN]
+    if curve not in medians:
+        return None
+    stretch = stretches[medians.index(curve)]
+    return stretch[min(index, len(stretch) - 1)]["start"]
+
+
+def missing(
+    steps: Sequence[QuantileStep] | Sequence[ShareStep],
+    reference: float,
+    palette: Palette,
+    *,
+    timezone: str,
+    markers: Sequence[Marker] = (),
+    height: int = 320,
+) -> go.Figure:
+    """Return the share of rows without a value by window, against the reference's."""
+    figure = base.new(palette, height, top=58)
+    ends = [base.at(steps[0]["start"], timezone), base.at(steps[-1]["end"], timezone)] if steps else []
+    figure.add_trace(
+        go.Scatter(
+            x=[base.middle(s["start"], s["end"], timezone) for s in steps],
+            y=[s["missing"] if s["n"] or s["missing"] else None for s in steps],
+            mode="lines+markers",
+            line={"color": palette.accent, "width": 2},
+            marker={"color": palette.accent, "size": 5, "opacity": 1},
+            connectgaps=False,
+            name="missing",
+            text=[
+                f"{text.window_name(s['start'], s['end'], timezone)} · missing {text.share(s['missing'])} · "
+                f"{text.plural(s['n'], 'row')} with a value"
+                for s in steps
+            ],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=ends,
+            y=[reference] * len(ends),
+            mode="lines",
+            line={"color": palette.reference, "width": 1.5, "dash": "dot"},
+            name=f"reference {text.share(reference)}",
+            hoverinfo="skip",
+        )
+    )
+    base.events(figure, markers, palette, timezone)
+    figure.update_layout(
+        xaxis=base.time_axis(palette),
+        yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".3~p"),
+        legend={"y": 1.08},
+    )
+    return figure
 
 
 def _corners(run: Sequence[QuantileStep], timezone: str) -> list[str]:
@@ -100,7 +158,7 @@ def _median(
             y=[*(s["q50"] for s in run), run[-1]["q50"]],
             mode="lines",
             line={"color": palette.accent, "width": 2, "shape": "hv"},
-            name="median",
+            name=MEDIAN,
             showlegend=legend,
             text=[*words, words[-1]],
             hovertemplate="%{text}<extra></extra>",

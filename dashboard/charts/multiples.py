@@ -13,7 +13,7 @@ from dashboard.charts import base
 from dashboard.theme import Palette
 from service.views import SegmentDrift
 
-MOST, ACROSS = 9, 3
+MOST, ACROSS = 6, 3
 _ROW, _HEAD = 104, 30
 
 

@@ -1,17 +1,17 @@
-"""One column: what moved, how, whether it matters, and what a textbook rule would say."""
+"""One column: what moved, how, whether it matters, and what other rules would say."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-import pandas as pd
 import streamlit as st
 
-from dashboard import registry, state, text, theme
-from dashboard.charts import distribution, effect, movement, series
-from dashboard.components import chart, gates, header, health, rows
+from dashboard import registry, state, text
+from dashboard.components import column_judged, column_plots, column_rows, column_vectors, header, health
 from dashboard.registry import Page
-from service.views import FeatureView, Marker, ModelView
+from service.column_views import ColumnName
+from service.views import FeatureView, ModelView, RowsReading
 
 _KINDS = {
     "feature": "model input",
@@ -20,7 +20,6 @@ _KINDS = {
     "score": "score",
     "concept": "concept: the rule from inputs to label",
 }
-_SHAPES = {"histogram": "Histogram", "cdf": "Cumulative"}
 
 
 def render() -> None:
@@ -31,35 +30,43 @@ def render() -> None:
         st.info("No column is chosen. Click a cell or a row on the model's page.")
         registry.link("Open the model", "model", model=model["name"])
         return
+    columns = state.workspace().columns(model["name"])
+    known = next((one for one in columns if one["name"] == column), None)
+    if known is not None and known["type"] == "embedding":
+        _without_bars(model, known, columns)
+        return
     named = state.param("window")
     view = state.workspace().feature(model["name"], column, datetime.fromisoformat(named) if named else None)
-    _title(model, view)
+    _with_bars(model, view, columns)
 
-    def choose_window() -> None:
-        zone = model["timezone"]
-        names = {
-            h["window_start"]: text.window_name(h["window_start"], h["window_end"], zone)
-            for h in reversed(view["history"])
-        }
-        names.setdefault(view["window_start"], text.window_name(view["window_start"], view["window_end"], zone))
-        state.select("Window", "window", names, view["window_start"])
 
-    chosen = header.range_bar(model, extra=choose_window)
+def _with_bars(model: ModelView, view: FeatureView, columns: Sequence[ColumnName]) -> None:
+    _title(model, view, columns)
+    chosen = _range(model, [(r["window_start"], r["window_end"]) for r in view["history"]], view)
     markers = [m for m in state.workspace().markers(model["name"]) if chosen.holds(m["at"])]
-    _verdict(view)
+    column_judged.verdict(model, view)
     with st.grid(2, min_column_width=520, gap="small", key="plots"):
-        _distribution(model, view)
-        _movement(model, view, chosen, markers)
-        _statistic(model, view, chosen, markers)
-        _relation(view)
-    _numbers(model, view)
+        column_plots.reference_and_current(model, view)
+        column_plots.over_time(model, view, chosen, markers)
+        if view["kind"] != "concept":
+            start = datetime.fromisoformat(view["window_start"])
+            column_plots.relations(view, state.workspace().relation(model["name"], view["column"], start))
+        column_plots.statistic(model, view, chosen, markers)
+        if view["kind"] in ("feature", "context"):
+            column_plots.by_segment(model, view)
+    if view["type"] == "text":
+        _as_texts(model, view, chosen)
+    with st.grid(2, min_column_width=520, gap="small", key="numbers"):
+        column_judged.checks(model, view)
+        column_judged.peers(view)
     name = text.window_name(view["window_start"], view["window_end"], model["timezone"])
-    rows.behind(model["name"], view["window_start"], view["window_end"], f"the {name}", key="feature_rows")
+    column_rows.card(model["name"], view, f"the {name}")
 
 
-def _title(model: ModelView, view: FeatureView) -> None:
-    name = model["name"]
-    header.crumbs((name, "model", {"model": name, "window": view["window_start"]}), (view["column"], None, {}))
+def _title(model: ModelView, view: FeatureView, columns: Sequence[ColumnName]) -> None:
+    header.crumbs(
+        (model["name"], "model", {"model": model["name"], "window": view["window_start"]}), (view["column"], None, {})
+    )
 
     def badges() -> None:
         unit = f", {text.plain(view['unit'], 20)}" if view["unit"] else ""
@@ -70,205 +77,101 @@ def _title(model: ModelView, view: FeatureView) -> None:
         else:
             health.badge(health.DRIFT, view["state"])
 
-    def neighbours() -> None:
-        for other, before, after in ((view["previous"], "‹ ", ""), (view["following"], "", " ›")):
-            if other:
-                label = f"{before}{text.plain(other, 24)}{after}"
-                registry.link(label, "feature", model=name, column=other, window=view["window_start"])
-
-    header.title(view["column"], badges, neighbours)
+    header.title(view["column"], badges, lambda: _neighbours(model, view["column"], columns, view["window_start"]))
 
 
-def _verdict(view: FeatureView) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{text.plain(view['sentence'], 400)}**")
-        if view["state"] == "insufficient":
-            rows_in = text.plural(view["histogram"]["n_current"], "row")
-            st.caption(
-                f"{rows_in} are too few to say anything, so there is no verdict and no alert. Counts, not shares."
-            )
-        elif view["gates"] and view["state"] != "no_data":
-            gates.columns(view["gates"], view["threshold_origin"])
+def _neighbours(model: ModelView, column: str, columns: Sequence[ColumnName], window: str | None) -> None:
+    """Draw the way to the column before and after, and a list of all: with two hundred columns the only quick way."""
+    names = [one["name"] for one in columns]
+    if column not in names:
+        return
+    at = names.index(column)
+    before, after = names[at - 1] if at else None, names[at + 1] if at + 1 < len(names) else None
+    if before:
+        registry.link(f"‹ {text.plain(before, 24)}", "feature", model=model["name"], column=before, window=window)
+    options = {name: text.clean(name, 40) for name in names}
+    st.session_state["select_column"] = column
 
+    def changed() -> None:
+        state.set_params(column=st.session_state["select_column"], bar=None)
 
-def _periods(model: ModelView, view: FeatureView) -> tuple[str, str]:
-    zone = model["timezone"]
-    return (
-        text.period(view["reference_start"], view["reference_end"], zone),
-        text.period(view["window_start"], view["window_end"], zone),
+    st.selectbox(
+        "Column",
+        names,
+        format_func=options.__getitem__,
+        key="select_column",
+        on_change=changed,
+        label_visibility="collapsed",
+        width=190,
     )
+    if after:
+        registry.link(f"{text.plain(after, 24)} ›", "feature", model=model["name"], column=after, window=window)
 
 
-def _distribution(model: ModelView, view: FeatureView) -> None:
-    reference, current = _periods(model, view)
-    bars = view["histogram"]
-    with st.container(border=True, height="stretch"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("**Reference against current**", width="content")
-            st.space("stretch")
-            shape = "histogram"
-            if bars["edges"] and view["state"] != "insufficient":
-                shape = state.choice("Shape", "shape", _SHAPES, "histogram")
-        if not bars["reference"]:
-            st.caption("The reference holds no bars for this column.")
-            return
-        chart.show(
-            distribution.compare(
-                bars,
-                theme.palette(),
-                reference_period=reference,
-                current_period=current,
-                unit=view["unit"] or "",
-                state=view["state"],
-                cumulative=shape == "cdf",
-            ),
-            alt=f"{text.clean(view['column'])}: reference {reference} against current {current} on the same bars",
-            key="distribution",
-        )
-        st.caption(
-            f"Same bars, frozen in reference {view['reference_version']}; share of rows. "
-            f"Missing {text.share(bars['missing_reference'])} → {text.share(bars['missing_current'])}, "
-            f"{_outside(view)}."
-        )
-
-
-def _outside(view: FeatureView) -> str:
-    bars = view["histogram"]
-    if bars["labels"]:
-        return f"never seen in the reference {text.share(bars['unseen_current'])}"
-    return f"below the reference {text.share(bars['below_current'])}, above it {text.share(bars['above_current'])}"
-
-
-def _movement(model: ModelView, view: FeatureView, chosen: state.TimeRange, markers: list[Marker]) -> None:
+def _range(model: ModelView, windows: Sequence[tuple[str, str]], view: FeatureView | None = None) -> state.TimeRange:
     zone = model["timezone"]
-    with st.container(border=True, height="stretch"):
-        if view["shares"]:
-            st.markdown("**Over time** :gray[change of share against the reference, percentage points]")
-            steps = [s for s in view["shares"] if chosen.touches(s["start"], s["end"])]
-            bars = view["histogram"]
-            figure = movement.shares(
-                steps, bars["labels"], bars["reference"], theme.palette(), timezone=zone, markers=markers
-            )
-            caption = "The categories that moved most. Steps, never smoothed: one column is one window."
-        else:
-            st.markdown("**Over time**")
-            inside = [s for s in view["quantiles"] if chosen.touches(s["start"], s["end"])]
-            figure = movement.quantiles(
-                inside,
-                view["reference_quantiles"],
-                theme.palette(),
-                unit=view["unit"] or "",
-                timezone=zone,
-                markers=markers,
-            )
-            caption = "Steps, never smoothed: one step is one window."
-        chart.show(figure, alt=f"{text.clean(view['column'])} by window", key="movement")
-        st.caption(caption)
+    names = {start: text.window_name(start, end, zone) for start, end in reversed(windows)}
+    if view is not None:
+        names.setdefault(view["window_start"], text.window_name(view["window_start"], view["window_end"], zone))
+    default = view["window_start"] if view is not None else next(iter(names), "")
+
+    def choose_window() -> None:
+        if names:
+            state.select("Window", "window", names, default)
+
+    return header.range_bar(model, extra=choose_window)
 
 
-def _statistic(model: ModelView, view: FeatureView, chosen: state.TimeRange, markers: list[Marker]) -> None:
-    history = [r for r in view["history"] if chosen.touches(r["window_start"], r["window_end"])]
-    with st.container(border=True, height="stretch"):
-        if not history:
-            st.markdown("**Statistic against threshold**")
-            st.caption("No reading lies in this time range.")
-            return
-        name = text.metric_name(history[-1]["check"])
-        st.markdown(f"**Statistic against threshold** :gray[{text.plain(name)}, one point a window]")
-        points = series.of_readings(history)
+# -- columns without bars ------------------------------------------------------------------------------------------
 
-        def clicked(curve: int, index: int) -> None:
-            starts = series.clicks(points).get(curve, [])
-            if index < len(starts):
-                state.set_params(window=starts[index][1])
 
-        figure = series.over_time(
-            points,
-            theme.palette(),
-            name=name,
-            unit="",
-            timezone=model["timezone"],
-            markers=markers,
-            height=250,
-            past_role="page" if view["kind"] == "concept" else "material_mark",
+def _without_bars(model: ModelView, known: ColumnName, columns: Sequence[ColumnName]) -> None:
+    """Draw the page of an embedding: what is said of it is said of its rows."""
+    name = known["name"]
+    found = column_vectors.readings_of(model["name"], name)
+    window = state.param("window") or (found[-1]["window_start"] if found else "")
+    header.crumbs((model["name"], "model", {"model": model["name"]}), (name, None, {}))
+
+    def badges() -> None:
+        st.badge("embedding", color="gray")
+        st.badge(_KINDS.get(known["kind"], text.plain(known["kind"])), color="gray")
+        here = [row for row in found if row["window_start"] == window]
+        if here:
+            health.badge(health.DRIFT, health.state_of(_worst(here)["verdict"]))
+
+    header.title(name, badges, lambda: _neighbours(model, name, columns, window or None))
+    spans = dict.fromkeys((row["window_start"], row["window_end"]) for row in found)
+    chosen = _range(model, list(spans))
+    if not found:
+        st.badge("○ No data", color="gray")
+        st.markdown(
+            "No window of this column was judged yet: vectors are judged by a sample of each closed window's rows."
         )
-        chart.clickable(figure, clicked, alt=f"{name} by window with its threshold", key="statistic")
-
-
-def _relation(view: FeatureView) -> None:
-    with st.container(border=True, height="stretch"):
-        st.markdown("**Relation to the error** :gray[does the model do worse where this moved to?]")
-        if any(value["error"] is not None for value in view["error_by_value"]):
-            figure = effect.relation(
-                view["error_by_value"],
-                theme.palette(),
-                unit=view["error_unit"],
-                value_unit=view["unit"] or "",
-                height=250,
-            )
-            chart.show(figure, alt=f"Mean error by value of {text.clean(view['column'])}", key="relation")
-        else:
-            st.badge("○ No labels in this window", color="gray")
-            st.caption("Once the truth arrives, the error by value stands here.")
-
-
-def _numbers(model: ModelView, view: FeatureView) -> None:
-    """Every check of the window with both row counts, and what textbook rules would say of the same rows."""
-    reference, current = _periods(model, view)
-    with st.grid(2, min_column_width=520, gap="small", key="numbers"):
-        _checks(view, reference, current)
-        _peers(view)
-
-
-def _checks(view: FeatureView, reference: str, current: str) -> None:
-    with st.container():
-        st.markdown(f"#### Every check :gray[reference {reference} against {current}]")
-        checks = [
-            {
-                "verdict": [health.words(health.DRIFT, _state(r["verdict"], r["harmful"], r["material"]))],
-                "check": text.metric_name(r["check"]),
-                "value": r["value"],
-                "threshold": r["threshold"],
-                "p": r["p_value"],
-                "rows": r["n"],
-                "reference rows": r["n_reference"],
-            }
-            for r in view["readings"]
-        ]
-        config = {
-            "verdict": health.column("Verdict", health.DRIFT),
-            "value": st.column_config.NumberColumn("value", format="%.3g"),
-            "threshold": st.column_config.NumberColumn("threshold", format="%.3g"),
-            "p": st.column_config.NumberColumn("p", format="%.2g"),
-            "rows": st.column_config.NumberColumn("rows", format="localized"),
-            "reference rows": st.column_config.NumberColumn("reference rows", format="localized"),
-        }
-        st.dataframe(
-            pd.DataFrame(checks),
-            hide_index=True,
-            height="content",
-            placeholder=text.MISSING,
-            column_config=config,
-            key="checks",
+        return
+    here = [row for row in found if row["window_start"] == window] or found[-1:]
+    with st.container(border=True, key="verdict"):
+        worst = _worst(here)
+        st.markdown(f"**{text.plain(worst['error'] or worst['sentence'], 400)}**")
+        st.caption(
+            "An embedding has no bars and no quantiles. It is judged by its vectors as wholes: their means and covariances, and how well a "
+            "model tells them from the reference's."
         )
+    markers = [m for m in state.workspace().markers(model["name"]) if chosen.holds(m["at"])]
+    column_vectors.draw(model, found, chosen, markers, here[0]["window_start"])
 
 
-def _peers(view: FeatureView) -> None:
-    with st.container():
-        st.markdown("#### What others would say :gray[same rows, textbook thresholds]")
-        others = [
-            {"rule": p["rule"], "statistic": f"{p['statistic']} {text.number(p['value'])}", "verdict": p["verdict"]}
-            for p in view["peers"]
-        ]
-        st.dataframe(pd.DataFrame(others), hide_index=True, height="content", placeholder=text.MISSING, key="peers")
+def _worst(readings: Sequence[RowsReading]) -> RowsReading:
+    return max(readings, key=lambda row: row["verdict"] in ("drift", "warning", "critical"))
 
 
-def _state(verdict: str, harmful: bool, material: bool) -> str:  # noqa: FBT001
-    if verdict in ("insufficient", "no_data"):
-        return verdict
-    if verdict == "ok":
-        return "within"
-    return "harmful" if harmful else "material" if material else "significant"
+def _as_texts(model: ModelView, view: FeatureView, chosen: state.TimeRange) -> None:
+    """Draw what the words of a text column say; its bars are of its length alone."""
+    found = column_vectors.readings_of(model["name"], view["column"])
+    st.markdown("#### As texts :gray[the bars above are of their length]")
+    if found:
+        column_vectors.draw(model, found, chosen, [], view["window_start"])
+    else:
+        st.caption("No window's words were judged yet.")
 
 
 PAGE = Page(

@@ -191,11 +191,15 @@ def gates(core: Core, reading: Reading) -> list[views.GateView]:
     together = f" of the latest {reading.scale} windows together" if reading.scale > 1 else ""
     harm, words = _harm(core, reading)
     return [
-        {"name": "significant", "passed": reading.significant, "sentence": f"{p} over {reading.n:,} rows{together}"},
+        {
+            "name": "significant",
+            "passed": reading.significant,
+            "sentence": f"{_against(reading)}, {p} over {reading.n:,} rows{together}",
+        },
         {
             "name": "material",
             "passed": reading.material,
-            "sentence": _against(reading),
+            "sentence": _size(core, reading),
         },
         {"name": "harmful", "passed": harm, "sentence": words},
     ]
@@ -209,6 +213,14 @@ def _against(reading: Reading) -> str:
         return f"{label} unknown: too few values in this window"
     limit = "no limit" if math.isnan(reading.threshold) else explain.number(reading.threshold, reading.unit)
     return f"{label} {explain.number(reading.value, reading.unit)} against {limit}"
+
+
+def _size(core: Core, reading: Reading) -> str:
+    """Say how large the change is beside the smallest that matters; of a check beside the deciding one, its value and limit."""
+    if reading.check != DECIDING or math.isnan(reading.effect):
+        return _against(reading)
+    tolerance = core.spec(reading.model).monitor.tolerance
+    return f"a shift of {reading.effect:.3g} standard deviations; up to {tolerance:g} does not matter"
 
 
 def _harm(core: Core, reading: Reading) -> tuple[bool, str]:

@@ -94,7 +94,7 @@ def _nannyml(base: ColumnProfile, now: ColumnProfile, usual: float) -> Opinion |
     if math.isnan(usual):
         return None
     value = _value("jensen_shannon", base, now)
-    limit = f"{usual:.3g}, mean + 3 sd of the reference's own windows"
+    limit = f"{usual:.3g} (mean + 3 sd)"
     return Opinion("NannyML's default", "Jensen–Shannon", value, limit, value > usual)
 
 

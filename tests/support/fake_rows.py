@@ -21,7 +21,9 @@ class FakeRows:
     def multivariate(self, model: str) -> list[views.RowsReading]:
         del model
         weeks = range(0 if self.empty else story.REFERENCE_WEEKS, 0 if self.empty else self.weeks)
-        return [_reading(check, number) for number in weeks for check in _CHECKS]
+        return [_reading(check, number) for number in weeks for check in _CHECKS] + [
+            _of_vectors(number) for number in weeks
+        ]
 
 
 def _reading(check: str, number: int) -> views.RowsReading:
@@ -50,4 +52,23 @@ def _reading(check: str, number: int) -> views.RowsReading:
         "drivers": [{"column": name, "share": share} for name, share in _DRIVERS] if drifted else [],
         "sentence": f"{told}. {label} is {value:.3g}; up to {threshold:.3g} is usual.",
         "error": None,
+    }
+
+
+def _of_vectors(number: int) -> views.RowsReading:
+    """The embedding column ``title``: its vectors move in week 20 and stay there."""
+    reading = _reading("domain_classifier", number)
+    drifted = number >= 20
+    return {
+        **reading,
+        "check": "mean_shift",
+        "label": "Shift of the mean vector",
+        "column": "title",
+        "value": 0.3 if drifted else 0.1 + 0.02 * story.wave(number, 5),
+        "usual": 0.1,
+        "threshold": 0.16,
+        "verdict": "drift" if drifted else "ok",
+        "unit": "distance",
+        "drivers": [],
+        "sentence": "title drifted: its mean vector moved." if drifted else "title is as in the reference.",
     }
