@@ -146,8 +146,8 @@ def events(
     top: float = 1.0,
     span: Sequence[str] | None = None,
     levels: int = 2,
-) -> None:
-    """Draw alerts and deployments as dotted verticals through all panels, labelled once above the first.
+) -> int:
+    """Draw alerts and deployments as dotted verticals through all panels, labelled once above the first; return how many rows of labels.
 
     Labels that would touch stand one above the other, in ``levels`` rows; where even these are full, the shape alone is left.
     ``span``: first and last moment (ISO) of the axis, which is guessed from the marks without it.
@@ -181,6 +181,7 @@ def events(
             yshift=12 * level,
             font={"size": 11, "color": colour},
         )
+    return sum(until is not None for until in free)
 
 
 def reference_period(

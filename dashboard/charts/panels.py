@@ -13,7 +13,7 @@ from dashboard.theme import Palette
 from service.outcome_views import EstimatePoint
 from service.views import HeatCell, Marker, WindowView
 
-PERFORMANCE, SMALL, GAP, TOP, BOTTOM, LEFT = 200, 58, 36, 92, 28, 126  # pixels
+PERFORMANCE, SMALL, GAP, TOP, BOTTOM, LEFT = 200, 58, 36, 56, 28, 126  # pixels
 Clicks = dict[int, list[tuple[str | None, str]]]
 
 
@@ -90,7 +90,7 @@ def linked(
         base.reference_period(figure, reference_period, palette, timezone, **period)
         _firing(figure, markers, palette, timezone, domains["yaxis"], windows)
     span = [min(w["start"] for w in windows), max(w["end"] for w in windows)] if windows else None
-    base.events(figure, markers, palette, timezone, span=span, levels=3)
+    top = TOP + 12 * base.events(figure, markers, palette, timezone, span=span, levels=3)
     _mark_chosen(figure, chosen, ends, palette, timezone)
     _axes(figure, panels, domains, shown, palette, unit=unit, zero=zero, limits=limits)
     _titles(figure, panels, domains, palette)
@@ -101,7 +101,9 @@ def linked(
             domain=[0, 1],
             range=[base.at(iso, timezone) for iso in span] if span else None,
         ),
-        legend={"yref": "paper", "y": 1 + (TOP - 26) / (height - TOP - BOTTOM), "yanchor": "bottom", "x": 0},
+        legend={"yref": "paper", "y": 1 + (top - 26) / (height - TOP - BOTTOM), "yanchor": "bottom", "x": 0},
+        height=height - TOP + top,
+        margin={"t": top},
         dragmode="zoom",  # sideways, in all panels: their value axes are fixed
         spikedistance=-1,  # the line follows the pointer through all panels, near a point or not
         hoverdistance=12,

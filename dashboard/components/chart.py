@@ -16,7 +16,7 @@ import streamlit as st
 
 from dashboard import theme
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset", "showTips": False}
 
 
 def show(figure: go.Figure, *, alt: str, key: str) -> None:

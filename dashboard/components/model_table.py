@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,12 @@ import pandas as pd
 import streamlit as st
 from streamlit import column_config
 
-from dashboard import registry, text, theme
-from dashboard.components import health, svg
+from dashboard import registry, state, text, theme
+from dashboard.components import data_words, health, svg
 from service.views import ModelView
 
+ROWS = 14  # that stand without scrolling; the others scroll inside of the table
+_ROW, _HEAD = 40, 37  # pixels
 _ARROWS = {"higher_is_worse": "↓", "lower_is_worse": "↑"}
 _ORDER = list(health.HEALTH)
 
@@ -22,13 +25,42 @@ def by_trouble(models: Sequence[ModelView]) -> list[ModelView]:
     return sorted(models, key=lambda m: (_ORDER.index(m["health"]), m["since"] or "9", m["name"]))
 
 
-def draw(models: Sequence[ModelView], *, key: str) -> None:
-    """Draw the table; choosing a cell goes to the model's page."""
+def matching(models: Sequence[ModelView], *, condition: str = "all", find: str = "") -> list[ModelView]:
+    """Return the models of a health (or "all") whose name, owner, task or champion holds ``find``, in any case."""
+    wanted = find.casefold()
+    return [
+        model
+        for model in models
+        if condition in ("all", model["health"])
+        and any(wanted in str(model[name] or "").casefold() for name in ("name", "owner", "task", "champion"))  # type: ignore[literal-required]
+    ]
+
+
+def filters(models: Sequence[ModelView]) -> list[ModelView]:
+    """Draw the choice of a health with counts, and the search, both in the address; return the models that match."""
+    counts = Counter(model["health"] for model in models)
+    options = {"all": f"All {len(models)}"}
+    options |= {key: f"{words} {counts[key]}" for key, (words, _) in health.HEALTH.items() if counts[key]}  # type: ignore[index]
+    with st.container(horizontal=True, vertical_alignment="center", key="model_filters"):
+        chosen = state.choice("Health", "health", options, "all")
+        st.space("stretch")
+        found = matching(models, condition=chosen, find=state.search("Model or owner", "q"))
+        if len(found) == 1 < len(models):  # the way in from the keyboard
+            registry.link(f"Open {text.plain(found[0]['name'], 40)} ›", "model", model=found[0]["name"])
+    if not found:
+        st.info("No model matches. Clear the search or choose All.")
+    return found
+
+
+def draw(models: Sequence[ModelView], *, key: str, now: str | None = None) -> None:
+    """Draw the table; choosing a cell goes to the model's page. ``now`` (ISO) lets runs be told as so long ago."""
     event = st.dataframe(
-        _frame(models),
+        _frame(models, now),
         hide_index=True,
-        height="content" if len(models) <= 25 else 1040,
-        row_height=40,
+        height="content"
+        if len(models) <= ROWS
+        else ROWS * _ROW + _HEAD + _ROW // 2,  # half a row says that there are more
+        row_height=_ROW,
         placeholder=text.MISSING,
         on_select="rerun",
         selection_mode="single-cell",
@@ -37,8 +69,27 @@ def draw(models: Sequence[ModelView], *, key: str) -> None:
         alt="Models, most trouble first",
     )
     cells = event["selection"].get("cells", [])
-    if cells:
+    if cells and cells[0][0] < len(models):
         registry.go("model", model=models[cells[0][0]]["name"])
+
+
+def plain_rows(models: Sequence[ModelView]) -> list[dict[str, Any]]:
+    """Return what the table shows as flat rows with unrounded numbers, for a file."""
+    rows = []
+    for model in models:
+        metric = model["metric"]
+        rows.append(
+            {
+                **{name: model[name] for name in ("name", "health", "since", "owner", "task")},  # type: ignore[literal-required]
+                "metric": metric["name"] if metric else None,
+                "unit": metric["unit"] if metric else None,
+                "value": metric["value"] if metric else None,
+                "reference": metric["reference"] if metric else None,
+                **{name: model[name] for name in ("label_coverage", "drifted", "columns", "rows_per_window")},  # type: ignore[literal-required]
+                **{name: model[name] for name in ("champion", "champion_since", "data_until", "last_run", "next_run")},  # type: ignore[literal-required]
+            }
+        )
+    return rows
 
 
 def _metric(model: ModelView) -> str | None:
@@ -52,12 +103,13 @@ def _metric(model: ModelView) -> str | None:
 def _champion(model: ModelView) -> str | None:
     if model["champion"] is None:
         return None
+    name = text.clean(model["champion"], 30)
     if model["champion_since"] is None or model["data_until"] is None:
-        return model["champion"]
-    return f"{model['champion']} · {text.length(model['champion_since'], model['data_until'])}"
+        return name
+    return f"{name} · {text.length(model['champion_since'], model['data_until'])}"
 
 
-def _frame(models: Sequence[ModelView]) -> pd.DataFrame:
+def _frame(models: Sequence[ModelView], now: str | None) -> pd.DataFrame:
     palette = theme.palette()
     rows = []
     for model in models:
@@ -66,7 +118,7 @@ def _frame(models: Sequence[ModelView]) -> pd.DataFrame:
         rows.append(
             {
                 "health": [health.words(health.HEALTH, model["health"])],
-                "model": model["name"],
+                "model": text.clean(model["name"], 120),
                 "since": text.day(model["since"], zone) if model["since"] else None,
                 "metric": _metric(model),
                 "now": None if metric is None else metric["value"],
@@ -79,11 +131,11 @@ def _frame(models: Sequence[ModelView]) -> pd.DataFrame:
                     alarm=model["health"] == "page",
                 ),
                 "labels": model["label_coverage"],
-                "drifted": f"{model['drifted']} / {model['columns']}",
+                "drifted": f"{model['drifted']} / {model['columns']}" if model["columns"] else None,
                 "rows": text.short(model["rows_per_window"]),
                 "champion": _champion(model),
-                "last": text.moment(model["last_run"], zone) if model["last_run"] else None,
-                "next": text.moment(model["next_run"], zone) if model["next_run"] else None,
+                "last": data_words.ago(model["last_run"], now, zone) if model["last_run"] else None,
+                "next": data_words.until(model["next_run"], now, zone) if model["next_run"] else None,
             }
         )
     return pd.DataFrame(rows)
@@ -96,8 +148,10 @@ def _columns(models: Sequence[ModelView]) -> Any:
     # explicit widths: without them a long name would push the evidence off the screen
     return {
         "health": health.column("Health", health.HEALTH, pinned=True),
-        "model": column_config.TextColumn("Model", width=150),
-        "since": column_config.TextColumn("Since", width=70),
+        "model": column_config.TextColumn("Model", width=160),
+        "since": column_config.TextColumn(
+            "Since", width=70, help="When the present trouble began, in the model's time zone"
+        ),
         "metric": column_config.TextColumn("Metric", width=105, help="↓ lower is better, ↑ higher is better"),
         "now": column_config.NumberColumn("Now", format="%.3g", width=65),
         "reference": column_config.NumberColumn(
@@ -109,9 +163,13 @@ def _columns(models: Sequence[ModelView]) -> Any:
         "labels": column_config.ProgressColumn(
             "Labels in", format="percent", min_value=0, max_value=1, width=115, color="gray"
         ),
-        "drifted": column_config.TextColumn("Drifted", width=70),
-        "rows": column_config.TextColumn(f"Rows / {per}", width=85, alignment="right"),
+        "drifted": column_config.TextColumn("Drifted", width=70, help="Columns that moved far enough to matter"),
+        "rows": column_config.TextColumn(f"Rows / {per}", width=95, alignment="right"),
         "champion": column_config.TextColumn("Champion", width=105),
-        "last": column_config.TextColumn("Last run", width=100),
-        "next": column_config.TextColumn("Next run", width=100),
+        "last": column_config.TextColumn("Last run", width=95),
+        "next": column_config.TextColumn(
+            "Next run",
+            width=90,
+            help="— where no time is set: it waits for rows, or is moved on by the player of the demo",
+        ),
     }

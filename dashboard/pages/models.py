@@ -5,13 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import first_steps, model_table
+from dashboard.components import data_words, export, first_steps, model_table
 from dashboard.registry import Page
 
 
 def render() -> None:
     """Draw the list; with one model, open it."""
-    models = model_table.by_trouble(state.workspace().models())
+    ws = state.workspace()
+    models = model_table.by_trouble(ws.models())
     if len(models) == 1:
         registry.go("model", model=models[0]["name"])
     st.title("Models", anchor=False)
@@ -22,14 +23,16 @@ def render() -> None:
     labels = sum(model["rows"]["labels"] for model in models)
     quarantined = sum(model["rows"]["quarantined"] for model in models)
     apart = f"; {text.plural(quarantined, 'row')} in quarantine" if quarantined else ""
-    st.markdown(f"{text.plural(len(models), 'model')}: **{rows:,}** predictions, **{labels:,}** labels{apart}.")
-    wanted = state.search("Model or owner", "q").casefold()
-    found = [m for m in models if wanted in m["name"].casefold() or wanted in (m["owner"] or "").casefold()]
-    if not found:
-        st.info("No model matches. Clear the search.")
-        return
-    model_table.draw(found, key="models_table")
-    st.caption("Click a row to open the model.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"{text.plural(len(models), 'model')}: **{rows:,}** predictions, **{labels:,}** labels{apart}.",
+            width="stretch",
+        )
+        export.table(model_table.plain_rows(models), name="models", key="models")
+    found = model_table.filters(models)
+    if found:
+        model_table.draw(found, key="models_table", now=data_words.clock(ws))
+        st.caption("Sorted by trouble. ↓ lower is better, ↑ higher is better. Click a row to open the model.")
 
 
 PAGE = Page(

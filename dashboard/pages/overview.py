@@ -9,7 +9,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import data_words, errors, first_steps, health, model_table, timeline
+from dashboard.components import budget, data_words, errors, export, first_steps, health, model_table, timeline
 from dashboard.registry import Page
 from service.views import ModelView
 
@@ -18,10 +18,6 @@ REFRESH = 30.0
 
 def render() -> None:
     """Draw the page."""
-    if not state.workspace().models():
-        st.title("No model yet", anchor=False)
-        first_steps.draw()
-        return
     _live()
 
 
@@ -33,23 +29,40 @@ def _live() -> None:
 
 def _draw() -> None:
     models = model_table.by_trouble(state.workspace().models())
+    if not models:
+        st.title("No model yet", anchor=False)
+        first_steps.draw()
+        return
+    now = data_words.clock(state.workspace())
     needy = [model for model in models if model["health"] in ("page", "warning")]
     st.title(_headline(len(needy), len(models)), anchor=False)
     for model in needy[:1] or models[:1]:
         _sentence(model)
-    _data(models)
-    model_table.draw(_filters(models), key="overview_models")
-    st.caption("Sorted by trouble. ↓ lower is better, ↑ higher is better. Click a row to open the model.")
+    _data(models, now)
+    found = model_table.filters(models)
+    if found:
+        model_table.draw(found, key="overview_models", now=now)
+    with st.container(horizontal=True, vertical_alignment="center", key="overview_legend"):
+        st.caption(
+            "Sorted by trouble. ↓ lower is better, ↑ higher is better. Click a row to open the model.", width="content"
+        )
+        st.space("stretch")
+        export.table(model_table.plain_rows(found), name="models", key="overview")
+    _below(models)
+
+
+def _below(models: Sequence[ModelView]) -> None:
+    """Draw what happened lately, and beside it what of alerts was allowed and what is open."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.subheader("What happened", anchor=False)
         zones = {model["name"]: model["timezone"] for model in models}
-        timeline.draw(state.workspace().timeline(12), zones, key="timeline")
+        timeline.draw(timeline.filtered(zones), zones, key="timeline")
     with right:
-        st.subheader("Alerts", anchor=False)
+        st.subheader("Open alerts", anchor=False)
         _alerts()
-        st.subheader("Another model?", anchor=False)
-        with st.container(border=True):
+        st.subheader("Alert budget", anchor=False)
+        budget.draw(models)
+        with st.expander("Another model?", icon=":material/add:"):
             st.code(first_steps.DECLARE, language=None)
 
 
@@ -74,52 +87,32 @@ def _sentence(model: ModelView) -> None:
         registry.link("Open the model ›", "model", model=model["name"])
 
 
-def _data(models: Sequence[ModelView]) -> None:
+def _data(models: Sequence[ModelView], now: str | None) -> None:
     """Say it when data does not come in as it should: a source fails, or rows are refused these days."""
-    ws = state.workspace()
-    seen = data_words.survey(ws, models)
+    seen = data_words.survey(state.workspace(), models)
     if not seen.failing and seen.refused.today == 0:
         return
     with st.container(horizontal=True, wrap=False, gap="small", key="data_trouble"):
-        words = data_words.sentence(replace(seen, silent=[]), models[0]["timezone"], data_words.clock(ws))
+        words = data_words.sentence(replace(seen, silent=[]), models[0]["timezone"], now)
         st.markdown(f"{health.inline(health.HEALTH, 'warning')} **Data**: {words}", width="stretch")
         registry.link("Open data ›", "data")
-
-
-def _filters(models: Sequence[ModelView]) -> list[ModelView]:
-    counts = Counter(model["health"] for model in models)
-    options = {"all": f"All {len(models)}"}
-    options |= {key: f"{words} {counts[key]}" for key, (words, _) in health.HEALTH.items() if counts[key]}  # type: ignore[index]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = state.choice("Health", "health", options, "all")
-        st.space("stretch")
-        wanted = state.search("Model or owner", "q").casefold()
-    kept = [model for model in models if chosen in ("all", model["health"])]
-    found = [m for m in kept if wanted in m["name"].casefold() or wanted in (m["owner"] or "").casefold()]
-    if not found:
-        st.info("No model matches. Clear the search or choose All.")
-    return found
 
 
 def _alerts() -> None:
     alerts = [alert for alert in state.workspace().alerts() if alert["state"] != "resolved"]
     counts = Counter(alert["severity"] for alert in alerts)
-    with st.container(border=True):
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if not alerts:
-            st.write("No alert is open.")
+            st.markdown("No alert is open.", width="content")
         else:
             badges = " ".join(
                 health.inline(health.HEALTH, severity, f" {counts[severity]}")
                 for severity in ("page", "warning", "notice")
                 if counts[severity]
             )
-            st.markdown(f"**{text.plural(len(alerts), 'open alert')}** {badges}")
-        st.caption(
-            "Budget: one false page and one false warning a model and year, unless declared otherwise. Thresholds follow "
-            "from it, the size of the window and the natural variation of the reference."
-        )
-        if registry.exists("alerts"):
-            registry.link("All alerts ›", "alerts")
+            st.markdown(f"**{text.plural(len(alerts), 'open alert')}** {badges}", width="content")
+        st.space("stretch")
+        registry.link("All alerts ›", "alerts")
 
 
 PAGE = Page(
