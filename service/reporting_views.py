@@ -130,12 +130,12 @@ class WeekSource(TypedDict):
 
 
 class WeekRun(TypedDict):
-    """Something that happens by itself in the week to come."""
+    """Something that happens by itself in the seven days to come."""
 
-    at: str
+    at: str  # the first time
     what: str
     name: str
-    often: str
+    often: str  # as declared
 
 
 class SummaryView(TypedDict):

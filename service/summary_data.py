@@ -28,7 +28,7 @@ _RUNS = {
 
 
 def collect(workspace: Workspace, week: date | None = None, timezone: str | None = None) -> SummaryView:
-    """Return the week that holds ``week``, or the latest that is over. Needs, budget and failing sources are as of now.
+    """Return the week that holds ``week``, or the latest that is over. Needs, budget, failing sources and the week to come are as of now.
 
     Raises :class:`WorkspaceError` for a time zone that is unknown.
     """
@@ -64,7 +64,7 @@ def collect(workspace: Workspace, week: date | None = None, timezone: str | None
         "budget": [_budget(model) for model in models if "budget" in model],
         "events": _events(workspace, start, end),
         "sources": sources,
-        "runs": _runs(workspace, max(now, end), zone),
+        "runs": _runs(workspace, now, zone),
     }
 
 
@@ -151,14 +151,15 @@ def _events(workspace: Workspace, start: datetime, end: datetime) -> list[WeekEv
 
 
 def _runs(workspace: Workspace, begin: datetime, zone: str) -> list[WeekRun]:
-    """Return what happens by itself in the seven days from ``begin`` on; what is frequent once, with how often."""
+    """Return what happens by itself in the seven days from ``begin`` on: when first, how often."""
     until, found = begin + timedelta(days=7), []
     for entry in workspace.schedule():
         if entry["kind"] not in _RUNS or entry["next_run"] is None:
             continue
-        for at in times(entry, until):
+        first = next(times(entry, until), None)
+        if first is not None:
             run: WeekRun = {
-                "at": at.astimezone(words.zone(zone)).isoformat(),
+                "at": first.astimezone(words.zone(zone)).isoformat(),
                 "what": _RUNS[entry["kind"]],
                 "name": entry["name"],
                 "often": entry["schedule"],

@@ -148,7 +148,7 @@ def _runs(runs: Sequence[WeekRun], zone: str) -> str:
         (text(words.moment(run["at"], zone)), text(run["name"]), text(run["what"]), text(run["often"]))
         for run in runs[:_MOST]
     )
-    shown = table(("When", "Who", "What", "How often"), rows, head=1, label="What happens in the week to come")
+    shown = table(("When first", "Who", "What", "How often"), rows, head=1, label="What happens in the week to come")
     return f"<h2>The week to come</h2>{shown}{_more(len(runs))}"
 
 

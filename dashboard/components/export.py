@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import streamlit as st
 
 from service import exporting
 
 Rows = Sequence[Mapping[str, Any]]
+#: Name, media type, and the function that writes a file when somebody takes it.
+File = tuple[str, str, Callable[[], str | bytes]]
 _FORMS = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
 
 
@@ -22,22 +24,24 @@ def table(rows: Rows | Callable[[], Rows], *, name: str, key: str) -> None:
     """
     if not callable(rows) and not rows:
         return
-    with st.popover(
-        "Export",
-        icon=":material/download:",
-        type="tertiary",
-        width="content",
-        help="This table as a file",
-        key=f"{key}_export",
-    ):
-        for form, label in _FORMS.items():
+    made = {
+        label: (f"{exporting.safe_name(name)}.{form}", exporting.MEDIA[form], _writer(rows, form))
+        for form, label in _FORMS.items()
+    }
+    files(made, key=key, about="This table as a file")
+
+
+def files(made: Mapping[str, File], *, key: str, about: str = "This report as a file") -> None:
+    """Draw one button that offers files: by label, the name, the media type, and what writes it once it is asked for."""
+    with st.popover("Export", icon=":material/download:", type="tertiary", help=about, key=f"{key}_export"):
+        for label, (name, media, write) in made.items():
             st.download_button(
                 label,
-                data=_writer(rows, form),
-                file_name=f"{exporting.safe_name(name)}.{form}",
-                mime=exporting.MEDIA[form],
+                data=write,
+                file_name=name,
+                mime=media,
                 width="stretch",
-                key=f"{key}_{form}",
+                key=f"{key}_{label.lower()}",
                 on_click="ignore",
             )
 
@@ -54,6 +58,11 @@ def downloads(rows: Sequence[Mapping[str, object]], *, name: str, key: str) -> N
 def evidently_address(model: str, window: str) -> str:
     """Return the route that serves Evidently's report of a window in a sandbox."""
     return f"/reports/evidently/{quote(model, safe='')}/{quote(window, safe='')}"
+
+
+def report_address(model: str, **period: str) -> str:
+    """Return the route that serves our own report as a page, of a ``window`` or from ``since`` to ``until``."""
+    return f"/api/v1/models/{quote(model, safe='')}/report?{urlencode({**period, 'format': 'html'})}"
 
 
 def evidently(model: str, window: str, *, key: str) -> None:
