@@ -14,7 +14,7 @@ from typing import Any, cast
 import streamlit as st
 
 from dashboard import text
-from service import context
+from service import context, roles
 from service.identity import OPEN, Identity, Role
 from service.views import ModelView, WindowView
 from service.workspace import Workspace
@@ -51,16 +51,17 @@ class TimeRange:
 
 
 def workspace() -> Workspace:
-    """Return the workspace of this process."""
-    return context.current()
+    """Return the workspace of this process, as whoever looks at this page may use it."""
+    who = identity()
+    return context.current() if who.how == "open" else roles.limited(context.current(), who)
 
 
 def identity() -> Identity:
     """Return who looks at this page, asked anew at every run; stops the page when their session has ended."""
-    door = context.door()
-    if door is None:
+    known = context.sign_in()
+    if known is None:
         return OPEN
-    found = door.identity(st.context.headers.get(context.IDENTITY_HEADER))
+    found = known.identity(st.context.headers.get(context.IDENTITY_HEADER))
     if found is None:
         st.warning("Your session has ended. [Sign in again](/sign-in) to go on.", icon=":material/lock:")
         st.stop()

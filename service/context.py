@@ -45,22 +45,22 @@ def demo() -> DemoPlayer | None:
 
 #: What a websocket's handshake is given by the guard, and the guard alone: it takes whatever a client sends under this name away.
 IDENTITY_HEADER = "x-driftdeck-identity"
-_door: Door | None = None
+_sign_in: KnowsWhoIsWho | None = None
 
 
-class Door(Protocol):
+class KnowsWhoIsWho(Protocol):
     """Who is behind a websocket, asked anew at every run of a page."""
 
     def identity(self, handle: str | None) -> Identity | None:
         """Return who it is now, None once the session behind the handle has ended."""
 
 
-def set_door(door: Door | None) -> None:
-    """Make ``door`` the one that knows who is who (None: sign-in is off, whoever reaches the process may do all)."""
-    global _door
-    _door = door
+def set_sign_in(known: KnowsWhoIsWho | None) -> None:
+    """Make ``known`` what knows who is who (None: sign-in is off, whoever reaches the process may do all)."""
+    global _sign_in
+    _sign_in = known
 
 
-def door() -> Door | None:
+def sign_in() -> KnowsWhoIsWho | None:
     """Return what knows who is who, None where sign-in is off."""
-    return _door
+    return _sign_in

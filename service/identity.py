@@ -10,7 +10,8 @@ Scope = Literal["read", "log", "act", "admin"]
 #: From the least to the most: each may do what those before it may.
 ROLES: tuple[Role, ...] = get_args(Role)
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-_NEEDS: dict[Scope, Role] = {"read": "viewer", "log": "operator", "act": "operator", "admin": "admin"}
+#: The least role whose users make calls of a scope.
+NEEDS: dict[Scope, Role] = {"read": "viewer", "log": "operator", "act": "operator", "admin": "admin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Identity:
 
     def has(self, scope: Scope) -> bool:
         """Say whether a call of this scope is allowed: by the token's scopes, and by the role that it needs."""
-        return scope in self.scopes and self.may(_NEEDS[scope])
+        return scope in self.scopes and self.may(NEEDS[scope])
 
     def sees(self, model: str) -> bool:
         """Say whether a model is among those that it is limited to."""

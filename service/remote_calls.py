@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
-from service.workspace import ConflictError, NotFoundError, WorkspaceError
+from service.workspace import ConflictError, ForbiddenError, NotFoundError, WorkspaceError
 
 _PAGE = 10_000
 _TIMEOUT = httpx.Timeout(600.0, connect=5.0)  # a run over a long history answers when it is done
-_ERRORS: dict[int, type[WorkspaceError]] = {404: NotFoundError, 409: ConflictError}
+_ERRORS: dict[int, type[WorkspaceError]] = {403: ForbiddenError, 404: NotFoundError, 409: ConflictError}
 
 
 class RemoteCalls:

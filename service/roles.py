@@ -144,7 +144,7 @@ class Limited:
         rule, words = RULES.get(name), name.replace("_", " ")
         if rule is None:
             raise ForbiddenError(f"nobody was given the right to {words} yet: it is not in the table of roles")
-        given = _signature(name).bind(None, *args, **kwargs).arguments
+        given = _signature(name).bind_partial(None, *args, **kwargs).arguments
         reaches_out = name in _EDITS and given["kind"] in REACHES_OUT
         demand(self._identity, "admin" if reaches_out else rule.scope, words)
         return self._within(words, rule, given)

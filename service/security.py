@@ -1,25 +1,40 @@
-"""Who may call: host and origin checks, the token, and the headers every answer carries. HTTP and websocket alike."""
+"""Who may call: host and origin checks, who it is, and the headers every answer carries. HTTP and websocket alike."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import ipaddress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.context import IDENTITY_HEADER
+from service.identity import Identity
 from service.settings import Settings, SettingsError
+from service.sockets import watched
+
+if TYPE_CHECKING:
+    from service.sign_in import SignIn
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-COOKIE = "driftdeck_session"
-_OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+COOKIE, SECURE_COOKIE = "driftdeck_session", "__Host-driftdeck_session"
+PAGES = frozenset({"/sign-in", "/sign-in/oidc", "/sign-in/oidc/callback", "/sign-out"})
+#: What anybody may ask for: watchers of the process, the pages of sign-in and what they are drawn with. Compared letter by letter.
+_OPEN_PATHS = frozenset({"/healthz", "/readyz"}) | PAGES
+_DRAWN_WITH = frozenset(
+    f"/app/static/{name}" for name in ("fonts/ibm-plex-sans.woff2", "icon.png", "logo-dark.svg", "logo-light.svg")
+)
+_FEEDS = "/api/v1/feeds/"
+_API = "/api/v1/"
+_FOR_PROGRAMS = ("/api/", "/metrics", "/reports/")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Pages run Streamlit's own scripts and reach this service only: no font, script or statistic leaves the machine.
 _PAGE_POLICY = (
@@ -36,6 +51,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": _PAGE_POLICY,
 }
+_WHO = "sign in at /sign-in, or send `Authorization: Bearer <token>`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +62,15 @@ class Policy:
     any_address: bool = False  # listening everywhere: any literal address will do, names must be listed
     token: str | None = None
     secret: str | None = None
+    sign_in: bool = False  # whoever calls has to be known
+    https_host: str | None = None  # the name by which a proxy in front serves this process over https
 
-    @property
-    def cookie(self) -> str:
-        """The value a browser gets once it has shown the token."""
-        return hmac.new((self.token or "").encode(), b"driftdeck session", hashlib.sha256).hexdigest()
+    def is_secure(self, scope: Scope) -> bool:
+        """Say whether the browser's side of a call is https."""
+        if scope["scheme"] in {"https", "wss"}:
+            return True
+        host = Headers(scope=scope).get("host", "")
+        return self.https_host is not None and _hostname(host) == self.https_host
 
 
 def is_loopback(host: str) -> bool:
@@ -62,12 +82,21 @@ def is_loopback(host: str) -> bool:
         return name == "localhost"
 
 
-def policy(settings: Settings, secret: str | None = None) -> Policy:
-    """Return the policy of a process; raises :class:`SettingsError` for an open address without a token."""
-    if not is_loopback(settings.host) and settings.token is None:
+def policy(settings: Settings, secret: str | None = None, *, has_admin: bool = False) -> Policy:
+    """Return the policy of a process; ``has_admin``: a user is there who can sign in and make others.
+
+    Raises :class:`SettingsError` where sign-in is needed and nobody could, or is turned off at an open address.
+    """
+    local = is_loopback(settings.host)
+    if settings.sign_in == "off" and (not local or settings.token is not None):
+        why = f"host {settings.host} can be reached from other machines" if not local else "a token is set"
+        raise SettingsError(f"sign_in is off, but {why}: leave sign_in out, or listen on 127.0.0.1 without a token")
+    needed = settings.sign_in == "on" or not local or settings.token is not None
+    if needed and settings.token is None and not has_admin and settings.oidc_issuer is None:
+        why = "sign_in is on" if local else f"host {settings.host} can be reached from other machines"
         raise SettingsError(
-            f"host {settings.host} can be reached from other machines, so a token is needed: set DRIFTDECK_TOKEN "
-            "to a long random text (callers send it as `Authorization: Bearer …`), or listen on 127.0.0.1"
+            f"{why}, and there is nobody yet who could sign in: add a user (driftdeck user add NAME --role admin), "
+            "or set DRIFTDECK_TOKEN to a long random text" + ("" if local else ", or listen on 127.0.0.1")
         )
     host = settings.host.strip("[]").lower()
     try:
@@ -75,33 +104,43 @@ def policy(settings: Settings, secret: str | None = None) -> Policy:
     except ValueError:
         any_address = False
     names = LOOPBACK_NAMES | {host} | set(settings.allowed_hosts)
-    return Policy(frozenset(names), any_address, settings.token, secret)
+    public = urlsplit(settings.public_url or "")
+    https_host = public.hostname if public.scheme == "https" else None
+    return Policy(frozenset(names), any_address, settings.token, secret, needed, https_host)
 
 
 class Guard:
     """ASGI middleware that turns away what the policy does not allow, and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, policy: Policy) -> None:
-        self._app = app
-        self._policy = policy
+    def __init__(self, app: ASGIApp, policy: Policy, sign_in: SignIn | None = None) -> None:
+        """``sign_in``: users, tokens and sessions; without it the operator's token alone opens."""
+        self._app, self._policy, self._sign_in = app, policy, sign_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 400, 401 or 403 in words, or pass the call on with ``state.actor`` set."""
+        """Answer 303, 400, 401 or 403 in words, or pass the call on with ``state.identity`` and ``state.actor`` set."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        # what says who calls is written here and nowhere else
+        scope["headers"] = [pair for pair in scope["headers"] if _name(pair[0]) != IDENTITY_HEADER]
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
+        identity = None if refusal else await self._identity(scope, headers)
+        if identity is not None and refusal is None:
+            refusal = _out_of_place(scope["path"], identity)
         if refusal is not None:
             await self._refuse(scope, receive, send, *refusal)
             return
-        actor = "open" if scope["path"] in _OPEN_PATHS else self._actor(scope, headers)
-        if actor is None:
-            await self._refuse(scope, receive, send, 401, "a token is needed: send `Authorization: Bearer <token>`")
+        if identity is None:
+            await self._stranger(scope, headers, receive, send)
             return
-        scope.setdefault("state", {})["actor"] = actor
-        show_cookie = self._policy.token is not None and _scheme(headers) == "basic"
-        await self._app(scope, receive, self._with_headers(send, show_cookie=show_cookie))
+        scope.setdefault("state", {}).update(identity=identity, actor=identity.name)
+        if scope["type"] == "websocket" and self._sign_in is not None:
+            known = self._sign_in
+            handle = known.handle(identity)
+            scope["headers"] = [*scope["headers"], (IDENTITY_HEADER.encode(), handle.encode("latin-1"))]
+            receive, send = watched(receive, send, lambda: known.lives(handle))
+        await self._app(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         hosts = headers.getlist("host")
@@ -135,41 +174,115 @@ class Guard:
         # behind a proxy that rewrites Host, the public name is one of the configured ones
         return parts.netloc.lower() == host.lower() or (_hostname(parts.netloc) in self._policy.hosts - LOOPBACK_NAMES)
 
-    def _actor(self, scope: Scope, headers: Headers) -> str | None:
-        """Return who calls, or None when a token is needed and none was shown."""
+    async def _identity(self, scope: Scope, headers: Headers) -> Identity | None:
+        """Return who calls, or None when that has to be known and is not."""
+        path, where = scope["path"], address(scope)
+        in_address = _token_in_address(scope)
         given = _credential(headers)
         if given is not None and _equal(given, self._policy.secret):
-            return "cli"
-        client = scope.get("client")
-        where = client[0] if client else "unknown"
-        if self._policy.token is None:
-            return f"api@{where}"
+            return Identity("cli", "admin", how="secret")
+        if not self._policy.sign_in:
+            return Identity(f"api@{where}", "admin")
         if given is not None and _equal(given, self._policy.token):
-            return f"token@{where}"
-        return f"session@{where}" if _equal(_cookie(headers), self._policy.cookie) else None
+            return Identity(f"token@{where}", "admin", how="operator")
+        known = self._sign_in
+        if known is not None:
+            found = None
+            if given is not None:
+                found = await to_thread.run_sync(known.by_token, given)
+            elif in_address is not None:  # it lies in logs and histories: one that can do more than read opens nothing
+                found = await to_thread.run_sync(known.by_token, in_address)
+                found = found if found is not None and found.scopes == {"read"} else None
+            else:
+                found = await to_thread.run_sync(known.by_cookie, cookie(headers, secure=self._policy.is_secure(scope)))
+            if found is not None:
+                return found
+        return Identity("anonymous", "viewer", frozenset(), frozenset()) if self._open_to_all(scope, path) else None
 
     @staticmethod
-    async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, error: str) -> None:
+    def _open_to_all(scope: Scope, path: str) -> bool:
+        if scope["type"] != "http":
+            return False
+        return path in _OPEN_PATHS or (path in _DRAWN_WITH and scope["method"] in {"GET", "HEAD"})
+
+    async def _stranger(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        """Send a person to the page where they sign in; tell a program what it takes."""
+        wants_page = scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+        if self._sign_in is None or not wants_page or scope["path"].startswith("/api/v1"):
+            challenge = headers.get("sec-fetch-mode") is None  # a browser would ask with a window of its own
+            await self._refuse(scope, receive, send, 401, f"who calls has to be known: {_WHO}", challenge=challenge)
+            return
+        query = scope["query_string"].decode("latin-1")
+        wanted = quote(scope["path"]) + (f"?{query}" if query else "")
+        target = "/sign-in" if wanted == "/" else f"/sign-in?{urlencode({'next': wanted})}"
+        answer = RedirectResponse(target, 303, {**_HEADERS, "cache-control": "no-store"})
+        await answer(scope, receive, send)
+
+    @staticmethod
+    async def _refuse(
+        scope: Scope, receive: Receive, send: Send, status: int, error: str, *, challenge: bool = True
+    ) -> None:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 4000 + status, "reason": error[:100]})
             return
-        headers = _HEADERS | (
-            {"www-authenticate": 'Basic realm="Driftdeck: the token is the password"'} if status == 401 else {}
-        )
-        await JSONResponse({"error": error}, status, headers)(scope, receive, send)
+        headers = dict(_HEADERS)
+        if status == 401:
+            headers["www-authenticate"] = (
+                'Basic realm="Driftdeck: the token is the password"' if challenge else "Bearer"
+            )
+        answer: Response = JSONResponse({"error": error}, status, headers)
+        await answer(scope, receive, send)
 
-    def _with_headers(self, send: Send, *, show_cookie: bool) -> Send:
-        async def wrapped(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                if show_cookie:
-                    headers.append("set-cookie", f"{COOKIE}={self._policy.cookie}; Path=/; HttpOnly; SameSite=Strict")
-            await send(message)
 
-        return wrapped
+def _out_of_place(path: str, identity: Identity) -> tuple[int, str] | None:
+    """Return why a program's token does not open a path: pages are for people, and what is outside of the API tells of everything."""
+    if identity.how != "token" or path in _OPEN_PATHS | _DRAWN_WITH:
+        return None
+    if not path.startswith(_FOR_PROGRAMS):
+        return 403, "a token is for programs; people sign in at /sign-in"
+    if not path.startswith(_API) and "read" not in identity.scopes:
+        return 403, f"{path[:200]} takes the scope read, and {identity.name} has {', '.join(sorted(identity.scopes))}"
+    return None
+
+
+def _with_headers(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return wrapped
+
+
+def address(scope: Scope) -> str:
+    """Return the address that a call comes from."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def cookie(headers: Headers, *, secure: bool) -> str | None:
+    """Return what the session's cookie holds."""
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(SECURE_COOKIE if secure else COOKIE)
+    except CookieError:
+        return None
+    return None if morsel is None else morsel.value
+
+
+def _name(raw: bytes) -> str:
+    return raw.decode("latin-1").lower().replace("_", "-")
+
+
+def _token_in_address(scope: Scope) -> str | None:
+    """Take a feed's token out of the address, so that nobody behind the guard repeats it, and return it."""
+    if scope["type"] != "http" or not scope["path"].startswith(_FEEDS) or b"token=" not in scope["query_string"]:
+        return None
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    scope["query_string"] = urlencode([pair for pair in pairs if pair[0] != "token"]).encode()
+    return next((value for name, value in pairs if name == "token"), None)
 
 
 def _hostname(host: str) -> str | None:
@@ -187,12 +300,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _scheme(headers: Headers) -> str:
-    return headers.get("authorization", "").partition(" ")[0].lower()
-
-
 def _credential(headers: Headers) -> str | None:
-    """Return the bearer token, or the password of basic authentication, which browsers can send."""
+    """Return the bearer token, or the password of basic authentication, which feed readers can send."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
@@ -202,14 +311,6 @@ def _credential(headers: Headers) -> str | None:
         except (binascii.Error, UnicodeDecodeError):
             return None
     return None
-
-
-def _cookie(headers: Headers) -> str | None:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return None if morsel is None else morsel.value
 
 
 def _equal(given: str | None, expected: str | None) -> bool:

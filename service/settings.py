@@ -89,6 +89,36 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(item.strip().lower() for item in items if item.strip())
 
 
+def _sign_in(value: object) -> str:
+    if isinstance(value, bool):  # as YAML and TOML spell on and off
+        return "on" if value else "off"
+    if not isinstance(value, str) or value.lower() not in ("auto", "on", "off"):
+        raise ValueError("one of auto, on, off")
+    return value.lower()
+
+
+def _issuer(value: object) -> str | None:
+    text = _optional_text(value)
+    if text is not None and not re.fullmatch(
+        r"(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^\s?#]*)?", text
+    ):
+        raise ValueError("an https address, such as https://login.example.com/realms/ours")
+    return text
+
+
+def _roles(value: object) -> tuple[tuple[str, str], ...]:
+    """Read ``claim value=role`` pairs, the strongest first."""
+    allowed = "a list of VALUE=ROLE, ROLE one of viewer, operator, admin; * stands for everybody (in the environment: separated by commas)"
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ValueError(allowed)
+    pairs = [tuple(part.strip() for part in item.rpartition("=")[::2]) for item in items if item.strip()]
+    strength = {"admin": 0, "operator": 1, "viewer": 2}
+    if any(not name or role not in strength for name, role in pairs):
+        raise ValueError(allowed)
+    return tuple(sorted(((name, role) for name, role in pairs), key=lambda pair: strength[pair[1]]))
+
+
 def _level(value: object) -> str:
     levels = ("debug", "info", "warning", "error")
     if not isinstance(value, str) or value.lower() not in levels:
@@ -112,9 +142,34 @@ class Setting:
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("host", "127.0.0.1", _text, "address to listen on; any but a loopback address needs a token"),
+    Setting(
+        "host",
+        "127.0.0.1",
+        _text,
+        "address to listen on; at any but a loopback address people and programs have to sign in",
+    ),
     Setting("port", 8501, _port, "port to listen on; 0 takes a free one"),
     Setting("token", None, _optional_text, "secret that callers send as `Authorization: Bearer …`"),
+    Setting(
+        "sign_in",
+        "auto",
+        _sign_in,
+        "auto: needed unless the address is a loopback one and no token is set; on: needed always; off: refused at other addresses",
+    ),
+    Setting("oidc_issuer", None, _issuer, "OpenID Connect provider at which people sign in"),
+    Setting("oidc_client_id", None, _optional_text, "what this service is called there"),
+    Setting("oidc_client_secret", None, _optional_text, "secret of this service there; none for a public client"),
+    Setting("oidc_scopes", ("openid", "profile", "email"), _names, "scopes that are asked for"),
+    Setting("oidc_claim", "groups", _text, "claim of the ID token that decides the role; a dot leads into a claim"),
+    Setting(
+        "oidc_roles",
+        (),
+        _roles,
+        "values of that claim and the role each gives, as `mlops=admin`; `*=viewer` is for everybody; who has none is not let in",
+    ),
+    Setting(
+        "oidc_domains", (), _names, "only people whose verified e-mail address ends in one of these domains are let in"
+    ),
     Setting("allowed_hosts", (), _names, "further names by which browsers may reach the service"),
     Setting("public_url", None, _address, "address at which people reach Driftdeck; links in messages begin with it"),
     Setting("max_body_mb", 64, _mebibytes, "largest request body in MiB, after decompression"),
@@ -141,6 +196,7 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("log_level", "warning", _level, "debug, info, warning or error"),
 )
+_SECRET = frozenset({"token", "oidc_client_secret"})
 _BY_NAME = {setting.name: setting for setting in TABLE}
 
 
@@ -151,6 +207,14 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     token: str | None = None
+    sign_in: str = "auto"
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_scopes: tuple[str, ...] = ("openid", "profile", "email")
+    oidc_claim: str = "groups"
+    oidc_roles: tuple[tuple[str, str], ...] = ()
+    oidc_domains: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     public_url: str | None = None
     max_body_mb: int = 64
@@ -178,7 +242,7 @@ def load(home: Path, flags: Mapping[str, object], environ: Mapping[str, str]) ->
             try:
                 values[name] = _BY_NAME[name].read(given)
             except ValueError as allowed:
-                shown = "the value given" if name == "token" else repr(given)
+                shown = "the value given" if name in _SECRET else repr(given)
                 raise SettingsError(f"{source}: {shown} is not allowed; write {allowed}") from None
     return Settings(**values)
 
@@ -205,7 +269,8 @@ def documentation() -> str:
 def _shown(value: object) -> str:
     if value is None or value == ():
         return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    shown = ", ".join(value) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else value
+    return f"`{shown}`"
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, tuple[str, object]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,6 +73,17 @@ def has_admin(control: Path) -> bool:
 class Access(ControlBase):
     """Three tables; every method is one short transaction."""
 
+    access_changes = 0  # how often something was changed on which a remembered answer may rest
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """Hold a transaction after which nothing that is remembered of access counts any more."""
+        try:
+            with self._transaction() as con:
+                yield con
+        finally:
+            self.access_changes += 1
+
     # -- users ---------------------------------------------------------------------------------------------------------
     def accounts(self) -> list[Account]:
         """Return every user by name."""
@@ -125,7 +136,7 @@ class Access(ControlBase):
     ) -> int:
         """Change what is given; a new password or being disabled ends their sessions (but ``keep``). Returns how many ended."""
         ends = password is not None or disabled is True
-        with self._transaction() as con:
+        with self._change() as con:
             done = con.execute(
                 "UPDATE account SET role = coalesce(?, role), password = coalesce(?, password), "
                 "disabled = coalesce(?, disabled), changed_at = ? WHERE id = ?",
@@ -145,7 +156,7 @@ class Access(ControlBase):
 
     def remove_account(self, number: int) -> None:
         """Remove a user and their sessions."""
-        with self._transaction() as con:
+        with self._change() as con:
             con.execute("DELETE FROM account WHERE id = ?", (number,))
 
     # -- tokens --------------------------------------------------------------------------------------------------------
@@ -192,7 +203,7 @@ class Access(ControlBase):
 
     def revoke_token(self, number: int, at: datetime, by: str) -> None:
         """Make a token worthless; one that is so already stays as it was."""
-        with self._transaction() as con:
+        with self._change() as con:
             con.execute(
                 "UPDATE token SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at IS NULL",
                 (to_text(at), by, number),
@@ -233,17 +244,17 @@ class Access(ControlBase):
 
     def end_session(self, number: int) -> bool:
         """End a session; returns whether there was one."""
-        with self._transaction() as con:
+        with self._change() as con:
             return bool(con.execute("DELETE FROM session WHERE id = ?", (number,)).rowcount)
 
     def end_sessions_of(self, account: int) -> int:
         """End every session of a user; returns how many."""
-        with self._transaction() as con:
+        with self._change() as con:
             return int(con.execute("DELETE FROM session WHERE account = ?", (account,)).rowcount)
 
     def drop_sessions(self, *, started_before: datetime, seen_before: datetime) -> None:
         """Forget sessions that are over by themselves."""
-        with self._transaction() as con:
+        with self._change() as con:
             con.execute(
                 "DELETE FROM session WHERE started_at <= ? OR seen_at <= ?",
                 (to_text(started_before), to_text(seen_before)),

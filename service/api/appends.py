@@ -10,9 +10,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from service import roles
 from service.api.admission import Admission
 from service.api.bodies import ARROW, JSON, LINES, PARQUET, Body, admitted, parse_json, to_upload
-from service.api.common import Actor, InWorkspace
+from service.api.common import Actor, InWorkspace, identity_of, limited
 from service.api.errors import ApiError
 from service.api.gather import Gatherer
 from service.api.rows import LabelRow, LogRow, as_table
@@ -59,9 +60,10 @@ async def append(
     request: Request, model: str, into: Literal["logs", "labels"], key: str | None, *, strict: bool
 ) -> Response:
     """Read a body, store its rows and answer. Raises :class:`ApiError` and what the workspace raises."""
-    workspace: Workspace = request.app.state.workspace
+    workspace: Workspace = limited(request, request.app.state.workspace)
     admission: Admission = request.app.state.admission
     gatherer: Gatherer | None = request.app.state.gatherer
+    roles.permit(workspace, identity_of(request), "log" if into == "logs" else "label", model)
     async with admitted(request) as body:
         if gatherer is not None and into == "logs" and not strict and gatherer.takes(body):
             return _answer(await gatherer.append(model, body, key), strict=False)

@@ -9,18 +9,36 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Query, Request, Response
 from pydantic import AfterValidator
 
+from service import roles
+from service.identity import OPEN, Identity
 from service.workspace import Workspace
 
 _Item = TypeVar("_Item")
 
 
+def identity_of(request: Request) -> Identity:
+    """Return who calls, as the guard has found; where there is no guard in front, nobody is told apart."""
+    found = getattr(request.state, "identity", OPEN)
+    assert isinstance(found, Identity)
+    return found
+
+
+def limited(request: Request, workspace: Workspace) -> Workspace:
+    """Return the workspace as whoever calls may use it."""
+    who = identity_of(request)
+    return workspace if who.how in _WHOLE else roles.limited(workspace, who)
+
+
 def _workspace(request: Request) -> Workspace:
-    workspace: Workspace = request.app.state.workspace
-    return workspace
+    return limited(request, request.app.state.workspace)
 
 
 def _actor(request: Request) -> str:
     return str(getattr(request.state, "actor", "api"))
+
+
+#: The process's own user, and anybody where sign-in is off.
+_WHOLE = frozenset({"open", "secret"})
 
 
 class Page:
@@ -50,6 +68,7 @@ def _within_reason(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_within_reason)]
 InWorkspace = Annotated[Workspace, Depends(_workspace)]
 Actor = Annotated[str, Depends(_actor)]
+Who = Annotated[Identity, Depends(identity_of)]
 Paged = Annotated[Page, Depends()]
 Since = Annotated[Moment | None, Query(description="event time from which, included")]
 Until = Annotated[Moment | None, Query(description="event time until which, excluded")]

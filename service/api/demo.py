@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from service import context
-from service.api.common import Moment
+from service import context, roles
+from service.api.common import Moment, Who
 from service.views import DemoView
 from service.workspace import NotFoundError
 
@@ -29,14 +29,16 @@ def _player() -> context.DemoPlayer:
 
 
 @router.get("")
-def state() -> DemoView:
+def state(who: Who) -> DemoView:
     """Return where the demo's clock stands."""
+    roles.demand(who, "read", "looking at the demo's clock")
     return _player().state()
 
 
 @router.post("/play", status_code=202)
-def play(body: PlayBody) -> DemoView:
+def play(body: PlayBody, who: Who) -> DemoView:
     """Play on until a day."""
+    roles.demand_everywhere(who, "act", "playing the demo on")
     player = _player()
     player.play(body.until.isoformat())
     return player.state()

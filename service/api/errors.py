@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.workspace import ConflictError, NotFoundError, WorkspaceError
+from service.workspace import ConflictError, ForbiddenError, NotFoundError, WorkspaceError
 from storage.errors import (
     AlreadyExistsError,
     KeyReusedError,
@@ -43,6 +43,7 @@ class ApiError(Exception):
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFoundError, 404),
     (ConflictError, 409),
+    (ForbiddenError, 403),
     (WorkspaceError, 422),
     (MissingRecordError, 404),
     (AlreadyExistsError, 409),

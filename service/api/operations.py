@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from service import roles
+from service.api.common import identity_of, limited
 from service.api.errors import status_of
 from service.api.metrics_page import MetricsPage
 from service.workspace import Workspace, WorkspaceError
@@ -53,14 +55,17 @@ def _health(workspace: Workspace, vitals: Vitals, request: Request) -> Response:
 
 
 def _metrics(page: MetricsPage, request: Request) -> Response:
-    del request
+    try:
+        roles.demand_everywhere(identity_of(request), "read", "reading /metrics")
+    except WorkspaceError as error:
+        return JSONResponse({"error": str(error)}, status_of(error))
     return Response(page.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _report(workspace: Workspace, request: Request) -> Response:
     model, start = request.path_params["model"], request.path_params["window_start"]
     try:
-        path = workspace.evidently_report(model, datetime.fromisoformat(start))
+        path = limited(request, workspace).evidently_report(model, datetime.fromisoformat(start))
     except (ValueError, OverflowError):
         return JSONResponse({"error": f"window start {start!r} is not an ISO 8601 time"}, 400)
     except WorkspaceError as error:

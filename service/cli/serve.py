@@ -28,9 +28,11 @@ def _settings(session: Session, host: str | None, port: int | None, declaration:
     """Return the settings, once it is clear that serving may begin: a second start is told so before anything is loaded."""
     from service import endpoint, security
     from service.settings import load
+    from storage.control_access import has_admin
+    from storage.home import Home
 
     settings = load(session.home, {"host": host, "port": port, "declaration": declaration}, os.environ)
-    security.policy(settings)
+    security.policy(settings, has_admin=has_admin(Home(session.home.expanduser().absolute()).control))
     endpoint.refuse_second(session.home)
     return settings
 
