@@ -42,7 +42,7 @@ def column_view(
         "effect": finite(column.effect),
         "check": deciding.check if deciding else "",
         "value": finite(deciding.value) if deciding else None,
-        "threshold": finite(deciding.threshold) if deciding else None,
+        "threshold": _threshold(deciding, drift=column.drift),
         "missing_reference": finite(ours.missing_reference),
         "missing_current": finite(ours.missing_current),
         "unseen": finite(ours.unseen),
@@ -63,6 +63,11 @@ def column_view(
     }
 
 
+def _threshold(check: CheckValue | None, *, drift: bool) -> float | None:
+    """Return what the deciding distance is held against; None where days vary as much by themselves, for which there is no number."""
+    return None if check is None or (not drift and check.value >= check.threshold) else finite(check.threshold)
+
+
 def sentence(column: ColumnComparison) -> str:
     """Say of one column what was found and how sure that is."""
     name = column.column
@@ -76,7 +81,7 @@ def sentence(column: ColumnComparison) -> str:
         words = (
             "no change beyond chance"
             if sure
-            else "no change that counts: what differs is small, or usual for so many columns"
+            else "no change that counts: what differs is small, or varies as much by itself"
         )
         return f"{name}: {words}{f' ({chance})' if chance else ''}."
     what = "; ".join(reason.rstrip(".") for reason in column.reasons) or _against(column)

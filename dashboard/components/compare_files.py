@@ -15,7 +15,6 @@ from service.comparing_example import example_files
 from service.comparing_report import page
 from service.comparing_views import FileComparison, GivenFile
 
-KINDS = ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "pq", "arrow", "feather", "gz"]
 _KNOWN = "CSV, TSV, JSON lines, Parquet or Arrow, plain or gzipped"
 _HOW = {"two": "Two files", "one": "One file, cut in time"}
 _ALPHAS = {"0.001": "1 in 1,000", "0.01": "1 in 100", "0.05": "1 in 20"}
@@ -48,14 +47,12 @@ def _given() -> dict[str, GivenFile] | None:
         return _example()
     most = max(1, limit // 2**20)
     if how == "one":
-        dropped = st.file_uploader("The file", type=KINDS, max_upload_size=most, key="compare_one")
+        dropped = st.file_uploader("The file", max_upload_size=most, key="compare_one")
         _accepted(most)
         return None if dropped is None else {"reference": GivenFile(dropped.name, dropped.getvalue())}
     with st.grid(2, min_column_width=360, gap="small", key="drop_zones"):
-        before = st.file_uploader("Reference: what normal is", type=KINDS, max_upload_size=most, key="compare_before")
-        after = st.file_uploader(
-            "Current: what is held against it", type=KINDS, max_upload_size=most, key="compare_after"
-        )
+        before = st.file_uploader("Reference: what normal is", max_upload_size=most, key="compare_before")
+        after = st.file_uploader("Current: what is held against it", max_upload_size=most, key="compare_after")
     _accepted(most)
     if before is None or after is None:
         if before is not None or after is not None:

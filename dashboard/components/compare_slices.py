@@ -13,9 +13,9 @@ from dashboard import registry, state, text, theme
 from dashboard.charts import paired_metrics
 from dashboard.components import chart, compared_table, export, health
 from service.comparing_views import ComparedMetric, SliceComparison, SliceView
-from service.slice_words import Parts, parts_of
+from service.slice_words import Parts, parse, parts_of
 from service.views import ModelView, WindowView
-from service.workspace import Workspace
+from service.workspace import Workspace, WorkspaceError
 
 _MOST_WINDOWS = 60
 _LATEST = {"last:7d": "last 7 days", "last:28d": "last 28 days", "all": "everything logged"}
@@ -33,12 +33,15 @@ def draw() -> None:
     with_data = next((name for name, model in models.items() if model["data_until"]), next(iter(models)))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = state.select("Model", "model", {each: text.clean(each, 60) for each in models}, with_data, width=260)
+        shortcuts = st.container(horizontal=True, vertical_alignment="center", gap="small", key="slice_shortcuts")
     model = models[name]
     if not model["data_until"]:
         st.info(f"{text.plain(name)} has no rows yet, so there is nothing to compare.")
         return
     windows = [window for window in ws.windows(name) if window["rows"]]
     left, right = _slices(ws, model, windows)
+    with shortcuts:
+        _shortcuts(left, right, model)
     with st.spinner(f"Adding up the profiles of both sides of {text.plain(name)}…"):
         found = ws.compare_slices(name, left, right)
     _result(model, found)
@@ -92,6 +95,26 @@ def _slice(
             names.setdefault(parts.segment, parts.segment)
             _box(f"{side}: rows", f"{side}_segment", names, parts.segment, lambda value: put(segment=value), 170)
     return usual if parts.period == _OWN else current
+
+
+def _shortcuts(left: str, right: str, model: ModelView) -> None:
+    """Draw the comparisons that are asked for most, as buttons that write both sides into the address."""
+    parts = parts_of(right)
+    offers = {
+        "Swap sides": (right, left),
+        "Against the reference": (Parts("reference", segment=parts.segment).text, right),
+    }
+    try:
+        asked = parse(parts.period, text.zone(model["timezone"]))
+    except WorkspaceError:
+        asked = None
+    if asked is not None and asked.start and asked.end:
+        days = [(moment - timedelta(weeks=4)).date().isoformat() for moment in (asked.start, asked.end)]
+        earlier = Parts("..".join(days), parts.version, parts.role, parts.segment).text
+        offers["Against four weeks earlier"] = (earlier, right)
+    for label, (one, other) in offers.items():
+        if one != left or other != right:
+            st.button(label, key=f"shortcut_{label}", on_click=lambda a=one, b=other: state.set_params(left=a, right=b))
 
 
 def _box(label: str, key: str, options: Mapping[str, str], current: str, changed: object, width: int) -> None:
@@ -216,16 +239,20 @@ def _drawn(rows: list[ComparedMetric]) -> None:
 
 def _cells(row: ComparedMetric) -> dict[str, object]:
     unit = row["unit"]
-    between = (
-        ""
-        if row["lower"] is None or row["upper"] is None
-        else f" ({text.number(row['lower'], unit, signed=True)} to {text.number(row['upper'], unit, signed=True)})"
-    )
+    percent = unit == "share"
+    tail = " %" if percent else f" {unit}" if text.suffix(unit) else ""
+
+    def plain(value: float | None, *, signed: bool = False) -> str:
+        return text.number(None if value is None else value * 100 if percent else value, signed=signed)
+
+    between = ""
+    if row["lower"] is not None and row["upper"] is not None:
+        between = f" ({plain(row['lower'], signed=True)} to {plain(row['upper'], signed=True)})"
     told = {"reference": "▼ worse", "current": "▲ better", None: "not told apart"}[row["better"]]
     return {
         "metric": row["label"],
         "reference": text.number(row["reference"], unit),
         "current": text.number(row["current"], unit),
-        "difference": f"{text.number(row['difference'], unit, signed=True)}{between}",
+        "difference": f"{plain(row['difference'], signed=True)}{between}{tail}",
         "told": told,
     }

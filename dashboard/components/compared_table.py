@@ -121,7 +121,9 @@ def _config(part: Sequence[ComparedColumn]) -> Any:
         "value": column_config.NumberColumn(statistic, format="%.3g", width=125),
         "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=85),
         "bullet": column_config.ImageColumn(
-            "Value / threshold", width=170, help="The tick is the threshold; the arrow says more than twice"
+            "Value / threshold",
+            width=170,
+            help="The tick is the threshold, the arrow more than twice; none where days vary as much by themselves",
         ),
         "missing": column_config.TextColumn("Missing", width=120),
         "unseen": column_config.TextColumn("New values", width=90, help="Share of values the reference never held"),
@@ -145,6 +147,7 @@ def _chosen(columns: Sequence[ComparedColumn], column: ComparedColumn, sides: tu
             for note in column["notes"]:
                 st.caption(text.plain(note, 300))
             _others(column, key)
+            _checks(column, key)
 
 
 def _select(names: dict[str, str], current: str) -> None:
@@ -213,6 +216,30 @@ def _others(column: ComparedColumn, key: str) -> None:
         for other in column["others"]
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", placeholder=text.MISSING, key=f"{key}_others")
+
+
+def _checks(column: ComparedColumn, key: str) -> None:
+    if not column["checks"]:
+        return
+    st.markdown("**Every check** :gray[threshold: what chance alone exceeds once in a hundred times]")
+    rows = [
+        {
+            "check": text.metric_name(check["check"]),
+            "value": check["value"],
+            "threshold": check["threshold"],
+            "p": check["p_value"],
+        }
+        for check in column["checks"]
+    ]
+    config = {name: column_config.NumberColumn(name, format="%.3g") for name in ("value", "threshold", "p")}
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height="content",
+        placeholder=text.MISSING,
+        column_config=config,
+        key=f"{key}_checks",
+    )
 
 
 def _flat(column: ComparedColumn) -> dict[str, object]:

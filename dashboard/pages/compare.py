@@ -36,7 +36,7 @@ PAGE = Page(
     title="Compare",
     icon=":material/compare_arrows:",
     url_path="compare",
-    order=38,
+    order=31,
     visible=True,
     render=render,
 )

@@ -40,6 +40,10 @@ def compare_slices(core: Core, model: str, left: str, right: str, alpha: float) 
     notes = [*before.notes, *after.notes]
     if coarse:
         notes.append("segments are kept on coarser cells, so both sides are compared on these")
+    if before.asked.version != after.asked.version and before.days != after.days:
+        notes.append(
+            "the two sides did not answer on the same days, so part of what differs is the time's and not the version's"
+        )
     metrics, told = compared_metrics(spec, before, after, alpha)
     columns, days = _columns(spec, before, after, alpha)
     shown = by_size(columns)
