@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import registry, state, theme
-from dashboard.components import chart, demo, errors
+from dashboard.components import account, chart, demo, errors
 
 
 def main(default: str = "overview") -> None:
@@ -14,6 +14,7 @@ def main(default: str = "overview") -> None:
     theme.style()
     st.logo(str(theme.STATIC / ("logo-dark.svg" if theme.palette().dark else "logo-light.svg")), size="medium")
     page = registry.navigation(default)
+    account.menu()
     state.restore(page.url_path)
     chart.exports()
     with errors.in_words():

@@ -45,7 +45,7 @@ RULES: Mapping[str, Rule] = {
         "segment_drift segment_errors rows markers evidently_report versions reading_history storage "
         "performance_detail concept detectors estimates change_parts slices examples business business_lift service_points "
         "compare_versions compare_slices fairness rule_terms try_rule learning_curve backtest triggers lineage deployments gate_report export_version "
-        "report evidently_making",
+        "report evidently_making columns column_rows relation",
     ),
     **_rules("read", "model", "alerts jobs runs erasures"),  # of every model too
     **_rules("read", "list", "models sources silences schedule timeline deliveries declared"),

@@ -27,7 +27,7 @@ TOKEN_PREFIX = "drift_"  # noqa: S105 - so that scanners of source code can find
 _NOTED = timedelta(minutes=5)  # how old what is kept of "last used" may be
 _MOST_KNOWN = 10_000
 _OPERATORS = frozenset({"operator", "secret"})  # known by what only they know, for as long as this process lives
-_REFUSED = "The name or the password is not right."
+REFUSED = "The name or the password is not right."
 
 
 class SignInRefusedError(WorkspaceError):
@@ -186,6 +186,26 @@ class SignIn:
         self._addresses.passed(address)
         return self.begin(account, address, "password")
 
+    def change_password(self, identity: Identity, password: str, new: str, address: str) -> str:
+        """Change one's own password: ends every session of theirs and begins a new one, whose secret it returns.
+
+        Raises :class:`SignInRefusedError` for a present password that is not right, :class:`WorkspaceError` for a new one that will not do.
+        """
+        account = self._control.account(identity.name.casefold()) if identity.how == "session" else None
+        if account is None or account.password is None:
+            raise WorkspaceError(
+                "you have no password here: you signed in at the provider or with the operator's token"
+            )
+        self._admit(account.folded, address)
+        if not passwords.matches(password, account.password):
+            self._refused(account.name, address)
+        self._names.passed(account.folded)
+        self._addresses.passed(address)
+        kept = passwords.hashed(passwords.accepted(new, account.name))
+        self._control.change_account(account.id, self._now(), password=kept)
+        self._control.append_audit(account.name, "change password", account.name, {}, address, self._now())
+        return self.begin(account, address, "password")
+
     def with_token(self, token: str, address: str) -> str:
         """Begin a session of whoever knows the operator's token; raises :class:`SignInRefusedError`."""
         self._admit("", address)
@@ -223,4 +243,4 @@ class SignIn:
     def _refused(self, who: str, address: str) -> NoReturn:
         self._control.append_audit("anonymous", "sign in refused", who, {}, address, self._now())
         log.warning("a sign-in from %s was refused", address)
-        raise SignInRefusedError(_REFUSED)
+        raise SignInRefusedError(REFUSED)

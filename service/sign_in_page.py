@@ -15,8 +15,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from service.api.common import identity_of
+from service.passwords import SHORTEST
 from service.security import COOKIE, SECURE_COOKIE, Policy, address, cookie
-from service.sign_in import ABSOLUTE, SignIn, SignInRefusedError
+from service.sign_in import ABSOLUTE, REFUSED, SignIn, SignInRefusedError
+from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -61,6 +64,8 @@ def sign_in_routes(known: SignIn | None, settings: Settings, rules: Policy) -> S
     return [
         Route("/sign-in", pages.show, methods=["GET"]),
         Route("/sign-in", pages.enter, methods=["POST"]),
+        Route("/sign-in/password", pages.ask_password, methods=["GET"]),
+        Route("/sign-in/password", pages.change_password, methods=["POST"]),
         Route("/sign-out", pages.leave, methods=["POST"]),
         Route("/sign-out", pages.ask_to_leave, methods=["GET"]),
     ]
@@ -126,6 +131,46 @@ class Pages:
             samesite="lax",
         )
         return answer
+
+    async def ask_password(self, request: Request) -> Response:
+        """Draw the form for another password."""
+        del request
+        return _onward("/") if self._known is None else self._password_page()
+
+    async def change_password(self, request: Request) -> Response:
+        """Change the password of whoever is signed in; their other browsers are signed out."""
+        form = await _form(request) or {}
+        if self._known is None:
+            return _onward("/")
+        if form.get("new") != form.get("again"):
+            return self._password_page("The two new passwords are not the same.", 400)
+        given = form.get("password", ""), form.get("new", "")
+        work = partial(self._known.change_password, identity_of(request), *given, address(request.scope))
+        try:
+            secret = await to_thread.run_sync(work, limiter=self._limiter())
+        except WorkspaceError as error:
+            words = "That is not your present password." if str(error) == REFUSED else str(error)
+            return self._password_page(words[:1].upper() + words[1:], 400)
+        return await self.welcome(request, secret, "/")
+
+    @staticmethod
+    def _password_page(error: str = "", status: int = 200) -> Response:
+        told = f'<div class="bad" role="alert">{escape(error)}</div>' if error else ""
+        fields = "".join(
+            f'<label for="{key}">{label}</label><input id="{key}" name="{key}" type="password" autocomplete="{kind}-password" '
+            f'required maxlength="200"{focus}>'
+            for key, label, kind, focus in (
+                ("password", "Present password", "current", " autofocus"),
+                ("new", f"New password, of {SHORTEST} characters or more", "new", ""),
+                ("again", "New password once more", "new", ""),
+            )
+        )
+        body = (
+            f"<h1>Change password</h1><p>Other browsers in which you are signed in are signed out.</p>{told}"
+            f'<form method="post" action="/sign-in/password">{fields}<button>Change password</button></form>'
+            '<a class="button second" href="/">Back</a>'
+        )
+        return _document("Change password", body, status)
 
     async def leave(self, request: Request) -> Response:
         """End the session of this browser."""

@@ -21,6 +21,7 @@ class Account:
 
     id: int
     name: str
+    folded: str
     role: str
     password: str | None
     issuer: str | None
@@ -272,6 +273,7 @@ def _account(row: Any) -> Account:
     return Account(
         id=row["id"],
         name=row["name"],
+        folded=row["folded"],
         role=row["role"],
         password=row["password"],
         issuer=row["issuer"],

@@ -6,10 +6,28 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, text
-from dashboard.components import channel_list, declared_edit, declared_list, errors, header, monitor_list
+from dashboard.components import (
+    channel_list,
+    declared_edit,
+    declared_list,
+    errors,
+    export,
+    header,
+    monitor_list,
+    tokens,
+    users,
+)
 from dashboard.registry import Page
 
-SECTIONS = {"monitors": "Monitors", "channels": "Channels", "declared": "Declarations", "audit": "Audit"}
+SECTIONS = {
+    "monitors": "Monitors",
+    "channels": "Channels",
+    "declared": "Declarations",
+    "users": "Users",
+    "tokens": "Tokens",
+    "audit": "Audit",
+}
+MOST_ENTRIES = 1_000_000  # in a file of the whole log
 LATEST = 200  # entries of the audit log
 _EXAMPLE = """[channels.team]
 url = "slack://${SLACK_TOKEN}/#models"
@@ -22,7 +40,14 @@ def render() -> None:
     header.title("Settings")
     shown = state.choice("Section", "section", SECTIONS, "monitors")
     with errors.in_words():
-        {"monitors": monitor_list.draw, "channels": _channels, "declared": _declared, "audit": _audit}[shown]()
+        {
+            "monitors": monitor_list.draw,
+            "channels": _channels,
+            "declared": _declared,
+            "users": users.draw,
+            "tokens": tokens.draw,
+            "audit": _audit,
+        }[shown]()
 
 
 def _new(kind: str, label: str) -> None:
@@ -79,6 +104,7 @@ def _audit() -> None:
         key="audit",
         alt=f"The latest {text.plural(len(rows), 'entry', 'entries')} of the audit log",
     )
+    export.foot(lambda: state.workspace().audit(MOST_ENTRIES), name="audit", key="audit_rows")
 
 
 PAGE = Page(
