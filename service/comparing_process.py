@@ -54,7 +54,7 @@ def compare_apart(
 def _ask(
     folder: Path, files: Mapping[str, GivenFile], options: Mapping[str, Any], limit: int, seconds: float
 ) -> FileComparison:
-    paths = {side: folder / f"{side}{_ending(file.name)}" for side, file in files.items()}
+    paths = {side: folder / f"{side}{ending(file.name)}" for side, file in files.items()}
     for side, file in files.items():
         paths[side].write_bytes(file.data)
     request = {
@@ -92,5 +92,6 @@ def _ask(
     return cast("FileComparison", found["found"])
 
 
-def _ending(name: str) -> str:
-    return next((ending for ending in _ENDINGS if name.lower().endswith((ending, f"{ending}.gz"))), "")
+def ending(name: str) -> str:
+    """Return the known ending of a file's name, by which its reader is helped; empty for any other."""
+    return next((known for known in _ENDINGS if name.lower().endswith((known, f"{known}.gz"))), "")

@@ -13,40 +13,44 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+_FULL = "the files hold more than a comparison may take into memory; compare a sample of the rows"
 _SPARE = 2**29  # bytes beyond what files may hold
 
 
 def main() -> None:
     """Answer one request."""
-    request = json.loads(sys.stdin.buffer.read())
-    answer = _answer(request)
-    sys.stdout.write(json.dumps(answer, allow_nan=False))
-    sys.stdout.flush()
-    os._exit(0)  # what libraries do at their end is no concern of the one who waits
-
-
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
     from service.cli.lean import start_lean
 
     start_lean()
     import pyarrow as pa
 
+    from service import compared_files  # noqa: F401 - what is loaded by now does not count as the files'
+
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, which is what is limited here
+    pa.set_cpu_count(1)
+    request = json.loads(sys.stdin.buffer.read())
+    _limit(request["memory"], request["seconds"])
+    sys.stdout.write(json.dumps(answer(request["files"], request["options"]), allow_nan=False))
+    sys.stdout.flush()
+    os._exit(0)  # what libraries do at their end is no concern of the one who waits
+
+
+def answer(files: dict[str, dict[str, str]], options: dict[str, Any]) -> dict[str, Any]:
+    """Return what was found in files (path and name of each side), or an error in words."""
     from monitors.compare_inputs import CompareError
     from service.compared_files import compare_given
     from storage.file_formats.errors import FileError
 
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, which is what is limited here
-    pa.set_cpu_count(1)
-    _limit(request["memory"], request["seconds"])
     try:
-        return {"found": compare_given(request["files"], **request["options"])}
+        return {"found": compare_given(files, **options)}
+    except MemoryError:  # Arrow's own is one, too
+        return {"error": _FULL}
     except (CompareError, FileError) as error:
-        return {"error": _named(str(error), request["files"])}
-    except (MemoryError, pa.ArrowMemoryError):
-        return {"error": "the files hold more than a comparison may take into memory; compare a sample of the rows"}
+        full = isinstance(error.__context__, MemoryError)
+        return {"error": _FULL if full else _named(str(error), files)}
     except Exception as error:  # whatever a hostile file does to its reader
         words = " ".join(str(error).split())[:300] or type(error).__name__
-        return {"error": _named(f"the files cannot be compared: {words}", request["files"])}
+        return {"error": _named(f"the files cannot be compared: {words}", files)}
 
 
 def _named(words: str, files: dict[str, dict[str, str]]) -> str:
