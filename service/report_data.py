@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from service.workspace import Workspace
 
 MOST_WINDOWS = 180
+BEFORE = 11  # windows whose performance is told before the one that a report is of
 _SEVERITY = {"page": 0, "warning": 1, "notice": 2}
 _MOVED = ("harmful", "material", "significant")
 _ORDER = {state: rank for rank, state in enumerate((*_MOVED, "insufficient", "no_data", "within"))}
@@ -36,7 +37,8 @@ def collect(
     """
     about = workspace.model(model)
     zone = about["timezone"]
-    windows = _chosen(workspace.windows(model), about, window, since, until)
+    every = workspace.windows(model)
+    windows = _chosen(every, about, window, since, until)
     start, end = windows[0]["start"], windows[-1]["end"]
     single = window is not None
     last = _shown(windows)
@@ -46,10 +48,11 @@ def collect(
     )
     alerts = [alert for alert in workspace.alerts(model) if _touches(alert, start, end)]
     alerts.sort(key=lambda a: (a["resolved_at"] is not None, _SEVERITY.get(a["severity"], 3), a["window_start"]))
+    begun = _earlier(every, start) if single else start
     points = [
         point
         for point in workspace.performance(model)
-        if _instant(point["end"]) > _instant(start) and _instant(point["start"]) < _instant(end)
+        if _instant(point["end"]) > _instant(begun) and _instant(point["start"]) < _instant(end)
     ]
     health, sentence = _verdict(about, alerts, drift, last)
     return {
@@ -175,6 +178,12 @@ def _chosen(
             f"no window of {about['name']!r} lies at {asked}; its windows go from {windows[0]['start']} to {windows[-1]['end']}"
         )
     return found
+
+
+def _earlier(windows: Sequence[WindowView], start: str) -> str:
+    """Return the start of the window that lies :data:`BEFORE` windows earlier: one point alone says little."""
+    place = next(place for place, each in enumerate(windows) if each["start"] == start)
+    return windows[max(0, place - BEFORE)]["start"]
 
 
 def _shown(windows: Sequence[WindowView]) -> WindowView:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from service import html_page, report_drawings, words
 from service.html_page import text
+from service.report_data import by_version
 
 if TYPE_CHECKING:
     from service.reporting_views import ReportAlert, ReportView
@@ -81,7 +82,14 @@ def _performance(report: ReportView) -> str:
         higher_is_worse=metric["direction"] == "higher_is_worse",
         label=f"{name} by window; the numbers stand in the table below",
     )
-    key = '<p class="muted key"><span><i class="swatch k-band"></i>natural variation</span><span>▲ past the threshold</span><span>whiskers: 95 % interval</span></p>'
+    lines = "".join(
+        f'<span class="s{min(place, 2)}">{"◆" if place % 2 else "●"} {text(version or "—")}{" (shadow)" if role == "shadow" else ""}</span>'
+        for place, (version, role) in enumerate(by_version(report["performance"]))
+    )
+    key = (
+        f'<p class="muted key">{lines}<span><i class="swatch k-band"></i>natural variation</span><span>▲ past the threshold</span>'
+        "<span>whiskers: 95 % interval</span></p>"
+    )
     numbers = table(
         ("Window", "Version", "Value", "95 % interval", "Usual", "Threshold", "Labels"),
         (
@@ -102,7 +110,8 @@ def _performance(report: ReportView) -> str:
     shown = f'<div class="wide">{drawn}</div>{key}' if drawn else ""
     if len(report["performance"]) > 1:
         numbers = f"<details><summary>Numbers of all windows</summary>{numbers}</details>"
-    return f"<h2>Performance: {text(name)}</h2>{shown}{numbers}{_metrics(report)}"
+    before = ", with the windows before it" if report["scope"] == "window" and len(report["performance"]) > 1 else ""
+    return f"<h2>Performance: {text(name)}{before}</h2>{shown}{numbers}{_metrics(report)}"
 
 
 def _metrics(report: ReportView) -> str:

@@ -44,7 +44,10 @@ class ReportMetric(TypedDict):
 
 
 class ReportView(TypedDict):
-    """One window, or a range of windows, of one model. Drift and quality are those of ``window``, the latest in the period."""
+    """One window, or a range of windows, of one model. Drift and quality are those of ``window``, the latest in the period.
+
+    The performance of one window comes with that of the eleven before it.
+    """
 
     model: str
     task: str

@@ -31,6 +31,15 @@ def table(rows: Rows | Callable[[], Rows], *, name: str, key: str) -> None:
     files(made, key=key, about="This table as a file")
 
 
+def foot(rows: Rows | Callable[[], Rows], *, name: str, key: str, words: str = "") -> None:
+    """Draw the line under a table: a remark (Markdown), and at the right the button of :func:`table`."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_foot"):
+        if words:
+            st.caption(words, width="content")
+        st.space("stretch")
+        table(rows, name=name, key=key)
+
+
 def files(made: Mapping[str, File], *, key: str, about: str = "This report as a file") -> None:
     """Draw one button that offers files: by label, the name, the media type, and what writes it once it is asked for."""
     with st.popover("Export", icon=":material/download:", type="tertiary", help=about, key=f"{key}_export"):
@@ -50,11 +59,6 @@ def _writer(rows: Rows | Callable[[], Rows], form: str) -> Callable[[], str | by
     return lambda: exporting.written(rows() if callable(rows) else rows, form)
 
 
-def downloads(rows: Sequence[Mapping[str, object]], *, name: str, key: str) -> None:
-    """Draw the button of :func:`table`."""
-    table(rows, name=name, key=key)
-
-
 def evidently_address(model: str, window: str) -> str:
     """Return the route that serves Evidently's report of a window in a sandbox."""
     return f"/reports/evidently/{quote(model, safe='')}/{quote(window, safe='')}"
@@ -63,14 +67,3 @@ def evidently_address(model: str, window: str) -> str:
 def report_address(model: str, **period: str) -> str:
     """Return the route that serves our own report as a page, of a ``window`` or from ``since`` to ``until``."""
     return f"/api/v1/models/{quote(model, safe='')}/report?{urlencode({**period, 'format': 'html'})}"
-
-
-def evidently(model: str, window: str, *, key: str) -> None:
-    """Draw the button that opens Evidently's report in a tab of its own."""
-    st.link_button(
-        "Evidently report",
-        evidently_address(model, window),
-        icon=":material/open_in_new:",
-        help="The whole report of this window, made by Evidently. Opens in a new tab; the first time takes a while.",
-        key=f"{key}_evidently",
-    )

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import text
-from dashboard.components import health, rollout_words
+from dashboard.components import export, health, rollout_words
 from dashboard.components.health import Colour
 from service.views import GateRow, VersionView
 
@@ -49,6 +49,7 @@ def draw(version: VersionView, timezone: str) -> None:
             "Allowed": column_config.TextColumn("Allowed", width=190),
         },
     )
+    export.foot(rows, name=f"gate-{version['model']}-{version['version']}", key="gate_rows")
 
 
 def cells(row: GateRow, *, against: bool) -> dict[str, object]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import state, text, theme
 from dashboard.charts import coverage
-from dashboard.components import chart
+from dashboard.components import chart, export
 from service.data_views import FeedbackPoint, LabelSummary, LabelWindow
 from service.views import ModelView, PerformancePoint
 
@@ -42,7 +42,7 @@ def draw(model: ModelView, found: LabelSummary, windows: Sequence[LabelWindow]) 
                 alt="Time from event to label by window: median, 10th and 90th percentile",
                 key="label_lag",
             )
-        st.caption(_odd(found, model))
+        export.foot(windows, name=f"labels-{model['name']}", key="label_rows", words=_odd(found, model))
 
 
 def _maturity(windows: Sequence[LabelWindow], timezone: str) -> str:
@@ -104,6 +104,7 @@ def restated(model: ModelView, points: Sequence[PerformancePoint], metric: str, 
             placeholder=text.MISSING,
             key=f"restated_{metric}",
         )
+        export.foot(changed, name=f"restated-{metric}", key=f"restated_rows_{metric}")
 
 
 def earlier(model: ModelView, point: PerformancePoint, metric: str, unit: str) -> str | None:

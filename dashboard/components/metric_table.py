@@ -11,7 +11,7 @@ from streamlit import column_config
 
 from dashboard import state, text, theme
 from dashboard.charts import behind
-from dashboard.components import chart
+from dashboard.components import chart, export
 from service.outcome_views import DetailView, MetricDetail
 from service.views import ModelView, PerformancePoint
 
@@ -50,7 +50,7 @@ def _metrics(found: DetailView, name: str) -> None:
             column_config=settings,
             key="metric_table",
         )
-        st.caption(_stands_on(found))
+        export.foot(found["metrics"], name=f"metrics-{found['start'][:10]}", key="metrics", words=_stands_on(found))
 
 
 def _cells(metric: MetricDetail) -> dict[str, str]:

@@ -75,8 +75,8 @@ def _groups(groups: Sequence[QuarantineGroup], zone: str) -> None:
             "Latest": column_config.TextColumn("Latest", width=105),
         },
     )
-    if len(groups) > MOST_GROUPS:
-        st.caption(f"The {MOST_GROUPS} most frequent of {len(groups):,} reasons.")
+    words = f"The {MOST_GROUPS} most frequent of {len(groups):,} reasons." if len(groups) > MOST_GROUPS else ""
+    export.foot(groups, name="refused-reasons", key="refused_reasons", words=words)
 
 
 @st.fragment
@@ -90,7 +90,9 @@ def rows(model: str, zone: str, total: int) -> None:
             st.markdown("**The latest of them**")
             st.space("stretch")
             repair.button(found, model, zone)
-            export.downloads([dict(row) for row in found], name=f"refused-{model}-page-{number}", key="refused")
+            export.table(
+                lambda: state.workspace().quarantine(model, limit=total), name=f"refused-{model}", key="refused"
+            )
         _table(found, zone)
         with st.container(horizontal=True, vertical_alignment="center"):
             first = (number - 1) * PAGE_SIZE

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import text
-from dashboard.components import health
+from dashboard.components import export, health
 from service.data_views import ReferenceDiffRow, ReferenceView
 
 PAGE_SIZE = 25
@@ -64,6 +64,7 @@ def versions(found: Sequence[ReferenceView], zone: str) -> None:
         key="reference_versions",
         alt="References, the latest first",
     )
+    export.foot(found, name="references", key="references")
 
 
 def period(view: ReferenceView, zone: str) -> str:

@@ -11,7 +11,7 @@ from streamlit import column_config
 
 from dashboard import text, theme
 from dashboard.charts import sensitivity
-from dashboard.components import chart, health, tiles
+from dashboard.components import chart, export, health, tiles
 from service.views import ReplayAlert, ReplayView, Sensitivity
 
 PAGE_SIZE = 25
@@ -105,8 +105,8 @@ def alerts(found: Sequence[ReplayAlert], timezone: str) -> None:
         key="replay_alerts",
         alt="Alerts that the reference itself would have raised",
     )
-    if len(found) > PAGE_SIZE:
-        st.caption(f"The first {PAGE_SIZE} of {len(found):,}.")
+    words = f"The first {PAGE_SIZE} of {len(found):,}." if len(found) > PAGE_SIZE else ""
+    export.foot(found, name="alerts-of-the-reference", key="replay_alert_rows", words=words)
 
 
 def power(found: Sequence[Sensitivity], word: str) -> None:
@@ -157,3 +157,4 @@ def _table(found: Sequence[Sensitivity], word: str) -> None:
         key="replay_table",
         alt="Shift found half of the time, by column and number of windows",
     )
+    export.foot(rows, name="sensitivity", key="sensitivity")

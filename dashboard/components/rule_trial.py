@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import state, text, theme
 from dashboard.charts import trial
-from dashboard.components import chart, errors, health
+from dashboard.components import chart, errors, export, health
 from service.alert_views import RuleTrial
 from service.views import ModelView
 
@@ -103,6 +103,7 @@ def _terms(model: str) -> None:
         key="rule_terms_table",
         alt="Terms of rules with their latest value",
     )
+    export.foot(found, name=f"terms-{model}", key="rule_term_rows")
     st.caption("Compare with < <= > >= == !=, join with and, or, not; + - * /, abs, min, max and parentheses work.")
 
 
@@ -112,6 +113,7 @@ def _shown(found: RuleTrial, model: ModelView, windows: str) -> None:
     if found["points"]:
         figure = trial.figure(found["points"], found["firings"], theme.palette(), timezone=zone)
         chart.show(figure, alt=text.clean(found["sentence"], 300), key="rule_chart")
+        export.foot(found["points"], name=f"rule-{found['model']}", key="rule_points")
     for firing in found["firings"]:
         st.markdown(f"- {text.plain(firing['sentence'], 400)}")
     if found["judged"] < found["windows"]:

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import state, text
-from dashboard.components import data_words, health
+from dashboard.components import data_words, export, health
 from service.alert_views import ModelRunView
 from service.workspace import WorkspaceError
 
@@ -86,6 +86,7 @@ def table(runs: Sequence[ModelRunView], zones: Mapping[str, str], *, key: str) -
             "Error": column_config.TextColumn("Error", width=360),
         },
     )
+    export.foot(told[:LATEST], name="runs", key=f"{key}_rows")
 
 
 def _row(view: ModelRunView, zone: str) -> dict[str, Any]:

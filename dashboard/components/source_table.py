@@ -9,11 +9,12 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import state, text
-from dashboard.components import data_words, errors, health, source_runs
+from dashboard.components import data_words, errors, export, health, source_runs
 from service.data_views import SourceRunView, SourceView
 
 PAGE_SIZE = 20
 RUNS = 12
+ALL_RUNS = 10_000  # in a file
 WHILE_RUNNING = 2.0  # seconds between two looks at sources of which one runs
 _WIDTHS = [1.15, 3.3, 1.45, 2.6, 1.25, 1.25]
 _HEADS = ("State", "Source", "Lag", "Last run", "Next run", "")
@@ -177,7 +178,12 @@ def _runs(view: SourceView, zone: str) -> None:
                 "Error": column_config.TextColumn("Error", width=320),
             },
         )
-        st.caption(f"Times in {text.plain(zone)}.")
+        export.foot(
+            lambda: state.workspace().source_runs(name, limit=ALL_RUNS),
+            name=f"runs-{name}",
+            key=f"runs_rows_{name}",
+            words=f"Times in {text.plain(zone)}.",
+        )
 
 
 def _cells(run: SourceRunView, zone: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ from streamlit import column_config
 
 from dashboard import state, text, theme
 from dashboard.charts import curve
-from dashboard.components import chart, errors
+from dashboard.components import chart, errors, export
 from service.training_views import BacktestRow, BacktestView, CurveView
 from service.views import ModelView
 from service.workspace import WorkspaceError
@@ -60,6 +60,7 @@ def _curve(found: CurveView | None) -> None:
         return
     st.markdown(text.plain(found["sentence"], 300))
     chart.show(curve.figure(found, theme.palette()), alt=text.clean(found["sentence"], 300), key="curve_chart")
+    export.foot(found["points"], name="learning-curve", key="curve")
 
 
 def _backtest(found: BacktestView | None, zone: str) -> None:
@@ -83,6 +84,7 @@ def _backtest(found: BacktestView | None, zone: str) -> None:
             "": column_config.TextColumn("", width=36),
         },
     )
+    export.foot(found["rows"], name="backtest", key="backtest")
 
 
 def _row(row: BacktestRow, found: BacktestView, zone: str) -> dict[str, object]:

@@ -50,7 +50,7 @@ def _draw() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("The numbers behind the charts", width="content")
         st.space("stretch")
-        export.downloads(points, name="business", key="business")
+        export.table(points, name="business", key="business")
 
 
 def _metric(model: ModelView, name: str, points: Sequence[BusinessPoint], markers: Sequence[Marker]) -> None:
@@ -139,6 +139,7 @@ def _lift(model: ModelView, versions: Sequence[str]) -> None:
             alt="; ".join(text.clean(lift["sentence"], 120) for lift in found),
             key="business_lift",
         )
+        export.foot(found, name=f"lift-{new}-{old}", key="lift")
         for lift in found:
             st.caption(text.plain(lift["sentence"], 300))
 

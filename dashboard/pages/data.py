@@ -11,6 +11,7 @@ from dashboard.components import (
     data_steps,
     data_words,
     errors,
+    export,
     first_steps,
     header,
     model_data,
@@ -163,7 +164,8 @@ def _arrivals(model: ModelView, windows: list[LabelWindow]) -> None:
         st.markdown(f"**Rows and labels** by {text.window_word(model['window'])}")
         figure = arrivals.over_time(windows, theme.palette(), timezone=model["timezone"])
         chart.show(figure, alt=_alt(model, windows), key="arrivals")
-        st.caption(model_data.maturity(windows, model["timezone"]))
+        words = model_data.maturity(windows, model["timezone"])
+        export.foot(windows, name=f"labels-{model['name']}", key="arrivals_rows", words=words)
 
 
 def _alt(model: ModelView, windows: list[LabelWindow]) -> str:

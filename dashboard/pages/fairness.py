@@ -39,7 +39,7 @@ def _draw() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("The numbers behind the charts", width="content")
         st.space("stretch")
-        export.downloads(groups, name="fairness", key="fairness")
+        export.table(groups, name="fairness", key="fairness")
 
 
 def _column(view: FairnessView, model: ModelView) -> None:

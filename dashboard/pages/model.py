@@ -237,7 +237,7 @@ def _table(model: ModelView, shown: _Shown, table: list[DriftRow]) -> None:
         segment = segments.picker(ws.segment_names(model["name"]))
         state.select("Window", "window", names, window["start"])
         export.table(table, name=f"drift-{window['start'][:10]}", key="drift")
-        export.evidently(model["name"], window["start"], key="drift")
+        registry.link("Report", "report", icon=":material/summarize:", model=model["name"], window=window["start"])
     if segment is not None:
         kinds = {row["column"]: row["kind"] for row in table}
         table = segments.as_rows(ws.segment_drift(model["name"], start, segment=segment), kinds)

@@ -207,7 +207,7 @@ def _table(points: Sequence[PerformancePoint], metric: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("The numbers behind the chart", width="content")
         st.space("stretch")
-        export.downloads(points, name=f"performance-{metric}", key="performance")
+        export.table(points, name=f"performance-{metric}", key="performance")
 
 
 PAGE = Page(

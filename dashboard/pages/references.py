@@ -91,7 +91,7 @@ def _compare(model: ModelView, found: Sequence[ReferenceView]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(_summary(rows, pair), width="content")
         st.space("stretch")
-        export.downloads(rows, name=f"references-{before}-{after}", key="reference_diff")
+        export.table(rows, name=f"references-{before}-{after}", key="reference_diff")
     reference_table.differences(rows, pair)
     st.caption(
         "Both are counted in the cells of the older one, the newer one from its rows (a sample of 100,000 beyond that). "

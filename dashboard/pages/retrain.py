@@ -14,6 +14,7 @@ from dashboard.components import (
     alert_words,
     chart,
     confirm,
+    export,
     gate_table,
     header,
     health,
@@ -268,7 +269,12 @@ def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
         if cells and versions[cells[0][0]]["version"] != state.param("version"):
             state.set_params(version=versions[cells[0][0]]["version"])
             st.rerun()
-        st.caption("A click looks at a version: its gate above, its period below.")
+        export.foot(
+            versions,
+            name=f"versions-{model['name']}",
+            key="version_rows",
+            words="A click looks at a version: its gate above, its period below.",
+        )
 
 
 def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], version: VersionView | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state, text
-from dashboard.components import data_words, errors, header, health, run_table
+from dashboard.components import data_words, errors, export, header, health, run_table
 from dashboard.registry import Page
 from service.alert_views import ModelRunView, ScheduleEntry
 from service.workspace import WorkspaceError
@@ -64,6 +64,7 @@ def _draw(entries: list[ScheduleEntry], runs: list[ModelRunView]) -> None:
         for position, entry in enumerate(entries):
             st.html(_LINE)
             _entry(entry, now, busy, position)
+    export.foot(entries, name="schedule", key="schedule_rows")
     st.subheader("Latest runs of monitors", anchor=False)
     run_table.table(runs, zones, key="latest_runs")
 

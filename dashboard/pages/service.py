@@ -56,7 +56,7 @@ def _draw() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("The numbers behind the chart", width="content")
         st.space("stretch")
-        export.downloads(points, name="service", key="service")
+        export.table(points, name=f"service-{model['name']}", key="service")
 
 
 def _tiles(points: Sequence[ServicePoint], model: ModelView) -> None:
