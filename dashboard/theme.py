@@ -108,12 +108,13 @@ def palette() -> Palette:
 
 
 def style() -> None:
-    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels."""
+    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks that wrap."""
     button = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}' if palette().dark else ""
     st.html(
         "<style>.stApp {font-variant-numeric: tabular-nums}"
         '.stApp [data-testid="stMainBlockContainer"] '
         "{max-width: 1680px; padding-left: 1.75rem; padding-right: 1.75rem; padding-bottom: 3rem}"
         '.stApp [data-testid="stMetricLabel"] * {font-size: 12px}'
+        '.stApp [data-testid="stMetricDelta"] * {white-space: normal; overflow: visible}'
         f"{button}</style>"
     )

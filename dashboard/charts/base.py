@@ -20,7 +20,7 @@ EVENTS = {
     "rollback": ("↩", "warning"),
     "retrain": ("↻", "accent"),
 }
-_LETTERS = 170  # of a label, side by side over a chart as narrow as they come
+_LETTERS = 112  # of a label, side by side over a chart as narrow as they come
 VERSION_SYMBOLS = ("circle", "diamond", "square", "pentagon")
 
 

@@ -10,6 +10,7 @@ from dashboard.components import chart, health
 from service.views import DriftRow, ModelView, WindowView
 
 HEIGHT = 270
+_LABELS = 10  # that have room side by side
 
 
 def card(row: DriftRow, model: ModelView, window: WindowView) -> None:
@@ -41,6 +42,10 @@ def card(row: DriftRow, model: ModelView, window: WindowView) -> None:
                 state=row["state"],
                 height=HEIGHT,
             )
+            if len(bars["labels"]) > _LABELS:  # names of so many values would lie on one another
+                every = -(-len(bars["labels"]) // _LABELS)
+                axis = figure.layout.xaxis
+                figure.update_xaxes(tickvals=axis.tickvals[::every], ticktext=axis.ticktext[::every])
             chart.show(figure, alt=_alt(row), key="drift_detail_chart")
         st.caption(" · ".join(facts(row)))
         registry.link("Open its page ›", "feature", model=model["name"], column=row["column"], window=window["start"])
@@ -53,8 +58,13 @@ def facts(row: DriftRow) -> list[str]:
     told = [
         f"{text.plain(text.metric_name(row['check']))} {value} against {threshold}",
         f"{bars['n_current']:,} rows against {bars['n_reference']:,}",
-        f"missing {text.share(bars['missing_current'])}, in the reference {text.share(bars['missing_reference'])}",
     ]
+    if bars["missing_current"] or bars["missing_reference"]:
+        told.append(
+            f"missing {text.share(bars['missing_current'])}, in the reference {text.share(bars['missing_reference'])}"
+        )
+    else:
+        told.append("none missing")
     if bars["unseen_current"]:
         told.append(f"unseen values {text.share(bars['unseen_current'])}")
     outside = bars["below_current"] + bars["above_current"]

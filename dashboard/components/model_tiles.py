@@ -63,7 +63,7 @@ def _metric(
     if value is not None and metric["reference"] is not None:
         change = value - metric["reference"]
         worse = change > 0 if metric["direction"] == "higher_is_worse" else change < 0
-        tile["remark"] = f"{text.number(change, signed=True)} vs reference"
+        tile["remark"] = f"{text.number(change, signed=True)} vs ref."
         tile["arrow"] = "up" if change > 0 else "down"
         tile["tone"] = "bad" if worse and _beyond(value, metric["threshold"], metric["direction"]) else "neutral"
     return tile
@@ -97,9 +97,9 @@ def _kind(label: str, table: Sequence[DriftRow], about: str) -> tiles.Tile:
     return {
         "label": label,
         "value": health.words(health.DRIFT, worst["state"]),
-        "remark": f"{text.plain(text.metric_name(worst['check']))} {value} / {threshold}",
+        "remark": f"{value} / {threshold}",
         "tone": "bad" if worst["state"] == "harmful" else "neutral",
-        "help": about,
+        "help": f"{about}: {text.plain(worst['column'], 60)}, {text.metric_name(worst['check'])} and its threshold",
     }
 
 
@@ -124,7 +124,7 @@ def _rows(model: ModelView, window: WindowView, about: str) -> tiles.Tile:
     }
     typical = _typical(model)
     if typical:
-        tile["remark"] = f"{text.change(window['rows'], typical)} vs reference"
+        tile["remark"] = f"{text.change(window['rows'], typical)} vs ref."
     return tile
 
 

@@ -416,7 +416,15 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     with pytest.raises(NotFoundError, match="has no segment 'city name=Atlantis'; it has: "):
         declared.segment_drift("eta", segment="city name=Atlantis")
     assert isinstance(declared.markers("eta"), list)
-    assert isinstance(declared.timeline(5), list)
+    happened = declared.timeline(50)
+    assert {"at", "kind", "model", "sentence", "alert_id", "version"} <= set().union(*happened)
+    assert happened == sorted(happened, key=lambda item: datetime.fromisoformat(item["at"]), reverse=True)
+    assert declared.timeline(50, model="eta") == [item for item in happened if item["model"] == "eta"]
+    with pytest.raises(NotFoundError, match="there is no model 'nothing'"):
+        declared.timeline(5, model="nothing")
+    budget = declared.model("eta")["budget"]
+    assert budget["pages_per_year"] > 0
+    assert 0 < budget["days"] <= 365
 
 
 @pytest.mark.slow
