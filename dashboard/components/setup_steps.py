@@ -7,11 +7,12 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import health, setup_choices, tiles
+from dashboard.components import drift_table, health, replay, setup_choices, tiles
 from service.setting_up_views import SetUpView
-from service.views import ModelView
+from service.views import DriftRow, ModelView
 
 EVERY = 0.7  # seconds between two looks
+MOST = 6  # columns whose readings are shown
 _ICONS = {
     "waiting": ":gray[:material/radio_button_unchecked:]",
     "running": ":blue[:material/pending:]",
@@ -58,7 +59,7 @@ def result(view: SetUpView) -> None:
     rows = model["rows"]
     shown: list[tiles.Tile] = [
         {"label": "Rows", "value": text.count(rows["logs"]), "remark": f"{rows['labels']:,} with a label" if rows["labels"] else "no labels yet"},
-        {"label": "Windows judged", "value": text.count(_judged(model)), "remark": f"of {text.window_word(model['window'])} each"},
+        {"label": "Windows judged", "value": text.count(_judged(model)), "remark": _each(model["window"])},
         {"label": "Open alerts", "value": text.count(len(alerts)), "remark": "nothing to do" if not alerts else "see below", "tone": "bad" if alerts else "neutral"},
         {"label": "Drop to readings", "value": f"{view['seconds']:.0f} s", "remark": "all steps together"},
     ]  # fmt: skip
@@ -67,19 +68,62 @@ def result(view: SetUpView) -> None:
         if st.button("Open the model", type="primary", icon=":material/monitoring:", key="setup_open"):
             registry.go("model", model=name)
         registry.link("Its alerts", "alerts", icon=":material/notifications:", model=name)
-        registry.link("How small a change is found", "monitor", icon=":material/tune:", model=name)
         registry.link("How rows come in from now on", "data", icon=":material/input:", model=name)
         st.space("stretch")
         if st.button("Set up another", icon=":material/add:", key="setup_again"):
             setup_choices.forget()
             st.rerun()
+    _readings(model)
     if view["warnings"]:
-        with st.container(border=True, gap="xsmall", key="setup_warnings_box"):
+        with st.container(border=True, gap="xsmall", key="setup_good_to_know"):
             st.markdown("**Good to know** :gray[what the reference is too small for]")
             st.markdown("\n".join(f"- {text.plain(words, 400)}" for words in view["warnings"]))
-    steps(view)
+    _sensitivity(model)
     if view["toml"]:
         toml(view["toml"], name)
+    with st.expander("What was done", icon=":material/checklist:"):
+        steps(view)
+
+
+def _readings(model: ModelView) -> None:
+    """Draw what the latest judged window says of the columns, the worst first."""
+    rows = drift_table.by_trouble(state.workspace().drift_table(model["name"]))[:MOST]
+    if not rows:
+        return
+    st.subheader("First readings", anchor=False)
+    with st.container(border=True, gap="xsmall", key="setup_readings"):
+        for row in rows:
+            with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="top"):
+                with st.container(width=110):
+                    health.badge(health.DRIFT, row["state"])
+                st.markdown(f"**{text.plain(row['column'], 40)}** {text.plain(_bare(row), 300)}", width="stretch")
+                registry.link("Open ›", "feature", model=model["name"], column=row["column"])
+        st.caption("Of the latest window that was judged.")
+
+
+def _bare(row: DriftRow) -> str:
+    """Return a reading's sentence without the column's name, which stands before it."""
+    return row["sentence"].removeprefix(row["column"]).lstrip(" :")
+
+
+def _sensitivity(model: ModelView) -> None:
+    """Draw, folded away, how small a change the monitor finds with the reference that was frozen."""
+    if model["reference_version"] is None:
+        return
+    with st.expander(
+        "Which changes will be caught", icon=":material/tune:", key="setup_power_panel", on_change="rerun"
+    ):
+        if not st.session_state.get("setup_power_panel"):
+            return
+        with st.spinner("Playing the reference through its own monitor…"):
+            found = state.workspace().replay(model["name"])
+        st.markdown(text.plain(found["summary"], 600))
+        replay.power(found["sensitivity"], text.window_word(model["window"]))
+
+
+def _each(window: str) -> str:
+    word = text.window_word(window)
+    return f"{window} each" if word == window else f"{'an' if word == 'hour' else 'a'} {word} each"
 
 
 def _judged(model: ModelView) -> int:

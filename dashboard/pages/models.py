@@ -28,6 +28,7 @@ def render() -> None:
             f"{text.plural(len(models), 'model')}: **{rows:,}** predictions, **{labels:,}** labels{apart}.",
             width="stretch",
         )
+        first_steps.button("models_setup", primary=False)
         export.table(model_table.plain_rows(models), name="models", key="models")
     found = model_table.filters(models)
     if found:

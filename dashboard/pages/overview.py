@@ -63,6 +63,7 @@ def _below(models: Sequence[ModelView]) -> None:
         st.subheader("Alert budget", anchor=False)
         budget.draw(models)
         with st.expander("Another model?", icon=":material/add:"):
+            first_steps.button("another_model", primary=False)
             st.code(first_steps.DECLARE, language=None)
 
 

@@ -126,9 +126,9 @@ class LocalWorkspace(
 
     def close(self) -> None:
         """Finish what is being written and let go of the folder."""
-        self.finish_setting_up()
         outbox.finish(self.core)
         runs.end_all(self.core)
+        self.finish_setting_up()
         job_queue.finish_preparing(self.core)
         self.core.db.close()
         self.core.control.close()

@@ -54,7 +54,11 @@ def state(core: Core, upload: str) -> SetUpView:
     view = cast("SetUpView", kept_uploads.read(place / "progress.json"))
     if view["state"] == "running" and (str(core.home.root), upload) not in _UNDER_WAY:
         view["state"] = "interrupted"
-        view["error"] = "it ended with its process; what is done stands, and it goes on from there"
+        view["error"] = "It ended with its process. What is done stands, and it goes on from there."
+    run = core.runs.get(view["model"] or "")
+    if view["state"] == "running" and run is not None and run.course.windows_total:
+        step = next(step for step in view["steps"] if step["key"] == "run")
+        step["words"] = f"{run.course.windows_done} of {run.course.windows_total} windows"
     return view
 
 
@@ -291,6 +295,8 @@ def _reference(work: _Work) -> str:
 def _run(work: _Work) -> str:
     found = runs.run(work.core, work.model, actor=work.actor)
     attend.attend(work.core)
+    if found.get("state", "done") != "done":
+        raise WorkspaceError(f"judging ended after {found['windows']} windows ({found['state']})")
     if not found["windows"]:
         return "no window yet: the next rows will be judged"
     number = len(found["alerts_opened"])
