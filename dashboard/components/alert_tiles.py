@@ -16,6 +16,9 @@ EXCESS = {"mae": "Excess error to date", "accuracy": "Extra wrong answers"}
 
 def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[PerformancePoint]) -> None:
     """Draw the four tiles of an alert."""
+    if alert["kind"] == "no_data":
+        tiles.row(_silence(ws, alert, model), key="alert_tiles")
+        return
     metric, own = model["metric"], judged(during(points, alert))
     windows = [w for w in ws.windows(model["name"]) if _in(w["start"], alert)]
     shown: list[tiles.Tile] = []
@@ -57,6 +60,31 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[Per
     if len(shown) < 4:
         shown.append({"label": "Labels in", "value": text.share(model["label_coverage"]), "remark": "latest window"})
     tiles.row(shown[:4], key="alert_tiles")
+
+
+def _silence(ws: Workspace, alert: AlertView, model: ModelView) -> list[tiles.Tile]:
+    """Return the tiles of rows that do not come: since when, how many windows are empty, how many rows are usual."""
+    windows = ws.windows(model["name"])
+    empty = [w for w in windows if _in(w["start"], alert) and w["rows"] == 0]
+    usual = sorted(w["rows"] for w in windows if w["rows"])
+    until = model["data_until"]
+    return [
+        {
+            "label": "Latest row",
+            "value": text.day(until, model["timezone"], year=True),
+            "remark": text.plain(model["timezone"]),
+        },
+        {
+            "label": "Windows without rows",
+            "value": text.count(len(empty)) if empty else text.MISSING,
+            "remark": f"each a {text.window_word(model['window'])}",
+        },
+        {
+            "label": "Usual rows",
+            "value": text.count(usual[len(usual) // 2]) if usual else text.MISSING,
+            "remark": f"a {text.window_word(model['window'])}, median",
+        },
+    ]
 
 
 _NOT_PAST = ("ok", "insufficient", "no_data", "error")

@@ -11,6 +11,7 @@ from service.views import AlertView, CauseView, GateView, ModelView, ReadingView
 SEVERITIES = ("page", "warning", "notice")
 _STATES = ("firing", "pending", "recovering", "acknowledged", "silenced", "resolved")
 GATES = ("significant", "material", "harmful")
+DECIDING = "jensen_shannon"  # the check whose reading carries a column's verdict
 
 
 def is_open(alert: AlertView) -> bool:
@@ -89,6 +90,7 @@ def judged(alert: AlertView, readings: Iterable[ReadingView], metric: str | None
     first = [r for r in first if r["segment"] == alert["segment"]] or first
     columns = {alert["column"], *alert["members"]} - {None}
     own = [r for r in first if (r["column"] or r["check"]) in columns] or [r for r in first if r["check"] == metric]
+    own = [r for r in own if r["check"] == DECIDING] or own  # others only show the same in another unit
     if limit := alert.get("limit"):
         return _limited(alert, [r for r in first if r["check"] == limit and r["column"] in (alert["column"], None)])
     decided = max(own, key=_weight, default=None)

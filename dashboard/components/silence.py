@@ -33,7 +33,7 @@ _ANY = "any"
 def of_alert(alert: AlertView, timezone: str) -> None:
     """Ask how long and why, then silence one alert."""
     st.markdown("Nobody is told while it is silenced. It goes on being judged, and speaks again when the time is over.")
-    ends, comment = _terms(timezone)
+    ends, comment = terms(timezone)
     if st.button("Silence", type="primary", key="silence_confirm", disabled=not comment.strip()):
         _act(ends, comment, alert_id=alert["id"], model=alert["model"])
 
@@ -55,7 +55,7 @@ def of_many(models: Sequence[ModelView]) -> None:
         "Column (optional)", key="silence_column", max_chars=200, placeholder="a name, or a pattern such as wind_*"
     )
     zone = next((view["timezone"] for view in models if view["name"] == model), "UTC")
-    ends, comment = _terms(zone)
+    ends, comment = terms(zone)
     if st.button("Silence", type="primary", key="silence_confirm", disabled=not comment.strip()):
         _act(
             ends,
@@ -67,7 +67,7 @@ def of_many(models: Sequence[ModelView]) -> None:
         )
 
 
-def _terms(timezone: str) -> tuple[datetime, str]:
+def terms(timezone: str) -> tuple[datetime, str]:
     """Return until when, and why."""
     chosen = st.segmented_control(
         "For how long",
