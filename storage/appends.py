@@ -101,7 +101,8 @@ def append_logs(
         return [[next(written) for _ in group] for group in groups]
 
     def submit(group: list[Arrival]) -> list[AppendResult]:
-        return db.write_together(("log", spec.name, tuple(columns), bucket_spec), write, group, patience=patience)
+        kind = ("log", spec.name, tuple(columns), bucket_spec)
+        return db.write_together(kind, write, group, patience=patience, about=spec.name)
 
     narrow = [replace(each, intake=replace(each.intake, table=each.intake.table.select(columns))) for each in arrivals]
     try:

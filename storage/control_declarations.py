@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,12 +34,21 @@ def _spec(text: str) -> ModelSpec:
     return ModelSpec.model_validate_json(text)
 
 
+def _record(row: sqlite3.Row) -> ModelRecord:
+    return ModelRecord(
+        _spec(row["spec"]),
+        row["declared_in"],
+        datetime.fromisoformat(row["created_at"]),
+        None if row["anchor"] is None else date.fromisoformat(row["anchor"]),
+    )
+
+
 class Declarations(ControlBase):
     """What teams declared, and what normal is."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         super().__init__(path, now)
-        self._cached_reference = lru_cache(maxsize=32)(self._load_reference)
+        self._cached_reference = lru_cache(maxsize=64)(self._load_reference)
 
     def put_model(self, spec: ModelSpec, declared_in: str, actor: str, at: datetime) -> None:
         """Declare a model, or declare it anew; its anchor and time of creation stay."""
@@ -53,15 +63,12 @@ class Declarations(ControlBase):
 
     def model_records(self) -> dict[str, ModelRecord]:
         """Return every declared model by name, in alphabetical order."""
-        return {
-            row["name"]: ModelRecord(
-                _spec(row["spec"]),
-                row["declared_in"],
-                datetime.fromisoformat(row["created_at"]),
-                None if row["anchor"] is None else date.fromisoformat(row["anchor"]),
-            )
-            for row in self._rows("SELECT * FROM model ORDER BY name")
-        }
+        return {row["name"]: _record(row) for row in self._rows("SELECT * FROM model ORDER BY name")}
+
+    def model_record(self, model: str) -> ModelRecord | None:
+        """Return one declared model, None for an unknown one: with fifty models a page asks for each of them many times."""
+        row = self._row("SELECT * FROM model WHERE name = ?", (model,))
+        return None if row is None else _record(row)
 
     def set_anchor(self, model: str, anchor: date) -> None:
         """Count the model's windows from ``anchor``; raises :class:`MissingRecordError` for an unknown model."""

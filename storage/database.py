@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -57,6 +58,7 @@ class _Write(Generic[T]):
     kind: Hashable = None
     future: Future[T] = field(default_factory=Future)
     alone: bool = False  # outside of a transaction, with no other write under way
+    about: str | None = None  # the one model whose rows it changes; None: it may be any
 
 
 class Database:
@@ -83,6 +85,7 @@ class Database:
         self._seq = max(self._written(), given)  # a number is never given twice
         self._queue: queue.Queue[_Write[Any] | None] = queue.Queue(limits.queue)
         self._pace = Pace()
+        self._changes: Counter[str | None] = Counter()  # writes that were committed, by what they were about
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="driftdeck-writer", daemon=True)
         self._thread.start()
@@ -101,6 +104,10 @@ class Database:
         """Writes that wait for their turn."""
         return self._queue.qsize()
 
+    def stamp(self, model: str) -> tuple[int, int]:
+        """Return a mark that differs once anything may have been written about ``model``: what was read before may be old."""
+        return self._changes[None], self._changes[model]
+
     # -- readers -------------------------------------------------------------------------------------------------------
     @contextmanager
     def cursor(self) -> Iterator[DuckDBPyConnection]:
@@ -118,15 +125,19 @@ class Database:
                 reader.close()
 
     # -- writers -------------------------------------------------------------------------------------------------------
-    def write(self, function: Callable[[DuckDBPyConnection], T], *, patience: float = 30.0) -> T:
+    def write(
+        self, function: Callable[[DuckDBPyConnection], T], *, patience: float = 30.0, about: str | None = None
+    ) -> T:
         """Run ``function`` in a transaction and return what it returned, once that is committed.
+
+        ``about`` is the one model whose rows it changes: what is remembered of others stays good (see :meth:`stamp`).
 
         Several waiting writes share a transaction. When one of them raises, it is rolled back and each is run again by itself,
         so ``function`` may be called twice and must change nothing but rows. Raises what ``function`` raises,
         :class:`StorageFullError` when the disk is full (nothing of this write is kept) and :class:`QueueFullError` when the queue
         has no room within ``patience`` seconds.
         """
-        return self._submit(_Write(lambda con, _: [function(con)]), patience)
+        return self._submit(_Write(lambda con, _: [function(con)], about=about), patience)
 
     def write_together(
         self,
@@ -135,12 +146,13 @@ class Database:
         brought: B,
         *,
         patience: float = 30.0,
+        about: str | None = None,
     ) -> T:
         """As :meth:`write`, but writes of one ``kind`` that wait at the same time are done by one call of ``run``.
 
         It gets what each of them brought and returns a result for each, in that order.
         """
-        return self._submit(_Write(run, brought, kind), patience)
+        return self._submit(_Write(run, brought, kind, about=about), patience)
 
     def _submit(self, task: _Write[T], patience: float) -> T:
         if threading.current_thread() is self._thread:
@@ -233,6 +245,7 @@ class Database:
                 self._commit_group([task])
             return
         self._pace.did(len(group))
+        self._changes.update(task.about for task in group)
         for task, result in zip(group, results, strict=True):
             task.future.set_result(result)
 
@@ -246,6 +259,7 @@ class Database:
             self._heal(error)
             task.future.set_exception(self._typed(error))
         else:
+            self._changes[None] += 1
             task.future.set_result(result)
 
     def _transaction(self, group: list[_Write[Any]]) -> list[Any]:
@@ -334,6 +348,7 @@ class Database:
     def _heal(self, error: BaseException) -> None:
         """Reopen the file when ``error`` has killed DuckDB's instance, which then refuses everything."""
         if isinstance(error, duckdb.FatalException) or "has been invalidated" in str(error):
+            self._changes[None] += 1
             with self._lock:
                 self._drop()
                 with suppress(StorageError, duckdb.Error):  # the next use tries again

@@ -89,7 +89,7 @@ def match_labels(db: Database, spec: ModelSpec, now: datetime, bucket_spec: Wind
         con.execute("INSERT INTO label_search VALUES (?, ?, ?)", [spec.name, found.top, naive(now)])
         mark(con, spec.name, ("outcomes",), touched_buckets(found.times, bucket_spec))
 
-    db.write(write)
+    db.write(write, about=spec.name)
     return int(found.ids.num_rows)
 
 
@@ -150,7 +150,7 @@ def measure_progress(db: Database, spec: ModelSpec, bucket_spec: WindowSpec) -> 
         for start, seq in [*stale.items(), *seen.items()]:
             window = bucket_spec.containing(start)
             seqs[window] = max(seqs.get(window, 0), seq)
-        measured += db.write(partial(_save, model=spec.name, found=found, seqs=seqs))
+        measured += db.write(partial(_save, model=spec.name, found=found, seqs=seqs), about=spec.name)
     return measured
 
 

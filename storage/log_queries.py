@@ -102,7 +102,7 @@ def count_repeats(db: Database, spec: ModelSpec) -> None:
         con.execute("DELETE FROM label_repeats WHERE model = ?", [spec.name])
         con.execute("INSERT INTO label_repeats VALUES (?, ?, ?)", [spec.name, top, repeats])
 
-    db.write(write)
+    db.write(write, about=spec.name)
 
 
 def latest_event_time(con: DuckDBPyConnection, spec: ModelSpec) -> datetime | None:

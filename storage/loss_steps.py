@@ -127,7 +127,7 @@ def append_steps(
         insert(con, "loss_step", table)
         return True
 
-    return found if db.write(write) else []
+    return found if db.write(write, about=model) else []
 
 
 def loss_steps(

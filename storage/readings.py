@@ -65,7 +65,8 @@ def append_readings(db: Database, columns: Mapping[str, Sequence[Any]]) -> None:
     """
     table = pa.table([_array(field, columns[field.name]) for field in SCHEMA], schema=SCHEMA)
     if table.num_rows:
-        db.write(lambda con: insert(con, "reading", table))
+        models = set(columns["model"])
+        db.write(lambda con: insert(con, "reading", table), about=models.pop() if len(models) == 1 else None)
 
 
 def _array(field: pa.Field, values: Sequence[Any]) -> pa.Array:

@@ -13,6 +13,7 @@ from reference_data.windows import Window
 from service.histograms import histogram
 from service.local.convert import aware, iso, number, numbers, row_to_reading
 from service.local.heat import STATES, kind_of, state_of
+from service.local.recall import recalled
 from service.local.series import held_against, load_series
 from service.workspace import NotFoundError
 from storage.readings import current_readings
@@ -75,6 +76,7 @@ def standing(core: Core, model: str, since: datetime | None = None) -> list[Read
     ]
 
 
+@recalled
 def heatmap(core: Core, model: str) -> list[views.HeatCell]:
     """Return the state of every column in every judged window."""
     spec = core.spec(model)
@@ -117,6 +119,7 @@ def reference_of(core: Core, reading: Reading) -> Reference:
     return core.control.reference(reading.model, reading.reference_version)
 
 
+@recalled
 def drift_table(core: Core, model: str, window_start: datetime | None) -> list[views.DriftRow]:
     """Return one row a column for a window, worst first."""
     spec = core.spec(model)

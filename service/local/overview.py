@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from service.local import performance
 from service.local.convert import iso, number, numbers, row_to_alert
 from service.local.drift import deciding
 from service.local.heat import state_of
+from service.local.recall import recalled
 from storage.labels import load_progress
 from storage.logs import count_rows
 from storage.readings import current_readings, latest_window
@@ -43,18 +44,12 @@ def model(core: Core, name: str) -> views.ModelView:
     """Return one model's row."""
     record = core.record(name)
     spec, zone = record.spec, record.spec.zone
-    roles, reference = core.roles(name), core.active_reference(name)
-    with core.db.cursor() as cursor:
-        counts = count_rows(cursor, spec)
-        span = event_span(cursor, name, core.now())
+    roles, seen = core.roles(name), _seen(core, name)
+    span, states = seen.span, seen.states
     alerts = [row_to_alert(row) for row in core.control.open_alerts(name) if row["state"] in OPEN]
     quiet = sum(silenced(alert, core.now()) for alert in alerts)
     heard = [alert for alert in alerts if alert.inhibited_by is None and not silenced(alert, core.now())]
     worst = min(heard, key=lambda alert: (RANK[alert.severity], alert.window.start), default=None)
-    metric, spark = _metric(core, name)
-    states = _states(core, name)
-    latest = _latest_window(core, name, span)
-    rows, labelled = performance.coverage(core, reference, [latest]) if reference and latest else ([0], [0])
     last_run = core.last_run(name)
     next_run = None if core.replayed else core.next_run(name)  # a replay's clock is not the scheduler's
     return {
@@ -67,26 +62,63 @@ def model(core: Core, name: str) -> views.ModelView:
         "since": iso(worst.window.start, zone) if worst else None,
         "headline": worst.headline if worst else None,
         "silenced": quiet,
-        "metric": metric,
-        "sparkline": spark,
-        "label_coverage": labelled[0] / rows[0] if rows[0] and reference and reference.outcomes is not None else None,
-        "label_lag_hours": _lag(core, name, latest),
+        **seen.shown,
         "drifted": sum(state in ("material", "harmful") for state in states.values()),
         "columns": len(states),
-        "rows_per_window": rows[0] if latest else None,
-        "rows": {"logs": counts.logs, "labels": counts.labels, "quarantined": counts.quarantined},
         "champion": roles.champion,
         "rollback_to": roles.former[-1] if roles.former else None,
         "champion_since": iso(roles.champion_since, zone) if roles.champion_since else None,
-        "reference_version": reference.version if reference else None,
-        "reference_period": [iso(reference.period.start, zone), iso(reference.period.end, zone)] if reference else None,
-        "reference_rows": reference.rows if reference else None,
         "data_until": iso(span[1], zone) if span else None,
         "last_run": iso(last_run, zone) if last_run else None,
         "next_run": iso(next_run, zone) if next_run else None,
         "declared_in": record.declared_in,
         "budget": _budget(core, name, span),
     }
+
+
+class _Shown(TypedDict):
+    """Fields of a model's view that rest on what was observed."""
+
+    metric: views.MetricView | None
+    sparkline: list[float | None]
+    label_coverage: float | None
+    label_lag_hours: float | None
+    rows_per_window: int | None
+    rows: views.RowCounts
+    reference_version: int | None
+    reference_period: list[str] | None
+    reference_rows: int | None
+
+
+class _Seen(NamedTuple):
+    """What was observed of a model, as far as its row tells of it."""
+
+    span: tuple[datetime, datetime] | None
+    states: dict[str, str]  # of each column in the latest judged window
+    shown: _Shown
+
+
+@recalled
+def _seen(core: Core, name: str) -> _Seen:
+    spec, zone, reference = core.spec(name), core.spec(name).zone, core.active_reference(name)
+    with core.db.cursor() as cursor:
+        counts = count_rows(cursor, spec)
+        span = event_span(cursor, name, core.now())
+    metric, spark = _metric(core, name)
+    latest = _latest_window(core, name, span)
+    rows, labelled = performance.coverage(core, reference, [latest]) if reference and latest else ([0], [0])
+    shown: _Shown = {
+        "metric": metric,
+        "sparkline": spark,
+        "label_coverage": labelled[0] / rows[0] if rows[0] and reference and reference.outcomes is not None else None,
+        "label_lag_hours": _lag(core, name, latest),
+        "rows_per_window": rows[0] if latest else None,
+        "rows": {"logs": counts.logs, "labels": counts.labels, "quarantined": counts.quarantined},
+        "reference_version": reference.version if reference else None,
+        "reference_period": [iso(reference.period.start, zone), iso(reference.period.end, zone)] if reference else None,
+        "reference_rows": reference.rows if reference else None,
+    }
+    return _Seen(span, _states(core, name), shown)
 
 
 def _budget(core: Core, name: str, span: tuple[datetime, datetime] | None) -> views.BudgetView:
@@ -176,6 +208,7 @@ def _lag(core: Core, name: str, window: Window | None) -> float | None:
     return None if lag is None else lag / 3600
 
 
+@recalled
 def windows(core: Core, name: str) -> list[views.WindowView]:
     """Return traffic and label coverage of every window."""
     spec, reference = core.spec(name), core.active_reference(name)

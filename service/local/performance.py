@@ -14,6 +14,7 @@ from monitors.registry import headline_check, metric_checks, metric_intervals, m
 from reference_data.windows import Window, WindowSpec
 from service.local.convert import iso, number
 from service.local.maturity import FEW, maturity, told
+from service.local.recall import recalled
 from service.local.segment_sample import metric_by_segment
 from service.local.series import load_segments, load_series
 from service.workspace import NotFoundError, WorkspaceError
@@ -52,6 +53,7 @@ def metric_names(core: Core, model: str) -> list[str]:
     return [*dict.fromkeys([headline.name, *performance_checks(spec, layout), *metric_checks(spec, layout)])]
 
 
+@recalled
 def performance(
     core: Core, model: str, name: str | None = None, grain: str | None = None
 ) -> list[views.PerformancePoint]:

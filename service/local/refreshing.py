@@ -111,7 +111,9 @@ def _profile(
                 measured += segment_profiles.measured(core, cursor, spec, reference, found, _dropped(reference))
     if measured:
         now = stamp(core, spec.name)
-        core.db.write(lambda con: [profile_store.save(con, part, now, clear=all_references) for part in measured])
+        core.db.write(
+            lambda con: [profile_store.save(con, part, now, clear=all_references) for part in measured], about=spec.name
+        )
     whole = [m for m in measured if m.part != "segments"]
     return {(m.reference_version, m.part): {window.start for window in m.buckets} for m in whole}
 

@@ -88,7 +88,7 @@ def _draw(core: Core, spec: ModelSpec, reference: Reference, buckets: Sequence[W
         chunk = due[first : first + _CHUNK]
         with snapshot(core.db) as cursor:
             drawn = row_samples.draw(cursor, spec, [window for window, _ in chunk], most)
-        core.db.write(lambda con: row_samples.save(con, spec.name, chunk, drawn))  # noqa: B023
+        core.db.write(lambda con: row_samples.save(con, spec.name, chunk, drawn), about=spec.name)  # noqa: B023
 
 
 def _window_readings(

@@ -60,7 +60,7 @@ def bring_up(core: Core, spec: ModelSpec, reference: Reference, buckets: Sequenc
             summed = vector_moments.measure(
                 cursor, spec, [window for window, _ in chunk], vector_moments.embeddings(spec)
             )
-        core.db.write(lambda con: vector_moments.save(con, spec, chunk, summed))  # noqa: B023
+        core.db.write(lambda con: vector_moments.save(con, spec, chunk, summed), about=spec.name)  # noqa: B023
 
 
 class Sums:
