@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from monitors.compare_inputs import CompareError, pair_column, to_table
 from monitors.compare_result import Comparison
 from monitors.comparison import compare
-from service.compared_words import by_size, column_view, finite, headline
+from service.compared_words import by_size, column_view, count, finite, headline
 from service.comparing_views import ComparedSide, FileComparison
 from storage.column_values import HeldColumns
 from storage.file_formats.errors import listing
@@ -80,7 +80,7 @@ def _refuse_empty(sides: Mapping[str, pa.Table]) -> None:
             raise CompareError(f"{_called(name)} has no columns; give a table with a line of names, then rows")
         if not table.num_rows:
             raise CompareError(
-                f"{_called(name)} has {table.num_columns:,} columns and no rows, so there is nothing to compare; give tables of 10 rows or "
+                f"{_called(name)} has {count(table.num_columns, 'column')} and no rows, so there is nothing to compare; give tables of 10 rows or "
                 "more, better of hundreds"
             )
 

@@ -103,11 +103,11 @@ def headline(columns: Sequence[ComparedColumn], *, judged_as: str | None = None)
     counts = {verdict: sum(column["verdict"] == verdict for column in columns) for verdict in _ORDER}
     judged = counts["drift"] + counts["ok"]
     if not judged:
-        words = f"Nothing can be told of {_count(len(columns), 'column')}"
+        words = f"Nothing can be told of {count(len(columns), 'column')}"
     elif not counts["drift"]:
-        words = f"None of {_count(judged, 'column')} changed beyond chance"
+        words = f"None of {count(judged, 'column')} changed beyond chance"
     else:
-        words = f"{counts['drift']} of {_count(judged, 'column')} changed beyond chance"
+        words = f"{counts['drift']} of {count(judged, 'column')} changed beyond chance"
         largest = columns[0]
         reason = largest["sentence"].removeprefix(f"{largest['column']} changed: ").rstrip(".")
         words += f"; the largest: {largest['column']}, {reason}"
@@ -146,7 +146,8 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _count(number: int, thing: str) -> str:
+def count(number: int, thing: str) -> str:
+    """Return how many of a thing there are."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
