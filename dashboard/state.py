@@ -22,10 +22,6 @@ from service.workspace import Workspace
 KEPT = ("range", "from", "to", "grain")  # carried from page to page
 RANGES = {"24h": "24 h", "7d": "7 d", "30d": "30 d", "90d": "90 d", "all": "All"}
 _LENGTHS = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
-_NO_CHOICE, _NO_MODEL = (
-    "No model is chosen: open one from Models.",
-    "There is no model yet: Overview shows how to begin.",
-)
 _MEMORY, _LAST_PAGE = "_kept", "_last_page"
 
 
@@ -94,7 +90,9 @@ def require_model() -> ModelView:
         return ws.model(name)
     models = ws.models()
     if len(models) != 1:
-        st.info(_NO_CHOICE if models else _NO_MODEL)
+        from dashboard.components import no_model  # components know this module
+
+        no_model.draw(models)
         st.stop()
     return models[0]
 

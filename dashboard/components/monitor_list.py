@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import registry, state, text
+from dashboard.components import first_steps
 from service.alert_views import DeclaredObject
 from service.views import ModelView
 
@@ -20,7 +21,8 @@ def draw() -> None:
     """Draw the table; a click opens a monitor, as the select box above it does."""
     models = sorted(state.workspace().models(), key=lambda model: model["name"].casefold())
     if not models:
-        st.markdown("No model is declared yet, so nothing is monitored. The overview shows how to begin.")
+        st.markdown("No model is declared yet, so nothing is monitored. A file of predictions is enough to begin.")
+        first_steps.button("settings_setup")
         return
     declared = {view["name"]: view for view in state.workspace().declared() if view["kind"] == "model"}
     st.caption(

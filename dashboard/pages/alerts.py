@@ -8,7 +8,7 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import alert_filters, alert_table, alert_words, header, health, silence, timeline
+from dashboard.components import alert_filters, alert_table, alert_words, first_steps, header, health, silence, timeline
 from dashboard.registry import Page
 from service.views import AlertView, ModelView, TimelineItem
 
@@ -23,8 +23,8 @@ def render() -> None:
     alerts = sorted((alert for alert in ws.alerts() if alert["model"] in models), key=alert_words.rank)
     header.title(alert_words.count_sentence(alerts), actions=lambda: _silence(list(models.values())))
     if not models:
-        st.write("There is no model yet, so nothing can alert. The overview shows how to begin.")
-        registry.link("Go to the overview", "overview")
+        st.write("There is no model yet, so nothing can alert. A file of predictions is enough to begin.")
+        first_steps.button("alerts_setup")
         return
     _lead(alerts, models)
     alerts = alert_filters.bar(alerts, models)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state, text
-from dashboard.components import data_words, errors, export, header, health, run_table
+from dashboard.components import data_words, errors, export, first_steps, header, health, run_table
 from dashboard.registry import Page
 from service.alert_views import ModelRunView, ScheduleEntry
 from service.workspace import WorkspaceError
@@ -54,6 +54,7 @@ def _draw(entries: list[ScheduleEntry], runs: list[ModelRunView]) -> None:
     header.title(_title(entries))
     if not entries:
         st.markdown("Monitors and sources appear here once they are declared: `driftdeck apply driftdeck.toml`.")
+        first_steps.button("schedule_setup")
         return
     run_table.under_way(runs, zones)
     now = data_words.system_clock(ws)
