@@ -44,7 +44,7 @@ def rows_of(bars: Histogram) -> list[Row]:
     if frozen and (shares[-2][1] or shares[-2][2]):
         found.append(Row("rarer ones", shares[-2][1], shares[-2][2], count - 2))
     unseen = shares[-1][2] if frozen else bars["unseen_current"]
-    found.append(Row("never seen before", 0.0, unseen, count - 1 if frozen else None, apart=True))
+    found.append(Row("never seen before", 0.0, unseen, count - 1 if frozen else count, apart=True))
     found.append(Row("missing", bars["missing_reference"], bars["missing_current"], MISSING, apart=True))
     return found
 
