@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from service import passwords
 from service.identity import SCOPES, Identity, Role, Scope
 from service.throttle import Throttle
+from service.user_names import folded, user_name
 from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
+    from service.oidc import Person
     from storage.control import Control
     from storage.control_access import Account, Session, Token
 
@@ -67,6 +69,11 @@ class SignIn:
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
         self._names, self._addresses = Throttle(5, 60.0, ticks), Throttle(20, 300.0, ticks)
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock by which sessions end."""
+        return self._now
 
     # -- who is it -------------------------------------------------------------------------------------------------------
     def by_token(self, secret: str) -> Identity | None:
@@ -172,9 +179,9 @@ class SignIn:
     # -- in and out ------------------------------------------------------------------------------------------------------
     def with_password(self, name: str, password: str, address: str) -> str:
         """Begin a session and return its secret; raises :class:`SignInRefusedError`, in the same words whatever was wrong."""
-        folded = name.strip().casefold()[:200]
-        self._admit(folded, address)
-        account = self._control.account(folded)
+        key = folded(name)
+        self._admit(key, address)
+        account = self._control.account(key)
         kept = account.password if account is not None and account.password is not None else None
         right = passwords.matches(password, kept or passwords.nobodys())
         if account is None or kept is None or not right or account.disabled:
@@ -182,7 +189,7 @@ class SignIn:
             self._refused(account.name if account is not None else "unknown user", address)
         if passwords.outdated(kept):
             self._control.rehash(account.id, kept, passwords.hashed(password))
-        self._names.passed(folded)
+        self._names.passed(key)
         self._addresses.passed(address)
         return self.begin(account, address, "password")
 
@@ -191,7 +198,7 @@ class SignIn:
 
         Raises :class:`SignInRefusedError` for a present password that is not right, :class:`WorkspaceError` for a new one that will not do.
         """
-        account = self._control.account(identity.name.casefold()) if identity.how == "session" else None
+        account = self._control.account(folded(identity.name)) if identity.how == "session" else None
         if account is None or account.password is None:
             raise WorkspaceError(
                 "you have no password here: you signed in at the provider or with the operator's token"
@@ -215,6 +222,27 @@ class SignIn:
         self._addresses.passed(address)
         self._names.passed("")
         return self.begin(None, address, "token")
+
+    def with_person(self, person: Person, address: str) -> str:
+        """Begin a session of somebody whom the provider knows; raises :class:`SignInRefusedError`.
+
+        They are told apart by the provider's number for them, never by name or e-mail address: who takes those over gets nothing.
+        """
+        account, now = self._control.account_at(person.issuer, person.subject), self._now()
+        if account is None:
+            name = _name_of(person)
+            if self._control.account(folded(name)) is not None:
+                self._turn_away(name, address, "Another user has your name here. Ask an admin.")
+            self._control.add_account(
+                name, folded(name), person.role, now, "provider", issuer=person.issuer, subject=person.subject
+            )
+            self._control.append_audit("provider", "add user", name, {"role": person.role}, address, now)
+        elif account.disabled:
+            self._turn_away(account.name, address, "You are shut out here. Ask an admin.")
+        elif account.role != person.role:
+            self._control.change_account(account.id, now, role=person.role)
+            self._control.append_audit("provider", "change user", account.name, {"role": person.role}, address, now)
+        return self.begin(self._control.account_at(person.issuer, person.subject), address, "provider")
 
     def begin(self, account: Account | None, address: str, how: str) -> str:
         """Begin a session of a user (None: of the operator) and return its secret, which is kept nowhere."""
@@ -241,6 +269,17 @@ class SignIn:
             )
 
     def _refused(self, who: str, address: str) -> NoReturn:
+        self._turn_away(who, address, REFUSED)
+
+    def _turn_away(self, who: str, address: str, words: str) -> NoReturn:
         self._control.append_audit("anonymous", "sign in refused", who, {}, address, self._now())
         log.warning("a sign-in from %s was refused", address)
-        raise SignInRefusedError(REFUSED)
+        raise SignInRefusedError(words)
+
+
+def _name_of(person: Person) -> str:
+    """Return what somebody from the provider is called here: one of a kind where what they are called there will not do."""
+    try:
+        return user_name(person.name)
+    except WorkspaceError:
+        return f"provider-{passwords.digest(person.issuer + person.subject)[:12]}"

@@ -61,7 +61,15 @@ _SIGNED_OUT = "You have signed out."
 def sign_in_routes(known: SignIn | None, settings: Settings, rules: Policy) -> Sequence[BaseRoute]:
     """Return the pages of sign-in; where it is off they lead to the dashboard."""
     pages = Pages(known, settings, rules)
+    provider: list[BaseRoute] = []
+    if known is not None and settings.oidc_issuer is not None:
+        from service.oidc import Provider, check
+        from service.oidc_page import ProviderPages
+
+        check(settings)
+        provider = ProviderPages(known, Provider(settings, known.now), pages, settings, rules).routes()
     return [
+        *provider,
         Route("/sign-in", pages.show, methods=["GET"]),
         Route("/sign-in", pages.enter, methods=["POST"]),
         Route("/sign-in/password", pages.ask_password, methods=["GET"]),

@@ -43,6 +43,6 @@ def _form(colours: theme.Palette) -> str:
 
 def _style() -> str:
     return (
-        "<style>.st-key-account_menu {position: fixed; top: .55rem; right: 4.2rem; z-index: 999991; width: auto}"
+        "<style>.st-key-account_menu {position: fixed; top: .8rem; right: 4.2rem; z-index: 999991; width: auto}"
         ".st-key-account_menu button {min-height: 2rem}</style>"
     )

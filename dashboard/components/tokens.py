@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import streamlit as st
 
 from dashboard import state, text
 from dashboard.components import export
 from service.access_views import TokenView
-from service.identity import SCOPES, Scope
+from service.identity import SCOPES
 from service.workspace import WorkspaceError
 
 _MEANS = {
@@ -90,7 +88,7 @@ def create(models: list[str]) -> None:
     if st.button("Create", type="primary", key="token_confirm", disabled=not (name.strip() and scopes)):
         try:
             answer = state.workspace().create_token(
-                name, scopes=cast("list[Scope]", scopes), models=chosen or None, days=_LIVES[lives], actor=state.actor()
+                name, scopes=scopes, models=chosen or None, days=_LIVES[lives], actor=state.actor()
             )
         except WorkspaceError as error:
             st.error(text.plain(error, 600), icon=":material/error:")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import streamlit as st
 
 from dashboard import state, text
@@ -49,7 +47,7 @@ def _user(view: UserView, position: int) -> None:
     if view["signs_in"] == "provider":
         st.badge("provider", icon=":material/key:", color="gray")
     seen = f"last seen {text.moment(view['seen_at'], year=True)}" if view["seen_at"] else "has not signed in yet"
-    browsers = f" · signed in in {text.plural(view['sessions'], 'browser')}" if view["sessions"] else ""
+    browsers = f" · open in {text.plural(view['sessions'], 'browser')}" if view["sessions"] else ""
     st.caption(f"{seen}{browsers} · made by {text.plain(view['created_by'], 40)}", width="content")
     st.space("stretch")
     if st.button(
@@ -114,5 +112,4 @@ def change(view: UserView) -> None:
 
 
 def _role(now: Role, key: str) -> Role:
-    chosen = st.radio("Role", ROLES, index=ROLES.index(now), captions=[MEANS[role] for role in ROLES], key=key)
-    return cast("Role", chosen)
+    return st.radio("Role", ROLES, index=ROLES.index(now), captions=[MEANS[role] for role in ROLES], key=key)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from service import passwords
 from service.identity import ROLES, SCOPES
 from service.sign_in import TOKEN_PREFIX
+from service.user_names import folded, user_name
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from storage.errors import AlreadyExistsError
 
@@ -19,13 +20,7 @@ if TYPE_CHECKING:
     from service.local.core import Core
     from storage.control_access import Account, Token
 
-_NAME = re.compile(r"[^\W_][\w.+-]{0,62}(@[\w.-]{1,100})?")
 _TOKEN_NAME = re.compile(r"[^\W_][\w.-]{0,59}")
-#: Names under which the process itself, or nobody in particular, acts.
-RESERVED = frozenset(
-    {"anonymous", "api", "cli", "dashboard", "driftdeck", "everyone", "operator", "schedule", "scheduler", "session"}
-    | {"system", "token", "workspace"}
-)
 _LONGEST_LIFE = 3650  # days
 
 
@@ -42,22 +37,11 @@ def add_user(core: Core, name: str, role: str, password: str, actor: str) -> Use
     kept = passwords.hashed(passwords.accepted(password, name))
     now = core.system_now()
     try:
-        core.control.add_account(name, name.casefold(), role, now, actor, password=kept)
+        core.control.add_account(name, folded(name), role, now, actor, password=kept)
     except AlreadyExistsError as error:
         raise ConflictError(f"{error}; change it with `driftdeck user set {name}`") from None
     _told(core, actor, "add user", name, {"role": role})
     return _user(_account(core, name))
-
-
-def user_name(name: str) -> str:
-    """Return a name that a user may have; raises :class:`WorkspaceError` for others."""
-    name = name.strip()
-    if not _NAME.fullmatch(name) or name.partition("@")[0].casefold() in RESERVED:
-        raise WorkspaceError(
-            f"{name[:80]!r} cannot be a user's name: write up to 63 letters, digits, dots, dashes and underscores, or an e-mail "
-            f"address; not {', '.join(sorted(RESERVED))}"
-        )
-    return name
 
 
 def set_user(
@@ -97,7 +81,7 @@ def _keep_an_admin(core: Core, account: Account) -> None:
 
 
 def _account(core: Core, name: str) -> Account:
-    found = core.control.account(name.strip().casefold())
+    found = core.control.account(folded(name))
     if found is None:
         known = ", ".join(each.name for each in core.control.accounts()) or "nobody yet; driftdeck user add NAME"
         raise NotFoundError(f"there is no user {name[:80]!r}; there is: {known}")
