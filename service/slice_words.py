@@ -85,8 +85,8 @@ def _edge(text: str, zone: ZoneInfo, *, after: bool = False) -> datetime:
     """Return a moment; ``after``: the end of the day or month that is written."""
     month = re.fullmatch(r"(\d{4})-(\d{2})", text)
     if month:
-        year, number = int(month[1]), int(month[2]) + after
-        return _midnight(date(year + (number > 12), 1 if number > 12 else number, 1), zone)
+        first = date(int(month[1]), int(month[2]), 1)
+        return _midnight((first + timedelta(days=31)).replace(day=1) if after else first, zone)
     if len(text) == 10:
         return _midnight(date.fromisoformat(text) + timedelta(days=int(after)), zone)
     if after:
