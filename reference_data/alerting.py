@@ -132,6 +132,9 @@ class Channel(Section):
     digest: str | None = Field(
         default=None, description="'daily', 'weekly' or a cron line: sums up alerts that were not told at once"
     )
+    summary: str | None = Field(
+        default=None, description="'weekly' or a cron line: the week that is over, across all models, in one message"
+    )
     timezone: str = "UTC"
     picture: bool = Field(default=True, description="send the chart along where the channel takes pictures")
     secret: str | None = Field(default=None, description="webhooks: signs every message, such as '${HOOK_SECRET}'")

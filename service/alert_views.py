@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
@@ -100,6 +100,7 @@ class ChannelView(TypedDict):
     kinds: list[str]
     digest: str | None
     next_digest: str | None
+    summary: NotRequired[str | None]  # when the week is told in one message
     renotify: str | None
     heartbeat: str | None
     declared_in: str

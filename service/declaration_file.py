@@ -94,12 +94,16 @@ def _bad_schedules(declaration: Declaration, lines: dict[Path, int]) -> list[str
         except ValueError as error:
             problems.append(f"{_where(('models', name, 'monitor', 'timeout'), lines)}: {error}")
     for name, channel in declaration.channels.items():
-        if channel.digest not in (None, "daily", "weekly"):
+        for key, words in {"digest": ("daily", "weekly"), "summary": ("weekly",)}.items():
+            value = getattr(channel, key)
+            if value is None or value in words:
+                continue
             try:
-                parse_cron(str(channel.digest), channel.timezone)
+                parse_cron(str(value), channel.timezone)
             except ValueError as error:
-                where = _where(("channels", name, "digest"), lines)
-                problems.append(f"{where}: {error}; 'daily' and 'weekly' are understood too")
+                known = " and ".join(map(repr, words))
+                verb = "are" if len(words) > 1 else "is"
+                problems.append(f"{_where(('channels', name, key), lines)}: {error}; {known} {verb} understood too")
     for name, maintenance in declaration.maintenance.items():
         if maintenance.schedule is not None:
             try:

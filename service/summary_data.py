@@ -6,7 +6,6 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from service import words
-from service.calendar_feed import times
 from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ def _events(workspace: Workspace, start: datetime, end: datetime) -> list[WeekEv
 
 def _runs(workspace: Workspace, begin: datetime, zone: str) -> list[WeekRun]:
     """Return what happens by itself in the seven days from ``begin`` on: when first, how often."""
+    from service.calendar_feed import times  # with what makes calendars, which most commands need not load
+
     until, found = begin + timedelta(days=7), []
     for entry in workspace.schedule():
         if entry["kind"] not in _RUNS or entry["next_run"] is None:

@@ -83,7 +83,7 @@ def _models(summary: SummaryView) -> str:
             _health(each),
             text(each["model"]),
             text(each["owner"] or "—"),
-            text(_metric(each)),
+            text(metric(each)),
             text(words.number(each["reference"], each["unit"])),
             *(words.count(each[key]) for key in ("opened", "resolved", "open", "rows")),
             words.share(each["label_coverage"]),
@@ -100,7 +100,8 @@ def _health(model: WeekModel) -> str:
     return f'<span class="badge b-{kind}">{shown}</span>'
 
 
-def _metric(model: WeekModel) -> str:
+def metric(model: WeekModel) -> str:
+    """Return a model's headline metric with its value: MAE 12.6 min."""
     if model["metric"] is None:
         return words.MISSING
     return f"{words.metric_name(model['metric'])} {words.number(model['value'], model['unit'])}"
@@ -163,7 +164,7 @@ def markdown(summary: SummaryView) -> str:
         _list(
             "Models",
             (
-                f"**{mark(each['model'])}** {report_page.HEALTHS[each['health']][0]}: {mark(_metric(each))}, {each['opened']} alerts came, "
+                f"**{mark(each['model'])}** {report_page.HEALTHS[each['health']][0]}: {mark(metric(each))}, {each['opened']} alerts came, "
                 f"{each['resolved']} resolved, {each['open']} open, {words.count(each['outstanding'])} labels outstanding"
                 for each in summary["models"]
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from service.local import digests, heartbeat, jobs, outbox, renotify, silencing, triggers, watchdog
+from service.local import digests, heartbeat, jobs, outbox, renotify, silencing, summaries, triggers, watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ STEPS: tuple[Callable[[Core], object], ...] = (
     watchdog.watch,
     renotify.renotify,
     digests.digests,
+    summaries.summaries,
     heartbeat.heartbeat,
     outbox.deliver_due,
 )

@@ -57,6 +57,7 @@ def _view(core: Core, channel: Channel, count: ChannelCount, declared_in: str) -
         "models": list(channel.models),
         "kinds": list(channel.kinds),
         "digest": channel.digest,
+        "summary": channel.summary,
         "next_digest": None if due is None else iso(due, zone),
         "renotify": channel.renotify,
         "heartbeat": channel.heartbeat,

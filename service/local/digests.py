@@ -34,9 +34,12 @@ def digests(core: Core) -> None:
 
 def next_digest(core: Core, channel: Channel) -> datetime | None:
     """Return when a channel's next digest is due, None for a channel without one."""
-    if channel.digest is None:
-        return None
-    due: datetime | None = _trigger(channel).get_next_fire_time(None, core.system_now())
+    return None if channel.digest is None else next_due(core, channel.digest, channel.timezone)
+
+
+def next_due(core: Core, schedule: str, timezone: str) -> datetime | None:
+    """Return when a schedule (daily, weekly, a cron line) is due next."""
+    due: datetime | None = _trigger(schedule, timezone).get_next_fire_time(None, core.system_now())
     return due
 
 
@@ -51,7 +54,7 @@ def _digest(core: Core, channel: Channel) -> None:
         core.control.put_setting(key, {"at": now.isoformat(), "seq": mark["seq"]})
         return
     since = datetime.fromisoformat(mark["at"])
-    until = _latest(channel, since, now)
+    until = latest_due(channel.digest or "", channel.timezone, since, now)
     if until is None:
         return
     last = core.control.last_event()
@@ -66,9 +69,9 @@ def _digest(core: Core, channel: Channel) -> None:
     core.control.queue(items, setting=(key, {"at": until.isoformat(), "seq": last}))
 
 
-def _latest(channel: Channel, since: datetime, now: datetime) -> datetime | None:
-    """Return the latest time after ``since`` and up to ``now`` at which a digest was due, None if there was none."""
-    trigger = _trigger(channel)
+def latest_due(schedule: str, timezone: str, since: datetime, now: datetime) -> datetime | None:
+    """Return the latest time after ``since`` and up to ``now`` at which a schedule was due, None if there was none."""
+    trigger = _trigger(schedule, timezone)
     found: datetime | None = None
     for back in [*(length for length in _LOOK_BACK if now - length > since), None]:
         at = since + timedelta(microseconds=1) if back is None else now - back
@@ -79,8 +82,8 @@ def _latest(channel: Channel, since: datetime, now: datetime) -> datetime | None
     return None
 
 
-def _trigger(channel: Channel) -> Any:
-    return _parsed({"daily": DAILY, "weekly": WEEKLY}.get(channel.digest or "", channel.digest or ""), channel.timezone)
+def _trigger(schedule: str, timezone: str) -> Any:
+    return _parsed({"daily": DAILY, "weekly": WEEKLY}.get(schedule, schedule), timezone)
 
 
 @lru_cache(maxsize=256)

@@ -158,7 +158,7 @@ def _sources(core: Core) -> list[ScheduleEntry]:
 
 
 def _channels(core: Core) -> list[ScheduleEntry]:
-    from service.local.digests import next_digest
+    from service.local.digests import next_digest, next_due
 
     found: list[ScheduleEntry] = []
     owners = {owned.name: owned.declared_in for owned in core.control.owned("channel")}
@@ -170,6 +170,23 @@ def _channels(core: Core) -> list[ScheduleEntry]:
             mark = core.control.get_setting(f"digest/{name}")
             last = None if mark is None else _moment(mark["at"])
             found.append(_entry(name, "digest", None, channel.digest, channel.timezone, due, by, last=last))
+        if channel.summary is not None:
+            due = next_due(core, channel.summary, channel.timezone) if scheduler else None
+            mark = core.control.get_setting(f"summary/{name}")
+            last = None if mark is None else _moment(mark["at"])
+            found.append(
+                _entry(
+                    name,
+                    "digest",
+                    None,
+                    channel.summary,
+                    channel.timezone,
+                    due,
+                    by,
+                    last=last,
+                    note="the week in one message",
+                )
+            )
         if channel.heartbeat is not None:
             beat = core.postman.beats.get(name)
             due = beat.at + parse_duration(channel.heartbeat) if beat is not None and scheduler else None
