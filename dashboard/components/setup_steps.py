@@ -7,7 +7,7 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import drift_table, health, replay, setup_choices, tiles
+from dashboard.components import drift_table, health, replay, setup_choices, standing, tiles
 from service.setting_up_views import SetUpView
 from service.views import DriftRow, ModelView
 
@@ -51,9 +51,8 @@ def result(view: SetUpView) -> None:
     """Draw the first readings, the way to the model, and the TOML."""
     name = view["model"] or ""
     model = state.workspace().model(name)
-    headline = (model["headline"] or "is within its natural variation: nothing to do").removeprefix(model["name"])
     st.markdown(
-        f"{health.inline(health.HEALTH, model['health'])} **{text.plain(name)}** {text.plain(headline.strip(' :.'), 400)}."
+        f"{health.inline(health.HEALTH, model['health'])} **{text.plain(name)}** {text.plain(standing.words(model), 400)}."
     )
     alerts = [alert for alert in state.workspace().alerts(name) if alert["state"] != "resolved"]
     rows = model["rows"]

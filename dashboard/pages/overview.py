@@ -9,7 +9,17 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import budget, data_words, errors, export, first_steps, health, model_table, timeline
+from dashboard.components import (
+    budget,
+    data_words,
+    errors,
+    export,
+    first_steps,
+    health,
+    model_table,
+    standing,
+    timeline,
+)
 from dashboard.registry import Page
 from service.views import ModelView
 
@@ -35,7 +45,7 @@ def _draw() -> None:
         return
     now = data_words.clock(state.workspace())
     needy = [model for model in models if model["health"] in ("page", "warning")]
-    st.title(_headline(len(needy), len(models)), anchor=False)
+    st.title(standing.nothing_judged(models) or _headline(len(needy), len(models)), anchor=False)
     for model in needy[:1] or models[:1]:
         _sentence(model)
     _data(models, now)
@@ -78,8 +88,7 @@ def _headline(needy: int, total: int) -> str:
 
 def _sentence(model: ModelView) -> None:
     """Say who, how bad, since when, likely cause; the link opens the model."""
-    headline = (model["headline"] or "is within its natural variation: nothing to do.").removeprefix(model["name"])
-    words = f"**{text.plain(model['name'], 60)}** {text.plain(headline.strip(' :.'), 400)}."
+    words = f"**{text.plain(model['name'], 60)}** {text.plain(standing.words(model), 400)}."
     if model["since"] is not None and model["data_until"] is not None:
         since = text.day(model["since"], model["timezone"], year=True)
         words += f" Since **{since}** ({text.length(model['since'], model['data_until'])})."

@@ -26,6 +26,15 @@ def render() -> None:
 _UNSAID = ("insufficient", "no_data")  # verdicts of windows that are too early or too small to judge
 
 
+def no_metric(model: ModelView) -> str:
+    """Say why there is no metric, and the way on."""
+    if model["task"] == "none":
+        return "This model has no labels to be held against (its task is none), so nothing measures how well it does."
+    if not model["rows"]["labels"]:
+        return "No label has come yet. Send the truth as it becomes known: `driftdeck label MODEL truth.csv`, or over HTTP (see Data)."
+    return "Nothing has been measured yet: the reference needs rows with both a prediction and a label; then run the monitor."
+
+
 def _draw() -> None:
     model = state.require_model()
     ws = state.workspace()
@@ -34,7 +43,7 @@ def _draw() -> None:
     header.title("Performance")
     header.family(model, "performance")
     if not metrics:
-        st.info(f"There is no metric for the task {text.plain(model['task'])}: it has no labels to be held against.")
+        st.info(no_metric(model))
         label_card.feedback(model, state.time_range(model))
         return
     grains = ["1d", "1w"] if model["window"] == "1w" else ["1d"]
