@@ -34,6 +34,7 @@ def filtered(zones: Mapping[str, str]) -> list[TimelineItem]:
     models = {"all": "All models"} | {name: text.clean(name, 60) for name in zones}
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="timeline_bar"):
         st.subheader("What happened", anchor=False, width="content")
+        registry.link("The week in one page ›", "report")
         st.space("stretch")
         of = state.select("Model", "of", models, "all", width=170) if len(zones) > 1 else "all"
     items = state.workspace().timeline(LOOKED_BACK, model=None if of == "all" else of)
@@ -58,7 +59,7 @@ def draw(items: Sequence[TimelineItem], zones: Mapping[str, str], *, key: str) -
         known = set(zones.values())
         of = f"Times of {text.plain(known.pop())}" if len(known) == 1 else "Times of each model's own zone"
         st.caption(of)
-        paging.draw("events", number, pages, f"{len(items)} lately")
+        paging.draw("events", number, pages, text.plural(len(items), "event"))
 
 
 def _day(item: TimelineItem, zones: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pytest
 
 from service import exporting
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "column": "=HYPERLINK(1)",
         "value": -0.123456789,
