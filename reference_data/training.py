@@ -14,6 +14,8 @@ CODE_FOLDER = "training"
 Scalar = int | float | str | bool
 #: A dotted class of a library, or a function of the operator's own: ``package.module:function``.
 EstimatorName = Annotated[str, Field(min_length=3, max_length=200)]
+#: A variable of the service's environment.
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 Trigger = Literal["manual", "schedule", "alert", "labels", "age"]
 Encoding = Literal["one_hot", "target", "ordinal"]
 
@@ -141,6 +143,9 @@ class Retrain(Section):
         default=(), max_length=_MOST_ARGUMENTS, description="the script that answers with what command left"
     )
     timeout: str = Field(default="1h", description="longest run of command")
+    env: tuple[EnvName, ...] = Field(
+        default=(), max_length=50, description="variables of the environment that training code may read, by name"
+    )
     spark: SparkPlan = SparkPlan()
 
     @model_validator(mode="before")
@@ -223,4 +228,5 @@ class Retrain(Section):
         names = [self.estimator, final, *(member.estimator for member in members)]
         own = [name for name in names if name is not None and ":" in name]
         spark = [] if self.spark == SparkPlan() else [self.spark.model_dump_json()]
-        return (*own, *map(repr, (self.command, self.predict) if self.command else ()), *spark)
+        commands = map(repr, (self.command, self.predict) if self.command else ())
+        return (*own, *commands, *self.env, *spark)

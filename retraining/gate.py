@@ -24,6 +24,8 @@ RowVerdict = Literal["pass", "warn", "fail", "info"]
 
 #: A segment's value is judged from this many rows on; the most frequent ones of each segment are.
 SEGMENT_ROWS, SEGMENT_VALUES = 30, 5
+#: A simple model that saves less than this share more is not worth a warning.
+_MATTERS = 0.005
 _SLOWER, _SLOWER_MS, _LARGER = 2.0, 5.0, 10.0
 
 
@@ -179,7 +181,7 @@ class _Judge:
         return row
 
     def simple(self, metric: Metric, other: Simple) -> GateRow:
-        """How much better than a simple model: a warning when that one is better for certain, a remark when one cannot tell."""
+        """How much better than a simple model: a warning when that one is better for certain and by more than nothing, else a remark."""
         places = np.arange(len(other.rows), dtype=np.intp)
         row = self._improvement(metric, other, places)
         if row["challenger"] is None:
@@ -193,7 +195,8 @@ class _Judge:
                 "-", "−"
             )
             if interval[0] <= 0:
-                row["verdict"] = "warn" if interval[1] < 0 else "info"
+                worse = interval[1] < 0 and row["challenger"] <= -_MATTERS
+                row["verdict"] = "warn" if worse else "info"
         elif row["challenger"] < 0:
             row["verdict"] = "warn"
         return row

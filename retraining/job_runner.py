@@ -18,7 +18,7 @@ from typing import Any, Literal
 import psutil
 
 from reference_data.section import parse_duration
-from retraining import job_files
+from retraining import environment, job_files
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "lost"]
 _ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +90,7 @@ class JobRunner:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     cwd=job_dir,
-                    env=_environment(),
+                    env=_environment(job_dir),
                 )
             _CHILDREN[job_dir.resolve()] = child
             job_files.record_process(job_dir, child.pid)
@@ -102,11 +102,14 @@ class JobRunner:
         if process is None:
             return JobStatus("queued")
         running = _alive(process)
-        code = self._exit_code(job_dir)  # asked last: a child that has just died leaves its code to its parent
+        code = self._exit_code(job_dir, gone=not running)
         longest = _longest(job_dir, self._timeout) if running else None
         if longest is not None and self._clock() - process["created"] > longest:
             self._stop(job_dir, process, "failed", f"stopped after {longest:g} s, the longest a job may take")
-            return self.status(job_dir)
+            running = _alive(process)
+            code = self._exit_code(job_dir, gone=not running)
+        if not running:
+            _end_left(process)
         return _status(job_dir, process, code, running=running)
 
     def cancel(self, job_dir: Path, reason: str = "cancelled") -> JobStatus:
@@ -132,16 +135,17 @@ class JobRunner:
             _signal(process["pid"], number)
             until = time.monotonic() + self._grace
             while _alive(process) and time.monotonic() < until:
-                self._exit_code(job_dir)  # reaps our own child
+                self._exit_code(job_dir, gone=False)  # reaps our own child
                 time.sleep(0.02)
             if not _alive(process):
                 return
 
-    def _exit_code(self, job_dir: Path) -> int | None:
+    def _exit_code(self, job_dir: Path, *, gone: bool) -> int | None:
+        """Return how our own child ended; one that is ``gone`` tells once the last of its threads is."""
         child = _CHILDREN.get(job_dir.resolve())
         if child is None:
             return None
-        if (job_dir / job_files.RESULT).exists():  # it has only to say goodbye
+        if gone or (job_dir / job_files.RESULT).exists():  # it has only to say goodbye
             with suppress(subprocess.TimeoutExpired):
                 child.wait(self._grace)
         return child.poll()
@@ -191,22 +195,28 @@ def _status(job_dir: Path, process: dict[str, Any], code: int | None, *, running
 
 def _longest(job_dir: Path, default: float | None) -> float | None:
     """Return how many seconds a job may take: what its model declares, and no more than ``default``."""
-    request = _read(job_dir / job_files.REQUEST) or {}
-    declared = request.get("spec", {}).get("retrain", {}).get("job_timeout")
+    declared = _declared(job_dir).get("job_timeout")
     limits = [] if declared is None else [parse_duration(declared).total_seconds()]
     return min([*limits, *([] if default is None else [default])], default=None)
 
 
-def _environment() -> dict[str, str]:
-    """The service's environment, with our packages importable and the output unbuffered.
+def _declared(job_dir: Path) -> dict[str, Any]:
+    """What the job's model declares of training."""
+    request = _read(job_dir / job_files.REQUEST) or {}
+    return dict(request.get("spec", {}).get("retrain", {}))
 
+
+def _environment(job_dir: Path) -> dict[str, str]:
+    """What a job may know of the service's environment, with our packages importable and the output unbuffered.
+
+    Secrets of channels, sources and stores stay with the service; what training code needs is named by ``retrain.env``.
     Threads that spin while they wait for one another starve on a busy machine (60 times slower was seen): they sleep, and
     leave a core to the service. What the operator has set stands.
     """
     paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
     threads = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1))}
     ours = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
-    return threads | os.environ | ours
+    return threads | environment.of_job(_declared(job_dir).get("env") or ()) | ours
 
 
 def _alive(process: dict[str, Any]) -> bool:
@@ -224,6 +234,16 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)  # the child leads its own group
     except ProcessLookupError:
         return
+
+
+def _end_left(process: dict[str, Any]) -> None:
+    """End what a job that is gone has left running: the operator's commands are in its process group."""
+    if process["created"] is None or psutil.pid_exists(process["pid"]):
+        return
+    for other in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(other.pid) == process["pid"] and other.create_time() >= process["created"] - _CLOCK_SLACK:
+                other.kill()
 
 
 def _last_progress(path: Path) -> dict[str, Any]:

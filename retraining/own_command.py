@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import weakref
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+
+from retraining import environment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,31 +38,13 @@ ANSWER_SECONDS = 120.0
 #: Most bytes and files of the training code that go into an artefact.
 MOST_CODE_BYTES, MOST_CODE_FILES = 50 * 2**20, 2000
 _TAIL = 2000
-#: What a command may know of the service's environment: how to find programs and libraries, never a secret.
-_PASSED = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "SYSTEMROOT",
-    "JAVA_HOME",
-    "R_HOME",
-)
-_THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
+_LONGEST_LINE = 64 * 1024
+_GOODBYE = 5.0  # seconds
 _EPOCH_1980 = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same bytes
 
 
 class CommandError(Exception):
     """A command of the operator's own did not do what was asked; the message says which, and ends with what it wrote."""
-
-
-def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a command: what it needs to find programs, and ``extra``; nothing else of the service's."""
-    return {name: os.environ[name] for name in (*_PASSED, *_THREADS) if name in os.environ} | dict(extra)
 
 
 def run(
@@ -70,11 +54,12 @@ def run(
     extra: Mapping[str, str],
     seconds: float,
     stdin: bytes = b"",
+    declared: Sequence[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> bytes:
     """Run a command without a shell and return what it wrote to standard output; it ends with the job that runs it.
 
-    A first word ``python`` is this Python. With ``say`` its lines go there instead. Raises :class:`CommandError` when it cannot be
+    A first word ``python`` is this Python. With ``say`` its lines go there instead, as they come. Raises :class:`CommandError` when it cannot be
     started, fails, or takes longer than ``seconds`` (it and its children are ended then).
     """
     words = [sys.executable if command[0] in {"python", "python3"} else command[0], *command[1:]]
@@ -86,26 +71,60 @@ def run(
             child = subprocess.Popen(  # noqa: S603  declared by the operator, in the file only
                 words,
                 cwd=cwd,
-                env=environment(extra),
+                env=environment.of_command(extra, declared),
                 stdin=given,
-                stdout=subprocess.PIPE if say is None else told,
-                stderr=told,
+                stdout=subprocess.PIPE,
+                stderr=told if say is None else subprocess.STDOUT,
             )
         except OSError as error:
             raise CommandError(f"{shown!r} cannot be started: {error.strerror or error}") from error
         try:
-            out, _ = child.communicate(timeout=seconds)
+            if say is None:
+                out = _answer(child, seconds)
+                told.seek(0)
+                words_of_it = told.read().decode(errors="replace").strip()
+            else:
+                out, words_of_it = b"", _followed(child, seconds, say)
         except subprocess.TimeoutExpired as error:
-            _end(child)
             raise CommandError(f"{shown!r} took longer than {seconds:g} s and was ended") from error
-        told.seek(0)
-        words_of_it = told.read().decode(errors="replace").strip()
-        if say is not None and words_of_it:
-            say(words_of_it[-64 * 1024 :])
     if child.returncode:
         last = words_of_it[-_TAIL:] or "nothing"
         raise CommandError(f"{shown!r} ended with exit code {child.returncode}; the last it said was: {last}")
-    return out or b""
+    return out
+
+
+def _answer(child: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """Return what it writes until it ends."""
+    try:
+        return child.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        _end(child)
+        child.communicate()
+        raise
+
+
+def _followed(child: subprocess.Popen[bytes], seconds: float, say: Callable[[str], None]) -> str:
+    """Hand on each line when it is written, and return the last of them once the command has ended."""
+    last: deque[str] = deque(maxlen=_TAIL)
+
+    def follow() -> None:
+        assert child.stdout is not None
+        with child.stdout as out:
+            while line := out.readline(_LONGEST_LINE):
+                text = line.decode(errors="replace").rstrip("\n")
+                last.append(text)
+                say(text)
+
+    reader = Thread(target=follow, name="command-output", daemon=True)
+    reader.start()
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        _end(child)
+        raise
+    finally:
+        reader.join(_GOODBYE)  # what it has left running may hold its output open
+    return "\n".join(last)[-_TAIL:].strip()
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -115,7 +134,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             with suppress(psutil.Error):
                 process.kill()
     child.kill()
-    child.communicate()
+    child.wait()
 
 
 def code_files(folder: Path) -> Iterator[Path]:

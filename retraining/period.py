@@ -59,7 +59,7 @@ def default_period(
     if holdout <= timedelta(0):
         raise ValueError(f"holdout {holdout} is not a length of time; write for example '1w'")
     zone = ZoneInfo(timezone)
-    end = _midnight_after(last_label, zone)
+    end = midnight_after(last_label, zone)
     if alert_since is not None and before(end, 2 * holdout, zone) >= alert_since:
         start = max(alert_since, first_label)
         return Period(
@@ -90,7 +90,7 @@ def split_by_time(times: pd.DatetimeIndex, end: datetime, holdout: timedelta | N
         return Split(rows, rows[:0], "no rows are kept apart: predictions out of fold are judged instead")
     _enough(len(rows), len(rows), needs_held=True)
     zone = ZoneInfo(timezone)
-    end = min(end, _midnight_after(times[-1].to_pydatetime(), zone))
+    end = min(end, midnight_after(times[-1].to_pydatetime(), zone))
     cut = before(end, holdout, zone)
     if (end - times[0].to_pydatetime()) * _LARGEST_SHARE < holdout:
         at = int(times.searchsorted(times[round(len(rows) * (1 - _FALLBACK_SHARE))]))
@@ -117,7 +117,8 @@ def _enough(train: int, held: int, *, needs_held: bool) -> None:
         )
 
 
-def _midnight_after(moment: datetime, zone: ZoneInfo) -> datetime:
+def midnight_after(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the local midnight that follows a moment."""
     day = moment.astimezone(zone).date() + timedelta(days=1)
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(moment.tzinfo)
 

@@ -63,6 +63,10 @@ def read(path: Path, trust: Trust) -> Taken:
     except OSError as error:
         raise TakingInError(f"{file} cannot be read: {error.strerror}") from error
     data = found.take(held, file, trust)
+    if (
+        registry.format_of(data, Path(f"model{found.suffix}")) is not found
+    ):  # it would be opened as that, by other rules, from then on
+        raise TakingInError(f"{file} is a {found.name} file and one of another format at once; save the model anew")
     return Taken(data, found.name, found.suffix, found.load(data, file, trust), path.name, libraries)
 
 

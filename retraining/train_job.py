@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -113,7 +114,7 @@ def train(job_dir: Path, progress: Progress) -> dict[str, Any]:
         "training": trained.fitted.details,
         "learning_curve": trained.curve and study_of(request, trained.curve, trained.rows),
         "notes": _once([*trained.rows.notes, trained.split.reason, *trained.fitted.notes, simple["sentence"], *notes]),
-        "params": {name: _plain(value) for name, value in trained.fitted.params.items()},
+        "params": {name: _plain(value) for name, value in trained.fitted.params.items() if not _is_steps(value)},
         "seed": request.seed,
         "data_sha256": trained.rows.sha256,
         "query": provenance.query(request),
@@ -183,7 +184,17 @@ def _learn(job_dir: Path, request: JobRequest, trainer: Trainer, progress: Progr
     )
 
 
+def _is_steps(value: Any) -> bool:
+    """Whether these are the parts of a pipeline, whose own parameters stand beside it."""
+    return isinstance(value, list) and any(
+        isinstance(part, tuple) and len(part) > 1 and hasattr(part[1], "fit") for part in value
+    )
+
+
 def _plain(value: Any) -> Any:
+    """Return a parameter as JSON can hold it; an imputer's NaN is a word there."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(float(value))
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 

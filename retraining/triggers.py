@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from reference_data.section import parse_duration
+from retraining.period import before
 
 if TYPE_CHECKING:
     from reference_data.training import Retrain
@@ -21,13 +23,17 @@ _BAD = ("failed", "lost")
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """One retrain there was: when it was asked for (aware), by whom, for which alert, and what became of it."""
+    """One retrain there was: when it was asked for (aware), by whom, for which alert, and what became of it.
+
+    ``until``: the event time at which its rows end.
+    """
 
     at: datetime
     state: str
     actor: str
     alert_id: str | None = None
     error: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,9 @@ class Facts:
     """What is known of a model at ``now`` (all times aware).
 
     ``impossible`` says why nothing can be learned; ``under_way`` names the job at work; ``retrains`` come oldest first; ``armed_at`` is
-    since when the schedule counts; ``alerts`` are (id, headline) of those that fire and say the model does harm; ``labels`` have come
-    since the latest retrain that succeeded; ``newest_row`` is the event time up to which any version has learned.
+    since when the schedule counts; ``alerts`` are (id, headline) of those that fire and say the model does harm, ``began`` their first
+    windows' starts by id; ``labelled_until`` is the event time at which rows with labels end; ``labels`` have come since the latest
+    retrain that succeeded; ``newest_row`` is the event time up to which any version has learned.
     """
 
     model: str
@@ -47,6 +54,8 @@ class Facts:
     impossible: str | None = None
     armed_at: datetime | None = None
     alerts: tuple[tuple[str, str], ...] = ()
+    began: Mapping[str, datetime] = field(default_factory=dict)
+    labelled_until: datetime | None = None
     labels: int = 0
     newest_row: datetime | None = None
 
@@ -63,6 +72,7 @@ class Finding:
     held_back: str | None = None
     held_until: datetime | None = None
     alert_id: str | None = None
+    again: bool = False  # the second retrain because of one alert
 
     @property
     def next_at(self) -> datetime | None:
@@ -81,7 +91,7 @@ def judge(retrain: Retrain, facts: Facts) -> list[Finding]:
     return [
         Finding(
             one.trigger, one.due, one.sentence, one.due_at, one.progress,
-            held_back=words, held_until=until, alert_id=one.alert_id,
+            held_back=words, held_until=until, alert_id=one.alert_id, again=one.again,
         )
         for one in found
     ]  # fmt: skip
@@ -130,14 +140,26 @@ def _month(retrain: Retrain, facts: Facts) -> tuple[str, datetime] | None:
     )
 
 
-def _alert(_retrain: Retrain, facts: Facts) -> Finding:
-    served = {one.alert_id for one in facts.retrains}
-    fresh = [alert for alert in facts.alerts if alert[0] not in served]
-    if fresh:
-        alert_id, headline = fresh[0]
-        return Finding("alert", True, f"Alert {alert_id} fires: {headline}.", alert_id=alert_id)
+def _alert(retrain: Retrain, facts: Facts) -> Finding:
+    """An alert earns a retrain when it fires, and another once there are enough rows of what it is about, if it still fires then."""
+    for alert_id, headline in facts.alerts:
+        mine = [one for one in facts.retrains if one.alert_id == alert_id]
+        if not mine:
+            return Finding("alert", True, f"Alert {alert_id} fires: {headline}.", alert_id=alert_id)
+        early = len(mine) == 1 and not _enough(mine[0].until, alert_id, retrain, facts)
+        if early and _enough(facts.labelled_until, alert_id, retrain, facts):
+            words = f"Alert {alert_id} still fires, and now there are two hold-outs of rows since it began: {headline}."
+            return Finding("alert", True, words, alert_id=alert_id, again=True)
     done = " Each alert that fires now has had its retrain." if facts.alerts else " None fires now."
     return Finding("alert", False, f"When an alert says that the model does harm.{done}")
+
+
+def _enough(until: datetime | None, alert_id: str, retrain: Retrain, facts: Facts) -> bool:
+    """Whether rows up to ``until`` leave two hold-outs since the alert's first window: from then on they are learned from alone."""
+    began = facts.began.get(alert_id)
+    if until is None or began is None:
+        return False
+    return before(until, 2 * parse_duration(retrain.holdout), ZoneInfo(facts.timezone)) >= began
 
 
 def _schedule(retrain: Retrain, facts: Facts) -> Finding:

@@ -49,6 +49,7 @@ def fit(request: TrainRequest) -> FitResult:
                 cwd=request.folder,
                 extra=extra,
                 seconds=parse_duration(declared.timeout).total_seconds(),
+                declared=declared.env,
                 say=_to_log,
             )
             estimator = _taken_in(request, out, inputs.head(_PROBED))

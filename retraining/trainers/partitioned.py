@@ -176,6 +176,11 @@ def _one(estimator: Any, work: _Work) -> tuple[Any, str]:
     )
     if not seen.regression:
         return estimator, words
+    if hasattr(estimator, "coef_") and type(estimator).__module__.startswith("sklearn.linear_model"):
+        scale, mean = float(seen.label.scale_[0]), float(seen.label.mean_[0])
+        estimator.coef_ = estimator.coef_ * scale  # a plain linear model again, which can be written as numbers or ONNX
+        estimator.intercept_ = estimator.intercept_ * scale + mean
+        return estimator, words
     model = TransformedTargetRegressor(regressor=estimator, transformer=seen.label, check_inverse=False)
     model.regressor_, model.transformer_, model._training_dim = estimator, seen.label, 1  # noqa: SLF001  what fit would set
     return model, words

@@ -52,7 +52,9 @@ def fit_with(request: TrainRequest, extra: dict[str, Any]) -> FitResult:
             fitted = planned.fit(inputs, label)
     except InvalidParameterError as error:
         raise TrainingError(f"retrain.params: {error}") from error
-    notes += sorted({str(warning.message) for warning in told if warning.category is ConvergenceWarning})
+    notes += sorted(
+        {str(warning.message).partition("\n")[0] for warning in told if warning.category is ConvergenceWarning}
+    )
     params = {name: value for name, value in fitted[-1].get_params().items() if not hasattr(value, "get_params")}
     return FitResult(fitted, features, params, tuple(notes))
 

@@ -92,8 +92,11 @@ def _start(core: Core, job: Mapping[str, Any]) -> None:
                 fault_point("job.after_launch")
     except Exception as error:
         log.exception("job %s could not be started", job["id"])
-        ended = core.now().isoformat()
-        core.control.append_job_event(dict(job) | {"state": "failed", "error": str(error), "ended_at": ended})
+        ended = {"state": "failed", "error": str(error), "ended_at": core.now().isoformat()}
+        with core.mutex:
+            now = core.control.job(job["id"])
+            if now["state"] in ACTIVE:  # who cancelled it meanwhile was told so
+                core.control.append_job_event(now | ended)
 
 
 def _at_work(core: Core, job: Mapping[str, Any]) -> bool:

@@ -114,7 +114,7 @@ def deploy(core: Core, model: str, version: str, *, role: str, share: float | No
     with core.mutex:
         record = core.version(model, version)
         if role != "archived":
-            pruning.refuse_pruned(core, record)
+            pruning.refuse_unusable(core, record)
         try:
             event = rollout.deploy(
                 core.deployments(model),
@@ -140,6 +140,6 @@ def rollback(core: Core, model: str, actor: str) -> views.VersionView:
             event = rollout.rollback(core.deployments(model), at=core.now(), actor=actor)
         except rollout.RolloutError as error:
             raise ConflictError(str(error)) from None
-        pruning.refuse_pruned(core, core.version(model, event.version))
+        pruning.refuse_unusable(core, core.version(model, event.version))
         enact(core, model, event)
     return version_view(core, core.version(model, event.version), core.roles(model))

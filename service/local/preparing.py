@@ -32,6 +32,8 @@ def prepare(core: Core, job: Mapping[str, Any]) -> None:
     if job.get("again"):
         _once_more(core, job)
         return
+    if int(job.get("attempt", 1)) > 1 and (folder / job_files.REQUEST).exists():
+        return  # another attempt is made on the rows of the first
     start, end = (datetime.fromisoformat(edge) for edge in job["period"])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     rows = export_parquet(core.db, spec, start, end, folder / job_files.ROWS, labelled_only=True)

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from retraining import job_files
+from retraining import job_files, registry
 from service.local.convert import iso
 from service.workspace import ConflictError, WorkspaceError
 from storage.faults import fault_point
@@ -70,6 +70,15 @@ def refuse_pruned(core: Core, record: dict[str, Any]) -> None:
             f"the artefact of {record['version']} was deleted on {at.astimezone(zone):%d %b %Y} to save space (retrain.keep_versions, or "
             "`driftdeck prune-versions`); its record stays: train again on its rows, or import the model again"
         )
+
+
+def refuse_unusable(core: Core, record: dict[str, Any]) -> None:
+    """Raise :class:`ConflictError` for a version that could not answer: its artefact was pruned, is lost, or is not the registered one."""
+    refuse_pruned(core, record)
+    try:
+        registry.verified(core.home.artefacts / record["artefact"], record["card"]["sha256"])
+    except registry.ArtefactError as error:
+        raise ConflictError(f"{record['version']} of {record['model']!r} gets no role: {error}") from error
 
 
 def _setting(model: str, version: str) -> str:

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from retraining import period
 from retraining import triggers as rules
 from retraining.triggers import Facts, Finding, Retrained
 from service.local import jobs, loop
@@ -14,6 +15,7 @@ from service.local.convert import iso
 from service.workspace import WorkspaceError
 from storage.control_loop import ACTIVE
 from storage.label_counts import labels_since
+from storage.logs import label_span
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
@@ -44,7 +46,7 @@ def _pull(core: Core, spec: ModelSpec) -> None:
     due = rules.chosen(rules.judge(spec.retrain, facts(core, spec)))
     if due is None:
         return
-    key = None if due.alert_id is None else f"trigger:alert:{due.alert_id}"
+    key = None if due.alert_id is None else f"trigger:alert:{due.alert_id}{':again' if due.again else ''}"
     try:
         loop.retrain(
             core,
@@ -76,8 +78,9 @@ def facts(core: Core, spec: ModelSpec) -> Facts:
     good = [job for job in asked if job["state"] == "succeeded"]
     versions = list(core.versions(name).values())
     since = _moment(good[-1]["created_at"]) if good else _taken_in(core, name)
-    labels = 0
+    labels, harmful = 0, _harmful(core, name)
     with core.db.cursor() as cursor:
+        span = label_span(cursor, spec) if harmful and "alert" in spec.retrain.trigger else None
         if "labels" in spec.retrain.trigger:
             labels = labels_since(cursor, name, since)
         impossible = _impossible(core, spec, any_label=labels > 0 or bool(good) or labels_since(cursor, name, None) > 0)
@@ -86,23 +89,32 @@ def facts(core: Core, spec: ModelSpec) -> Facts:
         now=core.now(),
         timezone=spec.timezone,
         retrains=tuple(
-            Retrained(_moment(job["created_at"]), job["state"], job["requested_by"], job["alert_id"], job["error"])
+            Retrained(
+                _moment(job["created_at"]),
+                job["state"],
+                job["requested_by"],
+                job["alert_id"],
+                job["error"],
+                _moment(job["period"][1]),
+            )
             for job in asked
         ),
         under_way=at_work,
         impossible=impossible,
         armed_at=_armed(core, spec),
-        alerts=_harmful(core, name),
+        alerts=tuple((alert["id"], str(alert["headline"]).rstrip(".")) for alert in harmful),
+        began={alert["id"]: _moment(alert["window_start"]) for alert in harmful},
+        labelled_until=span and period.midnight_after(span[1], spec.zone),
         labels=labels,
         newest_row=max((_moment(_learned_until(record)) for record in versions), default=None),
     )
 
 
-def _harmful(core: Core, model: str) -> tuple[tuple[str, str], ...]:
+def _harmful(core: Core, model: str) -> tuple[dict[str, Any], ...]:
     """Return the firing alerts that say the model does harm; of a silenced one nobody wants to hear, so it starts nothing."""
     now = core.now()
     return tuple(
-        (alert["id"], str(alert["headline"]).rstrip("."))
+        alert
         for alert in core.control.open_alerts(model)
         if alert["kind"] in _HARM
         and (alert["harmful"] or alert["severity"] == "page")

@@ -81,7 +81,7 @@ def opened(home: Path, fault: str = "") -> LocalWorkspace:
     return workspace
 
 
-def finish(workspace: LocalWorkspace, job_id: str, seconds: float = 120.0) -> str:
+def finish(workspace: LocalWorkspace, job_id: str, seconds: float = 600.0) -> str:
     """Follow a job until it is over and return its state."""
     until = time.monotonic() + seconds
     while (job := workspace.job(job_id))["state"] in ("queued", "running"):

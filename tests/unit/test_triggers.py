@@ -1,5 +1,6 @@
 """What is due, and what holds it back: every trigger by itself, and the rules that hold for all."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_an_alert_has_one_retrain_whoever_asked_for_it() -> None:
     (found,) = judge(retrain("alert"), facts(alerts=another, retrains=(was(9, alert="a1"),)))
     assert (found.due, found.alert_id) == (True, "a2")
     assert found.sentence == "Alert a2 fires: the rule has changed."
+
+
+def test_an_alert_that_fires_on_earns_another_retrain_once_there_are_rows_of_what_it_is_about() -> None:
+    began, early = NOW - 20 * DAY, replace(was(12, alert="a1"), until=NOW - 12 * DAY)
+    known: dict[str, Any] = {"alerts": HARM, "began": {"a1": began}, "retrains": (early,)}
+    weekly = retrain("alert", holdout="1w")
+    assert starts(weekly, facts(labelled_until=began + 13 * DAY, **known)) is None, "two hold-outs are fourteen days"
+    ripe = facts(labelled_until=began + 14 * DAY, **known)
+    (found,) = judge(weekly, ripe)
+    assert (found.due, found.again, found.alert_id) == (True, True, "a1")
+    assert found.sentence.startswith("Alert a1 still fires, and now there are two hold-outs of rows since it began")
+    twice = replace(ripe, retrains=(early, replace(was(5, alert="a1"), until=NOW - 5 * DAY)))
+    assert starts(weekly, twice) is None, "no third"
+    late = replace(ripe, retrains=(replace(early, until=began + 14 * DAY),))
+    assert starts(weekly, late) is None, "the first had rows enough"
 
 
 def test_downtime_over_many_times_is_made_up_for_by_one_retrain() -> None:

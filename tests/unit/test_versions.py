@@ -231,6 +231,14 @@ def test_a_touched_artefact_is_refused_wherever_it_is_used(home, tmp_path, suffi
         for kind in ("artefact", "onnx", "parameters"):
             with pytest.raises(ConflictError, match="changed since"):
                 ws.export_version("eta", version, kind)
+        sound = tmp_path / "sound.skops"
+        skops.io.dump(linear(), sound)
+        ws.deploy("eta", ws.import_version("eta", sound)["version"], role="champion")
+        with pytest.raises(ConflictError, match=f"{version} of 'eta' gets no role: .* changed since"):
+            ws.rollback("eta")
+        with pytest.raises(ConflictError, match="gets no role"):
+            ws.deploy("eta", version, role="champion")
+        assert ws.model("eta")["champion"] != version
 
 
 def mlflow_folder(path, flavour):
