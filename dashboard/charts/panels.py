@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -133,8 +134,8 @@ def _axes(
     zero: bool,
     limits: list[float] | None,
 ) -> None:
-    few = {"fixedrange": True, "anchor": "x", "nticks": 3, "rangemode": "tozero"}
-    known = {
+    few: dict[str, Any] = {"fixedrange": True, "anchor": "x", "nticks": 3, "rangemode": "tozero"}
+    known: dict[str, dict[str, Any]] = {
         "yaxis": {"unit": unit, "fixedrange": True, "rangemode": "tozero" if zero else "normal", "range": limits},
         "yaxis3": {**few, "tickformat": "~s"},
         "yaxis4": {**few, "range": [0, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
@@ -184,8 +185,12 @@ def _traffic(figure: go.Figure, windows: Sequence[WindowView], palette: Palette,
 
 def _latency(figure: go.Figure, windows: Sequence[WindowView], palette: Palette, timezone: str) -> None:
     """Draw within how many milliseconds 95, and 50, of 100 answers came; gaps stay gaps."""
-    shared = {"x": [base.middle(w["start"], w["end"], timezone) for w in windows], "yaxis": "y5", "showlegend": False}
-    slow, usual = ([w.get(name) for w in windows] for name in ("latency_p95", "latency_p50"))
+    shared: dict[str, Any] = {
+        "x": [base.middle(w["start"], w["end"], timezone) for w in windows],
+        "yaxis": "y5",
+        "showlegend": False,
+    }
+    slow, usual = [w.get("latency_p95") for w in windows], [w.get("latency_p50") for w in windows]
     names = [text.window_name(w["start"], w["end"], timezone) for w in windows]
     words = [
         f"{name} · 95 of 100 within {text.number(p95, 'ms')}, half within {text.number(p50, 'ms')}"

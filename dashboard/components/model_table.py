@@ -17,6 +17,7 @@ from service.views import ModelView
 ROWS = 14  # that stand without scrolling; the others scroll inside of the table
 _ROW, _HEAD = 40, 37  # pixels
 _ARROWS = {"higher_is_worse": "↓", "lower_is_worse": "↑"}
+_NO_UNITS = ("share", "area", "statistic")  # kinds of numbers, nothing to write behind them
 _ORDER = list(health.HEALTH)
 
 
@@ -32,7 +33,7 @@ def matching(models: Sequence[ModelView], *, condition: str = "all", find: str =
         model
         for model in models
         if condition in ("all", model["health"])
-        and any(wanted in str(model[name] or "").casefold() for name in ("name", "owner", "task", "champion"))  # type: ignore[literal-required]
+        and any(wanted in str(model[name] or "").casefold() for name in ("name", "owner", "task", "champion"))
     ]
 
 
@@ -80,13 +81,13 @@ def plain_rows(models: Sequence[ModelView]) -> list[dict[str, Any]]:
         metric = model["metric"]
         rows.append(
             {
-                **{name: model[name] for name in ("name", "health", "since", "owner", "task")},  # type: ignore[literal-required]
+                **{name: model[name] for name in ("name", "health", "since", "owner", "task")},
                 "metric": metric["name"] if metric else None,
                 "unit": metric["unit"] if metric else None,
                 "value": metric["value"] if metric else None,
                 "reference": metric["reference"] if metric else None,
-                **{name: model[name] for name in ("label_coverage", "drifted", "columns", "rows_per_window")},  # type: ignore[literal-required]
-                **{name: model[name] for name in ("champion", "champion_since", "data_until", "last_run", "next_run")},  # type: ignore[literal-required]
+                **{name: model[name] for name in ("label_coverage", "drifted", "columns", "rows_per_window")},
+                **{name: model[name] for name in ("champion", "champion_since", "data_until", "last_run", "next_run")},
             }
         )
     return rows
@@ -97,7 +98,8 @@ def _metric(model: ModelView) -> str | None:
     if metric is None:
         return None
     name = text.metric_name(metric["name"])
-    return " ".join(filter(None, [name, metric["unit"], _ARROWS.get(metric["direction"], "")]))
+    unit = "" if metric["unit"] in _NO_UNITS else metric["unit"]
+    return " ".join(filter(None, [name, unit, _ARROWS.get(metric["direction"], "")]))
 
 
 def _champion(model: ModelView) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
@@ -36,6 +37,7 @@ OPEN = ("firing", "acknowledged", "recovering")  # beneath a silence
 
 def models(core: Core) -> list[views.ModelView]:
     """Return every model, the one in most trouble first."""
+    core.recall.looked = time.monotonic()
     rows = [model(core, name) for name in core.control.model_records()]
     return sorted(rows, key=lambda row: (RANK[row["health"]], row["since"] or "", row["name"]))
 
@@ -229,17 +231,18 @@ def windows(core: Core, name: str) -> list[views.WindowView]:
             "coverage": labelled[place] / rows[place] if rows[place] else None,
             "model_version": serving.get(window, ""),
             "closed": window.end <= closed,
-            **latency.get(window.start, {}),
+            "latency_p50": latency.get(window.start, {}).get("latency_p50"),
+            "latency_p95": latency.get(window.start, {}).get("latency_p95"),
         }
         for place, window in enumerate(every)
     ]
 
 
-def _latency(core: Core, name: str) -> dict[datetime, Any]:
+def _latency(core: Core, name: str) -> dict[datetime, dict[str, float | None]]:
     """Return within how many milliseconds half, and 95 of 100, answers came, by start of the window; nothing where it was not logged."""
     with core.db.cursor() as cursor:
         rows = current_readings(cursor, name, scope="service")
-    found: dict[datetime, Any] = {}
+    found: dict[datetime, dict[str, float | None]] = {}
     for row in rows:
         if row["check"] in ("latency_p50", "latency_p95"):
             found.setdefault(row["window_start"], {})[row["check"]] = number(row["value"])

@@ -41,7 +41,8 @@ _Event = tuple[datetime, "views.TimelineItem"]
 def _event(at: str | datetime, kind: str, model: str, sentence: str, **more: Any) -> _Event:
     moment = at if isinstance(at, datetime) else datetime.fromisoformat(at)
     item: Any = {"at": "", "kind": kind, "model": model, "sentence": sentence, "alert_id": None, "version": None}
-    return moment.astimezone(UTC), {**item, **more}
+    item.update(more)
+    return moment.astimezone(UTC), item
 
 
 def _alerts(core: Core, model: str | None) -> Iterator[_Event]:
@@ -67,7 +68,9 @@ def _jobs(core: Core, model: str | None) -> Iterator[_Event]:
         name = "training" if job["kind"] == "retrain" else job["kind"].replace("_", " ")
         more = {"version": job["version"], "job_id": job["id"]}
         if job["state"] in _FAILED:
-            words = f"{name} {'was lost' if job['state'] == 'lost' else 'failed'}: {job['error'] or 'no error was told'}"
+            words = (
+                f"{name} {'was lost' if job['state'] == 'lost' else 'failed'}: {job['error'] or 'no error was told'}"
+            )
             yield _event(job["ended_at"], "job", job["model"], words, **more)
         elif job["kind"] == "retrain":
             words = f"{job['version']} trained" if job["version"] else f"{name} {job['state']}"

@@ -33,4 +33,4 @@ def _item(week: int, hour: int, kind: str, model: str, words: str, more: dict[st
     at = (story.week(week)[0] + timedelta(hours=hour)).isoformat()
     item: Any = {"at": at, "kind": kind, "model": model, "sentence": words, "alert_id": None, "version": None}
     item.update(more)
-    return item  # type: ignore[no-any-return]
+    return item
