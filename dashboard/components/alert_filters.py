@@ -78,11 +78,11 @@ def bar(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> list[Al
 
 
 def _clear() -> None:
-    state.set_params(**dict.fromkeys((*NAMES, "page")))
+    state.set_params(**dict.fromkeys((*NAMES, "at")))
 
 
 def states(alerts: Sequence[AlertView]) -> tuple[str, list[AlertView]]:
     """Draw the states with how many alerts are in each; return the chosen one and its alerts."""
     options = {name: f"{label} {sum(map(keeps, alerts))}" for name, (label, keeps) in STATES.items()}
-    shown = state.choice("State and severity", "show", options, "open", resets=("page",))
+    shown = state.choice("State and severity", "show", options, "open", resets=("at",))
     return shown, [alert for alert in alerts if STATES[shown][1](alert)]

@@ -17,13 +17,13 @@ from service.workspace import WorkspaceError
 
 PAGE_SIZE = 25
 _HEADLINE = 110  # letters of a headline; the alert's page has all of it
-_KEPT = ("show", *alert_filters.NAMES, "page")
+_KEPT = ("show", *alert_filters.NAMES, "at")
 
 
 def draw(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None:
     """Draw one page of alerts, in the order given."""
     pages = max(1, -(-len(alerts) // PAGE_SIZE))
-    number = paging.number("page", pages)
+    number = paging.number("at", pages)
     shown = list(alerts[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
     key = f"alerts_{state.param('show', 'open')}_{number}_{abs(hash(tuple(a['id'] for a in shown)))}"
     event = st.dataframe(
@@ -43,7 +43,7 @@ def draw(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None:
         _open(shown[selection["cells"][0][0]])
     ticked = [shown[place] for place in selection.get("rows", [])]
     _beneath(alerts, shown, ticked, models)
-    paging.draw("page", number, pages, f"{text.plural(len(alerts), 'alert')}, {PAGE_SIZE} a page")
+    paging.draw("at", number, pages, f"{text.plural(len(alerts), 'alert')}, {PAGE_SIZE} a page")
 
 
 def _open(alert: AlertView) -> None:
@@ -54,14 +54,14 @@ def _open(alert: AlertView) -> None:
 def _columns() -> dict[str, Any]:
     return {
         "Severity": health.column("Severity", health.HEALTH),
-        "State": column_config.TextColumn("State", width=100),
-        "Alert": column_config.TextColumn("Alert", width=330),
+        "State": column_config.TextColumn("State", width=88),
+        "Alert": column_config.TextColumn("Alert", width=290),
         "Since": column_config.TextColumn("Since", width=92),
         "For": column_config.TextColumn("For", width=66),
         "Gates": column_config.MultiselectColumn(
             "Gates open", options=list(alert_words.GATES), color=["gray", "blue", "red"], width=205
         ),
-        "Model": column_config.TextColumn("Model", width=125),
+        "Model": column_config.TextColumn("Model", width=110),
         "Kind": column_config.TextColumn("Kind", width=115),
         "Owner": column_config.TextColumn("Owner", width=115),
     }
@@ -75,10 +75,10 @@ def row(alert: AlertView, models: Mapping[str, ModelView]) -> dict[str, Any]:
         "Severity": [health.words(health.HEALTH, alert["severity"])],
         "State": health.words(health.ALERT_STATE, alert["state"]),
         "Alert": text.clean(alert["headline"], _HEADLINE) + follows,
+        "Model": text.clean(alert["model"], 40),
         "Since": text.day(alert["window_start"], models[alert["model"]]["timezone"], year=True),
         "For": alert_words.duration(alert, models[alert["model"]]),
         "Gates": [name for name, open_ in alert_words.passed(alert).items() if open_],
-        "Model": text.clean(alert["model"], 40),
         "Kind": alert_words.kinds(alert, health.KIND),
         "Owner": text.clean(owner, 40) if owner else None,
     }

@@ -27,7 +27,7 @@ from dashboard.registry import Page
 from service.views import AlertView, JobView, ModelView, VersionView
 from service.workspace import Workspace
 
-FILTERS = ("show", "model", "severity", "kind", "owner", "q", "page")  # of the list, kept for the way back
+FILTERS = ("show", "model", "severity", "kind", "owner", "q", "at")  # of the list, kept for the way back
 
 
 def render() -> None:

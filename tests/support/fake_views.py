@@ -201,4 +201,28 @@ def feature(
             },
             {"rule": "KS p < 0.05", "statistic": "p", "value": 1e-9, "threshold": "0.05", "verdict": "drift"},
         ],
+        **(_shapes(column, number, weeks) if ordered else {}),  # type: ignore[typeddict-item]
+    }
+
+
+def _shapes(column: str, number: int, weeks: int) -> dict[str, Any]:
+    """Return what only an ordered column has: paired quantiles, and a histogram of each week."""
+    mean, spread = story.COLUMNS[column][3:]
+    at = ((0.01, -2.33), (0.05, -1.64), (0.25, -0.67), (0.5, 0.0), (0.75, 0.67), (0.95, 1.64))
+    return {
+        "pairs": [
+            {"p": p, "reference": mean + spread * z, "current": current_mean(column, number) + 0.9 * spread * z}
+            for p, z in at
+        ],
+        "ridge_edges": histogram(column, number)["edges"],
+        "ridge": [
+            {
+                "start": story.week(i)[0].isoformat(),
+                "end": story.week(i)[1].isoformat(),
+                "shares": histogram(column, i)["current"],
+                "n": story.rows_in(i),
+                "missing": 0.004,
+            }
+            for i in range(weeks)
+        ],
     }
