@@ -29,6 +29,7 @@ from service.api.lane import AppendLane
 from service.api.traffic import Counting, Traffic
 from service.declared_file import DeclaredFile
 from service.local import LocalWorkspace
+from service.local.warm import kept_warm
 from service.scheduling import Schedules
 from service.security import Guard, Policy, policy
 from service.settings import Settings
@@ -117,6 +118,8 @@ def build_app(
                 stack.enter_context(watched)
             if schedules is not None:
                 stack.enter_context(schedules)
+            if isinstance(workspace, LocalWorkspace):
+                stack.enter_context(kept_warm(workspace.core))
             for companion in companions:
                 stack.enter_context(companion(workspace))
             yield

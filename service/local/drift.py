@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHOWN_OUTCOMES = ("error given inputs", "correct")  # outcome columns that stand for the rule from inputs to label
 
 
+@recalled
 def deciding(core: Core, model: str, since: datetime | None = None) -> list[Reading]:
     """Return the readings that carry the verdicts of all columns and windows (from ``since`` on), in order of time.
 

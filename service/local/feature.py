@@ -24,6 +24,7 @@ from service.local.drift import (
 from service.local.heat import kind_of, state_of
 from service.local.peer_rules import opinions
 from service.local.performance import metric
+from service.local.recall import recalled
 from service.local.relation import by_value
 from service.local.series import held_against, load_series
 from service.workspace import NotFoundError
@@ -44,6 +45,7 @@ QS = (0.05, 0.25, 0.5, 0.75, 0.95)
 PAIRED = (0.001, 0.005, 0.01, *(place / 40 for place in range(1, 40)), 0.99, 0.995, 0.999)
 
 
+@recalled
 def feature(core: Core, model: str, column: str, window_start: datetime | None) -> views.FeatureView:
     """Return everything the feature page shows; raises :class:`NotFoundError` naming the columns there are."""
     spec, zone = core.spec(model), core.spec(model).zone

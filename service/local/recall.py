@@ -8,12 +8,14 @@ its declaration, its references and versions, and on the clock, as far as window
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import wraps
+from math import inf
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from reference_data.section import parse_duration
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MOST_ROWS = 200_000  # dictionaries that all of it together may hold: some 100 MB
+MOST_ROWS = 150_000  # readings and dictionaries that all of it together may hold: some 100 MB
 
 
 class Basis(NamedTuple):
@@ -36,7 +38,7 @@ class Basis(NamedTuple):
     versions: tuple[tuple[str, int | None], ...]  # with the references they brought
     deployments: int
     windows: tuple[datetime, ...]  # the starts of the one under way and of the one whose grace is not over
-    hour: datetime  # rows may be of the future
+    day: date  # rows of the future wait for theirs
 
 
 class _Kept(NamedTuple):
@@ -51,9 +53,26 @@ class Recall:
     """Answers by question; the least wanted go first. Safe to use from several threads."""
 
     most: int = MOST_ROWS
+    looked: float = -inf  # when somebody asked for all models last, on the clock that is never put back
     _kept: OrderedDict[Hashable, _Kept] = field(default_factory=OrderedDict)
     _rows: int = 0
     _lock: Lock = field(default_factory=Lock)
+    _asked: dict[Hashable, tuple[Lock, int]] = field(default_factory=dict)  # at work, and by how many it is wanted
+
+    @contextmanager
+    def turn(self, question: Hashable) -> Iterator[None]:
+        """Let one at a time work a question out: twenty visitors of one page wait for one answer."""
+        with self._lock:
+            lock, wanted = self._asked.get(question, (Lock(), 0))
+            self._asked[question] = (lock, wanted + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, wanted = self._asked.pop(question)
+                if wanted > 1:
+                    self._asked[question] = (lock, wanted - 1)
 
     def get(self, question: Hashable, basis: Basis) -> _Kept | None:
         """Return what is remembered, None when there is nothing or it rests on something else."""
@@ -86,9 +105,8 @@ def basis(core: Core, model: str) -> tuple[Basis, ModelSpec]:
     every = core.window_spec(model)
     opened = tuple(every.containing(at).start for at in (now, now - parse_duration(spec.monitor.grace)))
     versions = tuple((known["version"], known.get("reference_version")) for known in core.control.versions(model))
-    hour = now.replace(minute=0, second=0, microsecond=0)
     deployments = len(core.control.deployment_events(model))
-    return Basis(written, id(spec), references, versions, deployments, opened, hour), spec
+    return Basis(written, id(spec), references, versions, deployments, opened, now.date()), spec
 
 
 def recalled(function: Callable[Concatenate[Core, str, P], T]) -> Callable[Concatenate[Core, str, P], T]:
@@ -100,13 +118,20 @@ def recalled(function: Callable[Concatenate[Core, str, P], T]) -> Callable[Conca
     @wraps(function)
     def found(core: Core, model: str, *args: P.args, **kwargs: P.kwargs) -> T:
         question = (function.__module__, function.__qualname__, model, args, tuple(sorted(kwargs.items())))
-        now, spec = basis(core, model)
-        kept = core.recall.get(question, now)
+        kept = core.recall.get(question, basis(core, model)[0])
         if kept is not None:
             value: T = kept.value
-        else:
-            value = function(core, model, *args, **kwargs)
-            core.recall.put(question, now, spec, value)
-        return list(value) if isinstance(value, list) else value  # type: ignore[return-value]
+            return _own(value)
+        with core.recall.turn(question):
+            now, spec = basis(core, model)
+            kept = core.recall.get(question, now)
+            value = kept.value if kept is not None else function(core, model, *args, **kwargs)
+            if kept is None:
+                core.recall.put(question, now, spec, value)
+        return _own(value)
 
-    return found
+    return cast("Callable[Concatenate[Core, str, P], T]", found)
+
+
+def _own(value: T) -> T:
+    return cast("T", list(value)) if isinstance(value, list) else value

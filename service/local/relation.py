@@ -16,6 +16,7 @@ from reference_data.reference import Reference
 from reference_data.windows import Window
 from service.local.convert import iso, number
 from service.local.drift import choose_window, deciding, reference_of
+from service.local.recall import recalled
 from service.local.references import sample_path
 from service.local.segment_sample import sample_rows
 from service.local.series import held_against
@@ -46,6 +47,7 @@ class Measured:
     error_unit: str
 
 
+@recalled
 def relation(core: Core, model: str, column: str, window_start: datetime | None) -> column_views.RelationView | None:
     """Return prediction and error by value of a column; raises :class:`NotFoundError` for a column without readings."""
     spec = core.spec(model)
@@ -72,10 +74,10 @@ def by_value(
     path = sample_path(core, spec.name, reference.version)
     measured = _measured(spec, reference)
     key = (spec.model_dump_json(), reference, entry.column.name, window, stamp)
-    kept = core.db.memory.setdefault("relations", {})
+    kept = core.db.memory.setdefault(("relations", spec.name), {})
     if key not in kept:
         while len(kept) >= _REMEMBERED:
-            kept.pop(next(iter(kept)))
+            kept.pop(next(iter(kept)), None)
         with core.db.cursor() as cursor:
             kept[key] = _bars(logged_window(cursor, spec, window), entry, measured, positive_of(spec, reference))
     if spec.reference.kind == "rolling":
@@ -112,19 +114,19 @@ def _measured(spec: ModelSpec, reference: Reference) -> Measured:
     layout = reference.inputs.layout
     if spec.task in ("regression", "ranking"):
         unit = label_unit(spec, None if reference.outcomes is None else reference.outcomes.layout)
-        wrong = ("abs({prediction} - {label})", "mean absolute error") if spec.task == "regression" else (None, None)
-        return Measured("{prediction}", "mean prediction", unit, False, *wrong, unit)
-    wrong = ("({prediction} <> {label})::INTEGER", "share of wrong answers")
-    if spec.task == "none":
-        wrong = (None, None)
+        rows = spec.task == "regression"  # of a ranking it is lists that are right or wrong
+        wrong, name = ("abs({prediction} - {label})", "mean absolute error") if rows else (None, None)
+        return Measured("{prediction}", "mean prediction", unit, False, wrong, name, unit)
+    told = spec.task != "none"
+    wrong, name = ("({prediction} <> {label})::INTEGER", "share of wrong answers") if told else (None, None)
     if "score" in layout.names:
-        return Measured("{score}", "mean score", "", False, *wrong, "share")
+        return Measured("{score}", "mean score", "", False, wrong, name, "share")
     answers = layout.entry("prediction").bins.categories if "prediction" in layout.names else ()
     answer = positive_of(spec, reference) or next(iter(answers), None)
     if answer is None:
-        return Measured(None, None, "", True, *wrong, "share")
+        return Measured(None, None, "", True, wrong, name, "share")
     sql = f"({{prediction}}::VARCHAR = {literal(answer).replace('{', '{{').replace('}', '}}')})::INTEGER"
-    return Measured(sql, f"share predicted {answer}", "share", True, *wrong, "share")
+    return Measured(sql, f"share predicted {answer}", "share", True, wrong, name, "share")
 
 
 def _bars(source: RowSource, entry: BinnedColumn, measured: Measured, positive: str | None) -> list[ValueBar]:

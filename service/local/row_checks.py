@@ -33,6 +33,7 @@ from monitors.natural import Natural
 from reference_data.vector_moments import VectorMoments
 from reference_data.windows import Window, WindowSpec
 from service.local.convert import iso, number, row_to_reading
+from service.local.recall import recalled
 from service.local.references import sample_path
 from service.local.series import held_against
 from service.local.vector_checks import Sums, bring_up
@@ -264,6 +265,7 @@ def _spans(times: pa.ChunkedArray, every: WindowSpec) -> list[tuple[Window, np.n
 
 
 # -- what the pages show -----------------------------------------------------------------------------------------------
+@recalled
 def multivariate(core: Core, model: str) -> list[views.RowsReading]:
     """Return the readings of rows as a whole, of texts and of embeddings, in order of time."""
     zone = core.spec(model).zone
