@@ -1,4 +1,4 @@
-"""Does it matter, and where: error by value of a feature, error by segment."""
+"""Where it is worst: error by segment."""
 
 from __future__ import annotations
 
@@ -9,43 +9,9 @@ import plotly.graph_objects as go
 from dashboard import text
 from dashboard.charts import base
 from dashboard.theme import Palette
-from service.views import ErrorByValue, SegmentError
+from service.views import SegmentError
 
 SEGMENT_ROW = 40
-
-
-def relation(
-    values: Sequence[ErrorByValue], palette: Palette, *, unit: str, value_unit: str = "", height: int = 230
-) -> go.Figure:
-    """Return the mean error of the current window's rows by value of the column, from zero."""
-    figure = base.new(palette, height, top=16)
-    known = [value for value in values if value["error"] is not None]
-    ordered = bool(known) and all(value["position"] is not None for value in known)
-    words = [
-        f"{text.figure(v['label'])} · {text.measured(v['error'], unit)} · {text.plural(v['n'], 'row')}" for v in known
-    ]
-    places = [value["position"] for value in known] if ordered else list(range(len(known)))
-    figure.add_trace(
-        go.Scatter(
-            x=places,
-            y=[value["error"] for value in known],
-            mode="lines+markers" if ordered else "markers",
-            line={"color": palette.model, "width": 2},
-            marker={"color": palette.model, "symbol": "square", "size": 7, "opacity": 1},
-            text=words,
-            hovertemplate="%{text}<extra></extra>",
-            showlegend=False,
-        )
-    )
-    axis = {"showgrid": False, "zeroline": False, "showline": True, "linecolor": palette.border, "nticks": 8}
-    if ordered:
-        axis["ticksuffix"] = f" {text.suffix(value_unit)}" if value_unit else ""
-    else:
-        axis |= {"tickvals": places, "ticktext": [text.figure(v["label"], 10) for v in known], "tickangle": 0}
-    figure.update_layout(
-        xaxis={**axis, "tickfont": {"color": palette.muted}}, yaxis=base.value_axis(palette, unit, rangemode="tozero")
-    )
-    return figure
 
 
 def segments(values: Sequence[SegmentError], palette: Palette, *, unit: str, period: str) -> go.Figure:

@@ -269,12 +269,10 @@ def test_hostile_names_reach_figures_as_text_only(year):
         markers=[{"at": story.START.isoformat(), "kind": "alert", "label": EVIL, "until": None}],
     )
     errors: Any = [{"segment": EVIL, "value": EVIL, "reference": 1.0, "current": 2.0, "n": 5}]
-    values: Any = [{"label": EVIL, "position": None, "n": 5, "error": 1.0}]
     bars: Any = {**year.feature(MODEL, "carrier")["histogram"], "labels": [EVIL] * 10}
     figures = [
         linked.figure,
         effect.segments(errors, LIGHT, unit=EVIL, period="now"),
-        effect.relation(values, LIGHT, unit=EVIL),
         distribution.compare(bars, LIGHT, reference_period="a", current_period="b"),
         movement.shares(
             year.feature(MODEL, "carrier")["shares"], bars["labels"], bars["reference"], LIGHT, timezone=ZONE
@@ -305,11 +303,6 @@ def test_shares_are_told_against_the_reference(year):
     )
     told = figure.data[0].z[0][5] / 100
     assert told == pytest.approx(view["shares"][5]["shares"][0] - view["histogram"]["reference"][0], abs=1e-4)
-
-
-def test_error_by_value_starts_at_zero(year):
-    figure = effect.relation(year.feature(MODEL, "temp")["error_by_value"], LIGHT, unit="min", value_unit="°F")
-    assert figure.layout.yaxis.rangemode == "tozero"
 
 
 def _label_window(number: int, **changes: Any) -> Any:

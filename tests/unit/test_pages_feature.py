@@ -1,5 +1,6 @@
 """A column's page: what its plots say, what is in its address, and that bars lead to their rows."""
 
+import json
 import re
 from typing import Any
 
@@ -271,3 +272,21 @@ def test_bars_offered_carry_the_place_that_the_reference_froze(workspace):
     assert list(offered)[:2] == ["all values", "4"]
     assert list(offered)[-1] == "missing"
     assert offered["4"].startswith("13 to 17.4 °F")
+
+
+def test_hostile_values_units_and_segments_are_text_in_every_figure(workspace):
+    evil = HOSTILE[3]
+    bar: Any = {**_bar(0, 50, 10.0), "label": evil, "position": None}
+    found: Any = [{**one, "segment": evil} for one in workspace.segment_drift(MODEL, column="distance")]
+    pairs: Any = [{"p": 0.5, "reference": 1.0, "current": 2.0}]
+    steps: Any = [
+        {"start": "2013-01-01T00:00:00", "end": "2013-01-08T00:00:00", "shares": [1.0], "n": 5, "missing": 0.0}
+    ]
+    figures = [
+        partial.figure([bar], LIGHT, kind="error", unit=evil, ordered=False),
+        multiples.figure(found, LIGHT, unit=evil),
+        paired.quantiles(pairs, LIGHT, unit=evil),
+        ridge.figure(steps, [0.0, 1.0], [1.0], LIGHT, unit=evil, timezone="UTC", chosen=""),
+    ]
+    for figure in figures:
+        assert "<img" not in json.dumps(figure.to_plotly_json(), default=str)
