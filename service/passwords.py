@@ -29,9 +29,9 @@ class Cost:
 COST = Cost()
 
 
-def hashed(password: str, cost: Cost = COST) -> str:
+def hashed(password: str) -> str:
     """Return ``scrypt$n$r$p$salt$hash`` of a password, with a salt of its own."""
-    salt = secrets.token_bytes(16)
+    salt, cost = secrets.token_bytes(16), COST
     return "$".join((_SCHEME, str(cost.n), str(cost.r), str(cost.p), salt.hex(), _scrypt(password, salt, cost).hex()))
 
 
@@ -44,9 +44,9 @@ def matches(password: str, kept: str) -> bool:
     return hmac.compare_digest(found, bytes.fromhex(digest))
 
 
-def outdated(kept: str, cost: Cost = COST) -> bool:
+def outdated(kept: str) -> bool:
     """Say whether a hash was made with other parameters than are used now."""
-    return kept.split("$")[:4] != [_SCHEME, str(cost.n), str(cost.r), str(cost.p)]
+    return kept.split("$")[:4] != [_SCHEME, str(COST.n), str(COST.r), str(COST.p)]
 
 
 @cache

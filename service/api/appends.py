@@ -103,6 +103,7 @@ async def make_reference(
     than the champion. `{"training": "v2"}` answers with the reference that a version trained here brought. The answer's `warnings` say
     what the reference is too small for.
     """
+    roles.permit(workspace, identity_of(request), "reference", model)
     admission: Admission = request.app.state.admission
     async with admitted(request) as body:
 
