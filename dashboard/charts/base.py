@@ -132,6 +132,20 @@ def value_axis(palette: Palette, unit: str = "", **more: Any) -> dict[str, Any]:
     }
 
 
+def rounded(figure: go.Figure, digits: int = 5) -> None:
+    """Round the values of all traces to so many significant digits: more than anybody sees, and a third of the bytes."""
+    for trace in figure.data:
+        if trace.y is not None:
+            trace.y = [_short(value, digits) for value in trace.y]
+        error = getattr(trace, "error_y", None)
+        for side in ("array", "arrayminus") if error is not None and error.array is not None else ():
+            error[side] = [_short(value, digits) for value in error[side]]
+
+
+def _short(value: Any, digits: int) -> Any:
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
 def note(figure: go.Figure, words: str, palette: Palette, **place: Any) -> None:
     """Write words without an arrow; ``words`` is Plotly's HTML."""
     figure.add_annotation(text=words, showarrow=False, **{"font": {"size": 11, "color": palette.muted}, **place})

@@ -95,6 +95,7 @@ def linked(
     _mark_chosen(figure, chosen, ends, palette, timezone)
     _axes(figure, panels, domains, shown, palette, unit=unit, zero=zero, limits=limits)
     _titles(figure, panels, domains, palette)
+    base.rounded(figure)
     figure.update_layout(
         xaxis=base.time_axis(
             palette,
@@ -191,11 +192,6 @@ def _latency(figure: go.Figure, windows: Sequence[WindowView], palette: Palette,
         "showlegend": False,
     }
     slow, usual = [w.get("latency_p95") for w in windows], [w.get("latency_p50") for w in windows]
-    names = [text.window_name(w["start"], w["end"], timezone) for w in windows]
-    words = [
-        f"{name} · 95 of 100 within {text.number(p95, 'ms')}, half within {text.number(p50, 'ms')}"
-        for name, p95, p50 in zip(names, slow, usual, strict=True)
-    ]
     figure.add_trace(
         go.Scatter(y=usual, mode="lines", line={"color": palette.reference, "width": 1.2}, hoverinfo="skip", **shared)
     )
@@ -206,8 +202,9 @@ def _latency(figure: go.Figure, windows: Sequence[WindowView], palette: Palette,
             line={"color": palette.accent, "width": 1.6},
             marker={"color": palette.accent, "size": 4, "opacity": 1},
             connectgaps=False,
-            text=words,
-            hovertemplate="%{text}<extra></extra>",
+            text=[text.window_name(w["start"], w["end"], timezone) for w in windows],
+            customdata=[text.number(value, "ms") for value in usual],
+            hovertemplate="%{text} · 95 of 100 within %{y:.3g} ms, half within %{customdata}<extra></extra>",
             **shared,
         )
     )

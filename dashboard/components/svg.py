@@ -9,6 +9,7 @@ from urllib.parse import quote
 from dashboard.theme import Palette
 
 WIDTH, HEIGHT = 150, 30
+_SEEN = 0.1  # pixels
 
 
 def _uri(body: str, width: int = WIDTH, height: int = HEIGHT) -> str:
@@ -74,9 +75,9 @@ def histogram(reference: Sequence[float], current: Sequence[float], palette: Pal
     top = max(*reference, *current) or 1.0
     wide = (WIDTH - 10) / len(reference)
     bars = "".join(
-        f"M{5 + i * wide:.1f} {HEIGHT - 2}v-{value / top * (HEIGHT - 6):.1f}h{max(wide - 0.6, 0.5):.1f}V{HEIGHT - 2}z"
-        for i, value in enumerate(reference)
-        if value > 0
+        f"M{5 + i * wide:.1f} {HEIGHT - 2}v-{height:.1f}h{max(wide - 0.6, 0.5):.1f}v{height:.1f}"
+        for i, height in enumerate(value / top * (HEIGHT - 6) for value in reference)
+        if height >= _SEEN
     )
     line = (
         f"M5 {HEIGHT - 2}"

@@ -23,6 +23,7 @@ from dashboard.components import (
     rows,
     rows_as_whole,
     segments,
+    zoomed,
 )
 from dashboard.registry import Page
 from service.outcome_views import EstimatePoint
@@ -187,10 +188,13 @@ def _panels(model: ModelView, shown: _Shown) -> None:
                     st.session_state["_open_column"] = (column, start)
 
         chart.clickable(linked.figure, clicked, alt=_alt(model, shown.windows), key="model_panels")
-        st.caption(
-            "Drag sideways to zoom all panels, double-click to come back. Click a cell for that column and window, a point or a "
-            "bar for that window's table; from the keyboard, choose both below."
-        )
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="model_hint"):
+            st.caption(
+                "Drag sideways to zoom all panels, double-click to come back. Click a cell for that column and window, a point "
+                "or a bar for that window's table; from the keyboard, choose both below.",
+                width="stretch",
+            )
+            zoomed.button("model_panels", linked.figure.layout.xaxis.range, key="model_zoomed")
     if "_open_column" in st.session_state:
         column, start = st.session_state.pop("_open_column")
         registry.go("feature", model=model["name"], column=column, window=start)
