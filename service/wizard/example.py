@@ -23,7 +23,7 @@ def csv_text(now: datetime) -> str:
         for number in range(_A_DAY)
     ]
     rows.sort(key=lambda row: row["scored_at"])
-    writer = csv.DictWriter(out, list(rows[0]))
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()

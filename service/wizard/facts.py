@@ -134,7 +134,7 @@ def _column(
         "type": kind,
         "stored": stored,
         "missing": values.null_count / max(1, len(values)),
-        "distinct": held if vector else int(pc.count_distinct(values, mode="only_valid").as_py()),
+        "distinct": held if vector or held == 0 else int(pc.count_distinct(values, mode="only_valid").as_py()),
         "held": held,
         "low": low,
         "high": high,
@@ -174,9 +174,9 @@ def _counts_up(values: pa.ChunkedArray) -> bool:
 
 
 def _top(values: pa.ChunkedArray) -> list[tuple[str, float]]:
-    counts = pc.value_counts(values.drop_null())
-    if not len(counts):
+    if len(values) == values.null_count:
         return []
+    counts = pc.value_counts(values.drop_null())
     order = np.argsort(-counts.field("counts").to_numpy(zero_copy_only=False), kind="stable")[:_TOP]
     held = len(values) - values.null_count
     picked = counts.take(pa.array(order))

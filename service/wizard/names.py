@@ -163,6 +163,26 @@ GROUP = frozenset(
 )
 CODE = frozenset(["code", "zip", "zipcode", "plz", "postcode", "postal", "iban", "sku"])
 
+#: Words by which a name is about a prediction, or a label, and is none.
+_ABOUT = frozenset(
+    [
+        "error",
+        "id",
+        "time",
+        "date",
+        "at",
+        "lower",
+        "upper",
+        "interval",
+        "version",
+        "latency",
+        "count",
+        "lag",
+        "age",
+        "residual",
+    ]
+)
+
 
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case.
@@ -186,6 +206,8 @@ def says(name: str, known: frozenset[str]) -> bool:
     whole = "_".join(parts)
     if whole in known:
         return True
+    if known is not TIME and set(parts) & _ABOUT:
+        return False
     long = {word for word in known if len(word) > 2}
     return parts[-1] in long or parts[0] in long or "_".join(parts[-2:]) in long
 

@@ -219,6 +219,9 @@ def _two_alike(table: _Table) -> None:
 
 def _scores(table: _Table) -> None:
     """Scores: fractions that make 1 together, or whose name says so, or that tell the classes apart."""
+    if table.has("prediction") is None and _has_lists(table):
+        _ranking_score(table)
+        return
     outcome = table.has("prediction") or table.has("label")
     classes = [text for text, _ in table.columns[outcome]["top"]] if outcome else []
     if outcome and _of_numbers(table, outcome):
@@ -275,6 +278,15 @@ def _ranking_score(table: _Table) -> None:
             table.guessed[name] = Guess("prediction", "a score is what this model predicts: its name says so", "likely")
 
 
+def _has_lists(table: _Table) -> bool:
+    """Say whether rows belong to lists: a column that is called so, whose values come several times each."""
+    return any(names.flat(c["name"]) in names.LIST and _is_list(c) for c in table.free())
+
+
+def _is_list(column: ColumnFacts) -> bool:
+    return 1.5 < column["held"] / max(1, column["distinct"]) < 1000 and column["distinct"] > 5
+
+
 def _told_apart(table: _Table, score: str, outcome: str | None) -> str | None:
     found = [s for s in table.facts["separations"] if s["score"] == score and s["column"] == outcome]
     return max(found, key=lambda s: s["area"])["value"] if found else None
@@ -313,7 +325,7 @@ def _keys(table: _Table) -> None:
             table.guessed[name] = Guess(
                 "subject", "says whom a row is about, so that a person's rows can be found and deleted", "likely"
             )
-        elif names.flat(name) in names.LIST and 1.5 < repeats < 1000 and column["distinct"] > 5:
+        elif names.flat(name) in names.LIST and _is_list(column):
             if _ranks(table):
                 table.guessed[name] = Guess(
                     "list", f"rows of one list share it: {repeats:.0f} rows each on average", "likely"

@@ -17,6 +17,7 @@ import pyarrow as pa
 from service.wizard.prepare import prepare
 from service.wizard.sample import look
 from storage.errors import StorageError
+from storage.files import FileError
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     _limit(request["memory"], request["size"])
     try:
         answer: dict[str, Any] = {"found": _do(request)}
-    except StorageError as error:
+    except (StorageError, FileError) as error:
         answer = {"error": str(error).replace(request["path"], request["name"])}
     except MemoryError:
         answer = {"error": f"{request['name']} takes more memory than it is allowed; give it in smaller files"}

@@ -43,6 +43,8 @@ _DATE_FORMATS = (
 )
 _TIME_FORMATS = ("", " %H:%M", " %H:%M:%S")
 _PROBE = 500
+#: A number with a decimal comma; points part thousands only, or a date such as 01.02.2024 would be one.
+_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?$"
 VECTOR = pa.list_(pa.float64())
 
 
@@ -117,7 +119,7 @@ def _numbers(*, decimal_comma: bool) -> _Attempt:
         for kind in (pa.int64(), pa.float64()):
             if (found := _cast(values, kind)) is not None:
                 return found, []
-        if decimal_comma:
+        if decimal_comma and pc.all(pc.match_substring_regex(values, _COMMA), min_count=0).as_py():
             swapped = pc.replace_substring(pc.replace_substring(values, ".", ""), ",", ".")
             if (found := _cast(swapped, pa.float64())) is not None:
                 return found, []

@@ -181,14 +181,18 @@ def _numeric(text: str) -> bool:
 
 def _sniff(lines: list[str]) -> str:
     """Return the delimiter that splits most lines into the same number (above one) of fields; a comma if none does."""
-    best, best_score = ",", (0.0, 0)
+    best, best_score = ",", (0.0, False, 0)
     for candidate in DELIMITERS:
         reader = csv.reader(lines[: _LINES * 2], delimiter=candidate)
         widths = [len(row) for row, _ in zip(_rows(reader), range(_LINES), strict=False)]
         if not widths:
             continue
         width, count = Counter(widths).most_common(1)[0]
-        score = (round(count / len(widths), 1), width)
+        score = (
+            round(count / len(widths), 1),
+            widths[0] == width,
+            width,
+        )  # decimal commas are not in the line of names
         if width > 1 and score > best_score:
             best, best_score = candidate, score
     return best
