@@ -83,6 +83,11 @@ class SparkPlan(Section):
 
     master: str = Field(default="local[*]", pattern=r"^(local(\[[\d*,]+\])?|yarn|(spark|k8s|mesos)://.+)$")
     conf: dict[str, str] = Field(default_factory=dict, description="such as 'spark.executor.memory' = '8g'")
+    staging: str | None = Field(
+        default=None,
+        pattern=r"^(/|file:///|s3://|gs://|hdfs://).+$",
+        description="folder for prepared rows that the cluster's workers see as well, such as '/mnt/shared' or 's3://bucket/driftdeck'",
+    )
 
 
 class MustNotRegress(Section):

@@ -64,7 +64,8 @@ class JobRequest:
 
     ``kind``: ``retrain``, or a study (``learning_curve``, ``backtest``). ``learn_until``: event time from which on rows are only judged
     by, where the rows to learn from end earlier. ``size``: rows to learn from at most; with ``find_size`` a learning curve says it
-    when there are very many. ``change``: when the rule changed; ``first``: the oldest version (both of a backtest).
+    when there are very many. ``change``: when the rule changed; ``first``: the oldest version (both of a backtest). ``looked_until``: event time up to which a study that chose the rows has judged
+    by them.
     """
 
     model: str
@@ -85,6 +86,7 @@ class JobRequest:
     find_size: bool = False
     change: datetime | None = None
     first: Incumbent | None = None
+    looked_until: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as JSON-ready values."""
@@ -107,13 +109,14 @@ class JobRequest:
             "find_size": self.find_size,
             "change": self.change and self.change.isoformat(),
             "first": self.first and self.first.to_dict(),
+            "looked_until": self.looked_until and self.looked_until.isoformat(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> JobRequest:
         """Rebuild from :meth:`to_dict`."""
         start, end = (datetime.fromisoformat(moment) for moment in data["period"])
-        moments = {name: data.get(name) for name in ("learn_until", "change")}
+        moments = {name: data.get(name) for name in ("learn_until", "change", "looked_until")}
         standing = {name: data.get(name) for name in ("champion", "first")}
         return cls(
             **{

@@ -90,6 +90,7 @@ def judge(
     old = None
     if request.champion is not None:
         old, seen, notes = champion_answers(request.champion, trained, frame)
+        notes += _looked_at(request, trained.rows.times[judged[seen]])
         judged, frame, held = judged[seen], frame.iloc[seen], _part(held, seen)
         simple = tuple(_among(each, seen) for each in simple)
     new = Candidate(request.version, held, size=size)
@@ -102,6 +103,16 @@ def judge(
     return gate(
         replace(_held_out(request, trained, judged), simple=simple, must=request.spec.retrain.must), new, champion
     ), notes
+
+
+def _looked_at(request: JobRequest, times: pd.DatetimeIndex) -> list[str]:
+    """Return a note when a study has had the held-out rows in view before it said what to learn from."""
+    if request.looked_until is None or not (count := int((times < pd.Timestamp(request.looked_until)).sum())):
+        return []
+    much = "all" if count == len(times) else f"{count:,} of {len(times):,}"
+    return [
+        f"the study that chose what {request.version} learns from has judged by {much} of the held-out rows, which flatters it a little"
+    ]
 
 
 def _among(simple: Simple, chosen: NDArray[np.intp]) -> Simple:

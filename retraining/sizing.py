@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from reference_data.section import parse_duration
 from retraining.job_files import JobRequest
 from retraining.learning_curve import by_hash, learning_curve
-from retraining.period import LEAST_TRAIN, Split
+from retraining.period import LEAST_TRAIN, Split, split_by_time
 from retraining.types import Trainer, TrainingError, TrainRequest
 
 #: More labelled rows than this are worth a learning curve before they are all learned from.
@@ -54,8 +55,9 @@ def choose_rows(
             )
     size, curve = request.size, None
     if size is None and request.find_size and len(split.held) and len(split.train) >= MANY_ROWS:
+        inner = _before_the_gate(request, everything, split)
         curve = learning_curve(
-            everything, split.train, split.held, trainer.fit, positive=positive, unit=unit_of(request),
+            everything, inner.train, inner.held, trainer.fit, positive=positive, unit=unit_of(request),
             report=lambda done, message: progress("learning curve", 0.02 + 0.05 * done, message),
         )  # fmt: skip
         size = curve["levels_off"]
@@ -66,6 +68,14 @@ def choose_rows(
     words = curve["sentence"] if curve else "as many as retrain.size or the latest learning curve asks for"
     reason = f"{split.reason}; {len(train):,} of {total:,} rows, by the hash of their ids, are learned from: {words}"
     return Chosen(replace(split, train=train, reason=reason), smaller=True, curve=curve)
+
+
+def _before_the_gate(request: JobRequest, everything: TrainRequest, split: Split) -> Split:
+    """Return the rows to train on, divided once more: what the gate will judge by must not say how many to learn from."""
+    training = request.spec.retrain
+    end = everything.times[split.held[0]].to_pydatetime()
+    inner = split_by_time(everything.times[split.train], end, parse_duration(training.holdout), everything.timezone)
+    return Split(split.train[inner.train], split.train[inner.held], inner.reason)
 
 
 def unit_of(request: JobRequest) -> str:

@@ -5,12 +5,9 @@ Linear models are their weights; trees are read from what Spark stores of them (
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -22,11 +19,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.tree._tree import Tree
 
+from retraining.staging import Place
+
 _LEAF = -1
 _UNUSED = -2  # what scikit-learn has for the feature and threshold of a leaf
 
 
-def linear(fitted: Any, width: int, classes: NDArray[Any] | None) -> Any:
+def linear(fitted: Any, width: int, classes: NDArray[Any] | None, _place: Place) -> Any:
     """Return Spark's linear or logistic regression over ``width`` inputs as scikit-learn's."""
     if classes is None:
         model = LinearRegression().fit(np.zeros((2, width)), np.zeros(2))
@@ -42,24 +41,24 @@ def linear(fitted: Any, width: int, classes: NDArray[Any] | None) -> Any:
     return model
 
 
-def forest(fitted: Any, width: int, classes: NDArray[Any] | None) -> Any:
+def forest(fitted: Any, width: int, classes: NDArray[Any] | None, place: Place) -> Any:
     """Return Spark's random forest as scikit-learn's: the trees' mean."""
     made_up, target = _made_up(width, classes)
     kind = RandomForestRegressor if classes is None else RandomForestClassifier
     model = kind(n_estimators=1, max_depth=1, bootstrap=False).fit(made_up, target)
-    model.estimators_ = [_tree(nodes, width, classes, model.estimators_[0]) for nodes in _stored(fitted)]
+    model.estimators_ = [_tree(nodes, width, classes, model.estimators_[0]) for nodes in _stored(fitted, place)]
     model.n_estimators = len(model.estimators_)
     return model
 
 
-def tree(fitted: Any, width: int, classes: NDArray[Any] | None) -> Any:
+def tree(fitted: Any, width: int, classes: NDArray[Any] | None, place: Place) -> Any:
     """Return Spark's decision tree as scikit-learn's."""
     made_up, target = _made_up(width, classes)
     kind = DecisionTreeRegressor if classes is None else DecisionTreeClassifier
-    return _tree(_stored(fitted)[0], width, classes, kind(max_depth=1).fit(made_up, target))
+    return _tree(_stored(fitted, place)[0], width, classes, kind(max_depth=1).fit(made_up, target))
 
 
-def boosting(fitted: Any, width: int, classes: NDArray[Any] | None) -> Any:
+def boosting(fitted: Any, width: int, classes: NDArray[Any] | None, place: Place) -> Any:
     """Return Spark's gradient-boosted trees as scikit-learn's: the weighted sum of trees.
 
     Of two classes Spark's probability is 1/(1 + exp(-2·sum)), scikit-learn's 1/(1 + exp(-sum)): the trees count twice.
@@ -70,7 +69,7 @@ def boosting(fitted: Any, width: int, classes: NDArray[Any] | None) -> Any:
     like, twice = model.estimators_[0, 0], 1.0 if classes is None else 2.0
     trees = [
         _tree(nodes, width, None, like, scale=twice * weight)
-        for nodes, weight in zip(_stored(fitted), fitted.treeWeights, strict=True)
+        for nodes, weight in zip(_stored(fitted, place), fitted.treeWeights, strict=True)
     ]
     model.estimators_ = np.array(trees, dtype=object).reshape(-1, 1)
     model.n_estimators = model.n_estimators_ = len(trees)
@@ -82,11 +81,10 @@ def _made_up(width: int, classes: NDArray[Any] | None) -> tuple[NDArray[np.float
     return np.zeros((4 if classes is None else len(classes), width)), np.arange(4.0) if classes is None else classes
 
 
-def _stored(fitted: Any) -> list[list[dict[str, Any]]]:
-    """The nodes of each tree, in the order of their ids, as Spark stores them."""
-    with tempfile.TemporaryDirectory(prefix="driftdeck-spark-") as folder:
-        fitted.write().overwrite().save(Path(folder, "model").as_uri())
-        rows = pq.read_table(Path(folder, "model", "data")).to_pylist()
+def _stored(fitted: Any, place: Place) -> list[list[dict[str, Any]]]:
+    """The nodes of each tree, in the order of their ids, as Spark's workers store them."""
+    fitted.write().overwrite().save(f"{place.uri}/model")
+    rows = place.read("model/data").to_pylist()
     trees: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         nodes = row.get("nodeData", row)  # a single tree has no number of its own

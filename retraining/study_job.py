@@ -88,11 +88,11 @@ def _standing(request: JobRequest) -> tuple[list[Standing], list[str]]:
     notes: list[str] = []
     champion, first = request.champion, request.first
     asked: list[tuple[str, str, Incumbent | None]] = [
-        (FIRST, "the first model", first),
-        (CHAMPION, "what serves now", champion),
+        (FIRST, f"the first model{_unknown(first)}", first),
+        (CHAMPION, f"what serves now{_unknown(champion)}", champion),
     ]
     if champion is not None and first is not None and champion.version == first.version:
-        asked = [(CHAMPION, "what serves now, the first model", champion)]
+        asked = [(CHAMPION, f"what serves now, the first model{_unknown(champion)}", champion)]
     for name, words, one in asked:
         if one is None:
             continue
@@ -101,6 +101,14 @@ def _standing(request: JobRequest) -> tuple[list[Standing], list[str]]:
         except registry.ArtefactError as error:
             notes.append(f"{words} is left out: {error}")
     return found, notes
+
+
+def _unknown(one: Incumbent | None) -> str:
+    return (
+        " (what it has learned from is not known, which may flatter it)"
+        if one is not None and one.trained_until is None
+        else ""
+    )
 
 
 def _loaded(name: str, words: str, one: Incumbent) -> Standing:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
@@ -23,6 +20,7 @@ from retraining import spark_models
 from retraining.features import prepare
 from retraining.parts import Parts, in_memory
 from retraining.preprocessing import Needs, usable_features
+from retraining.staging import Place, staged
 from retraining.streamed import Seen, transformer
 from retraining.types import FitResult, Report, Trainer, TrainingError, TrainRequest
 
@@ -38,7 +36,7 @@ class Kind:
 
     spark: str
     params: dict[str, str]
-    convert: Callable[[Any, int, NDArray[Any] | None], Any]
+    convert: Callable[[Any, int, NDArray[Any] | None, Place], Any]
     linear: bool = False
 
 
@@ -82,8 +80,8 @@ def fit(request: TrainRequest) -> FitResult:
 def fit_parts(parts: Parts, sample: TrainRequest, report: Report) -> FitResult:
     """Fit all rows of ``parts`` by Spark's counterpart of the declared estimator, on the master of ``retrain.spark``.
 
-    The rows are prepared as for scikit-learn, part by part, and written to the temporary folder (``TMPDIR``: on a cluster, one that the
-    workers see). Raises :class:`TrainingError` for estimators and parameters that Spark has no counterpart of, and without Spark.
+    The rows are prepared as for scikit-learn, part by part, and written to ``spark.staging``, which a cluster's workers must see; without
+    it to the temporary folder. From there on they are Spark's: the driver gets a model back, and 200 rows to check it by. Raises :class:`TrainingError` for estimators and parameters that Spark has no counterpart of, and without Spark.
     """
     features, notes = usable_features(sample)
     name, kind = _kind(sample)
@@ -95,15 +93,15 @@ def fit_parts(parts: Parts, sample: TrainRequest, report: Report) -> FitResult:
     encode = transformer(seen, sample.training.encoding or "one_hot", needs)
     classes = None if seen.regression else np.array(sorted(seen.classes))
     params = _params(name, kind, sample, seen)
-    with tempfile.TemporaryDirectory(prefix="driftdeck-spark-") as place, warnings.catch_warnings():
+    with staged(sample.training.spark.staging) as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Spark's own, about pandas, which is not used with it
-        first = _write(Path(place), parts, seen, encode, classes, balance=sample.training.balance)
+        first = _write(place, parts, seen, encode, classes, balance=sample.training.balance)
         report(0.4, f"Spark fits {kind.spark} to {seen.rows:,} rows")
         spark = session(sample.training.spark)
-        frame = _assembled(spark, Path(place), first.shape[1], seen.rows)
+        frame = _assembled(spark, place, first.shape[1], seen.rows)
         more = {"weightCol": "weight"} if sample.training.balance else {}
         fitted = _estimator(kind, params | more, sample.seed).fit(frame)
-        model = kind.convert(fitted, first.shape[1], classes)
+        model = kind.convert(fitted, first.shape[1], classes, place)
         _refuse_other_answers(model, fitted, frame, first, classes)
     notes.append(
         f"{seen.rows:,} rows, fitted by Spark's {kind.spark.partition('.')[2]} on {sample.training.spark.master}"
@@ -181,7 +179,7 @@ def _estimator(kind: Kind, params: dict[str, Any], seed: int) -> Any:
 
 
 def _write(
-    place: Path, parts: Parts, seen: Seen, encode: ColumnTransformer, classes: NDArray[Any] | None, *, balance: bool
+    place: Place, parts: Parts, seen: Seen, encode: ColumnTransformer, classes: NDArray[Any] | None, *, balance: bool
 ) -> NDArray[np.float64]:
     """Write prepared rows as Parquet files: one column ``x<N>`` an input, ``label``, ``weight``; returns the first rows' inputs."""
     first, number = None, 0
@@ -194,16 +192,16 @@ def _write(
             weight = seen.weights(piece.label) if balance and classes is not None else np.ones(len(label))
             columns = {f"x{k}": inputs[:, k] for k in range(inputs.shape[1])}
             table = pa.table(columns | {"label": np.asarray(label, dtype=np.float64), "weight": weight})
-            pq.write_table(table, place / f"part-{number:05d}.parquet", compression="zstd")
+            place.write(f"rows/part-{number:05d}.parquet", table)
             first, number = inputs[:_CHECKED] if first is None else first, number + 1
     assert first is not None
     return first
 
 
-def _assembled(spark: Any, place: Path, width: int, rows: int) -> Any:
+def _assembled(spark: Any, place: Place, width: int, rows: int) -> Any:
     from pyspark.ml.feature import VectorAssembler
 
-    frame = spark.read.parquet(place.as_uri())
+    frame = spark.read.parquet(f"{place.uri}/rows")
     if rows <= ONE_PARTITION:
         frame = frame.coalesce(1)
     inputs = VectorAssembler(inputCols=[f"x{k}" for k in range(width)], outputCol="features")

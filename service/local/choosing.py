@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Rows to learn from and to judge by, and why these. ``learn_until``: rows from then on are only judged by."""
+    """Rows to learn from and to judge by, and why these. ``learn_until``: rows from then on are only judged by.
+
+    ``looked_until``: the event time up to which a study that had a say in it has judged by rows.
+    """
 
     window: Window
     reason: str
@@ -35,6 +38,7 @@ class Chosen:
     half_life: str | None = None
     size: int | None = None
     find_size: bool = False
+    looked_until: datetime | None = None
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -44,6 +48,7 @@ class Chosen:
             "half_life": self.half_life,
             "size": self.size,
             "find_size": self.find_size,
+            "looked_until": self.looked_until and self.looked_until.isoformat(),
         }
 
 
@@ -118,6 +123,7 @@ def _by_backtest(core: Core, spec: ModelSpec, everything: Window, automatic: Cho
         words,
         None if open_ended else learn_until,
         best["half_life"],
+        looked_until=datetime.fromisoformat(found["period"][1]),
     )
 
 
@@ -135,7 +141,8 @@ def _sized(core: Core, spec: ModelSpec, chosen: Chosen) -> Chosen:
     if found["levels_off"] is None:
         return chosen
     words = f"{found['levels_off']:,} rows at most, where the learning curve of job {job_id} levels off"
-    return replace(chosen, size=found["levels_off"], reason=f"{chosen.reason}; {words}")
+    looked = max(filter(None, [chosen.looked_until, datetime.fromisoformat(found["period"][1])]))
+    return replace(chosen, size=found["levels_off"], reason=f"{chosen.reason}; {words}", looked_until=looked)
 
 
 def _alike(curve: Mapping[str, Any], chosen: Chosen) -> bool:

@@ -24,6 +24,7 @@ def planned(core: Core, job: Mapping[str, Any], request: JobRequest) -> JobReque
         learn_until=until and datetime.fromisoformat(until),
         size=plan.get("size"),
         find_size=bool(plan.get("find_size")),
+        looked_until=(looked := plan.get("looked_until")) and datetime.fromisoformat(looked),
     )
     if plan.get("half_life"):
         retrain = found.spec.retrain.model_copy(update={"half_life": plan["half_life"]})

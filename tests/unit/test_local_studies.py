@@ -142,6 +142,8 @@ def test_very_many_rows_get_a_curve_before_they_are_learned_from(
         assert found["job_id"] == job["id"]
         levels, learned = found["levels_off"], ws.workspace.core.version(MODEL, "v2")["rows"]
         assert learned == (21 * 60 if levels is None else levels)
+        most = max(point["rows"] for point in found["points"])
+        assert most == 14 * 60, "the week that the gate judges by has no say in how many rows are learned from"
 
 
 def test_a_retrain_can_learn_from_old_rows_and_be_judged_by_the_latest(tmp_path: Path) -> None:
@@ -163,3 +165,5 @@ def test_a_retrain_can_learn_from_old_rows_and_be_judged_by_the_latest(tmp_path:
         record = core.version(MODEL, "v2")
         assert record["rows"] == 8 * 60
         assert record["holdout"][0] == (START + timedelta(days=27)).isoformat()
+        words = "the study that chose what v2 learns from has judged by all of the held-out rows, which flatters it a little"
+        assert words in record["gate"]["sentence"]

@@ -3,7 +3,8 @@
 import pytest
 
 from reference_data.training import Retrain
-from retraining import job_files, train_job
+from retraining import job_files, staging, train_job
+from retraining.features import prepare
 from retraining.trainers import spark
 from retraining.types import TrainingError
 from tests.support.training_rows import frame, job, spec, train_request
@@ -52,3 +53,46 @@ def test_the_same_declaration_gives_the_same_gate(java, tmp_path):
     for name, value in found["sklearn"]["metrics"].items():
         if name.endswith("held out"):  # out of fold, Spark is asked for fewer stretches
             assert found["spark"]["metrics"][name] == pytest.approx(value, rel=0.01), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["folder", "address"])
+def test_rows_and_models_pass_through_the_declared_folder_and_leave_nothing_there(java, tmp_path, monkeypatch, how):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    seen = []
+    written = staging.Place.write
+    monkeypatch.setattr(
+        staging.Place, "write", lambda place, name, table: (seen.append(place), written(place, name, table))[1]
+    )
+    where = str(shared) if how == "folder" else shared.as_uri()
+    declared = {"estimator": "sklearn.tree.DecisionTreeRegressor", "spark": {"staging": where}}
+    training = Retrain(trainer="spark", params={"max_depth": 4}, **declared)
+    request = train_request(training=training, params=training.params)
+    found = spark.TRAINER.fit(request)
+    spark.stop()
+    assert {place.path.startswith(str(shared)) for place in seen} == {True}
+    assert {place.uri.startswith(shared.as_uri()) for place in seen} == {True}
+    assert list(shared.iterdir()) == []
+    frame = prepare(request.frame, found.features)
+    assert abs(found.estimator.predict(frame) - request.label).mean() < 5
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with (
+        pytest.raises(TrainingError, match=r"spark\.staging .* cannot be written to"),
+        staging.staged(f"{tmp_path}/file"),
+    ):
+        pass
+
+
+def test_a_bucket_has_the_name_that_spark_knows(monkeypatch):
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: (memory, "/" + url.partition("://")[2]))
+    with staging.staged("s3://bucket/rows/") as place:
+        assert place.uri.startswith("s3a://bucket/rows/driftdeck-")
+        assert memory.exists(place.path)
+    assert not memory.exists(place.path)
