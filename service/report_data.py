@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 180
 BEFORE = 11  # windows whose performance is told before the one that a report is of
+_TRIED = 5  # windows that are looked at for one that has been judged
 _SEVERITY = {"page": 0, "warning": 1, "notice": 2}
 _MOVED = ("harmful", "material", "significant")
 _ORDER = {state: rank for rank, state in enumerate((*_MOVED, "insufficient", "no_data", "within"))}
@@ -41,11 +42,7 @@ def collect(
     windows = _chosen(every, about, window, since, until)
     start, end = windows[0]["start"], windows[-1]["end"]
     single = window is not None
-    last = _shown(windows)
-    drift = sorted(
-        workspace.drift_table(model, datetime.fromisoformat(last["start"])),
-        key=lambda row: (_ORDER.get(row["state"], len(_ORDER)), -_excess(row)),
-    )
+    last, drift = _drift(workspace, model, windows)
     alerts = [alert for alert in workspace.alerts(model) if _touches(alert, start, end)]
     alerts.sort(key=lambda a: (a["resolved_at"] is not None, _SEVERITY.get(a["severity"], 3), a["window_start"]))
     begun = _earlier(every, start) if single else start
@@ -186,10 +183,18 @@ def _earlier(windows: Sequence[WindowView], start: str) -> str:
     return windows[max(0, place - BEFORE)]["start"]
 
 
-def _shown(windows: Sequence[WindowView]) -> WindowView:
-    """Return the latest window that is closed and has rows, whose drift is told."""
-    filled = [each for each in windows if each["closed"] and each["rows"]]
-    return (filled or list(windows))[-1]
+def _drift(workspace: Workspace, model: str, windows: Sequence[WindowView]) -> tuple[WindowView, list[DriftRow]]:
+    """Return the latest window that has been judged, of those that are closed and have rows, and its drift, the worst first."""
+    filled = [each for each in windows if each["closed"] and each["rows"]] or list(windows)
+    for window in reversed(filled[-_TRIED:]):
+        try:
+            found = workspace.drift_table(model, datetime.fromisoformat(window["start"]))
+        except NotFoundError:  # closed, and not judged yet
+            continue
+        if found:
+            ordered = sorted(found, key=lambda row: (_ORDER.get(row["state"], len(_ORDER)), -_excess(row)))
+            return window, ordered
+    return filled[-1], []
 
 
 def _aware(moment: datetime | None, timezone: str) -> datetime | None:

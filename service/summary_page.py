@@ -69,7 +69,7 @@ def _models(summary: SummaryView) -> str:
         "Now",
         "Model",
         "Owner",
-        "Metric",
+        "Metric now",
         "Reference",
         "Alerts came",
         "Resolved",
@@ -164,8 +164,8 @@ def markdown(summary: SummaryView) -> str:
         _list(
             "Models",
             (
-                f"**{mark(each['model'])}** {report_page.HEALTHS[each['health']][0]}: {mark(metric(each))}, {each['opened']} alerts came, "
-                f"{each['resolved']} resolved, {each['open']} open, {words.count(each['outstanding'])} labels outstanding"
+                f"**{mark(each['model'])}** {report_page.HEALTHS[each['health']][0]}: {mark(metric(each))} now, {words.plural(each['opened'], 'alert')} came, "
+                f"{each['resolved']} resolved, {each['open']} open, {words.plural(each['outstanding'], 'label')} outstanding"
                 for each in summary["models"]
             ),
             "None yet.",
