@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,9 @@ from storage.file_formats.errors import listing
 
 _OTHERS = 400  # columns beyond which nobody else is asked
 _SIDES = ("reference", "current")
+_MOST_COLUMNS = 2000
+_HEAD = 1 << 20  # bytes in which a line of column names is looked for
+_BINARY = (b"PAR1", b"ARROW1", b"\x1f\x8b", b"{", b"[")
 
 
 def compare_given(
@@ -34,10 +38,14 @@ def compare_given(
 
     Raises :class:`CompareError` and :class:`storage.file_formats.errors.FileError` in words.
     """
+    for file in files.values():
+        _refuse_wide(file["name"], _columns_of_text(file["path"]))
     read = {side: to_table(files[side]["path"], _called(files[side]["name"])) for side in files}
     names = {side: files.get(side, files["reference"])["name"] for side in _SIDES}
     notes = list(dict.fromkeys(note for _, found in read.values() for note in found))
     left, right = read["reference"][0], read.get("current", read["reference"])[0]
+    for side, (table, _) in read.items():
+        _refuse_wide(names[side], table.num_columns)
     _refuse_empty({names[side]: table for side, table in zip(_SIDES, (left, right), strict=True)})
     times = _times(left, right)
     if "current" not in files:
@@ -72,6 +80,21 @@ def compare_given(
 
 def _called(name: str) -> str:
     return name[:80] or "the file"
+
+
+def _columns_of_text(path: str) -> int:
+    """Return about how many columns the first line of a delimited text names, before any memory is given to them; 0 for other files."""
+    with Path(path).open("rb") as file:
+        line = file.read(_HEAD).split(b"\n", 1)[0]
+    return 0 if line.startswith(_BINARY) else max(line.count(sign) for sign in (b",", b";", b"\t", b"|")) + 1
+
+
+def _refuse_wide(name: str, columns: int) -> None:
+    if columns > _MOST_COLUMNS:
+        raise CompareError(
+            f"{_called(name)} has {columns:,} columns, and {_MOST_COLUMNS:,} are compared here; keep those that matter, or run "
+            "`driftdeck compare REFERENCE CURRENT --column NAME`"
+        )
 
 
 def _refuse_empty(sides: Mapping[str, pa.Table]) -> None:

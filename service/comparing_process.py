@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 SECONDS = 180.0  # for one comparison
 UNPACKED = 16  # times the size that files may have, which is what they may hold
+SPARE = 2**29  # bytes beyond that
+FULL = "the files hold more than a comparison may take into memory; compare a sample of the rows"
+_LOOK = 0.05  # seconds between two looks at how the process is doing
+_PAGE = os.sysconf("SC_PAGESIZE")
 _AT_ONCE = threading.BoundedSemaphore(2)
 _WAIT = 60.0  # seconds for a turn
 #: What the process is told of this one's surroundings: nothing that is secret.
@@ -65,22 +71,23 @@ def _ask(
     }
     answer = folder / "answer.json"
     surroundings = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    with answer.open("wb") as out:
+    command = [sys.executable, "-m", "service.comparing_worker"]
+    with (
+        answer.open("wb") as out,
+        subprocess.Popen(  # noqa: S603 - our own
+            command,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            env={**surroundings, **_ONE_THREAD, "TMPDIR": str(folder)},
+        ) as process,
+    ):
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "service.comparing_worker"],
-                input=json.dumps(request).encode(),
-                stdout=out,
-                stderr=subprocess.DEVNULL,
-                env={**surroundings, **_ONE_THREAD, "TMPDIR": str(folder)},
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise WorkspaceError(
-                f"the files were not compared within {seconds:.0f} s; compare fewer columns, or a sample of the rows"
-            ) from None
-    told = answer.read_bytes() if done.returncode == 0 else b""
+            _send(process, json.dumps(request).encode())
+            _watch(process, limit * UNPACKED + SPARE, seconds)
+        finally:
+            process.kill()
+    told = answer.read_bytes() if process.returncode == 0 else b""
     if not told:
         raise WorkspaceError(
             "the files broke their reader, or need more memory than a comparison may take; compare a sample of the rows, or run "
@@ -90,6 +97,40 @@ def _ask(
     if "error" in found:
         raise WorkspaceError(str(found["error"]))
     return cast("FileComparison", found["found"])
+
+
+def _send(process: subprocess.Popen[bytes], request: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as pipe:  # one that died at once is told of below
+        pipe.write(request)
+
+
+def _watch(process: subprocess.Popen[bytes], memory: int, seconds: float) -> None:
+    """Wait for the process; raises :class:`WorkspaceError` once it holds more than ``memory`` bytes, or after ``seconds``.
+
+    What it holds is looked at from here: readers reserve many times the address space that they use, so a limit on that would say nothing.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            process.wait(_LOOK)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > end:
+                raise WorkspaceError(
+                    f"the files were not compared within {seconds:.0f} s; compare fewer columns, or a sample of the rows"
+                ) from None
+            if _resident(process.pid) > memory:
+                raise WorkspaceError(FULL) from None
+        else:
+            return
+
+
+def _resident(process: int) -> int:
+    """Return the bytes of memory that a process holds; 0 where the system does not tell, and the process limits itself."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def ending(name: str) -> str:

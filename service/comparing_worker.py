@@ -13,8 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_FULL = "the files hold more than a comparison may take into memory; compare a sample of the rows"
-_SPARE = 2**29  # bytes beyond what files may hold
+_RESERVED = 16  # times what files may hold: readers reserve address space that they never use, as for wide CSV
 
 
 def main() -> None:
@@ -39,15 +38,16 @@ def answer(files: dict[str, dict[str, str]], options: dict[str, Any]) -> dict[st
     """Return what was found in files (path and name of each side), or an error in words."""
     from monitors.compare_inputs import CompareError
     from service.compared_files import compare_given
+    from service.comparing_process import FULL
     from storage.file_formats.errors import FileError
 
     try:
         return {"found": compare_given(files, **options)}
     except MemoryError:  # Arrow's own is one, too
-        return {"error": _FULL}
+        return {"error": FULL}
     except (CompareError, FileError) as error:
         full = isinstance(error.__context__, MemoryError)
-        return {"error": _FULL if full else _named(str(error), files)}
+        return {"error": FULL if full else _named(str(error), files)}
     except Exception as error:  # whatever a hostile file does to its reader
         words = " ".join(str(error).split())[:300] or type(error).__name__
         return {"error": _named(f"the files cannot be compared: {words}", files)}
@@ -61,12 +61,14 @@ def _named(words: str, files: dict[str, dict[str, str]]) -> str:
 
 
 def _limit(memory: int, seconds: int) -> None:
-    """Allow ``memory`` bytes and a half gigabyte beyond what this process holds now, files no larger than that, and so many seconds of work."""
+    """Allow files of ``memory`` bytes, so many seconds of work, and address space for what is read; who started this watches what it holds."""
+    from service.comparing_process import SPARE
+
     held = 2**30
     with suppress(OSError):
         held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     for what, most in (
-        (resource.RLIMIT_AS, held + memory + _SPARE),
+        (resource.RLIMIT_AS, held + memory * _RESERVED + SPARE),
         (resource.RLIMIT_FSIZE, memory),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_CORE, 0),

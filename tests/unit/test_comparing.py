@@ -153,6 +153,14 @@ def test_what_cannot_be_compared_is_refused_in_words_with_the_names_people_gave(
     assert "holds text (such as 'x') where the other side holds numbers" in age["sentence"]
 
 
+def test_more_columns_than_anybody_reads_are_refused_before_they_are_read() -> None:
+    wide = ",".join(f"c{i}" for i in range(5000))
+    words = "wide.csv has 5,000 columns, and 2,000 are compared here"
+    assert words in refused(given("wide.csv", f"{wide}\n" + "1," * 4999 + "1\n"), parquet(numbers()))
+    table = pa.table({f"c{i}": [1] for i in range(2001)})
+    assert "2,001 columns" in refused(parquet(table), parquet(table))
+
+
 def test_few_rows_are_insufficient_and_not_a_change() -> None:
     found = compared(parquet(numbers(n=5)), parquet(numbers(30, n=5)))
     assert {column["verdict"] for column in found["columns"]} == {"insufficient"}
@@ -216,6 +224,16 @@ def test_a_small_file_that_unpacks_to_gigabytes_harms_nothing() -> None:
         apart(bomb, bomb, limit=4 * 2**20)
 
 
+@pytest.mark.slow
+def test_a_wide_file_takes_no_more_than_it_needs() -> None:
+    rng = np.random.default_rng(9)
+    text = "\n".join(
+        [",".join(f"c{i}" for i in range(1500)), *(",".join(map(str, row)) for row in rng.integers(0, 99, (40, 1500)))]
+    )
+    found = apart(given("a.csv", text), given("b.csv", text))
+    assert found["sentence"] == "None of 1,500 columns changed beyond chance."
+
+
 def test_files_beyond_the_limit_are_not_even_read() -> None:
     large = given("large.csv", "a\n" + "1\n" * 10_000)
     with pytest.raises(WorkspaceError, match="max_body_mb"):
@@ -231,13 +249,13 @@ def test_the_reader_learns_no_secrets_and_leaves_nothing(monkeypatch: pytest.Mon
     monkeypatch.setenv("DRIFTDECK_TOKEN", "sesame")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     seen: dict[str, Any] = {}
-    run = subprocess.run
+    start = subprocess.Popen
 
     def watched(*command: Any, **how: Any) -> Any:
         seen.update(how["env"])
-        return run(*command, **how)
+        return start(*command, **how)
 
-    monkeypatch.setattr(subprocess, "run", watched)
+    monkeypatch.setattr(subprocess, "Popen", watched)
     found = apart(parquet(numbers()), parquet(numbers(4, seed=2), "after.parquet"))
     assert found["columns"][0]["column"] == "age"
     assert "sesame" not in seen.values()
