@@ -31,20 +31,42 @@ class About:
 
 
 def of(ws: Workspace, alert: AlertView, model: ModelView) -> About:
-    """Ask once for what was wrong while an alert lasted, and for all of its first window."""
+    """Ask for what was wrong while an alert lasted, and for what its first window says of it; no more, for readings are many."""
     since, until = datetime.fromisoformat(alert["window_start"]), datetime.fromisoformat(alert["window_end"])
-    end = datetime.fromisoformat(alert_words.end(alert, model))
+    end = max(datetime.fromisoformat(alert_words.end(alert, model)), until)
     inside = "*" if alert["segment"] else None
     try:
-        first = ws.readings(alert["model"], since=since, until=until)
         wrong = [
             reading
-            for verdict in _WRONG
-            for reading in ws.readings(alert["model"], since=since, until=max(end, until), verdict=verdict, segment=inside)
-        ]  # fmt: skip
+            for verdict in _verdicts(alert)
+            for reading in ws.readings(alert["model"], since=since, until=end, verdict=verdict, segment=inside)
+        ]
+        first = [
+            reading
+            for asked in _first(alert, model)
+            for reading in ws.readings(alert["model"], since=since, until=until, **asked)
+        ]
     except WorkspaceError:  # its readings are gone, or its model is declared anew: the words of the alert stay
         return About((), (), {})
     return About(tuple(wrong), tuple(first), best_windows(wrong))
+
+
+def _verdicts(alert: AlertView) -> tuple[str, ...]:
+    """Return the verdicts of readings that can have brought an alert about."""
+    drifted = alert["kind"] in ("data_drift", "prediction_drift", *alert_words.OUTCOMES)
+    return ("drift",) if drifted and not alert.get("limit") else _WRONG
+
+
+def _first(alert: AlertView, model: ModelView) -> list[dict[str, str]]:
+    """Return what to ask of the first window: its foremost columns, the metric that says whether it did harm, and the limit.
+
+    Of what has no column, members are checks.
+    """
+    named = dict.fromkeys(name for name in (alert["column"], *alert["members"][:2]) if name is not None)
+    metric = model["metric"]["name"] if model["metric"] else None
+    checks = dict.fromkeys(name for name in (metric, alert.get("limit")) if name)
+    of_checks = alert["column"] is None and alert["kind"] not in ("data_drift", "prediction_drift")
+    return [{"check" if of_checks else "column": name} for name in named] + [{"check": name} for name in checks]
 
 
 def best_windows(readings: Iterable[ReadingView]) -> dict[str, str]:

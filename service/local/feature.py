@@ -25,7 +25,7 @@ from service.local.heat import kind_of, state_of
 from service.local.peer_rules import opinions
 from service.local.performance import metric
 from service.local.recall import recalled
-from service.local.relation import by_value
+from service.local.relation import relation
 from service.local.series import held_against, load_series
 from service.workspace import NotFoundError
 from storage.profile_store import Part
@@ -67,8 +67,7 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
     history = [reading for reading in readings if reading.column == column]
     series = load_series(core, reference, part, [reading.window for reading in history])
     steps = series.profile.column(column)
-    current = load_series(core, reference, part, [window], version=chosen.model_version).profile[0]
-    now = current.column(column)
+    now = load_series(core, reference, part, [window], version=chosen.model_version).profile[0].column(column)
     rows = judged_readings(core, model, column, window)
     at = names.index(column)
     return {
@@ -93,13 +92,11 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
         "shares": [] if base.entry.ordered else _shares(steps, series.windows, zone),
         "readings": [reading_view(row_to_reading(row), zone) for row in rows],
         "history": [reading_view(reading, zone) for reading in history],
-        "error_by_value": _error_by_value(by_value(core, spec, reference, base.entry, window, chosen.computed_at))
-        if part == "inputs"
-        else [],
+        "error_by_value": _error_by_value(relation(core, model, column, window.start)),
         "error_unit": spec.units.get(spec.label or "", "") if spec.task == "regression" else "share",
         "peers": [
             *_ours(rows, [r for r in readings if r.window == window]),
-            *opinions(reference, core.window_spec(model), whole.total(), current, column),
+            *opinions(core, chosen, base, now),
         ],
         **_more(base, now, steps, series.windows, zone),  # type: ignore[typeddict-item]
     }
@@ -153,11 +150,12 @@ def _ours(rows: Sequence[dict[str, Any]], judged: Sequence[Reading]) -> list[vie
     ]
 
 
-def _error_by_value(found: column_views.RelationView) -> list[views.ErrorByValue]:
-    """Return the errors of a partial view; nothing for a task that has none of single rows."""
+def _error_by_value(found: column_views.RelationView | None) -> list[views.ErrorByValue]:
+    """Return the errors of a partial view; nothing where there is none, or for a task that has none of single rows."""
+    bars = [] if found is None else found["bars"]
     return [
         {"label": bar["label"], "position": bar["position"], "n": bar["error"]["n"], "error": bar["error"]["value"]}
-        for bar in found["bars"]
+        for bar in bars
         if bar["place"] is not None and bar["error"]["n"]
     ]
 

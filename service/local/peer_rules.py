@@ -6,9 +6,11 @@ All are asked of the same profiles: this window alone against the whole referenc
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +18,15 @@ from monitors.registry import column_checks
 from reference_data.profile import ColumnProfile, Profile
 from reference_data.reference import Reference
 from reference_data.windows import WindowSpec
-from service import views
 from service.local.convert import number
+from service.local.recall import recalled
+from service.local.series import held_against, load_series
+
+if TYPE_CHECKING:
+    from monitors.types import Reading
+    from reference_data.windows import Window
+    from service import views
+    from service.local.core import Core
 
 PSI_LIMIT, LEVEL, DISTANCE = 0.2, 0.05, 0.1
 SMALL, FEW_VALUES = (
@@ -101,22 +110,18 @@ def _nannyml(base: ColumnProfile, now: ColumnProfile, usual: float) -> Opinion |
 RULES: tuple[Rule, ...] = (_psi, _ks, _evidently, _nannyml)
 
 
-def opinions(
-    reference: Reference, window_spec: WindowSpec, base: Profile, now: Profile, column: str
-) -> list[views.PeerOpinion]:
-    """Return every rule's opinion of ``column``, with how many of the columns it would flag in this window."""
-    limits = usual_limits(reference, window_spec)
-    flagged = dict.fromkeys((rule.__name__ for rule in RULES), 0)
-    asked = dict(flagged)
-    own: list[tuple[str, Opinion]] = []
-    for name, rule, said in _every(base, now, limits):
-        asked[rule.__name__] += 1
-        flagged[rule.__name__] += said.drift
-        if name == column:
-            own.append((rule.__name__, said))
-    if column not in limits:  # of outcomes only the one that is asked for
-        left, right = base.column(column), now.column(column)
-        own = [(rule.__name__, said) for rule in RULES if (said := rule(left, right, math.nan)) is not None]
+def opinions(core: Core, reading: Reading, base: ColumnProfile, now: ColumnProfile) -> list[views.PeerOpinion]:
+    """Return every rule's opinion of a reading's column in its window, with how many of the inputs it would flag there."""
+    every = _of_window(core, reading.model, reading.window, reading.model_version, reading.reference_version)
+    name, flagged, asked = reading.column, Counter[str](), Counter[str]()
+    for _, rule, said in every:
+        asked[rule] += 1
+        flagged[rule] += said.drift
+    own = [(rule, said) for column, rule, said in every if column == name]
+    counted = bool(own)
+    if not own:  # of outcomes only the one that is asked for
+        with np.errstate(all="ignore"):
+            own = [(r.__name__, said) for r in RULES if (said := r(base, now, math.nan)) is not None]
     return [
         {
             "rule": said.rule,
@@ -124,10 +129,22 @@ def opinions(
             "value": number(said.value),
             "threshold": said.threshold,
             "verdict": "drift" if said.drift else "no drift",
-            **({"flagged": flagged[rule], "columns": asked[rule]} if column in limits else {}),  # type: ignore[typeddict-item]
+            **({"flagged": flagged[rule], "columns": asked[rule]} if counted else {}),  # type: ignore[typeddict-item]
         }
         for rule, said in own
     ]
+
+
+@recalled
+def _of_window(
+    core: Core, model: str, window: Window, version: str, reference_version: int
+) -> list[tuple[str, str, Opinion]]:
+    """Return column, rule and what it says, of all inputs of a window; worked out once for the pages of all of them."""
+    reference = core.control.reference(model, reference_version)
+    ((held, _),) = held_against(core, core.spec(model), reference, [window])
+    now = load_series(core, reference, "inputs", [window], version=version).profile[0]
+    limits = usual_limits(reference, core.window_spec(model))
+    return [(name, rule.__name__, said) for name, rule, said in _every(held.reference.inputs.total(), now, limits)]
 
 
 def _every(base: Profile, now: Profile, limits: dict[str, float]) -> Iterator[tuple[str, Rule, Opinion]]:

@@ -21,7 +21,7 @@ from service.local.references import sample_path
 from service.local.segment_sample import sample_rows
 from service.local.series import held_against
 from service.workspace import NotFoundError
-from storage.names import literal
+from storage.names import EVENT_TIME, literal
 from storage.row_source import RowSource, logged_window
 from storage.value_bars import MISSING, Mean, ValueBar, bars_of, value_bars
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from service import column_views
     from service.local.core import Core
 
+_OUTCOMES = ("prediction", "score", "label")
 _Z = 1.959964  # 97.5 % quantile of the standard normal
 
 
@@ -62,35 +63,23 @@ def relation(core: Core, model: str, column: str, window_start: datetime | None)
     reference = reference_of(core, chosen)
     if column not in reference.inputs.layout.names:
         return None
-    return by_value(
-        core, core.spec(model), reference, reference.inputs.layout.entry(column), window, chosen.computed_at
-    )
+    return _by_value(core, spec, reference, reference.inputs.layout.entry(column), window)
 
 
-def by_value(
-    core: Core, spec: ModelSpec, reference: Reference, entry: BinnedColumn, window: Window, stamp: datetime
+def _by_value(
+    core: Core, spec: ModelSpec, reference: Reference, entry: BinnedColumn, window: Window
 ) -> column_views.RelationView:
-    """Return the partial view of one column. ``stamp``: when the window was judged last, until when what was read is remembered."""
     path = sample_path(core, spec.name, reference.version)
-    measured = _measured(spec, reference)
-    key = (spec.model_dump_json(), reference, entry.column.name, window, stamp)
-    kept = core.db.memory.setdefault(("relations", spec.name), {})
-    if key not in kept:
-        while len(kept) >= _REMEMBERED:
-            kept.pop(next(iter(kept)), None)
-        with core.db.cursor() as cursor:
-            kept[key] = _bars(logged_window(cursor, spec, window), entry, measured, positive_of(spec, reference))
+    measured, positive = _measured(spec, reference), positive_of(spec, reference)
+    with core.db.cursor() as cursor:
+        now = _bars(logged_window(cursor, spec, window), entry, measured, positive)
     if spec.reference.kind == "rolling":
         ((held, _),) = held_against(core, spec, reference, [window])
         with core.db.cursor() as cursor:
-            source = logged_window(cursor, spec, held.reference.period)
-            before = _bars(source, entry, measured, positive_of(spec, reference))
+            before = _bars(logged_window(cursor, spec, held.reference.period), entry, measured, positive)
     else:
         before = _of_sample(path, spec.model_dump_json(), reference, entry.column.name)
-    return _view(spec, entry, window, measured, kept[key], before)
-
-
-_REMEMBERED = 256  # partial views, a few kilobytes each
+    return _view(spec, entry, window, measured, now, before)
 
 
 @lru_cache(maxsize=256)
@@ -99,7 +88,7 @@ def _of_sample(path: Path, declared: str, reference: Reference, column: str) -> 
     spec = ModelSpec.model_validate_json(declared)
     if not path.exists():
         return []
-    with sample_rows(path) as rows:
+    with sample_rows(path, {column, EVENT_TIME, *_OUTCOMES}) as rows:
         entry = reference.inputs.layout.entry(column)
         return _bars(rows, entry, _measured(spec, reference), positive_of(spec, reference))
 
@@ -133,7 +122,7 @@ def _bars(source: RowSource, entry: BinnedColumn, measured: Measured, positive: 
     known = source.expressions
 
     def over(sql: str | None) -> str | None:
-        names = [name for name in ("prediction", "score", "label") if sql is not None and f"{{{name}}}" in sql]
+        names = [name for name in _OUTCOMES if sql is not None and f"{{{name}}}" in sql]
         if sql is None or any(name not in known for name in names):
             return None
         return sql.format(**{name: f"({known[name]})" for name in names})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -46,9 +46,10 @@ def metric_by_segment(core: Core, reference: Reference, check: Check) -> dict[Pa
 
 
 @contextmanager
-def sample_rows(path: Path) -> Iterator[RowSource]:
-    """Give the rows kept of a reference, by their logical names, with times if these were kept as well."""
-    table = pq.read_table(path)
+def sample_rows(path: Path, names: Collection[str] | None = None) -> Iterator[RowSource]:
+    """Give the rows kept of a reference, by their logical names (all, or those of ``names``), with times if these were kept as well."""
+    kept = None if names is None else [name for name in pq.read_schema(path).names if name in names]
+    table = pq.read_table(path, columns=kept)
     renamed = table.rename_columns([f"c{index}" for index in range(table.num_columns)])
     expressions = {name: f"c{index}" for index, name in enumerate(table.column_names)}
     with in_memory({_ROWS: renamed}) as cursor:

@@ -15,6 +15,7 @@ from reference_data.windows import Window
 from service.histograms import histogram
 from service.local import due, segment_harm, segment_profiles, segments
 from service.local.convert import aware, iso, number
+from service.local.recall import basis
 from service.workspace import NotFoundError, WorkspaceError
 from storage.readings import current_readings, latest_window
 
@@ -54,7 +55,7 @@ def segment_drift(
     if segment is not None:
         known_segment(core, model, segment)
     found: list[views.SegmentDrift] = []
-    for drift in segments.judged(core, spec, reference, version, [window]):
+    for drift in _judged(core, reference, version, window):
         blank = blank_of(reference, version, core.now())
         bad = drift.drifted[0] | drift.lost[0]
         for j in np.lexsort((-beyond(drift)[0], ~bad)).tolist():
@@ -97,6 +98,21 @@ def known_segment(core: Core, model: str, segment: str) -> None:
         )
     shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
     raise NotFoundError(f"model {model!r} has no segment {segment!r}; it has: {shown}")
+
+
+def _judged(core: Core, reference: Reference, version: str, window: Window) -> list[SegmentDrift]:
+    """Return what is found inside segments in a window; worked out once for all columns, for as long as nothing it rests on changes."""
+    model = reference.model
+    question = (model, reference.version, version, window)
+    with core.segments.turn(question):
+        now, spec = basis(core, model)
+        kept = core.segments.get(question, now)
+        if kept is not None:
+            found: list[SegmentDrift] = kept.value
+            return found
+        found = list(segments.judged(core, spec, reference, version, [window]))
+        core.segments.put(question, now, spec, found)
+        return found
 
 
 def _window(core: Core, spec: ModelSpec, start: datetime | None) -> tuple[str, Reference | None, Window | None]:
