@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from service.local.convert import iso
@@ -13,11 +14,10 @@ from storage.refused_content import as_row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from duckdb import DuckDBPyConnection
-
     from service.data_views import QuarantineGroup, QuarantineView, RepairedRow
     from service.local.core import Core
     from service.views import AppendView
+    from storage.append_common import Also
 
 ORIGIN = "repair"
 MOST_REPAIRS = 10_000  # rows of one repair
@@ -71,9 +71,7 @@ def repair(core: Core, model: str, repairs: Sequence[RepairedRow], actor: str) -
     rows: list[dict[str, Any]] = [dict(entry["row"]) for entry in repairs]
     now = core.now()
 
-    def settle(con: DuckDBPyConnection) -> None:
-        mark_repaired(con, model, refs, now)
-
+    settle: Also = partial(mark_repaired, model=model, refs=refs, now=now)
     done = append_block(core, takes(core, model, into), into, rows, strict=True, origin=ORIGIN, also=settle)
     if not done["rejected"]:
         core.control.append_audit(actor, "repair", model, {"rows": len(rows), "as": into}, "workspace", core.now())
