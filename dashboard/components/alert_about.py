@@ -43,8 +43,8 @@ def of(ws: Workspace, alert: AlertView, model: ModelView) -> About:
         ]
         first = [
             reading
-            for asked in _first(alert, model)
-            for reading in ws.readings(alert["model"], since=since, until=until, **asked)
+            for check, column in _first(alert, model)
+            for reading in ws.readings(alert["model"], since=since, until=until, check=check, column=column)
         ]
     except WorkspaceError:  # its readings are gone, or its model is declared anew: the words of the alert stay
         return About((), (), {})
@@ -57,8 +57,8 @@ def _verdicts(alert: AlertView) -> tuple[str, ...]:
     return ("drift",) if drifted and not alert.get("limit") else _WRONG
 
 
-def _first(alert: AlertView, model: ModelView) -> list[dict[str, str]]:
-    """Return what to ask of the first window: its foremost columns, the metric that says whether it did harm, and the limit.
+def _first(alert: AlertView, model: ModelView) -> list[tuple[str | None, str | None]]:
+    """Return which checks and columns to ask for of the first window: its foremost columns, the metric that says whether it did harm, and the limit.
 
     Of what has no column, members are checks.
     """
@@ -66,7 +66,8 @@ def _first(alert: AlertView, model: ModelView) -> list[dict[str, str]]:
     metric = model["metric"]["name"] if model["metric"] else None
     checks = dict.fromkeys(name for name in (metric, alert.get("limit")) if name)
     of_checks = alert["column"] is None and alert["kind"] not in ("data_drift", "prediction_drift")
-    return [{"check" if of_checks else "column": name} for name in named] + [{"check": name} for name in checks]
+    foremost: list[tuple[str | None, str | None]] = [(name, None) if of_checks else (None, name) for name in named]
+    return foremost + [(name, None) for name in checks]
 
 
 def best_windows(readings: Iterable[ReadingView]) -> dict[str, str]:

@@ -121,7 +121,7 @@ def opinions(core: Core, reading: Reading, base: ColumnProfile, now: ColumnProfi
     counted = bool(own)
     if not own:  # of outcomes only the one that is asked for
         with np.errstate(all="ignore"):
-            own = [(r.__name__, said) for r in RULES if (said := r(base, now, math.nan)) is not None]
+            own = [(r.__name__, told) for r in RULES if (told := r(base, now, math.nan)) is not None]
     return [
         {
             "rule": said.rule,
