@@ -73,8 +73,13 @@ def _item(item: TimelineItem, zones: Mapping[str, str]) -> None:
         st.markdown(f":gray[{at:%H:%M}]", width=44)
         with st.container(width=104):
             health.badge(health.EVENT, item["kind"])
-        st.markdown(f"**{text.plain(item['model'], 60)}** {text.plain(item['sentence'], 240)}", width="stretch")
+        st.markdown(f"**{text.plain(item['model'], 60)}** {text.plain(_words(item), 240)}", width="stretch")
         _link(item)
+
+
+def _words(item: TimelineItem) -> str:
+    """Return the sentence without the model's name before it, which stands there already."""
+    return item["sentence"].removeprefix(f"{item['model']} ").removeprefix(f"{item['model']}: ")
 
 
 def _link(item: TimelineItem) -> None:

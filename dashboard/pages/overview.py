@@ -21,7 +21,7 @@ from dashboard.components import (
     timeline,
 )
 from dashboard.registry import Page
-from service.views import ModelView
+from service.views import AlertView, ModelView
 
 REFRESH = 30.0
 
@@ -46,8 +46,9 @@ def _draw() -> None:
     now = data_words.clock(state.workspace())
     needy = [model for model in models if model["health"] in ("page", "warning")]
     st.title(standing.nothing_judged(models) or _headline(len(needy), len(models)), anchor=False)
+    alerts = [alert for alert in state.workspace().alerts() if alert["state"] != "resolved"]
     for model in needy[:1] or models[:1]:
-        _sentence(model)
+        _sentence(model, _worst(alerts, model))
     _data(models, now)
     found = model_table.filters(models)
     if found:
@@ -58,10 +59,15 @@ def _draw() -> None:
         )
         st.space("stretch")
         export.table(model_table.plain_rows(found), name="models", key="overview")
-    _below(models)
+    _below(models, alerts)
 
 
-def _below(models: Sequence[ModelView]) -> None:
+def _worst(alerts: Sequence[AlertView], model: ModelView) -> AlertView | None:
+    """Return the open alert that a model's health comes from."""
+    return next((a for a in alerts if a["model"] == model["name"] and a["severity"] == model["health"]), None)
+
+
+def _below(models: Sequence[ModelView], alerts: Sequence[AlertView]) -> None:
     """Draw what happened lately, and beside it what of alerts was allowed and what is open."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -69,7 +75,7 @@ def _below(models: Sequence[ModelView]) -> None:
         timeline.draw(timeline.filtered(zones), zones, key="timeline")
     with right:
         st.subheader("Open alerts", anchor=False)
-        _alerts()
+        _alerts(alerts)
         st.subheader("Alert budget", anchor=False)
         budget.draw(models)
         with st.expander("Another model?", icon=":material/add:"):
@@ -86,15 +92,28 @@ def _headline(needy: int, total: int) -> str:
     return f"{needy} of {text.plural(total, 'model')} {verb} you"
 
 
-def _sentence(model: ModelView) -> None:
-    """Say who, how bad, since when, likely cause; the link opens the model."""
-    words = f"**{text.plain(model['name'], 60)}** {text.plain(standing.words(model), 400)}."
+def _sentence(model: ModelView, alert: AlertView | None) -> None:
+    """Say who, how bad, since when, likely cause; links open the alert and the model."""
+    words = f"**{text.plain(model['name'], 60)}** {text.plain(standing.words(model), 400)}.{_measured(model)}"
     if model["since"] is not None and model["data_until"] is not None:
         since = text.day(model["since"], model["timezone"], year=True)
         words += f" Since **{since}** ({text.length(model['since'], model['data_until'])})."
     with st.container(horizontal=True, wrap=False, gap="small", key="lead"):
         st.markdown(f"{health.inline(health.HEALTH, model['health'])} {words}", width="stretch")
+        if alert is not None:
+            registry.link("Open the alert ›", "alert", alert=alert["id"])
         registry.link("Open the model ›", "model", model=model["name"])
+
+
+def _measured(model: ModelView) -> str:
+    """Return the metric against its reference, where the headline is about something else; it says how bad it is."""
+    metric = model["metric"]
+    if metric is None or metric["value"] is None:
+        return ""
+    now, before = text.number(metric["value"], metric["unit"]), text.number(metric["reference"])
+    if not model["headline"] or text.number(metric["value"]) in model["headline"]:
+        return ""
+    return f" {text.metric_name(metric['name'])} is **{text.plain(now)}**, in the reference {before}."
 
 
 def _data(models: Sequence[ModelView], now: str | None) -> None:
@@ -108,8 +127,7 @@ def _data(models: Sequence[ModelView], now: str | None) -> None:
         registry.link("Open data ›", "data")
 
 
-def _alerts() -> None:
-    alerts = [alert for alert in state.workspace().alerts() if alert["state"] != "resolved"]
+def _alerts(alerts: Sequence[AlertView]) -> None:
     counts = Counter(alert["severity"] for alert in alerts)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if not alerts:

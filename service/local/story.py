@@ -71,7 +71,7 @@ def acknowledge(core: Core, alert_id: str, actor: str, comment: str) -> views.Al
 
 
 def markers(core: Core, model: str) -> list[views.Marker]:
-    """Return what is marked on every time chart: alerts worth a warning, and changes of champion."""
+    """Return what is marked on every time chart: alerts worth a warning, changes of champion, and training that led to none at once."""
     zone = core.spec(model).zone
     found: list[views.Marker] = []
     for row in core.control.alerts(model):
@@ -87,7 +87,16 @@ def markers(core: Core, model: str) -> list[views.Marker]:
                 "until": iso(datetime.fromisoformat(ended), zone) if ended else None,
             }
         )
-    for event in core.deployments(model):
+    deployments = core.deployments(model)
+    promoted = {(event.version, event.at.date()) for event in deployments if event.action == "champion"}
+    for job in core.control.jobs(model):
+        if job["kind"] == "retrain" and job["version"] and job["ended_at"]:
+            ended_at = datetime.fromisoformat(job["ended_at"])
+            if (job["version"], ended_at.date()) not in promoted:  # else the champion's mark stands there
+                found.append(
+                    {"at": iso(ended_at, zone), "kind": "retrain", "label": f"{job['version']} trained", "until": None}
+                )
+    for event in deployments:
         if event.action in ("champion", "rollback"):
             label = f"{event.version} champion" if event.action == "champion" else f"back to {event.version}"
             found.append({"at": iso(event.at, zone), "kind": event.action, "label": label, "until": None})
