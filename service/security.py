@@ -140,7 +140,7 @@ class Guard:
             handle = known.handle(identity)
             scope["headers"] = [*scope["headers"], (IDENTITY_HEADER.encode(), handle.encode("latin-1"))]
             receive, send = watched(receive, send, lambda: known.lives(handle))
-        await self._app(scope, receive, _with_headers(send))
+        await self._app(scope, receive, _with_headers(send, keep_pages=identity.how == "open"))
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         hosts = headers.getlist("host")
@@ -246,12 +246,16 @@ def _out_of_place(path: str, identity: Identity) -> tuple[int, str] | None:
     return None
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, *, keep_pages: bool) -> Send:
+    """Add the headers; ``keep_pages``: a browser may keep a page, and show it once more after its user has signed out."""
+
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
+            if not keep_pages and headers.get("content-type", "").startswith("text/html"):
+                headers["cache-control"] = "no-store"
         await send(message)
 
     return wrapped

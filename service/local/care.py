@@ -126,6 +126,7 @@ def restore(folder: Path, file: Path, now: Callable[[], datetime]) -> dict[str, 
             erased = _erase_anew(db, control, home, [aside, *_set_aside(home)], now)
             receipts = [receipt["id"] for receipt in control.erasures()]
             detail = {"made": manifest["created_at"], "erased_again": erased, "receipts": len(receipts)}
+            control.end_every_session()
             control.append_audit("cli", "restore", str(file), detail, "workspace", now())
     return {
         "home": str(home.root),
