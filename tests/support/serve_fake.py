@@ -13,6 +13,8 @@ from streamlit import config
 from streamlit.starlette import App
 
 from service import context
+from service.api.app import api_routes
+from service.settings import Settings
 from tests.support.fake_player import FakePlayer
 from tests.support.fake_workspace import FakeWorkspace
 
@@ -35,7 +37,7 @@ def app(workspace: FakeWorkspace, *, demo: bool) -> App:
             config.set_option(name, value)
     context.set_workspace(workspace)
     context.set_demo(FakePlayer(workspace) if demo else None)
-    return App(DASHBOARD / "shell" / "app.py")
+    return App(DASHBOARD / "shell" / "app.py", routes=api_routes(workspace, Settings()))
 
 
 def main() -> None:
