@@ -12,7 +12,7 @@ from dashboard.theme import Palette
 from service.views import Marker, QuantileStep, ShareStep
 
 MOST_CATEGORIES = 12
-MEDIAN = "median"
+MEDIAN, WINDOWS = "median", "windows"  # the line, and what of it can be clicked
 
 
 def quantiles(
@@ -61,15 +61,15 @@ def runs(steps: Sequence[QuantileStep]) -> list[list[QuantileStep]]:
 
 def start_of(figure: go.Figure, stretches: Sequence[Sequence[QuantileStep]], curve: int, index: int) -> str | None:
     """Return the start of the window that a click on a median means; None for a click on anything else."""
-    medians = [place for place, trace in enumerate(figure.data) if trace.name == MEDIAN]
-    if curve not in medians:
+    clickable = [place for place, trace in enumerate(figure.data) if trace.name == WINDOWS]
+    if curve not in clickable:
         return None
-    stretch = stretches[medians.index(curve)]
-    return stretch[min(index, len(stretch) - 1)]["start"]
+    stretch = stretches[clickable.index(curve)]
+    return stretch[index]["start"] if index < len(stretch) else None
 
 
 def missing(
-    steps: Sequence[QuantileStep] | Sequence[ShareStep],
+    steps: Sequence[QuantileStep | ShareStep],
     reference: float,
     palette: Palette,
     *,
@@ -160,7 +160,18 @@ def _median(
             line={"color": palette.accent, "width": 2, "shape": "hv"},
             name=MEDIAN,
             showlegend=legend,
-            text=[*words, words[-1]],
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(  # a line alone cannot be clicked
+        go.Scatter(
+            x=[base.middle(s["start"], s["end"], timezone) for s in run],
+            y=[s["q50"] for s in run],
+            mode="markers",
+            marker={"color": "rgba(0,0,0,0)", "size": 12, "opacity": 1},
+            name=WINDOWS,
+            showlegend=False,
+            text=words,
             hovertemplate="%{text}<extra></extra>",
         )
     )

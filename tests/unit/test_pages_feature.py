@@ -252,10 +252,10 @@ def test_a_click_on_a_median_means_its_window(workspace):
     gap: Any = [*steps[:5], {**steps[5], "q50": None}, *steps[6:]]
     figure = quantiles(gap, None, LIGHT, unit="", timezone="UTC")
     stretches = runs(gap)
-    medians = [place for place, trace in enumerate(figure.data) if trace.name == "median"]
-    assert start_of(figure, stretches, medians[1], 2) == steps[8]["start"]
-    assert start_of(figure, stretches, medians[1], 99) == steps[-1]["start"]
-    assert start_of(figure, stretches, medians[0] - 1, 0) is None
+    windows = [place for place, trace in enumerate(figure.data) if trace.name == "windows"]
+    assert start_of(figure, stretches, windows[1], 2) == steps[8]["start"]
+    assert start_of(figure, stretches, windows[1], 99) is None
+    assert start_of(figure, stretches, windows[0] - 1, 0) is None
 
 
 def test_missing_values_are_drawn_from_zero_with_the_reference(workspace):
