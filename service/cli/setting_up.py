@@ -90,7 +90,10 @@ def _choices(
 
 def _show(session: Session, workspace: Workspace, proposal: Proposal, done: SetUpView | None) -> None:
     if done is None:
-        hint = "" if session.json else "\nNothing was set up yet. The same command with --yes does it."
+        stands = any(note["level"] == "impossible" for note in proposal["notes"])
+        hint = "\nNothing was set up: " + (
+            "settle first what is said to be impossible." if stands else "the same command with --yes does it."
+        )
         session.show(
             {"proposal": proposal, "set_up": None},
             lambda: f"{_summary(proposal)}\n\n{_columns(proposal)}\n\n{proposal['toml']}{hint}",

@@ -43,7 +43,7 @@ class FakeSettingUp:
     def example_upload(self, *, actor: str = "cli") -> UploadView:
         return self.keep_upload(io.BytesIO(example.csv_text(_NOW).encode()), name=example.NAME, actor=actor)
 
-    def _known(self, upload: str) -> Kept:
+    def _waiting(self, upload: str) -> Kept:
         kept: Kept | None = getattr(self, "_kept", None)
         if kept is None or kept.upload["id"] != upload:
             raise NotFoundError("this file is not kept any more: files wait a day to be set up. Drop it again")
@@ -55,7 +55,7 @@ class FakeSettingUp:
         wanted: Choices = {**(choices or {})}
         if name is not None:
             wanted["name"] = name
-        return propose(self._known(upload), wanted, taken=["air_time"], now=_NOW)
+        return propose(self._waiting(upload), wanted, taken=["air_time"], now=_NOW)
 
     def set_up(
         self, upload: str, choices: Choices | None = None, *, wait: bool = True, actor: str = "cli"
@@ -66,7 +66,7 @@ class FakeSettingUp:
         return self.setting_up(upload)
 
     def setting_up(self, upload: str) -> SetUpView:
-        self._known(upload)
+        self._waiting(upload)
         done = self._done
         steps: list[Step] = [
             {"key": key, "title": title, "state": "done" if done else "waiting", "words": words if done else "", "seconds": 0.4 if done else None}
