@@ -85,9 +85,14 @@ def sentence(column: ColumnComparison) -> str:
         )
         return f"{name}: {words}{f' ({chance})' if chance else ''}."
     what = "; ".join(reason.rstrip(".") for reason in column.reasons) or _against(column)
-    moved = "" if math.isnan(column.effect) else f"{column.effect:.2g} standard deviations"
+    moved = "" if math.isnan(column.effect) else _deviations(column.effect)
     beside = ", ".join(words for words in (moved, chance) if words)
     return f"{name} changed: {what}{f' ({beside})' if beside else ''}."
+
+
+def _deviations(effect: float) -> str:
+    shown = f"{effect:.2g}"
+    return f"{shown} standard deviation{'' if shown == '1' else 's'}"
 
 
 def _against(column: ColumnComparison) -> str:
@@ -167,7 +172,7 @@ def _drawn(column: ColumnComparison) -> Histogram | None:
         def folded(shares: list[float]) -> list[float]:
             return [*shares[:kept], sum(shares[kept:-1]), shares[-1]]
 
-        bars["labels"] = [*labels[:kept], f"{len(labels) - 1 - kept:,} others", labels[-1]]
+        bars["labels"] = [*labels[:kept], "other", labels[-1]]
         bars["reference"], bars["current"] = folded(bars["reference"]), folded(bars["current"])
     return bars
 

@@ -112,7 +112,10 @@ class SliceView(TypedDict):
 
 
 class ComparedMetric(TypedDict):
-    """One metric of both slices with 95 % intervals; ``better`` names the side that is better beyond sampling, None if neither is."""
+    """One metric of both slices with 95 % intervals.
+
+    ``apart``: whether they differ beyond chance; ``better`` then names the better side, None where more is neither better nor worse.
+    """
 
     metric: str
     label: str
@@ -126,6 +129,7 @@ class ComparedMetric(TypedDict):
     difference: float | None
     lower: float | None
     upper: float | None
+    apart: bool
     better: Literal["reference", "current"] | None
     headline: bool
 

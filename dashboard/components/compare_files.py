@@ -193,7 +193,7 @@ def _result(found: FileComparison) -> None:
 def _names(found: FileComparison) -> tuple[str, str]:
     if found["split"] is None:
         return found["reference"]["name"], found["current"]["name"]
-    day = found["split"].replace("T00:00:00", "")
+    day = found["split"].removesuffix("T00:00:00").replace("T", " ")[:16]
     return f"before {day}", f"from {day}"
 
 

@@ -21,6 +21,7 @@ _MOST_WINDOWS = 60
 _LATEST = {"last:7d": "last 7 days", "last:28d": "last 28 days", "all": "everything logged"}
 _OWN = "own"
 _ANY = ""
+_MEMORY = "compared_slices"
 
 
 def draw() -> None:
@@ -42,9 +43,18 @@ def draw() -> None:
     left, right = _slices(ws, model, windows)
     with shortcuts:
         _shortcuts(left, right, model)
-    with st.spinner(f"Adding up the profiles of both sides of {text.plain(name)}…"):
-        found = ws.compare_slices(name, left, right)
-    _result(model, found)
+    _result(model, _compared(ws, model, left, right))
+
+
+def _compared(ws: Workspace, model: ModelView, left: str, right: str) -> SliceComparison:
+    """Return the comparison, made once for two slices until more is logged or run."""
+    asked = (model["name"], left, right, model["last_run"], model["data_until"])
+    kept: tuple[object, SliceComparison] | None = st.session_state.get(_MEMORY)
+    if kept is None or kept[0] != asked:
+        with st.spinner(f"Adding up the profiles of both sides of {text.plain(model['name'])}…"):
+            kept = asked, ws.compare_slices(model["name"], left, right)
+        st.session_state[_MEMORY] = kept
+    return kept[1]
 
 
 # -- choosing ----------------------------------------------------------------------------------------------------------
@@ -178,7 +188,7 @@ def _result(model: ModelView, found: SliceComparison) -> None:
             st.caption(text.plain(note, 300))
     if found["metrics"]:
         _metrics(found)
-    names = _name(found["reference"], zone), _name(found["current"], zone)
+    names = _name(found["reference"], zone, legend=True), _name(found["current"], zone)
     compared_table.draw(found["columns"], sides=names, name=f"{found['model']}-compared", key="compared")
     registry.link(f"Open {text.plain(found['model'])}", "model", icon=":material/arrow_forward:", model=found["model"])
 
@@ -188,11 +198,11 @@ def _side(part: SliceView, zone: str) -> str:
     return f"{text.plain(_name(part, zone), 120)}: {text.plural(part['rows'], 'row')}{labels}"
 
 
-def _name(part: SliceView, zone: str) -> str:
-    """Return what a slice is called: its period in words, then version and segment."""
+def _name(part: SliceView, zone: str, *, legend: bool = False) -> str:
+    """Return what a slice is called: its period in words, then version and segment; in a ``legend`` the word reference stands already."""
     period = text.period(part["start"], part["end"], zone, year=True)
     asked = parts_of(part["asked"])
-    reference = asked.period.startswith("reference")
+    reference = asked.period.startswith("reference") and not legend
     beside = [f"{'reference ' if reference else ''}{period}"]
     if asked.version:
         beside.append(asked.version.replace("version:", "version ", 1))
@@ -248,7 +258,8 @@ def _cells(row: ComparedMetric) -> dict[str, object]:
     between = ""
     if row["lower"] is not None and row["upper"] is not None:
         between = f" ({plain(row['lower'], signed=True)} to {plain(row['upper'], signed=True)})"
-    told = {"reference": "▼ worse", "current": "▲ better", None: "not told apart"}[row["better"]]
+    ways = {"reference": "▼ worse", "current": "▲ better", None: "differs"}
+    told = ways[row["better"]] if row["apart"] else "not told apart"
     return {
         "metric": row["label"],
         "reference": text.number(row["reference"], unit),

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import state, text, theme
-from dashboard.charts import distribution
+from dashboard.charts import categories, distribution
 from dashboard.components import chart, export, health, paging, svg
 from service.comparing_views import ComparedColumn
 
@@ -23,6 +23,7 @@ VERDICTS: dict[str, tuple[str, health.Colour]] = {
     "no_data": ("○ No data", "gray"),
     "error": ("✕ Unreadable", "orange"),
 }
+_NOMINAL = ("categorical", "boolean")
 _SHAPES = {"histogram": "Histogram", "cdf": "Cumulative"}
 _BULLET = {"drift": "material", "ok": "within"}
 
@@ -180,15 +181,22 @@ def _drawing(column: ComparedColumn, sides: tuple[str, str], key: str) -> None:
         st.space("stretch")
         if bars["edges"] and not bars["labels"]:
             shape = state.choice("Shape", "shape", _SHAPES, "histogram", key=f"{key}_shape")
-    figure = distribution.compare(
-        bars,
-        theme.palette(),
-        reference_period=text.figure(sides[0], 34),
-        current_period=text.figure(sides[1], 34),
-        unit=column["unit"],
-        state=column["verdict"],
-        cumulative=shape == "cdf",
-    )
+    before, after = text.figure(sides[0], 34), text.figure(sides[1], 34)
+    rest = ""
+    if column["type"] in _NOMINAL and column["verdict"] != "insufficient":
+        rows = categories.rows_of(bars)
+        figure = categories.compare(rows, bars, theme.palette(), reference_period=before, current_period=after)
+        rest = categories.left_out(bars, rows)
+    else:
+        figure = distribution.compare(
+            bars,
+            theme.palette(),
+            reference_period=before,
+            current_period=after,
+            unit=column["unit"],
+            state=column["verdict"],
+            cumulative=shape == "cdf",
+        )
     alt = f"{text.clean(column['column'])}: {text.clean(sides[0])} against {text.clean(sides[1])} on the same bars"
     chart.show(figure, alt=alt, key=f"{key}_distribution")
     outside = (
@@ -198,7 +206,7 @@ def _drawing(column: ComparedColumn, sides: tuple[str, str], key: str) -> None:
     )
     st.caption(
         f"Same bars for both; share of values. Missing {text.share(bars['missing_reference'])} → "
-        f"{text.share(bars['missing_current'])}, {outside}."
+        f"{text.share(bars['missing_current'])}, {outside}. {rest}"
     )
 
 

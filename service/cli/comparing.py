@@ -54,7 +54,7 @@ def _told(found: SliceComparison) -> str:
     metrics: list[dict[str, Any]] = [
         {
             **metric,
-            "apart": metric["better"] and f"{metric['better']} better",
+            "told": (f"{metric['better']} better" if metric["better"] else "differs") if metric["apart"] else None,
             "between": _between(metric["lower"], metric["upper"]),
         }
         for metric in found["metrics"]
@@ -66,7 +66,7 @@ def _told(found: SliceComparison) -> str:
         "current": "right",
         "difference": "difference",
         "between": "95 %",
-        "apart": "beyond chance",
+        "told": "beyond chance",
     }
     shown = [{**column, "p": column["p_value"]} for column in found["columns"]]
     columns = {

@@ -121,6 +121,7 @@ def _metric(
         "difference": number(difference.value),
         "lower": number(low),
         "upper": number(high),
+        "apart": bool(apart),
         "better": better,  # type: ignore[typeddict-item]
         "headline": headline,
     }

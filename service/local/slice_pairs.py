@@ -147,5 +147,6 @@ def _performed(metrics: list[ComparedMetric]) -> str:
     if first is None or first["reference"] is None or first["current"] is None:
         return ""
     before, after = (explain.number(value, first["unit"]) for value in (first["reference"], first["current"]))
-    told = {"reference": "worse, beyond chance", "current": "better, beyond chance", None: "chance alone can do that"}
-    return f"{first['label']} is {after} where it was {before}: {told[first['better']]}."
+    ways = {"reference": "worse, beyond chance", "current": "better, beyond chance", None: "that is beyond chance"}
+    told = ways[first["better"]] if first["apart"] else "chance alone can do that"
+    return f"{first['label']} is {after} where it was {before}: {told}."

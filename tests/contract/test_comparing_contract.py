@@ -62,7 +62,7 @@ def test_two_periods_of_one_version_are_alike(filled: Workspace) -> None:
     assert found["reference"]["start"] == "2024-01-01T00:00:00+01:00"
     headline = found["metrics"][0]
     assert headline["headline"]
-    assert headline["better"] is None
+    assert (headline["apart"], headline["better"]) == (False, None)
     assert headline["lower"] is not None
     assert headline["upper"] is not None
     assert headline["lower"] < 0 < headline["upper"]
@@ -74,7 +74,7 @@ def test_two_versions_differ_in_what_they_answered_and_how_well(filled: Workspac
     moved = {column["column"] for column in found["columns"] if column["verdict"] == "drift"}
     assert moved == {"error given inputs", "prediction"}
     headline = found["metrics"][0]
-    assert (headline["metric"], headline["better"]) == ("mae", "reference")
+    assert (headline["metric"], headline["apart"], headline["better"]) == ("mae", True, "reference")
     assert headline["difference"] == pytest.approx(1.2, abs=0.3)  # E|2 + z| - E|z| of standard normal errors
     assert any("did not answer on the same days" in note for note in found["notes"])
 

@@ -79,6 +79,7 @@ def _metric() -> ComparedMetric:
         "difference": 4.29,
         "lower": 3.3,
         "upper": 5.2,
+        "apart": True,
         "better": "reference",
         "headline": True,
     }
