@@ -13,13 +13,14 @@ from service.wizard.windows import LEARN
 _FEW, _LITTLE = 200, 80
 
 
-def of(proposal: Proposal, facts: Facts, taken: Collection[str]) -> list[Note]:
+def of(proposal: Proposal, facts: Facts, taken: Collection[str], now: datetime) -> list[Note]:
     """Return everything to know, the gravest first."""
     found = [
         *_impossible(proposal, taken),
         *_size(proposal),
         *_times(proposal, facts),
         *_outcomes(proposal),
+        *_end(proposal, now),
         *_names(proposal),
     ]
     found += [
@@ -119,6 +120,22 @@ def _times(proposal: Proposal, facts: Facts) -> list[Note]:
         found.append(
             _doubt(f"{100 * missing:.1f} % of rows have no `{name}`: they are left out", "mend them in the file")
         )
+    return found
+
+
+def _end(proposal: Proposal, now: datetime) -> list[Note]:
+    """Say what the end of the file means for a monitor that goes on."""
+    windows = proposal["windows"]
+    if proposal["times"] != "column" or len(windows) < 3:
+        return []
+    found = []
+    start, last = (datetime.fromisoformat(windows[place]["start"]) for place in (-2, -1))
+    if last + 2 * (last - start) < now:
+        words = f"the file ends on {last:%Y-%m-%d}: the windows since then are empty, and an alert will say that no rows arrive"
+        found.append(_note(words, "it ends when rows come again (the page Data shows the ways in), or silence it"))
+    if windows[-1]["rows"] < 0.5 * proposal["rows_per_window"]:
+        words = f"the last window has {windows[-1]['rows']:,} rows, since the file ends within it: that may be told as too few"
+        found.append(_note(words, "leave it out of the file if that disturbs"))
     return found
 
 

@@ -103,7 +103,7 @@ def propose(kept: Kept, choices: Choices, *, taken: Collection[str], now: dateti
         "notes": [],
         "toml": toml,
     }
-    proposal["notes"] = [*problems, *notes.of(proposal, facts, taken)]
+    proposal["notes"] = [*problems, *notes.of(proposal, facts, taken, now)]
     return proposal
 
 
