@@ -13,7 +13,7 @@ _STYLE = """
 --fail:#b3261e;--fail-bg:#fce9e7;--warn:#8f4a00;--warn-bg:#fdf0dd;--pass:#00674d;--pass-bg:#ddf3eb;--info:#59616f;--info-bg:#eceef2}
 @media(prefers-color-scheme:dark){:root{--bg:#0e1218;--panel:#171c25;--text:#e7eaf0;--muted:#9aa3b2;--line:#2b3240;--accent:#5bb3ee;
 --old:#8a93a3;--fail:#ff7768;--fail-bg:#3b1b1a;--warn:#f2a950;--warn-bg:#38280f;--pass:#4fc9a0;--pass-bg:#0f2f27;--info:#9aa3b2;--info-bg:#222833}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 "IBM Plex Sans",system-ui,sans-serif}
+html{font-size:14px}*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--text);font:14px/1.5 "IBM Plex Sans",system-ui,sans-serif}
 main{max-width:1240px;margin:0 auto;padding:2rem 1.25rem 4rem}h1{font-size:1.6rem;margin:0 0 .75rem;overflow-wrap:anywhere}
 h2{font-size:1.1rem;margin:2.25rem 0 .6rem}p{margin:.4rem 0}.lead{font-size:1.1rem;max-width:52rem;overflow-wrap:anywhere}
 .muted,caption,figcaption{color:var(--muted)}.badge{display:inline-block;border-radius:6px;padding:.05rem .55rem;font-weight:600;white-space:nowrap}
@@ -34,9 +34,7 @@ figure{margin:0;display:flex;flex-wrap:wrap;gap:1.5rem;align-items:flex-start}fi
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 #: For the answer that carries such a page: names from strangers' data are in it, so it may do nothing at all.
-HEADERS = {
-    "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-}
+HEADERS = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"}
 
 
 def document(title: str, body: str, style: str = "") -> str:

@@ -159,7 +159,14 @@ def _theirs(model: ModelView, window: WindowView) -> None:
             export.files(
                 {"HTML": (name, "text/html", lambda: ws.evidently_report(model["name"], at).read_bytes())}, key="theirs"
             )
-            st.link_button("Open", address, icon=":material/open_in_new:", type="tertiary", help="In a tab of its own")
+        st.link_button(
+            "Open",
+            address,
+            icon=":material/open_in_new:",
+            type="tertiary",
+            disabled=not ready,
+            help="In a tab of its own" if ready else "Once it is made",
+        )
     if ready:
         st.iframe(address, height=TALL, alt="Evidently's report of the same window")
     elif found["state"] == "failed":
