@@ -102,43 +102,38 @@ def _means(
     colour = palette.reference if before else palette.model
     means: list[Estimate] = [bar[which] for bar in shown]  # type: ignore[literal-required]
     known = [(x, bar, mean) for x, bar, mean in zip(places, shown, means, strict=True) if mean["value"] is not None]
-    if not known:
-        return
     name = "reference" if before else "current"
-    drawn.add_trace(
-        go.Scatter(
-            x=[x for x, _bar, _mean in known],
-            y=[mean["value"] for _x, _bar, mean in known],
-            mode="lines+markers" if ordered else "markers",
-            line={"color": colour, "width": 1.6, "dash": "dot" if before else "solid"},
-            marker={
-                "color": [_faint(colour, mean) for _x, _bar, mean in known],
-                "symbol": [
-                    ("circle" if before else "square") + ("-open" if mean["n"] < FEW else "")
-                    for _x, _bar, mean in known
-                ],
-                "size": 7,
-                "opacity": 1,
-                "line": {"width": 1, "color": colour},
-            },
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [_gap(mean["value"], mean["upper"]) for _x, _bar, mean in known],
-                "arrayminus": [_gap(mean["lower"], mean["value"]) for _x, _bar, mean in known],
-                "color": colour,
-                "thickness": 1,
-                "width": 2,
-            },
-            name=f"{name}, 95 % intervals" if not before else name,
-            text=[_words(bar, mean, name, unit) for _x, bar, mean in known],
-            hovertemplate="%{text}<extra></extra>",
+    for few in (False, True):
+        own = [each for each in known if (each[2]["n"] < FEW) == few]
+        if not own:
+            continue
+        drawn.add_trace(
+            go.Scatter(
+                x=[x for x, _bar, _mean in own],
+                y=[mean["value"] for _x, _bar, mean in own],
+                mode="lines+markers" if ordered and not few else "markers",
+                line={"color": colour, "width": 1.6, "dash": "dot" if before else "solid"},
+                marker={
+                    "color": colour,
+                    "symbol": ("circle" if before else "square") + ("-open" if few else ""),
+                    "size": 7,
+                    "opacity": 1,
+                },
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [_gap(mean["value"], mean["upper"]) for _x, _bar, mean in own],
+                    "arrayminus": [_gap(mean["lower"], mean["value"]) for _x, _bar, mean in own],
+                    "color": colour,
+                    "thickness": 0.6 if few else 1,
+                    "width": 2,
+                },
+                name=f"{name}, fewer than {FEW} rows" if few else f"{name}, 95 % intervals",
+                showlegend=not few or len(own) == len(known),
+                text=[_words(bar, mean, name, unit) for _x, bar, mean in own],
+                hovertemplate="%{text}<extra></extra>",
+            )
         )
-    )
-
-
-def _faint(colour: str, mean: Estimate) -> str:
-    return colour if mean["n"] >= FEW else "rgba(0,0,0,0)"
 
 
 def _gap(low: float | None, high: float | None) -> float:

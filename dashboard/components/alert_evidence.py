@@ -16,6 +16,7 @@ from service.views import AlertView, Marker, ModelView, PerformancePoint, Segmen
 from service.workspace import NotFoundError, Workspace
 
 MOST_SEGMENTS = 8
+LEAST = 3  # windows that make a course over time
 
 
 def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[PerformancePoint], about: About) -> None:
@@ -41,13 +42,16 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[Per
 
 def _course(ws: Workspace, alert: AlertView, model: ModelView, about: About) -> None:
     name, readings = alert_about.course(ws, alert, about)
+    if alert["column"] and len(readings) < LEAST:  # the plot of its values says more
+        return
     with st.container(border=True, key="alert_course"):
         st.markdown("#### How bad, and since when", anchors=False)
         if not readings:
             st.markdown(text.plain(alert["message"], 600))
             st.caption("Of what it speaks of, no course over time is kept.")
             return
-        st.caption(f"{text.plain(name)[:1].upper()}{text.plain(name)[1:]}, one point a window.")
+        kept = "; only windows in which it is wrong are kept" if alert["segment"] else ""
+        st.caption(f"{text.plain(name)[:1].upper()}{text.plain(name)[1:]}, one point a window{kept}.")
         points = series.of_readings(readings)
         past = "page" if alert["severity"] == "page" else "material_mark"
         unit = readings[-1]["unit"]
@@ -62,6 +66,8 @@ def _course(ws: Workspace, alert: AlertView, model: ModelView, about: About) -> 
             past_role=past,
             zero=not any((p.value or 0.0) < 0 for p in points),
         )
+        if alert["segment"]:  # between them it was as in the reference: no line leads over that
+            figure.update_traces(mode="markers", selector={"mode": "lines+markers"})
         _shade(figure, alert, model, [p.end for p in points])
         last = readings[-1]
         alt = f"{text.clean(name)} by window, threshold {text.number(last['threshold'])}, latest {text.number(last['value'])}"
@@ -164,12 +170,19 @@ def _compared(ws: Workspace, alert: AlertView, model: ModelView, about: About) -
         st.markdown(text.plain(view["sentence"], 300))
         if not bars["reference"]:
             return
-        shared = {"reference_period": reference, "current_period": current}
         if column_plots.nominal(view):
-            figure = categories.compare(categories.rows_of(bars), bars, palette, **shared)
+            figure = categories.compare(
+                categories.rows_of(bars), bars, palette, reference_period=reference, current_period=current
+            )
         else:
             figure = distribution.compare(
-                bars, palette, unit=view["unit"] or "", state=view["state"], height=260, **shared
+                bars,
+                palette,
+                reference_period=reference,
+                current_period=current,
+                unit=view["unit"] or "",
+                state=view["state"],
+                height=260,
             )
         alt = f"{text.clean(column)}: reference {reference} against {current} on the same bars"
         chart.show(figure, alt=alt, key="alert_compared_chart")

@@ -31,8 +31,9 @@ def _no_cause(alert: AlertView, about: About) -> str:
     if limit:
         passed = [r for r in about.readings if r["check"] == limit and r["threshold"] is not None]
         value = f" of {text.number(passed[0]['threshold'])}" if passed else ""
+        name = text.plain(text.metric_name(limit))
         return (
-            f"{text.plain(text.metric_name(limit)).capitalize()} passed the fixed limit{value} that is declared for it. A limit asks "
+            f"{name[:1].upper()}{name[1:]} passed the fixed limit{value} that is declared for it. A limit asks "
             "for no cause: it holds whatever the reason."
         )
     if alert.get("rule"):

@@ -90,7 +90,8 @@ def judged(alert: AlertView, readings: Iterable[ReadingView], metric: str | None
     first = [r for r in first if r["segment"] == alert["segment"]] or first
     columns = {alert["column"], *alert["members"]} - {None}
     own = [r for r in first if (r["column"] or r["check"]) in columns] or [r for r in first if r["check"] == metric]
-    own = [r for r in own if r["check"] == DECIDING] or own  # others only show the same in another unit
+    if alert["kind"] in ("data_drift", "prediction_drift"):  # other checks only show the same in another unit
+        own = [r for r in own if r["check"] == DECIDING] or own
     if limit := alert.get("limit"):
         return _limited(alert, [r for r in first if r["check"] == limit and r["column"] in (alert["column"], None)])
     decided = max(own, key=_weight, default=None)

@@ -11,7 +11,7 @@ from dashboard import state, text, theme
 from dashboard.charts import categories, distribution, movement, multiples, paired, partial, ridge, series
 from dashboard.components import chart, errors
 from service.column_views import RelationView
-from service.views import FeatureView, Marker, ModelView
+from service.views import FeatureView, Marker, ModelView, QuantileStep, ShareStep
 
 NOMINAL = ("categorical", "boolean")  # types whose values have no order
 _SHAPES = {"histogram": "Histogram", "quantiles": "Quantiles", "cdf": "CDF"}
@@ -151,7 +151,9 @@ def over_time(model: ModelView, view: FeatureView, chosen: state.TimeRange, mark
 def _movement(model: ModelView, view: FeatureView, chosen: state.TimeRange, markers: Sequence[Marker], way: str) -> str:
     zone, palette, unit = model["timezone"], theme.palette(), view["unit"] or ""
     name = text.clean(view["column"])
-    steps = [s for s in view["quantiles"] or view["shares"] if chosen.touches(s["start"], s["end"])]
+    steps: list[QuantileStep | ShareStep] = [
+        s for s in view["quantiles"] or view["shares"] if chosen.touches(s["start"], s["end"])
+    ]
     if not steps:
         return "No window lies in this time range."
     if way == "missing":
@@ -260,7 +262,7 @@ def _relation(view: FeatureView, found: RelationView, kind: partial.Kind, title:
         if name is None:
             st.caption("This kind of task has none of single rows." if kind == "error" else "Its answers have no mean.")
             return
-        if not any(bar[kind]["n"] for bar in found["bars"]):  # type: ignore[literal-required]
+        if not any(bar[kind]["n"] for bar in found["bars"]):
             words = "○ No labels in this window" if kind == "error" else "○ No predictions in this window"
             st.badge(words, color="gray")
             st.caption("Once the truth arrives, the error by value stands here." if kind == "error" else "")

@@ -14,6 +14,7 @@ from service.views import AlertView, ModelView, TimelineItem
 
 DIARY_LENGTH = 30
 MOST_SILENCES = 20
+MOST_LEADING = 3  # alerts that the page opens with
 
 
 def render() -> None:
@@ -58,7 +59,8 @@ def _silences(models: Mapping[str, ModelView]) -> None:
 
 def _lead(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None:
     """Say who is in trouble and since when, each with a link, then what else is open."""
-    for alert in [alert for alert in alerts if alert_words.needs_you(alert)][:3]:
+    waiting = [alert for alert in alerts if alert_words.needs_you(alert)]
+    for alert in waiting[:MOST_LEADING]:
         model = models[alert["model"]]
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             health.badge(health.HEALTH, alert["severity"])
@@ -66,7 +68,10 @@ def _lead(alerts: Sequence[AlertView], models: Mapping[str, ModelView]) -> None:
             since = alert_words.weekday(alert["window_start"], model["timezone"])
             lasting = alert_words.duration(alert, model)
             st.markdown(f"{text.plain(alert['model'])}, since **{since}** ({lasting})", width="content")
+    more = len(waiting) - MOST_LEADING
     rest = alert_words.rest_sentence(alerts)
+    if more > 0:
+        rest = f"{more} more {'needs' if more == 1 else 'need'} you. {rest}"
     if rest:
         st.caption(rest)
 

@@ -52,11 +52,17 @@ def _told(found: RelationView | None, column: str) -> str:
     for kind, name in kinds.items():
         if name is not None:
             shown |= {f"{kind}_reference": f"{name}, reference", kind: "now"}
-    rows = [{**bar, **{kind: _said(bar[kind]) for kind in _MEANS}} for bar in found["bars"]]
+    rows = [
+        {
+            **bar,
+            "prediction": _said(bar["prediction"]),
+            "prediction_reference": _said(bar["prediction_reference"]),
+            "error": _said(bar["error"]),
+            "error_reference": _said(bar["error_reference"]),
+        }
+        for bar in found["bars"]
+    ]
     return table(rows, shown, "no row of this window or of the reference is kept")
-
-
-_MEANS = ("prediction", "prediction_reference", "error", "error_reference")
 
 
 def _said(mean: Estimate) -> str | None:
