@@ -97,6 +97,12 @@ def require_model() -> ModelView:
     return models[0]
 
 
+def barred(role: Role, *, disabled: bool = False, why: str | None = None) -> dict[str, Any]:
+    """Return ``disabled`` and ``help`` of a button that needs ``role``; ``disabled`` and ``why``: what else bars it, or explains it."""
+    first = why_not(role)
+    return {"disabled": disabled or first is not None, "help": first or why}
+
+
 # -- query parameters ----------------------------------------------------------------------------------------------
 
 

@@ -44,5 +44,7 @@ def _form(colours: theme.Palette) -> str:
 def _style() -> str:
     return (
         "<style>.st-key-account_menu {position: fixed; top: .8rem; right: 4.2rem; z-index: 999991; width: auto}"
-        ".st-key-account_menu button {min-height: 2rem}</style>"
+        ".st-key-account_menu button {min-height: 2rem}"
+        ".st-key-account_menu button p {max-width: 14rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap}"
+        "@media (max-width: 1100px) {.st-key-account_menu button p {max-width: 3.5rem}}</style>"
     )

@@ -54,7 +54,13 @@ def standing(alert: AlertView, model: ModelView) -> None:
             )
             silence = alert.get("silence_id")
             if silence:
-                st.button("End the silence", key="alert_unsilence", on_click=_unsilence, args=(silence,))
+                st.button(
+                    "End the silence",
+                    key="alert_unsilence",
+                    on_click=_unsilence,
+                    args=(silence,),
+                    **state.barred("operator"),
+                )
     if other and alert["state"] != "resolved":
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="alert_inhibited"):
             st.markdown(
@@ -103,7 +109,10 @@ def history(alert: AlertView, model: ModelView) -> None:
                 placeholder="What you found",
                 label_visibility="collapsed",
             )
-            if st.form_submit_button("Add comment", icon=":material/add_comment:") and words.strip():
+            if (
+                st.form_submit_button("Add comment", icon=":material/add_comment:", **state.barred("operator"))
+                and words.strip()
+            ):
                 with errors.in_words():
                     state.workspace().comment(alert["id"], words.strip(), actor=state.actor())
                     st.rerun()
@@ -136,7 +145,13 @@ def message(view: DeliveryView, zone: str, *, key: str) -> None:
         title = text.plain(view["title"], 120)
         st.markdown(f"{badge} **{text.plain(view['channel'], 60)}** {when}{tries} :gray[{title}]", width="content")
         if view["state"] == "failed":
-            st.button("Send again", key=f"redeliver_{key}_{view['id']}", on_click=_again, args=(view["id"],))
+            st.button(
+                "Send again",
+                key=f"redeliver_{key}_{view['id']}",
+                on_click=_again,
+                args=(view["id"],),
+                **state.barred("operator"),
+            )
     if last is not None and last["error"] and view["state"] != "sent":
         due = f" Next attempt {text.moment(view['next_attempt'], zone)}." if view["next_attempt"] else ""
         st.caption(f"{text.plain(last['error'], 300)}.{due}")

@@ -48,7 +48,12 @@ def _channel(view: ChannelView) -> None:
             st.badge("from file", icon=":material/lock:", color="gray")
         st.space("stretch")
         st.button(
-            "Send a test", icon=":material/send:", key=f"test_{view['name']}", on_click=_test, args=(view["name"],)
+            "Send a test",
+            icon=":material/send:",
+            key=f"test_{view['name']}",
+            on_click=_test,
+            args=(view["name"],),
+            **state.barred("operator"),
         )
     st.markdown(_terms(view))
     if view["last_error"]:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import registry, text
+from dashboard import registry, state, text
 from dashboard.components import declared_edit, health
 from service.alert_views import DeclaredObject
+from service.identity import Role
+from service.roles import REACHES_OUT
 
 _OWNER: dict[str, tuple[str, health.Colour]] = {
     "file": ("⌘ file", "gray"),
@@ -29,7 +31,8 @@ def draw(found: Sequence[DeclaredObject]) -> None:
                 registry.link("Monitor ›", "monitor", model=view["name"])
             st.space("stretch")
             key = f"{view['kind']}_{view['name']}"
-            if st.button("Change…", icon=":material/edit:", key=f"change_{key}"):
+            needs: Role = "admin" if view["kind"] in REACHES_OUT else "operator"
+            if st.button("Change…", icon=":material/edit:", key=f"change_{key}", **state.barred(needs)):
                 declared_edit.change(view)
             if view["kind"] in declared_edit.NEW:
                 filed = view["declared_in"] == "file"
@@ -38,8 +41,7 @@ def draw(found: Sequence[DeclaredObject]) -> None:
                     "Remove",
                     icon=":material/delete:",
                     key=f"remove_{key}",
-                    disabled=filed,
-                    help=why,
+                    **state.barred(needs, disabled=filed, why=why),
                     on_click=declared_edit.remove,
                     args=(view,),
                 )

@@ -50,7 +50,7 @@ def _live_job(job_id: str, seen: str) -> None:
     with st.container(height=260 if log.count("\n") > 11 else "content", border=False, autoscroll=True, key="job_log"):
         st.code(log, language=None)
     with st.container(horizontal=True, gap="small"):
-        if running and st.button("Cancel", icon=":material/stop_circle:", key="job_cancel"):
+        if running and st.button("Cancel", icon=":material/stop_circle:", key="job_cancel", **state.barred("operator")):
             try:
                 ws.cancel_job(job_id, actor=state.actor())
             except WorkspaceError as error:

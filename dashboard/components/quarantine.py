@@ -85,14 +85,13 @@ def rows(model: str, zone: str, total: int) -> None:
     with errors.in_words():
         pages = max(1, -(-total // PAGE_SIZE))
         number = _number(pages)
-        found = state.workspace().quarantine(model, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
+        ws = state.workspace()  # a file is made after the page, when nobody looks at it
+        found = ws.quarantine(model, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**The latest of them**")
             st.space("stretch")
             repair.button(found, model, zone)
-            export.table(
-                lambda: state.workspace().quarantine(model, limit=total), name=f"refused-{model}", key="refused"
-            )
+            export.table(lambda: ws.quarantine(model, limit=total), name=f"refused-{model}", key="refused")
         _table(found, zone)
         with st.container(horizontal=True, vertical_alignment="center"):
             first = (number - 1) * PAGE_SIZE

@@ -45,7 +45,9 @@ def under_way(runs: Sequence[ModelRunView], zones: Mapping[str, str]) -> None:
                     key=f"cancel_{view['model']}",
                     on_click=_cancel,
                     args=(view["model"],),
-                    help="It ends after the windows it is at; the next run goes on from there",
+                    **state.barred(
+                        "operator", why="It ends after the windows it is at; the next run goes on from there"
+                    ),
                 )
             left = view["remaining_seconds"]
             about = None if left is None else f"{left:.0f} s" if left < 100 else text.hours(left / 3600)

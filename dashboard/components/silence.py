@@ -115,7 +115,13 @@ def listed(silences: Sequence[SilenceView], timezones: dict[str, str]) -> None:
             for alert in view["alerts"][:3]:
                 registry.link(f"#{text.plain(alert)}", "alert", alert=alert)
             if view["state"] != "over" and not view["maintenance"]:
-                st.button("End it", key=f"unsilence_{view['id']}", on_click=_end, args=(view["id"],))
+                st.button(
+                    "End it",
+                    key=f"unsilence_{view['id']}",
+                    on_click=_end,
+                    args=(view["id"],),
+                    **state.barred("operator"),
+                )
 
 
 def _end(silence_id: str) -> None:

@@ -127,8 +127,11 @@ def _button(name: str, *, running: bool) -> None:
     st.button(
         "Running" if running else "Run now",
         icon=":material/hourglass_top:" if running else ":material/play_arrow:",
-        disabled=running,
-        help="It is being read; wait until it is done." if running else "Read now what is new",
+        **state.barred(
+            "operator",
+            disabled=running,
+            why="It is being read; wait until it is done." if running else "Read now what is new",
+        ),
         on_click=source_runs.start,
         args=(name, number),
         key=f"run_{name}_{number}",
@@ -178,8 +181,9 @@ def _runs(view: SourceView, zone: str) -> None:
                 "Error": column_config.TextColumn("Error", width=320),
             },
         )
+        ws = state.workspace()  # a file is made after the page, when nobody looks at it
         export.foot(
-            lambda: state.workspace().source_runs(name, limit=ALL_RUNS),
+            lambda: ws.source_runs(name, limit=ALL_RUNS),
             name=f"runs-{name}",
             key=f"runs_rows_{name}",
             words=f"Times in {text.plain(zone)}.",

@@ -35,8 +35,11 @@ def _head(title: str, kind: str, model: str, *, made: bool, busy: bool) -> None:
         st.button(
             "Again" if made else "Find out",
             icon=":material/science:",
-            disabled=busy,
-            help="A job is under way; wait or cancel it" if busy else "Starts a job; nothing that serves is touched",
+            **state.barred(
+                "operator",
+                disabled=busy,
+                why="A job is under way; wait or cancel it" if busy else "Starts a job; nothing that serves is touched",
+            ),
             key=f"study_{kind}_start",
             on_click=_start,
             args=(model, kind),

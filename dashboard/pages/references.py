@@ -26,7 +26,12 @@ def _draw() -> None:
     header.crumbs((name, "model", {"model": name}), ("References", None, {}))
 
     def actions() -> None:
-        if st.button("Freeze from the log…", icon=":material/ac_unit:", key="freeze", disabled=not model["data_until"]):
+        if st.button(
+            "Freeze from the log…",
+            icon=":material/ac_unit:",
+            key="freeze",
+            **state.barred("operator", disabled=not model["data_until"]),
+        ):
             freeze.dialog(model)
 
     header.title("References", actions=actions)

@@ -109,8 +109,7 @@ def _actions(
             label,
             type="primary" if ready and not busy else "secondary",
             icon=":material/rocket_launch:",
-            disabled=ready is None,
-            help=reason,
+            **state.barred("operator", disabled=ready is None, why=reason),
             key="promote",
         )
         and ready
@@ -120,8 +119,9 @@ def _actions(
         "Retrain…",
         type="secondary" if ready else "primary",
         icon=":material/model_training:",
-        disabled=busy,
-        help="A training job is under way; cancel it or wait" if busy else None,
+        **state.barred(
+            "operator", disabled=busy, why="A training job is under way; cancel it or wait" if busy else None
+        ),
         on_click=confirm.opening,
         key="retrain",
     ):
@@ -130,7 +130,15 @@ def _actions(
     first = f"{text.plain(model['champion'])} is the first champion: there is nothing to roll back to"
     label = f"Roll back to {text.plain(target['version'])}…" if target else "Roll back…"
     reason = None if target else first if model["champion"] else "No version serves yet"
-    if st.button(label, icon=":material/undo:", disabled=target is None, help=reason, key="roll_back") and target:
+    if (
+        st.button(
+            label,
+            icon=":material/undo:",
+            key="roll_back",
+            **state.barred("operator", disabled=target is None, why=reason),
+        )
+        and target
+    ):
         confirm.roll_back(model, target)
 
 

@@ -103,8 +103,7 @@ def _entry(entry: ScheduleEntry, now: str | None, busy: set[str], position: int)
         act.button(
             "Run now",
             icon=":material/play_arrow:",
-            disabled=under_way,
-            help="It runs" if under_way else "Judge what is due, now",
+            **state.barred("operator", disabled=under_way, why="It runs" if under_way else "Judge what is due, now"),
             key=f"run_monitor_{position}",
             on_click=_run,
             args=(entry["model"],),

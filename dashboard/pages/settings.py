@@ -51,7 +51,8 @@ def render() -> None:
 
 
 def _new(kind: str, label: str) -> None:
-    if st.button(label, icon=":material/add:", key=f"new_{kind}"):
+    needs = state.barred("admin" if kind == "channel" else "operator")
+    if st.button(label, icon=":material/add:", key=f"new_{kind}", **needs):
         declared_edit.make(kind)
 
 
@@ -104,7 +105,8 @@ def _audit() -> None:
         key="audit",
         alt=f"The latest {text.plural(len(rows), 'entry', 'entries')} of the audit log",
     )
-    export.foot(lambda: state.workspace().audit(MOST_ENTRIES), name="audit", key="audit_rows")
+    ws = state.workspace()  # the file is made after the page, when nobody looks at it
+    export.foot(lambda: ws.audit(MOST_ENTRIES), name="audit", key="audit_rows")
 
 
 PAGE = Page(
