@@ -41,7 +41,11 @@ def serve() -> Iterator[Serve]:
     context.set_workspace(None)
 
 
-def _open(script: Callable[[], None] = _script, **params: str) -> AppTest:
+def _open(**params: str) -> AppTest:
+    return _opened(_script, params)
+
+
+def _opened(script: Callable[[], None], params: dict[str, str]) -> AppTest:
     page = AppTest.from_function(script, default_timeout=60)
     for key, value in params.items():
         page.query_params[key] = value
@@ -141,7 +145,7 @@ def test_a_file_that_is_not_kept_any_more_leads_back_to_the_drop_zone(serve: Ser
     serve()
     page = _open(upload="f" * 16)
     assert "not kept any more" in _words(page)
-    assert page.button(key="setup_example")
+    assert not page.button(key="setup_example").disabled
 
 
 def test_at_the_end_stand_the_readings_the_way_on_and_the_toml(serve: Serve) -> None:
@@ -152,7 +156,7 @@ def test_at_the_end_stand_the_readings_the_way_on_and_the_toml(serve: Serve) -> 
     assert "First readings" in words
     assert "The TOML, to keep" in words
     assert "**Judge every window**: 36 windows, 4,120 readings, 2 alerts opened" in words
-    assert page.button(key="setup_open")
+    assert not page.button(key="setup_open").disabled
     page.button(key="setup_again").click().run()
     assert "No file at hand?" in _words(page)
 
@@ -206,11 +210,11 @@ def test_an_error_on_starting_is_said_and_the_choices_stay(serve: Serve, monkeyp
 
 def test_pages_of_a_model_say_how_to_begin_or_which_to_choose(serve: Serve) -> None:
     serve(empty=True)
-    page = _open(_empty)
+    page = _opened(_empty, {})
     assert page.title[0].value == "No model yet"
-    assert page.button(key="first_setup")
+    assert not page.button(key="first_setup").disabled
     serve()
-    page = _open(_empty)
+    page = _opened(_empty, {})
     assert page.title[0].value == "Which model?"
     page.selectbox(key="which_model").select("air_time").run()
     assert page.query_params["model"] == "air_time"
