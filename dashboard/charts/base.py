@@ -137,7 +137,7 @@ def rounded(figure: go.Figure, digits: int = 5) -> None:
     for trace in figure.data:
         if trace.y is not None:
             trace.y = [_short(value, digits) for value in trace.y]
-        error = getattr(trace, "error_y", None)
+        error: Any = getattr(trace, "error_y", None)
         for side in ("array", "arrayminus") if error is not None and error.array is not None else ():
             error[side] = [_short(value, digits) for value in error[side]]
 

@@ -51,7 +51,11 @@ def draw(items: Sequence[TimelineItem], zones: Mapping[str, str], *, key: str) -
     shown = items[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
     with st.container(border=True, key=key, gap="xsmall"):
         if not items:
-            st.caption("Nothing yet: alerts, deployments, training and failing sources will stand here.")
+            st.caption(
+                "Nothing of this kind lately. Choose All."
+                if state.param("what") or state.param("of")
+                else "Nothing yet: alerts, deployments, training and failing sources will stand here."
+            )
         for heading, group in groupby(shown, key=lambda item: _day(item, zones)):
             st.markdown(f":gray[**{heading}**]")
             for item in group:

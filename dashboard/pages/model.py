@@ -259,6 +259,11 @@ def _rows(model: ModelView, window: WindowView, table: list[DriftRow]) -> None:
     """Draw the table, and beside it the row that is opened."""
     found = drift_table.filters(table)
     opened = next((row for row in table if row["column"] == state.param("open")), None)
+    if len(found) == 1 < len(table):  # the way in from the keyboard
+        name = found[0]["column"]
+        registry.link(
+            f"Open {text.plain(name, 40)} ›", "feature", model=model["name"], column=name, window=window["start"]
+        )
     if not found:
         st.info("No column matches. Clear the search, or choose All.")
     elif opened is None:

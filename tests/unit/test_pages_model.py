@@ -290,3 +290,10 @@ def test_a_page_beyond_the_last_is_the_last(serve: Any) -> None:
     serve(Wide())
     for nonsense in ("999", "0", "-1", "²", "x"):
         assert len(_open(page=nonsense).dataframe[0].value) in (drift_table.PAGE_SIZE, 215 % drift_table.PAGE_SIZE)
+
+
+def test_a_search_that_finds_one_column_leads_to_its_page_without_a_pointer(serve: Any) -> None:
+    serve(FakeWorkspace())
+    links = [str(link.proto) for link in _open(find="temp").get("page_link")]
+    assert any("Open temp" in link and "column" in link for link in links)
+    assert not any("Open temp" in str(link.proto) for link in _open().get("page_link"))

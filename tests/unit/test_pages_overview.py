@@ -180,3 +180,10 @@ def test_the_clock_of_the_fake_lies_between_its_runs() -> None:
     fake = FakeWorkspace()
     view = fake.model(MODEL)
     assert view["last_run"] == (fake.now() - timedelta(minutes=2)).isoformat()
+
+
+def test_a_kind_of_which_nothing_happened_says_so(serve: Any, monkeypatch: Any) -> None:
+    workspace = serve()
+    monkeypatch.setattr(workspace, "timeline", lambda limit=50, *, model=None: [])
+    assert "Nothing of this kind lately" in _words(_open(what="sources"))
+    assert "Nothing yet: alerts, deployments" in _words(_open())
