@@ -18,6 +18,7 @@ from monitors.why.rows import grouping
 from monitors.why.slices import find_slices
 from reference_data.windows import Window
 from service.local.convert import iso, number
+from service.local.recall import recalled
 from service.local.why_rows import Study, raw_rows, study
 from storage.observed import observations
 
@@ -35,6 +36,7 @@ _LOG = logging.getLogger("driftdeck.why")
 _HARMED = ("performance", "sequence")
 
 
+@recalled
 def parts(core: Core, model: str, period: Window) -> outcome_views.ChangeParts | None:
     """Take the change of the loss apart; None without 100 labelled rows on either side."""
     found = study(core, core.spec(model), period)
@@ -42,6 +44,7 @@ def parts(core: Core, model: str, period: Window) -> outcome_views.ChangeParts |
     return None if found is None or taken is None else _parts_view(found, taken[0])
 
 
+@recalled
 def slices(core: Core, model: str, period: Window, limit: int) -> list[outcome_views.SliceView]:
     """Return the slices that lost more than the rest, the most first."""
     found = study(core, core.spec(model), period)
@@ -53,6 +56,7 @@ def slices(core: Core, model: str, period: Window, limit: int) -> list[outcome_v
     return [_slice_view(found, one) for one in told]
 
 
+@recalled
 def examples(core: Core, model: str, period: Window, limit: int) -> list[outcome_views.RowExample]:
     """Return rows that stand for the change: by what they cost more than they would have, or by how new their inputs are."""
     spec = core.spec(model)
