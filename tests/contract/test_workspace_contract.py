@@ -387,26 +387,11 @@ def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: P
     table = declared.drift_table("eta", start)
     assert {line["column"] for line in table} >= {"distance", "city name"}
     assert declared.feature("eta", "city name", start)["column"] == "city name"
-    assert [column["name"] for column in declared.columns("eta")][:2] == ["distance", "city name"]
-    relation = declared.relation("eta", "city name", start)
-    assert relation is not None
-    assert relation["error_name"] == "mean absolute error"
-    (ulm,) = [bar for bar in relation["bars"] if bar["label"] == "Łódź"]
-    assert 0 < ulm["error_reference"]["value"] < 2  # type: ignore[operator]
-    behind = declared.column_rows("eta", "city name", start, start + timedelta(days=7), place=ulm["place"], limit=3)
-    assert behind["total"] == ulm["n"]
-    assert {row["city name"] for row in behind["rows"]} == {"Łódź"}
-    with pytest.raises(NotFoundError, match="has no bar 99"):
-        declared.column_rows("eta", "city name", start, start + timedelta(days=7), place=99)
-    with pytest.raises(WorkspaceError, match="a page has 1 to"):
-        declared.column_rows("eta", "city name", start, start + timedelta(days=7), offset=-1)
-    assert declared.relation("eta", "error given inputs", start) is None
     page = declared.rows("eta", start, start + timedelta(days=7), limit=5)
     assert len(page["rows"]) == 5
     assert declared.segment_errors("eta", start, start + timedelta(days=7)) is not None
     names = declared.segment_names("eta")
     assert {"city name=missing", "city name=other"} < {*names}
-    assert {row["column"] for row in declared.segment_drift("eta", start, column="distance")} == {"distance"}
     inside = declared.segment_drift("eta", start, limit=3)
     assert [row["window_start"] for row in inside] == [drifted[0]["window_start"]] * len(inside)
     assert {row["segment"] for row in inside} <= {*names}
