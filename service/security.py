@@ -51,6 +51,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": _PAGE_POLICY,
 }
+_SHORT = 20  # characters of a token
 _WHO = "sign in at /sign-in, or send `Authorization: Bearer <token>`"
 
 
@@ -107,6 +108,23 @@ def policy(settings: Settings, secret: str | None = None, *, has_admin: bool = F
     public = urlsplit(settings.public_url or "")
     https_host = public.hostname if public.scheme == "https" else None
     return Policy(frozenset(names), any_address, settings.token, secret, needed, https_host)
+
+
+def doubts(settings: Settings, rules: Policy) -> list[str]:
+    """Return what an operator had better know of their settings, in words: nothing that forbids the start."""
+    found = []
+    public = urlsplit(settings.public_url or "").hostname
+    elsewhere = (set(settings.allowed_hosts) | ({public} if public else set())) - LOOPBACK_NAMES
+    if not rules.sign_in and elsewhere:
+        found.append(
+            f"this service answers to {', '.join(sorted(elsewhere))} and asks nobody who they are: whoever comes through a proxy "
+            "may do everything; set sign_in = on"
+        )
+    if settings.token is not None and len(settings.token) < _SHORT and not is_loopback(settings.host):
+        found.append(
+            f"the token has {len(settings.token)} characters, so it can be guessed; take {_SHORT} random ones or more"
+        )
+    return found
 
 
 class Guard:

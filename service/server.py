@@ -31,7 +31,7 @@ from service.declared_file import DeclaredFile
 from service.local import LocalWorkspace
 from service.local.warm import kept_warm
 from service.scheduling import Schedules
-from service.security import Guard, Policy, policy
+from service.security import Guard, Policy, doubts, policy
 from service.settings import Settings
 from service.sign_in import SignIn
 from service.sign_in_page import sign_in_routes
@@ -64,6 +64,8 @@ def run(
     endpoint.refuse_second(home)
     secret = secrets.token_urlsafe(32)
     rules = policy(settings, secret, has_admin=has_admin(Home(home.expanduser().absolute()).control))
+    for words in doubts(settings, rules):
+        print(f"Take care: {words}", file=sys.stderr, flush=True)  # noqa: T201 - before logging is set up
     with _listen(settings) as listener, open_workspace(home) as workspace:
         url = _url(settings.host, listener.getsockname()[1])
         app = build_app(workspace, settings, rules, companions=companions, routes=routes(workspace))

@@ -11,7 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.security import Guard, Policy, is_loopback, policy
+from service.security import Guard, Policy, doubts, is_loopback, policy
 from service.settings import Settings, SettingsError
 
 LOCAL = "http://127.0.0.1:8501"
@@ -155,3 +155,19 @@ def test_an_open_address_needs_a_token(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
 def test_loopback_addresses_are_known(host: str) -> None:
     assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        (Settings(), None),
+        (Settings(allowed_hosts=("localhost",)), None),
+        (Settings(allowed_hosts=("drift.example",)), "sign_in = on"),
+        (Settings(public_url="https://drift.example"), "sign_in = on"),
+        (Settings(host="0.0.0.0", token="sesame"), "can be guessed"),
+        (Settings(host="0.0.0.0", token="8Yt4mVqkQ2xw7ZfB9sLd"), None),
+    ],
+)
+def test_an_operator_is_told_of_what_is_open(settings: Settings, word: str | None) -> None:
+    told = doubts(settings, policy(settings))
+    assert (len(told) == 1 and word in told[0]) if word else told == []
