@@ -174,11 +174,20 @@ class Retrain(Section):
             raise ValueError(f"period {value!r} is not allowed; write auto, all, since change, backtest or 'last 8w'")
         return value
 
-    @field_validator("cooldown", "max_age", "half_life")
+    @field_validator("cooldown", "max_age")
     @classmethod
     def _length(cls, value: str | None) -> str | None:
         if value is not None:
             parse_duration(value)
+        return value
+
+    @field_validator("half_life")
+    @classmethod
+    def _half_life(cls, value: str | None) -> str | None:
+        if value is not None and not parse_duration(value):
+            raise ValueError(
+                f"half_life {value!r} would make every row but the latest count nothing; write for example '8w'"
+            )
         return value
 
     @field_validator("holdout")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import has_fit_parameter
 
+from retraining.ageing import Ageing
 from retraining.features import prepare
 from retraining.parts import Parts, in_memory
 from retraining.pipelines import base
@@ -65,11 +66,13 @@ def fit_parts(parts: Parts, sample: TrainRequest, report: Report) -> FitResult:
         chosen, details["search"] = search(sample, fit_with)
     estimator = base(sample, {**sample.params, **chosen})
     seen = Seen(features, sample.task == "regression")
+    ageing = Ageing(sample.training.half_life, sample.times.max())
     for part in parts:
         seen.add(part)
+        ageing.add(part.times)
         report(0.0, f"{seen.rows:,} rows counted")
     encode = _encode(seen, estimator, sample)
-    work = _Work(parts, sample, seen, encode, report)
+    work = _Work(parts, sample, seen, encode, ageing, report)
     try:
         if hasattr(estimator, "partial_fit"):
             model, words = _one(estimator, work)
@@ -105,9 +108,15 @@ class _Work:
     """The second pass: parts as the estimator takes them."""
 
     def __init__(
-        self, parts: Parts, sample: TrainRequest, seen: Seen, encode: ColumnTransformer | None, report: Report
+        self,
+        parts: Parts,
+        sample: TrainRequest,
+        seen: Seen,
+        encode: ColumnTransformer | None,
+        ageing: Ageing,
+        report: Report,
     ) -> None:
-        self.seen, self.sample, self.report = seen, sample, report
+        self.seen, self.sample, self.ageing, self.report = seen, sample, ageing, report
         self._parts, self._encode = parts, encode
         self.classes = np.array(sorted(seen.classes)) if seen.classes else None
 
@@ -115,29 +124,42 @@ class _Work:
         """Give inputs, labels and weights of one part after the other, of at most ``most`` rows; each has a row of every class."""
         done = 0
         for part in self._parts if most is None else _smaller(self._parts, most):
-            frame, label = prepare(part.frame, self.seen.features), part.label
+            frame, label, times = prepare(part.frame, self.seen.features), part.label, part.times
             done += len(label)
             for name in self.seen.numeric:  # histogram boosting fails on a column of nothing
                 if frame[name].isna().all():
                     frame[name] = float(self.seen.numbers.mean_[self.seen.numeric.index(name)])
             if self.classes is not None:
-                frame, label = self._with_all_classes(frame, label.astype(str))
+                frame, label, times = self._with_all_classes(frame, label.astype(str), times)
             inputs = frame if self._encode is None else self._encode.transform(frame)
-            weights = {"sample_weight": self.seen.weights(label)} if self.sample.training.balance else {}
+            weights = self._weights(label, times)
             with threads_for(len(label)):
                 yield inputs, label, weights
             self.report(done / self.seen.rows, f"{done:,} of {self.seen.rows:,} rows learned")
 
-    def _with_all_classes(self, frame: pd.DataFrame, label: NDArray[Any]) -> tuple[pd.DataFrame, NDArray[Any]]:
+    def _weights(self, label: NDArray[Any], times: pd.DatetimeIndex) -> dict[str, NDArray[np.float64]]:
+        """What rows count, by their class and by their age, as an argument; none where all count alike."""
+        known = [self.seen.weights(label)] if self.sample.training.balance else []
+        known += [age] if (age := self.ageing.weights(times)) is not None else []
+        return {"sample_weight": np.prod(known, axis=0)} if known else {}
+
+    def _with_all_classes(
+        self, frame: pd.DataFrame, label: NDArray[Any], times: pd.DatetimeIndex
+    ) -> tuple[pd.DataFrame, NDArray[Any], pd.DatetimeIndex]:
         """Add one row of the sample for each class that a part lacks."""
         assert self.classes is not None
         lacking = set(self.classes) - set(label)
         known = self.sample.label.astype(str)
         rows = [int(np.flatnonzero(known == name)[0]) for name in sorted(lacking) if (known == name).any()]
         if not rows:
-            return frame, label
+            return frame, label, times
         more = prepare(self.sample.frame.iloc[rows], self.seen.features)
-        return pd.concat([frame, more], ignore_index=True), np.concatenate([label, known[rows]])
+        labels = np.concatenate([label, known[rows]])
+        return (
+            pd.concat([frame, more], ignore_index=True),
+            labels,
+            pd.DatetimeIndex(times.append(self.sample.times[rows])),
+        )
 
 
 def _smaller(parts: Parts, most: int) -> Iterator[TrainRequest]:
@@ -145,19 +167,23 @@ def _smaller(parts: Parts, most: int) -> Iterator[TrainRequest]:
         yield from in_memory(part, most)
 
 
-def _weighted(estimator: Any, *, balance: bool, regression: bool) -> None:
-    if balance and regression:
+def _weighted(estimator: Any, work: _Work) -> None:
+    """Raise :class:`TrainingError` for an estimator that cannot mind what is declared of rows' weights."""
+    balance, ages = work.sample.training.balance, work.sample.training.half_life is not None
+    if balance and work.seen.regression:
         raise TrainingError("retrain.balance is about classes; a model of task 'regression' has none")
-    if balance and not has_fit_parameter(estimator, "sample_weight"):
+    learn = getattr(estimator, "partial_fit", estimator.fit)
+    if (balance or ages) and "sample_weight" not in signature(learn).parameters:
         raise TrainingError(
-            f"retrain.balance: {type(estimator).__name__} takes no weights of rows; choose another estimator or leave it out"
+            f"retrain.{'balance' if balance else 'half_life'}: {type(estimator).__name__} takes no weights of rows; choose another "
+            "estimator or leave it out"
         )
 
 
 def _one(estimator: Any, work: _Work) -> tuple[Any, str]:
     """One estimator that goes on learning, rows of a part in random order; numbers to be predicted are standardised."""
     seen = work.seen
-    _weighted(estimator, balance=work.sample.training.balance, regression=seen.regression)
+    _weighted(estimator, work)
     passes = min(MOST_PASSES, max(1, -(-ROWS_TO_CONVERGE // seen.rows)))
     rng = np.random.default_rng(work.sample.seed)
     for _ in range(passes):
@@ -188,13 +214,17 @@ def _one(estimator: Any, work: _Work) -> tuple[Any, str]:
 
 def _averaged(estimator: Any, work: _Work) -> tuple[Any, str]:
     """One estimator a part; linear ones become one with the mean weights, others predict their mean."""
-    _weighted(estimator, balance=work.sample.training.balance, regression=work.seen.regression)
-    fitted, rows = [], []
+    _weighted(estimator, work)
+    fitted, counted = [], []
     for inputs, label, weights in work.ready():
         target = label.astype(np.float64) if work.seen.regression else label
-        fitted.append(clone(estimator).fit(inputs, target, **weights))
-        rows.append(len(label))
-    share = np.array(rows) / sum(rows)
+        count, extra = float(len(label)), weights
+        if work.ageing.half_life is not None:  # an old part counts less as a whole, and its rows by their age
+            count = float(weights["sample_weight"].sum())
+            extra = {"sample_weight": weights["sample_weight"] * (len(label) / count)}
+        fitted.append(clone(estimator).fit(inputs, target, **extra))
+        counted.append(count)
+    share = np.array(counted) / sum(counted)
     if len(fitted) == 1:
         return fitted[0], "all of them fit into one part"
     if all(hasattr(model, "coef_") and hasattr(model, "intercept_") for model in fitted) and type(
@@ -227,4 +257,5 @@ TRAINER = Trainer(
     fit=fit,
     folds=3,
     fit_parts=fit_parts,
+    weighs=True,
 )

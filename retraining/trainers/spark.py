@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from reference_data.training import SparkPlan
 from retraining import spark_models
+from retraining.ageing import Ageing
 from retraining.features import prepare
 from retraining.parts import Parts, in_memory
 from retraining.preprocessing import Needs, usable_features
@@ -86,8 +87,10 @@ def fit_parts(parts: Parts, sample: TrainRequest, report: Report) -> FitResult:
     features, notes = usable_features(sample)
     name, kind = _kind(sample)
     seen = Seen(features, sample.task == "regression")
+    ageing = Ageing(sample.training.half_life, sample.times.max())
     for part in parts:
         seen.add(part)
+        ageing.add(part.times)
     report(0.1, f"{seen.rows:,} rows counted")
     needs = Needs(scale=kind.linear, impute=True, sparse=False, trees=not kind.linear)
     encode = transformer(seen, sample.training.encoding or "one_hot", needs)
@@ -95,11 +98,11 @@ def fit_parts(parts: Parts, sample: TrainRequest, report: Report) -> FitResult:
     params = _params(name, kind, sample, seen)
     with staged(sample.training.spark.staging) as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Spark's own, about pandas, which is not used with it
-        first = _write(place, parts, seen, encode, classes, balance=sample.training.balance)
+        first = _write(place, parts, seen, encode, classes, ageing, balance=sample.training.balance)
         report(0.4, f"Spark fits {kind.spark} to {seen.rows:,} rows")
         spark = session(sample.training.spark)
         frame = _assembled(spark, place, first.shape[1], seen.rows)
-        more = {"weightCol": "weight"} if sample.training.balance else {}
+        more = {"weightCol": "weight"} if sample.training.balance or ageing.half_life is not None else {}
         fitted = _estimator(kind, params | more, sample.seed).fit(frame)
         model = kind.convert(fitted, first.shape[1], classes, place)
         _refuse_other_answers(model, fitted, frame, first, classes)
@@ -179,7 +182,14 @@ def _estimator(kind: Kind, params: dict[str, Any], seed: int) -> Any:
 
 
 def _write(
-    place: Place, parts: Parts, seen: Seen, encode: ColumnTransformer, classes: NDArray[Any] | None, *, balance: bool
+    place: Place,
+    parts: Parts,
+    seen: Seen,
+    encode: ColumnTransformer,
+    classes: NDArray[Any] | None,
+    ageing: Ageing,
+    *,
+    balance: bool,
 ) -> NDArray[np.float64]:
     """Write prepared rows as Parquet files: one column ``x<N>`` an input, ``label``, ``weight``; returns the first rows' inputs."""
     first, number = None, 0
@@ -190,6 +200,8 @@ def _write(
                 piece.label.astype(np.float64) if classes is None else np.searchsorted(classes, piece.label.astype(str))
             )
             weight = seen.weights(piece.label) if balance and classes is not None else np.ones(len(label))
+            if (age := ageing.weights(piece.times)) is not None:
+                weight = weight * age
             columns = {f"x{k}": inputs[:, k] for k in range(inputs.shape[1])}
             table = pa.table(columns | {"label": np.asarray(label, dtype=np.float64), "weight": weight})
             place.write(f"rows/part-{number:05d}.parquet", table)
@@ -244,4 +256,5 @@ TRAINER = Trainer(
     fit=fit,
     folds=2,
     fit_parts=fit_parts,
+    weighs=True,
 )

@@ -111,6 +111,16 @@ def cancel(core: Core, job_id: str, actor: str) -> views.JobView:
     return job(core, job_id)
 
 
+def asked_for(core: Core, kept: Mapping[str, Any], kind: str) -> views.JobView:
+    """Return the job that serves a request; raises :class:`ConflictError` when the model is at work on something of another kind."""
+    if kept["kind"] != kind:
+        raise ConflictError(
+            f"job {kept['id']} of {kept['model']!r}, a {kept['kind'].replace('_', ' ')}, is under way, and a model does one thing at a time: "
+            "wait for it, or cancel it"
+        )
+    return job_view(core, kept)
+
+
 def job_view(core: Core, found: Mapping[str, Any]) -> views.JobView:
     """Return a job with its live progress and log."""
     zone = core.spec(found["model"]).zone

@@ -12,7 +12,7 @@ from service.local import pruning
 from service.local.choosing import alert_behind, choose, refuse_unknown_alert
 from service.local.convert import iso
 from service.local.job_queue import advance
-from service.local.jobs import job_view, settle
+from service.local.jobs import asked_for, settle
 from service.local.promoting import enact
 from service.workspace import ConflictError, WorkspaceError
 
@@ -67,7 +67,7 @@ def retrain(
         detail = {"job": job["id"], "period": job["period"], "alert": alert} | ({"because": because} if because else {})
         core.control.append_audit(actor, "retrain", model, detail, "workspace", core.now())
     advance(core)
-    return job_view(core, kept)
+    return asked_for(core, kept, "retrain")
 
 
 # -- versions and roles ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from reference_data.windows import Window
 from service.local.choosing import Chosen, choose, labelled
 from service.local.convert import aware, iso
 from service.local.job_queue import advance
-from service.local.jobs import job_view, settle
+from service.local.jobs import asked_for, settle
 from service.local.study_records import Kind, latest
 from service.workspace import WorkspaceError
 
@@ -62,7 +62,7 @@ def study(
         detail = {"job": job["id"], "kind": kind, "period": job["period"]}
         core.control.append_audit(actor, "study", model, detail, "workspace", core.now())
     advance(core)
-    return job_view(core, kept)
+    return asked_for(core, kept, kind)
 
 
 def _everything(core: Core, spec: ModelSpec, since: datetime | None, until: datetime | None) -> Chosen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FORMATS = ("artefact", "onnx", "parameters")
 #: Folder of the home that exports are written to.
 EXPORTS = "exports"
+#: Files that stay there.
+KEPT = 20
 
 
 def deployments(core: Core, model: str) -> list[training_views.DeploymentView]:
@@ -101,6 +104,14 @@ def _format(path: Path) -> str:
         return path.suffix.removeprefix(".")
 
 
+def _clean(folder: Path) -> None:
+    """Let the oldest exports go, so that with the one that is asked for :data:`KEPT` remain: each can be written again."""
+    with suppress(FileNotFoundError):  # two exports at once clean up together
+        files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)
+        for path in files[: max(0, len(files) - KEPT + 1)]:
+            path.unlink()
+
+
 def export_version(core: Core, model: str, version: str, format: str) -> Path:  # noqa: A002
     """Write a version into the home's folder ``exports``, whole or not at all, and return the file.
 
@@ -116,6 +127,7 @@ def export_version(core: Core, model: str, version: str, format: str) -> Path:  
     card = card_of(core, record)
     folder = core.home.root / EXPORTS
     folder.mkdir(mode=0o700, exist_ok=True)
+    _clean(folder)
     try:
         if format == "artefact":
             target = folder / str(record["artefact"])

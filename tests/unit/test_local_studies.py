@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.workspace import NotFoundError, WorkspaceError
+from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, START, Tiny, rows, tiny
 
 BY_BACKTEST = DECLARATION + 'period = "backtest"\nholdout = "3d"\n'
@@ -60,8 +60,11 @@ def test_a_learning_curve_is_a_job_whose_findings_outlive_a_restart(ws: Tiny) ->
 def test_a_backtest_finds_the_rows_since_the_rule_changed_and_the_retrain_learns_from_them(ws: Tiny) -> None:
     ws.runner.free.clear()
     job = ws.workspace.study(MODEL, "backtest")
-    again = ws.workspace.retrain(MODEL)
-    assert (again["id"], again["kind"]) == (job["id"], "backtest")  # one job a model, whatever its kind
+    assert ws.workspace.study(MODEL, "backtest")["id"] == job["id"]  # a double click
+    with pytest.raises(ConflictError, match=f"job {job['id']} of 'eta', a backtest, is under way"):
+        ws.workspace.retrain(MODEL)
+    with pytest.raises(ConflictError, match="wait for it, or cancel it"):
+        ws.workspace.study(MODEL, "learning_curve")
     ws.runner.free.set()
     assert ws.finished(job["id"])["state"] == "succeeded"
     found = ws.workspace.backtest(MODEL)

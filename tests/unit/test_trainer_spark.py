@@ -62,12 +62,15 @@ def test_rows_and_models_pass_through_the_declared_folder_and_leave_nothing_ther
     shared.mkdir()
     seen = []
     written = staging.Place.write
-    monkeypatch.setattr(
-        staging.Place, "write", lambda place, name, table: (seen.append(place), written(place, name, table))[1]
-    )
+
+    def write(place, name, table):
+        seen.append(place)
+        written(place, name, table)
+
+    monkeypatch.setattr(staging.Place, "write", write)
     where = str(shared) if how == "folder" else shared.as_uri()
     declared = {"estimator": "sklearn.tree.DecisionTreeRegressor", "spark": {"staging": where}}
-    training = Retrain(trainer="spark", params={"max_depth": 4}, **declared)
+    training = Retrain(trainer="spark", params={"max_depth": 4}, half_life="1w", **declared)
     request = train_request(training=training, params=training.params)
     found = spark.TRAINER.fit(request)
     spark.stop()

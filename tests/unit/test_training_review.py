@@ -9,7 +9,9 @@ import sys
 import time
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -19,14 +21,18 @@ from sklearn.linear_model import LinearRegression
 
 from reference_data.training import Retrain
 from retraining import environment, job_files, registry, taking_in
+from retraining.ageing import Ageing
 from retraining.artefacts import Given, Trust
+from retraining.fitted import FittedModel
 from retraining.job_files import read_result
 from retraining.job_runner import JobRunner
 from retraining.own_command import CARD, CommandError
 from retraining.own_command import run as command
+from retraining.parts import in_memory
 from retraining.taking_in import TakingInError
 from retraining.train_job import run
 from retraining.trainers.partitioned import fit
+from retraining.types import TrainingError
 from tests.support.training_rows import frame, job, spec, train_request
 
 PIPELINE = """
@@ -154,3 +160,49 @@ def test_a_linear_model_of_many_rows_can_be_written_as_numbers() -> None:
     written = json.loads(document(Given(found.estimator, found.features, "regression", None, "prices", "v1")))
     (size,) = (term for term in written["terms"] if term["feature"] == "size")
     assert size["per_unit"] == [pytest.approx(3, abs=0.2)]
+
+
+def drifting(estimator: str, half_life: str | None, trainer: str = "partitioned") -> Any:
+    """A request whose labels rise by 20 in its second half, in parts of 200 rows."""
+    training = Retrain(trainer=trainer, estimator=estimator, half_life=half_life, part_rows=200)
+    request = train_request(params={}, training=training)
+    late = np.arange(len(request.label)) >= len(request.label) // 2
+    return replace(request, label=request.label + 20 * late)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    ["sklearn.linear_model.SGDRegressor", "sklearn.linear_model.Ridge", "sklearn.tree.DecisionTreeRegressor"],
+)
+def test_old_parts_count_less_by_their_half_life(estimator: str) -> None:
+    off = {}
+    for half_life in (None, "1d"):
+        request = drifting(estimator, half_life)
+        found = fit(request)
+        latest = request.part(np.arange(len(request.label) - 200, len(request.label)))
+        model = FittedModel(found.estimator, found.features, "regression")
+        off[half_life] = abs(float((model.predict(latest.frame).predicted - latest.label).mean()))
+    assert off["1d"] < 2
+    assert off[None] > 4
+
+
+def test_weights_by_age_have_mean_one_over_all_parts_and_halve_by_the_half_life() -> None:
+    request = drifting("sklearn.linear_model.Ridge", "1w")
+    ageing = Ageing("1w", request.times.max())
+    parts = list(in_memory(request, 200))
+    for part in parts:
+        ageing.add(part.times)
+    weights = np.concatenate([found for part in parts if (found := ageing.weights(part.times)) is not None])
+    assert weights.mean() == pytest.approx(1)
+    week = int(request.times.searchsorted(request.times[-1] - timedelta(days=7)))
+    assert weights[week] / weights[-1] == pytest.approx(0.5, rel=0.01)
+
+
+def test_an_estimator_that_takes_no_weights_says_so_part_by_part() -> None:
+    with pytest.raises(TrainingError, match=r"retrain\.half_life: KNeighborsRegressor takes no weights of rows"):
+        fit(drifting("sklearn.neighbors.KNeighborsRegressor", "1w"))
+
+
+def test_a_half_life_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="half_life '0d' would make every row but the latest count nothing"):
+        Retrain(half_life="0d")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pickle
 from datetime import UTC, datetime
 from pathlib import Path
@@ -434,6 +435,23 @@ def test_an_artefact_is_written_as_it_is_kept(ws, tmp_path):
     skops.io.dump(linear(), tmp_path / "m.skops")
     version = ws.import_version("eta", tmp_path / "m.skops")["version"]
     assert ws.export_version("eta", version, "artefact").read_bytes() == (tmp_path / "m.skops").read_bytes()
+
+
+def test_the_folder_of_exports_keeps_the_latest(ws, tmp_path):
+    path = tmp_path / "m.skops"
+    skops.io.dump(linear(), path)
+    version = ws.import_version("eta", path)["version"]
+    folder = ws.export_version("eta", version, "artefact").parent
+    for number in range(30):
+        old = folder / f"old-{number}.onnx"
+        old.write_bytes(b"")
+        os.utime(old, (1_000_000 + number, 1_000_000 + number))
+    written = ws.export_version("eta", version, "parameters")
+    left = {found.name for found in folder.iterdir()}
+    assert len(left) == 20
+    assert written.name in left
+    assert "old-29.onnx" in left
+    assert "old-0.onnx" not in left
 
 
 def test_a_forest_has_no_parameters_and_says_so(ws, tmp_path):
