@@ -24,7 +24,7 @@ from reference_data.declaration import Source
 from service import context
 from service.cli import app
 from service.declaration_file import parse
-from service.settings import documentation
+from service.settings import documentation, load
 from storage.sources import Context, SourceError
 from tests.contract import test_checks_contract as checks_contract
 from tests.contract import test_sources_contract as sources_contract
@@ -89,7 +89,19 @@ def completed(block: str) -> str:
     return block
 
 
-@pytest.mark.parametrize("block", [*blocks("toml"), *(path.read_text() for path in EXAMPLES.rglob("driftdeck.toml"))])
+SETTINGS = "# settings.toml"  # how a block begins that is no declaration
+DECLARED = [block for block in blocks("toml") if not block.startswith(SETTINGS)]
+
+
+def test_settings_that_are_written_down_are_settings(tmp_path: Path) -> None:
+    written = [block for block in blocks("toml") if block.startswith(SETTINGS)]
+    assert written
+    for block in written:
+        (tmp_path / "settings.toml").write_text(block)
+        load(tmp_path, {}, {})
+
+
+@pytest.mark.parametrize("block", [*DECLARED, *(path.read_text() for path in EXAMPLES.rglob("driftdeck.toml"))])
 def test_a_declaration_that_is_written_down_parses(block: str) -> None:
     found = parse(completed(block), None)
     assert found.models or found.sources or found.maintenance or found.channels
