@@ -186,15 +186,19 @@ def _theirs(model: ModelView, window: WindowView) -> None:
 def _wait(model: str, window: str) -> None:
     """Say what is being computed, and draw the page anew once it is."""
     with errors.in_words():
-        found = state.workspace().evidently_making(model, datetime.fromisoformat(window), start=True)
-        if found["state"] in ("ready", "failed"):
-            st.rerun()
         with st.container(border=True, height=TALL, key="theirs_waits"):
-            st.markdown(f"**Evidently is computing its report of this window**: {found['seconds'] or 0:.0f} s so far.")
+            sentence = st.empty()
+            sentence.markdown("**Evidently is computing its report of this window.**")
             st.caption(
                 "It compares every column of the window's rows with the reference, in a process of its own: 10 to 60 seconds. "
                 "You can go on reading; it appears here, and is kept."
             )
+        found = state.workspace().evidently_making(model, datetime.fromisoformat(window), start=True)
+        if found["state"] in ("ready", "failed"):
+            st.rerun()
+        sentence.markdown(
+            f"**Evidently is computing its report of this window**: {found['seconds'] or 0:.0f} s so far."
+        )
 
 
 # -- the week ----------------------------------------------------------------------------------------------------------
