@@ -44,7 +44,7 @@ def test_a_column_s_relation_to_the_error_and_the_rows_of_one_of_its_bars(judged
     reference = bar["error_reference"]["value"]
     assert reference is not None
     assert 0.5 < reference < 1.2  # of normal errors with a standard deviation of one: 0.8
-    week = [datetime.fromisoformat(relation[end]) for end in ("window_start", "window_end")]  # type: ignore[literal-required]
+    week = [datetime.fromisoformat(relation[end]) for end in ("window_start", "window_end")]
     page = judged.column_rows("eta", "city name", *week, place=bar["place"], limit=3)
     assert (page["total"], len(page["rows"])) == (bar["n"], 3)
     assert {row["city name"] for row in page["rows"]} == {"Łódź"}

@@ -105,7 +105,7 @@ def test_only_severity_and_gates_have_a_colour(workspace):
 
 
 def test_a_long_headline_is_shortened_in_the_list(workspace):
-    long = {**workspace.alert("a1"), "headline": "word " * 100}
+    long: Any = {**workspace.alert("a1"), "headline": "word " * 100}
     assert len(alert_table.row(long, {view["name"]: view for view in workspace.models()})["Alert"]) <= 110
 
 
@@ -145,7 +145,7 @@ def test_an_alert_can_be_opened_without_a_mouse(workspace):
 
 
 def test_words_are_sought_in_everything_that_is_said_of_an_alert(workspace):
-    alert = {**workspace.alert("a1"), "members": ["seats"], "segment": "carrier=B6"}
+    alert: Any = {**workspace.alert("a1"), "members": ["seats"], "segment": "carrier=B6"}
     for words in ("flights EARLIER", "b6", "seats", "a1", "ana", MODEL):
         assert alert_filters.matches(alert, "ana", {"q": words})
     assert not alert_filters.matches(alert, "ana", {"q": "flights later"})
@@ -206,20 +206,22 @@ def test_a_cause_leads_to_the_window_that_shows_it_best(workspace):
     beside: Any = {**base[7], "verdict": "drift", "check": "psi", "value": 99.0, "threshold": 0.4}
     assert alert_about.best_windows([one, two, beside]) == {"temp": two["window_start"]}
     about = alert_about.About((one, two, beside), (), alert_about.best_windows([one, two, beside]))
-    alert = workspace.alert("a2")
+    alert: Any = workspace.alert("a2")
     assert about.window("temp", alert) == two["window_start"]
     assert about.window("never seen", alert) == alert["window_start"]
-    assert alert_about.telling(alert, about) == ("jensen_shannon", "temp")
-    assert alert_about.telling({**alert, "limit": "missing_share"}, about) == ("missing_share", "temp")
-    assert alert_about.telling({**alert, "column": None, "members": []}, alert_about.About((), (), {})) is None
+    telling: Any = alert_about.telling
+    assert telling(alert, about) == ("jensen_shannon", "temp")
+    assert telling({**alert, "limit": "missing_share"}, about) == ("missing_share", "temp")
+    assert telling({**alert, "column": None, "members": []}, alert_about.About((), (), {})) is None
 
 
 def test_no_list_of_causes_says_why_there_is_none(workspace):
     nothing = alert_about.About((), (), {})
-    alert = {**workspace.alert("a2"), "causes": []}
-    assert "rule late holds" in alert_why._no_cause({**alert, "rule": "late"}, nothing)
-    assert "Nothing else moved" in alert_why._no_cause(alert, nothing)
-    assert "not for how fast" in alert_why._no_cause({**alert, "kind": "latency"}, nothing)
+    alert: Any = {**workspace.alert("a2"), "causes": []}
+    why: Any = alert_why._no_cause
+    assert "rule late holds" in why({**alert, "rule": "late"}, nothing)
+    assert "Nothing else moved" in why(alert, nothing)
+    assert "not for how fast" in why({**alert, "kind": "latency"}, nothing)
 
 
 def test_back_from_an_alert_finds_the_list_as_it_was_left(workspace):

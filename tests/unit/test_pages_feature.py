@@ -131,7 +131,7 @@ def test_others_are_set_against_our_verdict(workspace):
     opinion = {"statistic": "PSI", "value": 1.0, "threshold": "0.2"}
     ours = {**opinion, "rule": "Driftdeck", "verdict": "no drift"}
     theirs = [{**opinion, "rule": name, "verdict": verdict} for name, verdict in (("a", "drift"), ("b", "no drift"))]
-    say = column_judged._against
+    say: Any = column_judged._against
     assert say({**view, "peers": [ours, *theirs]}).startswith("1 of 2 would alert. Driftdeck does not")
     assert say({**view, "peers": [{**ours, "verdict": "drift"}, *theirs]}) == "1 of 2 agree that it drifted."
     assert say({**view, "peers": [ours, theirs[1]]}) == "All agree that it did not drift."
@@ -203,7 +203,8 @@ def test_ridges_keep_the_latest_and_the_chosen_window():
     shown = ridge.shown(steps, "7")
     assert {"59", "7"} <= {step["start"] for step in shown}
     assert len(shown) <= ridge.MOST + 1
-    assert ridge.shown([{**steps[0], "n": 0}], "0") == []
+    empty: Any = [{**steps[0], "n": 0}]
+    assert ridge.shown(empty, "0") == []
 
 
 def _bar(place: int, n: int, value: float | None, half: float = 1.0) -> Any:
