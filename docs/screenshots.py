@@ -1,7 +1,9 @@
-"""Take the README's pictures from the real demo: ``make screenshots``, or ``python -m docs.screenshots``.
+"""Take the README's pictures from the real demo, and every page of it in both themes: ``make screenshots``.
 
 The demo is built in a folder of its own (about two minutes) and served on a free port, unless ``--url`` names one that is
-served already. Pictures are 1440 pixels wide, with a palette of 256 colours, so that each stays below 400 kB.
+served already. The README's pictures are 1440 pixels wide, with a palette of 256 colours, so that each stays below 400 kB;
+all pages, at their full height, go to ``build/screenshots`` to be looked at. ``--big`` takes those of a home of many models
+(``--big HOME`` of one that was built by ``python -m benchmarks.dashboard --part build``, else of a small one).
 """
 
 from __future__ import annotations
@@ -16,15 +18,21 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from benchmarks.dashboard.home import A_DAY, fill, midnight
+from benchmarks.dashboard.serving import addresses as every_address
+from benchmarks.dashboard.serving import served
 from tests.support.screenshots import FLAGS, MAIN, addresses, chromium, settle
+from tests.support.screenshots import shoot as whole_page
 
 IMAGES = Path(__file__).parent / "images"
+EVERY_PAGE = Path(__file__).parents[1] / "build" / "screenshots"  # not kept: to be looked at
 WIDTH, LOWEST, TALLEST = 1440, 700, 1300
 MOST_BYTES = 400_000
 DEADLINE = 600  # seconds for the demo to reach its clock on a slow machine
@@ -116,18 +124,44 @@ def shoot(url: str, alert: str, folder: Path, browser_path: str | None) -> None:
             print(f"{target} {target.stat().st_size // 1000} kB")
 
 
+def every_page(url: str, folder: Path, browser_path: str | None) -> None:
+    """Write a picture of every page, in both themes, at its full height."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(browser_path), args=FLAGS)
+        for theme in ("light", "dark"):
+            page = browser.new_context(color_scheme=theme).new_page()
+            for name, path in every_address(url).items():
+                whole_page(page, url + path, folder / f"{name}_{theme}.png", WIDTH)
+            page.context.close()
+    print(f"every page in both themes: {folder}")
+
+
+def big(home: Path | None, browser_path: str | None) -> None:
+    """Take the pages of a home of many models; a small one is built when none is given."""
+    with tempfile.TemporaryDirectory(prefix="driftdeck-big-") as scratch:
+        if home is None:
+            home = Path(scratch) / "home"
+            until = midnight(datetime.now(UTC))
+            fill(home, models=12, columns=40, days=30, a_day=A_DAY, until=until, say=print)
+        with served(home) as (url, _):
+            every_page(url, EVERY_PAGE / "big", browser_path)
+
+
 def main() -> None:
     """Read the command line and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a demo that is served already, at 2013-06-04")
     parser.add_argument("--folder", type=Path, default=IMAGES)
     parser.add_argument("--chromium", default=os.environ.get("CHROMIUM"))
+    parser.add_argument("--big", nargs="?", type=Path, const=Path(), help="a home of many models instead of the demo")
     given = parser.parse_args()
-    if given.url:
-        shoot(given.url.rstrip("/"), story_alert(given.url.rstrip("/")), given.folder, given.chromium)
+    if given.big is not None:
+        big(None if given.big == Path() else given.big, given.chromium)
         return
-    with served_demo() as url:
+    with nullcontext(given.url.rstrip("/")) if given.url else served_demo() as url:
         shoot(url, story_alert(url), given.folder, given.chromium)
+        every_page(url, EVERY_PAGE / "flights", given.chromium)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ DEADLINE = 180.0  # seconds until the server answers
 
 
 @contextmanager
-def served(home: Path) -> Iterator[str]:
-    """Serve a home on a free port and give its address; raises :class:`RuntimeError` when it does not start."""
+def served(home: Path) -> Iterator[tuple[str, int]]:
+    """Serve a home on a free port and give its address and the number of its process; raises :class:`RuntimeError` when it does not start."""
     endpoint = home / "endpoint.json"
     endpoint.unlink(missing_ok=True)
     command = [str(Path(sys.executable).with_name("driftdeck")), "--home", str(home), "serve", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        yield _address(process, endpoint)
+        yield _address(process, endpoint), process.pid
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=120)

@@ -130,14 +130,14 @@ def _ingest(base: str, columns: int, models: int, start: Any, end: float, result
 
 def measure(home: Path, seconds: float) -> None:
     """Serve the home and print p50, p95 and the worst of each page."""
-    with served(home) as base:
+    with served(home) as (base, _):
         _print(base, seconds)
 
 
 def _print(base: str, seconds: float) -> None:
     models = ask(base, "models")
     columns = max(model["columns"] for model in models)
-    width = len(ask(base, f"models/{quote(models[0]['name'])}/heatmap")) and _features(base, models)
+    width = _features(base, models)
     paths = addresses(base)
     with Session(base) as session:  # what a server does but once
         for path in paths.values():
@@ -168,6 +168,6 @@ def _print(base: str, seconds: float) -> None:
 
 
 def _features(base: str, models: Sequence[dict[str, Any]]) -> int:
-    return max(
-        sum(cell["kind"] == "feature" for cell in ask(base, f"models/{quote(m['name'])}/drift")) for m in models[:3]
-    )
+    """Return how many features each model has, from the first whose rows have been judged."""
+    name = next(model["name"] for model in models if model["columns"])
+    return sum(row["kind"] == "feature" for row in ask(base, f"models/{quote(name)}/drift"))

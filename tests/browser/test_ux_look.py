@@ -1,0 +1,212 @@
+"""What the UX points promise to the eye, in both themes and two widths; README.md of this folder says which test holds which point."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from benchmarks.dashboard.wire import Session
+from tests.browser.serving import PATIENCE, PYTHON, Visitor, free_port, process
+
+LOOKS = [(theme, width) for theme in ("light", "dark") for width in (1440, 900)]
+look = pytest.mark.parametrize(("theme", "width"), LOOKS)
+_READ = (
+    "g => JSON.stringify({data: g.data.map(d => ({name: d.name, type: d.type, symbol: d.marker && d.marker.symbol})),"
+    " words: (g.layout.annotations || []).map(a => a.text), range: g._fullLayout.xaxis.range,"
+    " axes: [...new Set(g.data.map(d => d.xaxis || 'x'))], dashed: g.data.filter(d => d.line && d.line.dash).length})"
+)
+
+
+def figure(plot: Locator) -> dict[str, Any]:
+    """Return what a drawn figure holds: names and kinds of its curves, its words, its axes."""
+    expect(plot).to_be_visible(timeout=PATIENCE)
+    found: dict[str, Any] = json.loads(plot.evaluate(_READ))
+    return found
+
+
+def figures(page: Page, names: str) -> list[dict[str, Any]]:
+    """Return the figures with a curve whose name has ``names`` in it."""
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=PATIENCE)
+    every = [figure(plot) for plot in page.locator(".js-plotly-plot").all()]
+    return [one for one in every if any(names in (curve["name"] or "") for curve in one["data"])]
+
+
+def nothing_is_cut_off(page: Page) -> None:
+    """The page does not scroll sideways."""
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+
+
+@look
+def test_26_the_first_sight_says_who_since_when_how_bad_what_changed_and_what_to_do(
+    browser: Browser, still: str, theme: str, width: int
+) -> None:
+    with Visitor(browser, still, theme=theme, width=width) as visitor:
+        page = visitor.open("/")
+        headline = page.get_by_role("heading", level=1)
+        expect(headline).to_have_text("2 of 8 models need you", timeout=PATIENCE)
+        lead = page.locator(".st-key-lead")
+        expect(lead).to_contain_text("▲ Page")
+        expect(lead).to_contain_text("12.6 min a flight, against 7.62")
+        expect(lead).to_contain_text("Likely cause")
+        expect(lead).to_contain_text("Since 30 Apr 2013 (35 days)")
+        expect(lead.get_by_role("link").first).to_be_visible()
+        table = page.locator("[data-testid=stDataFrame]").first
+        expect(table).to_be_visible(timeout=PATIENCE)
+        places = [one.bounding_box() for one in (headline, lead, table)]
+        tops = [place["y"] for place in places if place is not None]
+        assert tops == sorted(tops)
+        assert tops[-1] < 700, "the table begins on the first screen"
+        nothing_is_cut_off(page)
+
+
+@look
+def test_2_and_3_a_feature_names_statistic_threshold_its_origin_rows_windows_and_shares_its_bins(
+    browser: Browser, still: str, theme: str, width: int
+) -> None:
+    with Visitor(browser, still, theme=theme, width=width) as visitor:
+        page = visitor.open("/feature?model=air_time&column=temp")
+        said = page.get_by_text("PSI 8.35, threshold 5.03 · reference 1 Jan – 4 Mar, 53,490 rows")
+        expect(said.first).to_contain_text("current 28 May – 3 Jun, 5,960 rows", timeout=PATIENCE)
+        expect(page.get_by_text("Threshold: 1 false alert a year over 15 columns").first).to_be_visible()
+        for gate in ("✓ Significant", "✓ Material", "✕ not harmful"):
+            expect(page.get_by_text(gate).first).to_be_visible()
+        (shared,) = [one for one in figures(page, "5,960") if len(one["data"]) == 2]
+        assert [curve["name"].split()[0] for curve in shared["data"]] == ["reference", "current"]
+        assert shared["axes"] == ["x"], "both on one axis"
+        nothing_is_cut_off(page)
+
+
+@look
+def test_4_and_11_scores_over_time_have_threshold_band_and_marks(
+    browser: Browser, still: str, theme: str, width: int
+) -> None:
+    with Visitor(browser, still, theme=theme, width=width) as visitor:
+        page = visitor.open("/performance?model=air_time")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Performance", timeout=PATIENCE)
+        seen = [*figures(page, "realised MAE")[:1]]
+        visitor.open("/model?model=air_time")
+        seen += figures(page, "realised MAE")[:1]
+        visitor.open("/feature?model=air_time&column=temp")
+        seen += figures(page, "PSI")[:1]
+        assert len(seen) == 3
+        for one in seen:
+            assert any("natural variation" in (curve["name"] or "") for curve in one["data"])
+            assert any(words.startswith("threshold ") for words in one["words"]), one["words"]
+            assert "▲ alert" in one["words"]
+            assert one["dashed"], "the threshold is a dashed line"
+
+
+@look
+def test_13_data_prediction_and_concept_drift_stand_apart(browser: Browser, still: str, theme: str, width: int) -> None:
+    with Visitor(browser, still, theme=theme, width=width) as visitor:
+        page = visitor.open("/model?model=air_time")
+        tiles = page.get_by_test_id("stMetric")
+        for label, words in (("Data drift", "3 of 13"), ("Prediction drift", "Within"), ("Concept drift", "Harmful")):
+            expect(tiles.filter(has_text=label)).to_contain_text(words, timeout=PATIENCE)
+        expect(tiles.filter(has_text="Concept drift")).to_contain_text("62 % labels · lag 4.2 h")
+        nothing_is_cut_off(page)
+
+
+@look
+def test_9_no_data_and_insufficient_are_said_and_never_green(
+    browser: Browser, still: str, theme: str, width: int
+) -> None:
+    with Visitor(browser, still, theme=theme, width=width) as visitor:
+        page = visitor.open("/?health=no_data")
+        expect(page.get_by_role("radio", name="○ No data 1")).to_be_checked(timeout=PATIENCE)
+        expect(page.get_by_role("radio", name="◔ Insufficient 1")).to_be_visible()
+        cells = page.locator("[data-testid=stDataFrame]").first.get_by_role("gridcell")
+        expect(cells.filter(has_text="No data").first).to_be_attached(timeout=PATIENCE)
+        expect(cells.filter(has_text="✓ OK")).to_have_count(0)
+
+
+def test_7_alerts_have_severity_state_since_owner_and_gates_firing_first(browser: Browser, still: str) -> None:
+    with Visitor(browser, still) as visitor:
+        page = visitor.open("/alerts")
+        table = page.get_by_role("region", name="2 alerts, firing first").first
+        expect(table).to_be_visible(timeout=PATIENCE)
+        heads = [cell.inner_text().lower() for cell in table.get_by_role("columnheader").all()]
+        for name in ("state", "since", "owner"):
+            assert any(name in head for head in heads), heads
+        first = " ".join(cell.inner_text() for cell in table.get_by_role("row").nth(1).get_by_role("gridcell").all())
+        assert "Page" in first
+        page = visitor.open("/alert?alert=a1")
+        for gate in ("Significant", "Material", "Harmful"):
+            expect(page.get_by_text(gate).first).to_be_visible(timeout=PATIENCE)
+
+
+def test_6_a_segment_is_chosen_and_the_worst_are_ranked(browser: Browser, still: str) -> None:
+    with Visitor(browser, still) as visitor:
+        page = visitor.open("/performance?model=air_time")
+        expect(page.get_by_text("Where it is worst").first).to_be_visible(timeout=PATIENCE)
+        (worst,) = [one for one in figures(page, "reference") if "19.6" in one["words"]]
+        values = [float(words) for words in worst["words"]]
+        assert values == sorted(values, reverse=True)
+        page = visitor.open("/model?model=air_time")
+        page.get_by_text("By segment,").first.click()
+        expect(page.get_by_text("Whole model").or_(page.get_by_text("segment")).first).to_be_visible(timeout=PATIENCE)
+
+
+def test_5_a_window_is_chosen_and_its_rows_open_in_two_clicks(browser: Browser, still: str) -> None:
+    with Visitor(browser, still) as visitor:
+        page = visitor.open("/model?model=air_time&window=2013-04-30T00:00:00-04:00")  # as one click on its point does
+        expect(page.get_by_text("Drift, week of 30 Apr 2013").first).to_be_visible(timeout=PATIENCE)
+        page.get_by_text("Rows behind the week of 30 Apr 2013").first.click()
+        expect(page.get_by_text("week of 30 Apr 2013").last).to_be_visible(timeout=PATIENCE)
+        rows = page.locator("[data-testid=stDataFrame]").last
+        expect(rows.get_by_role("gridcell").first).to_be_attached(timeout=PATIENCE)
+
+
+def test_23_a_monitor_of_a_file_says_so(browser: Browser, still: str) -> None:
+    with Visitor(browser, still) as visitor:
+        page = visitor.open("/model?model=air_time")
+        expect(page.get_by_text("from file").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_19_what_is_exported_is_what_is_shown(browser: Browser, still: str) -> None:
+    with Visitor(browser, still) as visitor:
+        page = visitor.open("/alerts")
+        page.get_by_role("button", name="Export").first.click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="JSON").first.click()
+        rows = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+        assert len(rows) == 2
+        expect(page.get_by_role("radio", name="Open 2")).to_be_checked()
+        assert any("Flights arrive 14 minutes earlier than predicted" in json.dumps(row) for row in rows)
+
+
+def test_17_a_page_of_six_charts_weighs_less_than_100_kilobytes(still: str) -> None:
+    with Session(still) as session:
+        drawn = session.draw("/performance?model=air_time")
+        assert drawn.charts >= 6
+        assert drawn.bytes < 100_000
+        assert drawn.exceptions == ()
+
+
+def test_18_rows_are_sent_by_the_page(still: str) -> None:
+    with Session(still) as session:
+        drawn = session.draw("/data?model=air_time")
+        assert drawn.bytes < 300_000
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    command = [PYTHON, "-m", "tests.support.serve_fake", "--port", str(port), "--empty"]
+    with process(command, f"{base}/_stcore/health", tmp_path / "log"):
+        yield base
+
+
+def test_14_an_empty_install_teaches_with_commands_to_copy(browser: Browser, empty: str) -> None:
+    with Visitor(browser, empty) as visitor:
+        page = visitor.open("/")
+        expect(page.get_by_role("heading", level=1)).to_have_text("No model yet", timeout=PATIENCE)
+        expect(page.get_by_text("driftdeck demo").first).to_be_visible()
+        assert page.get_by_test_id("stCode").count() >= 1
+        assert visitor.strangers == []
