@@ -126,7 +126,7 @@ def _ours(report: ReportView, period: dict[str, str]) -> None:
     name = exporting.safe_name(report["model"], report["start"][:10])
     address = export.report_address(report["model"], **period)
     with st.container(horizontal=True, vertical_alignment="center", key="ours_bar"):
-        st.subheader("Driftdeck", anchor=False, width="content")
+        st.header("Driftdeck", anchor=False, width="content")
         st.space("stretch")
         export.files(
             {
@@ -147,26 +147,28 @@ def _theirs(model: ModelView, window: WindowView) -> None:
     try:
         found = ws.evidently_making(model["name"], at, start=failed not in st.session_state)
     except NotFoundError as error:
-        st.subheader("Evidently", anchor=False)
+        st.header("Evidently", anchor=False)
         st.info(text.plain(error, 300))
         return
     ready = found["state"] == "ready"
     with st.container(horizontal=True, vertical_alignment="center", key="theirs_bar"):
-        st.subheader("Evidently", anchor=False, width="content")
+        st.header("Evidently", anchor=False, width="content")
         st.space("stretch")
         if ready:
             name = f"{exporting.safe_name(model['name'], window['start'][:10], 'evidently')}.html"
             export.files(
                 {"HTML": (name, "text/html", lambda: ws.evidently_report(model["name"], at).read_bytes())}, key="theirs"
             )
-        st.link_button(
-            "Open",
-            address,
-            icon=":material/open_in_new:",
-            type="tertiary",
-            disabled=not ready,
-            help="In a tab of its own" if ready else "Once it is made",
-        )
+            st.link_button("Open", address, icon=":material/open_in_new:", type="tertiary", help="In a tab of its own")
+        else:  # as tall, so that both reports begin on one line
+            st.button(
+                "Open",
+                icon=":material/open_in_new:",
+                type="tertiary",
+                disabled=True,
+                key="theirs_open",
+                help="Once it is made",
+            )
     if ready:
         st.iframe(address, height=TALL, alt="Evidently's report of the same window")
     elif found["state"] == "failed":

@@ -57,7 +57,16 @@ def _open(**params: str) -> AppTest:
 
 
 def _words(page: AppTest) -> str:
-    parts = [*page.title, *page.subheader, *page.markdown, *page.caption, *page.info, *page.warning, *page.error]
+    parts = [
+        *page.title,
+        *page.header,
+        *page.subheader,
+        *page.markdown,
+        *page.caption,
+        *page.info,
+        *page.warning,
+        *page.error,
+    ]
     return "\n".join(part.value for part in parts).replace("\\", "")
 
 
