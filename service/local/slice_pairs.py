@@ -45,7 +45,7 @@ def compare_slices(core: Core, model: str, left: str, right: str, alpha: float) 
             "the two sides did not answer on the same days, so part of what differs is the time's and not the version's"
         )
     metrics, told = compared_metrics(spec, before, after, alpha)
-    columns, days = _columns(spec, before, after, alpha)
+    columns, days = compared_columns(spec, before, after, alpha)
     shown = by_size(columns)
     drifted = sum(column["verdict"] == "drift" for column in shown)
     return {
@@ -71,7 +71,9 @@ def _lesser(columns: list[ComparedColumn]) -> ColumnVerdict:
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
-def _columns(spec: ModelSpec, left: Slice, right: Slice, alpha: float) -> tuple[list[ComparedColumn], list[str]]:
+def compared_columns(
+    spec: ModelSpec, left: Slice, right: Slice, alpha: float
+) -> tuple[list[ComparedColumn], list[str]]:
     """Return every column with its verdict: Holm over all of them, on what the left slice's own days do not do by themselves."""
     results, notes = [], []
     parts = [(left.inputs, right.inputs, left.days, right.days, left.inputs.layout.names)]
