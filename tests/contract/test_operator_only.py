@@ -71,6 +71,8 @@ def test_no_error_tells_a_caller_what_a_variable_holds(owner: Owner, monkeypatch
     [
         'command = ["python", "train.py"]',
         'estimator = "mine.models:make"',
+        'env = ["TEAM_CHAT"]',
+        'spark = { staging = "/mnt/shared" }',
         'ensemble = { kind = "voting", members = ["sklearn.linear_model.Ridge", "mine:make"] }',
         'spark = { master = "spark://elsewhere:7077" }',
     ],
@@ -84,4 +86,5 @@ def test_training_code_is_declared_by_the_command_line_only(owner: Owner, declar
     assert post(owner, text, "local").status_code == 200
     assert post(owner, text + "candidates = 3\n").json()["changed"] == ["models.eta"]  # what runs stays what it was
     again = text.replace("train.py", "x.py").replace("mine", "other").replace("elsewhere", "there")
+    again = again.replace("TEAM_CHAT", "SHOP_DB").replace("/mnt/shared", "/mnt/other")
     assert post(owner, again).status_code == 422
