@@ -35,7 +35,7 @@ def test_users_are_added_changed_and_removed(workspace: Workspace) -> None:
         workspace.remove_user("vera@corp.example")
     for change in ({"role": "viewer"}, {"disabled": True}):
         with pytest.raises(ConflictError, match="the only admin"):
-            workspace.set_user("ada", **change)  # type: ignore[arg-type]
+            workspace.set_user("ada", **change)
     workspace.remove_user("ada")  # the last one of all may go: nobody is shut out by it
     actions = [entry["action"] for entry in workspace.audit(5)]
     assert actions == ["remove user", "remove user", "change user", "add user", "add user"]

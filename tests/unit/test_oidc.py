@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,11 @@ def provider() -> Iterator[FakeProvider]:
         running.stop()
 
 
-SET = {"oidc_client_id": CLIENT, "oidc_client_secret": SECRET, "oidc_roles": (("ml", "operator"), ("staff", "viewer"))}
+SET: dict[str, Any] = {
+    "oidc_client_id": CLIENT,
+    "oidc_client_secret": SECRET,
+    "oidc_roles": (("ml", "operator"), ("staff", "viewer")),
+}
 
 
 @pytest.fixture
@@ -213,7 +218,7 @@ def test_another_signature_lets_nobody_in(home: Guarded, provider: FakeProvider)
     provider.signing = RSAKey.generate_key(2048, {"kid": "one"})
     assert come_back(home, provider)[1].status_code == 401
     # a shared secret that everybody knows: the provider's public key, or the client's secret
-    for secret in (provider.key.as_dict(private=False)["n"].encode(), SECRET.encode()):
+    for secret in (str(provider.key.as_dict(private=False)["n"]).encode(), SECRET.encode()):
         provider.header, provider.signing = {"alg": "HS256", "kid": "one"}, OctKey.import_key(secret)
         assert come_back(home, provider)[1].status_code == 401
 
@@ -368,6 +373,7 @@ def test_settings_are_read_and_wrong_ones_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         load(tmp_path, {}, {"DRIFTDECK_OIDC_SCOPES": "openid"} | {"DRIFTDECK_OIDC_CLIENT_SECRETS": "s3cret"})
     assert "s3cret" not in str(refused.value)
-    for lacking in ({"oidc_roles": ()}, {"oidc_client_id": None}):
+    lacks: list[dict[str, Any]] = [{"oidc_roles": ()}, {"oidc_client_id": None}]
+    for lacking in lacks:
         with pytest.raises(WorkspaceError, match="oidc_issuer is set, but"):
-            check(Settings(**{"oidc_issuer": "https://x", **SET, **lacking}))
+            check(replace(Settings(oidc_issuer="https://x", **SET), **lacking))

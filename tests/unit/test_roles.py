@@ -74,8 +74,8 @@ def test_a_role_may_do_what_the_table_says_and_no_more(role: Any) -> None:
     least = {"read": "viewer", "log": "operator", "act": "operator", "admin": "admin"}
     for name, rule in RULES.items():
         recorder = Recorder()
-        workspace = limited(recorder, Identity("somebody", role))  # type: ignore[arg-type]
-        may = ROLES.index(role) >= ROLES.index(least[rule.scope])  # type: ignore[arg-type]
+        workspace = limited(recorder, Identity("somebody", role))
+        may = ROLES.index(role) >= ROLES.index(least[rule.scope])
         if may:
             getattr(workspace, name)(**arguments(name))
             assert recorder.calls[-1][0] == name
@@ -89,13 +89,13 @@ def test_the_actor_is_who_signed_in_whatever_the_caller_says() -> None:
     for name in METHODS:
         if "actor" in inspect.signature(getattr(Workspace, name)).parameters:
             recorder = Recorder()
-            workspace = limited(recorder, Identity("ada", "admin"))  # type: ignore[arg-type]
+            workspace = limited(recorder, Identity("ada", "admin"))
             getattr(workspace, name)(**arguments(name), actor="cli")
             assert recorder.calls[-1][1]["actor"] == "ada", name
 
 
 def test_what_reaches_out_is_declared_by_admins() -> None:
-    operator = limited(Recorder(), Identity("ola", "operator"))  # type: ignore[arg-type]
+    operator = limited(Recorder(), Identity("ola", "operator"))
     operator.edit("model", "eta", {})
     for kind in ("channel", "source"):
         for call in (lambda kind=kind: operator.edit(kind, "x", {}), lambda kind=kind: operator.remove(kind, "x")):
@@ -106,11 +106,11 @@ def test_what_reaches_out_is_declared_by_admins() -> None:
 def test_a_method_that_is_not_in_the_table_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roles, "RULES", {name: rule for name, rule in RULES.items() if name != "models"})
     with pytest.raises(ForbiddenError, match="not in the table"):
-        limited(Recorder(), Identity("ada", "admin")).models()  # type: ignore[arg-type]
+        limited(Recorder(), Identity("ada", "admin")).models()
 
 
 def test_there_is_no_way_around_the_proxy() -> None:
-    workspace: Any = limited(Recorder(), Identity("ada", "admin"))  # type: ignore[arg-type]
+    workspace: Any = limited(Recorder(), Identity("ada", "admin"))
     for name in ("close", "_core", "__enter__"):
         with pytest.raises(AttributeError):
             getattr(workspace, name)
