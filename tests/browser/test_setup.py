@@ -58,6 +58,7 @@ def test_an_empty_home_leads_to_the_set_up_in_one_click(browser: Browser, served
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # it judges on a machine that may be busy
 @pytest.mark.parametrize(("theme", "width", "name"), [("light", 1440, "in_light"), ("dark", 900, "in_dark")])
 def test_a_dropped_file_ends_on_a_model_with_readings(
     browser: Browser, served: str, dropped: Path, theme: str, width: int, name: str
