@@ -279,7 +279,9 @@ class FeatureView(TypedDict):
     error_unit: str
     peers: list[PeerOpinion]
     pairs: NotRequired[list[QuantilePair]]  # of an ordered column, ascending
-    ridge: NotRequired[list[ShareStep]]  # of an ordered column: shares by window of the bars that ``ridge_edges`` bounds
+    ridge: NotRequired[
+        list[ShareStep]
+    ]  # of an ordered column: shares by window of the bars that ``ridge_edges`` bounds
     ridge_edges: NotRequired[list[float]]
 
 

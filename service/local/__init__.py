@@ -76,7 +76,14 @@ def _limits(memory: str | None) -> Limits:
 
 
 class LocalWorkspace(
-    LocalOutcomes, LocalAlerting, LocalTraining, LocalAccess, LocalColumns, LocalReporting, LocalComparing, LocalSettingUp
+    LocalOutcomes,
+    LocalAlerting,
+    LocalTraining,
+    LocalAccess,
+    LocalColumns,
+    LocalReporting,
+    LocalComparing,
+    LocalSettingUp,
 ):
     """Opens a home folder and holds it until closed; see :class:`service.workspace.Workspace` for what it does."""
 

@@ -55,7 +55,9 @@ class Core:
     next_source_run: Callable[[str], datetime | None] = field(default=lambda _source: None)
     ingested: Ingested = field(default_factory=Ingested)
     recall: Recall = field(default_factory=Recall)  # what pages ask, for as long as nothing it rests on changes
-    segments: Recall = field(default_factory=lambda: Recall(8))  # the same of windows judged inside segments: large ones
+    segments: Recall = field(
+        default_factory=lambda: Recall(8)
+    )  # the same of windows judged inside segments: large ones
     figures: Figures = field(default_factory=Figures)  # what is remembered from one look of /metrics to the next
     declared_file: Callable[[], dict[str, Any] | None] = field(default=lambda: None)  # how the watched file is doing
     source_runs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that are under way, by source

@@ -147,7 +147,13 @@ def test_bad_lines_and_bad_values_are_kept_apart_with_their_place(ws: LocalWorks
     assert [(entry["row"], entry["line"]) for entry in answer["rejected"]] == [(2, 4), (4, 6)]
     assert refused(ws) == [
         (str(path), 4, "line", "the line has 3 fields, not 4", "only,three,fields"),
-        (str(path), 6, "n", "'oops' is not a number", '{"event_time": "2026-02-01", "n": "oops", "code": "x", "prediction": 1.0}'),
+        (
+            str(path),
+            6,
+            "n",
+            "'oops' is not a number",
+            '{"event_time": "2026-02-01", "n": "oops", "code": "x", "prediction": 1.0}',
+        ),
     ]
     assert counts(ws.log("m", path)) == (0, 4, 2)
     assert len(refused(ws)) == 2
