@@ -10,6 +10,7 @@ from typing import Self
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 _FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 PATIENCE = 120.0  # seconds for one message
@@ -31,7 +32,11 @@ class Session:
     def __init__(self, base: str) -> None:
         self._base = base
         self._socket = connect(
-            base.replace("http", "ws", 1) + "/_stcore/stream", subprotocols=["streamlit"], max_size=None, origin=base
+            base.replace("http", "ws", 1) + "/_stcore/stream",
+            subprotocols=[Subprotocol("streamlit")],
+            max_size=None,
+            origin=Origin(base),
+            legacy=True,
         )
 
     def draw(self, path: str) -> Drawn:

@@ -17,7 +17,16 @@ from tests.browser.test_pages import PAGES, address_of
 
 GRAVE = ("serious", "critical")
 #: What Streamlit draws by itself and leaves no way to mend: rule and part of the selector, with the reason.
-STREAMLITS: dict[tuple[str, str], str] = {}
+STREAMLITS = {
+    ("scrollable-region-focusable", "stHorizontalBlock"): (
+        "a row of columns that does not wrap gets `overflow: auto`, and its Markdown hangs some pixels below its own box: nothing "
+        "is hidden in it, and there is nothing to scroll to"
+    ),
+    (
+        "color-contrast",
+        "data-stale",
+    ): "what is being drawn anew is faded for a moment, and has its contrast again after it",
+}
 
 
 def _still(visitor: Visitor) -> Page:

@@ -21,7 +21,7 @@ FLAGS = [
     "--disable-sync",
 ]
 MAIN = "[data-testid=stMainBlockContainer]"
-BUSY = "[data-testid=stSkeleton], [data-testid=stStatusWidgetRunningIcon], [data-stale=true]"
+BUSY = "[data-testid=stApp]:not([data-test-script-state=notRunning]), [data-testid=stSkeleton], [data-testid=stStatusWidgetRunningIcon], [data-stale=true]"
 
 
 def addresses(model: str, column: str, alert: str | None) -> dict[str, str]:
