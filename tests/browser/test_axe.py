@@ -84,7 +84,6 @@ def _reached(page: Page, presses: int) -> list[str]:
 def test_the_keyboard_reaches_navigation_filters_table_and_links(browser: Browser, still: str) -> None:
     with Visitor(browser, still) as visitor:
         page = visitor.open("/")
-        page.locator("body").click(position={"x": 5, "y": 990})
         reached = _reached(page, 60)
         words = "\n".join(reached)
         for name in ("Alerts", "Models", "Open the model", "All alerts"):
