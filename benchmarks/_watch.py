@@ -80,7 +80,8 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str) -> Any:
 
 def run(address: Address, model: str) -> list[dict[str, Any]]:
     """Run a model's monitors."""
-    return _ask(http.client.HTTPConnection(*address), "POST", f"models/{quote(model)}/run")
+    runs: list[dict[str, Any]] = _ask(http.client.HTTPConnection(*address), "POST", f"models/{quote(model)}/run")
+    return runs
 
 
 def _monitors(address: Address, model: str, ready: Any, stop: Any, results: Any) -> None:

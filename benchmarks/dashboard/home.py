@@ -141,9 +141,9 @@ def fill(
             f"{models} references of {REFERENCE_DAYS * a_day:,} rows × {columns} columns: {time.perf_counter() - began:.0f} s"
         )
         began, logged = time.perf_counter(), 0
-        for start in range(0, days, PIECE):
-            piece = min(PIECE, days - start)
-            clock[0] = first + timedelta(days=start + piece)
+        for done in range(0, days, PIECE):
+            piece = min(PIECE, days - done)
+            clock[0] = first + timedelta(days=done + piece)
             logged += sum(_append(ws, story, columns, clock[0], piece, a_day, until) for story in every)
         say(f"{logged:,} rows logged and labelled: {time.perf_counter() - began:.0f} s")
         clock[0] = until + timedelta(hours=7)  # the last window's grace is over

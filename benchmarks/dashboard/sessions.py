@@ -8,7 +8,7 @@ import multiprocessing
 import queue
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,7 +144,10 @@ def _print(base: str, seconds: float) -> None:
             session.draw(path)
     context = multiprocessing.get_context("spawn")
     start, results = context.Event(), context.Queue()
-    work = [(_visitors, (base, paths)), (_ingest, (base, width, len(models)))]
+    work: list[tuple[Callable[..., object], tuple[object, ...]]] = [
+        (_visitors, (base, paths)),
+        (_ingest, (base, width, len(models))),
+    ]
     if chromium():
         work.append((_tabs, (base, paths)))
     processes = [context.Process(target=target, args=(*given, start, seconds, results)) for target, given in work]
