@@ -151,10 +151,10 @@ def in_window(start: str, end: str, timezone: str = "UTC") -> str:
 
 
 def length(start: str, end: str) -> str:
-    """Return how long something lasts: 35 days, 7 h."""
+    """Return how long something lasts: 35 days, 7 h; a day that summer time makes an hour shorter is a day."""
     span = datetime.fromisoformat(end) - datetime.fromisoformat(start)
-    if span >= timedelta(days=2):
-        return plural(span.days, "day")
+    if (days := (span + timedelta(hours=1)).days) >= 2:
+        return plural(days, "day")
     hours = span.total_seconds() / 3600
     return f"{hours:.0f} h" if hours >= 1 else f"{max(0, hours * 60):.0f} min"
 

@@ -178,7 +178,7 @@ def job(state: str, **changed: Any) -> views.JobView:
 @pytest.mark.parametrize(
     ("changed", "versions_", "jobs", "said"),
     [
-        ({}, [version("v1", created_at=week(9))], [], "No job is running; v1 has served for 90 days"),
+        ({}, [version("v1", created_at=week(9))], [], "No job is running; v1 has served for 91 days"),
         ({}, [], [job("running")], "A new version is being trained"),
         ({}, [], [job("queued")], "A training job waits its turn"),
         ({}, [version("v2"), version("v1", created_at=week(9))], [], "v2 is trained and waits for you"),
