@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Literal, cast
 
 from service.identity import NEEDS, Identity, Scope
+from service.veil import veiled
 from service.workspace import ForbiddenError, NotFoundError, Workspace
 
 #: How a method is held to the models that a token is limited to.
@@ -135,7 +136,9 @@ class Limited:
             if acts:
                 kwargs["actor"] = self._identity.name  # whatever the caller says
             answer = method(*args, **kwargs)
-            return answer if everything else [entry for entry in answer if self._identity.sees(_model_of(entry) or "")]
+            if not everything:
+                answer = [entry for entry in answer if self._identity.sees(_model_of(entry) or "")]
+            return veiled(self._identity, name, answer)
 
         return call
 
@@ -165,8 +168,10 @@ class Limited:
         if not models:
             raise ForbiddenError(f"{who.name} is limited to {_names(who)}: {words} needs the name of one of them")
         for model in models:
-            if not who.sees(model):
-                raise NotFoundError(f"{who.name} is limited to {_names(who)}: there is no {model!r} for it")
+            if not who.sees(model):  # by what was asked for: whose it is would be told otherwise
+                named = model in (given.get("model"), given.get("name"))
+                asked = model if named else given["alert_id" if rule.reach in ("model", "silence") else rule.reach]
+                raise NotFoundError(f"{who.name} is limited to {_names(who)}: there is no {str(asked)[:80]!r} for it")
         return True
 
     def _models(self, reach: Reach, given: Mapping[str, Any]) -> list[str]:
