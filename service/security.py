@@ -52,7 +52,7 @@ _HEADERS = {
     "content-security-policy": _PAGE_POLICY,
 }
 _SHORT = 20  # characters of a token
-_WHO = "sign in at /sign-in, or send `Authorization: Bearer <token>`"
+_WHO = "send `Authorization: Bearer <token>`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,8 @@ class Guard:
         wants_page = scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", "")
         if self._sign_in is None or not wants_page or scope["path"].startswith("/api/v1"):
             challenge = headers.get("sec-fetch-mode") is None  # a browser would ask with a window of its own
-            await self._refuse(scope, receive, send, 401, f"who calls has to be known: {_WHO}", challenge=challenge)
+            who = _WHO if self._sign_in is None else f"sign in at /sign-in, or {_WHO}"
+            await self._refuse(scope, receive, send, 401, f"who calls has to be known: {who}", challenge=challenge)
             return
         query = scope["query_string"].decode("latin-1")
         wanted = quote(scope["path"]) + (f"?{query}" if query else "")

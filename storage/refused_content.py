@@ -11,10 +11,14 @@ MOST_CHARACTERS = 16_000  # a longer row is not kept: what is cut short cannot b
 
 
 def as_content(row: Mapping[str, Any]) -> str | None:
-    """Return a row as JSON; None for an empty or overlong one."""
+    """Return a row as JSON; None for an empty or overlong one, and for one that JSON cannot hold."""
     if not row:
         return None
-    text = json.dumps(dict(row), ensure_ascii=False, default=_plain)
+    try:
+        text = json.dumps(dict(row), ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, numbers of thousands of digits, depths
+        return None
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a character is written as JSON escapes it
     return text if len(text) <= MOST_CHARACTERS else None
 
 

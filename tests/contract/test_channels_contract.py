@@ -46,6 +46,7 @@ def test_channels_say_how_they_are_doing(workspace: Workspace, receiver: HttpRec
         "kinds": [],
         "digest": "weekly",
         "next_digest": "2024-03-04T08:00:00+01:00",
+        "summary": None,
         "renotify": "7d",
         "heartbeat": None,
         "declared_in": "file",

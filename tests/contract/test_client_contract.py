@@ -110,7 +110,7 @@ def test_rows_outlive_a_wrong_token(owner: Owner, tmp_path: Path) -> None:
         client.log("eta", row(1), 1.0)
         while not client.stats().spilled:
             client.flush(0.1)
-        assert "401: a token is needed" in str(client.stats().last_error)
+        assert "401: who calls has to be known: send `Authorization: Bearer" in str(client.stats().last_error)
     with Client(owner.url, "sesame", spill_dir=tmp_path / "spill") as client:
         client.log("eta", row(2), 1.0)
         while client.stats().sent < 2:
