@@ -64,7 +64,7 @@ def collect(
         "written_at": str(workspace.health()["now"]),
         "health": health,
         "sentence": sentence,
-        "changes": _changes(alerts, drift, last, zone),
+        "changes": _changes(alerts, drift, last, zone, single=single),
         "metric": _metric(about),
         "performance": points,
         "metrics": _metrics(workspace, model, windows),
@@ -235,9 +235,20 @@ def _verdict(
     return "ok", f"Nothing to do: {len(moved)} of {words.plural(len(judged), 'column')} moved, and no alert came of it."
 
 
-def _changes(alerts: Sequence[AlertView], drift: Sequence[DriftRow], window: WindowView, zone: str) -> list[str]:
-    """Return what changed, the gravest first: what may be behind the alerts, then the columns that moved."""
-    causes = {cause["sentence"]: cause["score"] for alert in alerts for cause in alert["causes"]}
+def _changes(
+    alerts: Sequence[AlertView], drift: Sequence[DriftRow], window: WindowView, zone: str, *, single: bool
+) -> list[str]:
+    """Return what changed, the gravest first: what may be behind the alerts, then the columns that moved.
+
+    Causes hold for the window that an alert began in: a report of another window leaves them out, a report of many says when.
+    """
+    causes: dict[str, float] = {}
+    for alert in alerts:
+        begun = alert["window_start"]
+        if single and not _instant(window["start"]) <= _instant(begun) < _instant(window["end"]):
+            continue
+        when = "" if single else f"{words.day(begun, zone)}: "
+        causes.update({when + cause["sentence"]: cause["score"] for cause in alert["causes"]})
     found = [sentence for sentence, _ in sorted(causes.items(), key=lambda pair: -pair[1])][:5]
     moved = [row for row in drift if row["state"] in _MOVED]
     found += [row["sentence"] for row in moved[:5]]

@@ -144,7 +144,7 @@ def _budget(summary: SummaryView) -> str:
 
 def _runs(runs: Sequence[WeekRun], zone: str) -> str:
     if not runs:
-        return '<h2>The week to come</h2><p class="muted">Nothing is scheduled.</p>'
+        return '<h2>The week to come</h2><p class="muted">Nothing is due in these seven days.</p>'
     rows = (
         (text(words.moment(run["at"], zone)), text(run["name"]), text(run["what"]), text(run["often"]))
         for run in runs[:_MOST]
@@ -201,7 +201,7 @@ def markdown(summary: SummaryView) -> str:
                 f"{words.moment(run['at'], zone)} **{mark(run['name'])}** {run['what']} ({mark(run['often'])})"
                 for run in summary["runs"][:_MOST]
             ),
-            "Nothing is scheduled.",
+            "Nothing is due in these seven days.",
         ),
         f"Times in {mark(zone)}.",
     ]

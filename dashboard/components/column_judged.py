@@ -66,11 +66,12 @@ def checks(model: ModelView, view: FeatureView) -> None:
         _heading("Every check", f"reference {reference} against {current}", rows, f"{view['column']}_checks", "checks")
         settings: Any = {
             "verdict": health.column("Verdict", health.DRIFT),
-            "value": st.column_config.NumberColumn("value", format="%.3g"),
-            "threshold": st.column_config.NumberColumn("threshold", format="%.3g"),
+            "check": st.column_config.TextColumn("Check"),
+            "value": st.column_config.NumberColumn("Value", format="%.3g"),
+            "threshold": st.column_config.NumberColumn("Threshold", format="%.3g"),
             "p": st.column_config.NumberColumn("p", format="%.2g"),
-            "rows": st.column_config.NumberColumn("rows", format="localized"),
-            "reference rows": st.column_config.NumberColumn("reference rows", format="localized"),
+            "rows": st.column_config.NumberColumn("Rows", format="localized"),
+            "reference rows": st.column_config.NumberColumn("Reference rows", format="localized"),
         }
         st.dataframe(
             pd.DataFrame(rows),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import date
+from io import BytesIO
 from typing import Any
 
 import streamlit as st
 
 from dashboard import registry, state, text
-from dashboard.components import compared_table, errors, health
+from dashboard.components import compared_table, errors, health, setup_choices
 from service.comparing_example import example_files
 from service.comparing_report import page
 from service.comparing_views import FileComparison, GivenFile
+from service.workspace import WorkspaceError
 
 _KNOWN = "CSV, TSV, JSON lines, Parquet or Arrow, plain or gzipped"
 _HOW = {"two": "Two files", "one": "One file, cut in time"}
@@ -21,6 +23,7 @@ _ALPHAS = {"0.001": "1 in 1,000", "0.01": "1 in 100", "0.05": "1 in 20"}
 _PRESETS = {"": "Driftdeck", "evidently": "Evidently's defaults", "nannyml": "NannyML's defaults"}
 _AUTO, _NONE = "", "-"
 _MEMORY = "compared_files"
+_CARRIED = "compared_carried"  # the upload that the wizard opens
 
 
 def draw() -> None:
@@ -31,7 +34,7 @@ def draw() -> None:
     options = _options(one="current" not in files)
     found = _compared(files, options)
     if found is not None:
-        _result(found)
+        _result(found, files)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -174,7 +177,7 @@ def _compared(files: Mapping[str, GivenFile], options: Mapping[str, Any]) -> Fil
     return found
 
 
-def _result(found: FileComparison) -> None:
+def _result(found: FileComparison, files: Mapping[str, GivenFile]) -> None:
     sides = found["reference"], found["current"]
     with st.container(border=True, gap="xsmall", key="compare_verdict"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -187,7 +190,7 @@ def _result(found: FileComparison) -> None:
             st.markdown(f"{'■' if each['drift'] else '□'} {text.plain(each['sentence'], 400)}")
     names = _names(found)
     compared_table.draw(found["columns"], sides=names, name=f"{names[0]}-against-{names[1]}", key="compared")
-    _next(found)
+    _next(found, files.get("current") or files["reference"])
 
 
 def _names(found: FileComparison) -> tuple[str, str]:
@@ -212,10 +215,22 @@ def _sure(found: FileComparison) -> str:
     return f"Were nothing different, 1 comparison in {1 / found['alpha']:,.0f} would say that anything changed.{days}"
 
 
-def _next(found: FileComparison) -> None:
+def _next(found: FileComparison, latest: GivenFile) -> None:
+    """Draw what can be done next; the wizard takes the file with the latest rows, which need not be dropped again."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="compare_next"):
         if registry.exists("setup"):
-            registry.link("Monitor this: set up a model from these files", "setup", icon=":material/add_circle:")
+            st.button(
+                f"Set up a model from {text.plain(latest.name, 40)}",
+                icon=":material/add_circle:",
+                key="compare_setup",
+                on_click=_carry,
+                args=(latest,),
+                **state.barred(
+                    "operator", why="The next page shows what is recognised; nothing is set up before you say so"
+                ),
+            )
+            if st.session_state.get(_CARRIED):
+                registry.go("setup", **{setup_choices.UPLOAD: st.session_state.pop(_CARRIED)})
         st.download_button(
             "Report",
             data=lambda: page(found),
@@ -227,3 +242,14 @@ def _next(found: FileComparison) -> None:
             help="This comparison as one HTML file, with every histogram and no script",
         )
         st.caption("Or on the command line: `driftdeck compare REFERENCE CURRENT`", width="content")
+
+
+def _carry(file: GivenFile) -> None:
+    """Hand a file on to the wizard."""
+    try:
+        kept = state.workspace().keep_upload(BytesIO(file.data), name=file.name, actor=state.actor())
+    except WorkspaceError as error:
+        st.toast(text.plain(error, 300), icon=":material/error:")
+        return
+    setup_choices.forget()
+    st.session_state[_CARRIED] = kept["id"]

@@ -223,7 +223,14 @@ def _others(column: ComparedColumn, key: str) -> None:
         }
         for other in column["others"]
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", placeholder=text.MISSING, key=f"{key}_others")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height="content",
+        placeholder=text.MISSING,
+        column_config={name: column_config.Column(name.capitalize()) for name in rows[0]},
+        key=f"{key}_others",
+    )
 
 
 def _checks(column: ComparedColumn, key: str) -> None:
@@ -239,7 +246,12 @@ def _checks(column: ComparedColumn, key: str) -> None:
         }
         for check in column["checks"]
     ]
-    config = {name: column_config.NumberColumn(name, format="%.3g") for name in ("value", "threshold", "p")}
+    config: Any = {
+        "check": column_config.TextColumn("Check"),
+        "value": column_config.NumberColumn("Value", format="%.3g"),
+        "threshold": column_config.NumberColumn("Threshold", format="%.3g"),
+        "p": column_config.NumberColumn("p", format="%.2g"),
+    }
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,

@@ -17,6 +17,12 @@ from service.views import AlertView, ModelView, VersionView
 from service.workspace import WorkspaceError
 
 _KEY = "_request_key"
+AFTER = {
+    "manual": "Nothing is promoted without you.",
+    "shadow": "Unless it fails its gate, it then runs beside the champion as a shadow, which answers nobody; to promote it is up to you.",
+    "canary": '**If it passes its gate, it then answers a part of the predictions without asking you**: the model declares `promote = "canary"`.',
+    "auto": '**If it passes its gate, it then becomes the champion without asking you**: the model declares `promote = "auto"`.',
+}
 
 
 def opening() -> None:
@@ -69,10 +75,9 @@ def retrain(model: ModelView, alert: AlertView | None) -> None:
     )
     span = next(span for span in offered if span.name == chosen)
     champion = model["champion"]
-    stays = f"{text.plain(champion)} goes on serving meanwhile, and n" if champion else "N"
+    stays = f" {text.plain(champion)} goes on serving meanwhile." if champion else ""
     st.markdown(
-        "The latest part of these rows is kept apart: on it the challenger is held against the champion. "
-        f"{stays}othing is promoted without you."
+        f"The latest part of these rows is kept apart: on it the challenger is held against the champion.{stays} {_after(model)}"
     )
     if st.button("Start training", type="primary", icon=":material/play_arrow:", key="retrain_confirm"):
         try:
@@ -87,6 +92,13 @@ def retrain(model: ModelView, alert: AlertView | None) -> None:
             _failed(error)
         else:
             st.rerun()
+
+
+def _after(model: ModelView) -> str:
+    """Say what becomes of a version that passes its gate, as the model declares it (``promote`` of its ``retrain``)."""
+    declared = (each for each in state.workspace().declared() if each["kind"] == "model")
+    values = next((each["values"] for each in declared if each["name"] == model["name"]), {})
+    return AFTER.get(values.get("retrain", {}).get("promote", "manual"), AFTER["manual"])
 
 
 @st.dialog("Promote to champion", width="medium", icon=":material/rocket_launch:")

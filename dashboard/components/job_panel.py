@@ -18,6 +18,7 @@ JOB_STATES: dict[str, tuple[str, Colour]] = {
     "cancelled": ("✕ cancelled", "gray"),
     "lost": ("▲ lost", "red"),
 }
+KINDS = {"learning_curve": "How much data is enough", "backtest": "Which period to learn from"}
 LOG_LETTERS = 20_000
 
 
@@ -39,7 +40,10 @@ def _live_job(job_id: str, seen: str) -> None:
     if job["state"] != seen:
         st.rerun()
     running = seen in rollout_words.ACTIVE
-    st.markdown(f"#### Job {text.plain(job['id'])} {health.inline(JOB_STATES, job['state'])}", anchors=False)
+    st.markdown(
+        f"#### {_title(job)} :gray[job {text.plain(job['id'])}] {health.inline(JOB_STATES, job['state'])}",
+        anchors=False,
+    )
     if running:
         st.progress(
             min(1.0, max(0.0, job["progress"])), text=f"{text.plain(job['step'] or job['state'], 100)}{_left(job)}"
@@ -69,10 +73,16 @@ def _live_job(job_id: str, seen: str) -> None:
         )
 
 
+def _title(job: JobView) -> str:
+    """Name a job by what it is for; its id stands beside."""
+    if job["version"]:
+        return f"Training of {text.plain(job['version'])}"
+    return KINDS.get(job["kind"], "Training")
+
+
 def _ended(job: JobView) -> None:
     code = text.MISSING if job["exit_code"] is None else str(job["exit_code"]).replace("-", "−")
     said = [f"exit code **{code}**"]
-    said += [f"made **{text.plain(job['version'])}**"] if job["version"] else []
     said.append(f"asked for by {text.plain(job['requested_by'])}")
     st.markdown(" · ".join(said))
     if job["error"]:

@@ -66,12 +66,13 @@ def _choose(models: Sequence[ModelView]) -> None:
 def _row(model: ModelView, declared: DeclaredObject | None) -> dict[str, object]:
     monitor: Mapping[str, Any] = {} if declared is None else declared["values"].get("monitor", {})
     budget: Mapping[str, Any] = monitor.get("alert_budget", {})
+    allowed: Mapping[str, Any] = model.get("budget", {})  # what a declaration leaves out is in force too
     reference = model["reference_version"]
     return {
         "model": text.clean(model["name"]),
-        "warnings": budget.get("warnings_per_year"),
-        "pages": budget.get("pages_per_year"),
-        "window": model["window"],
+        "warnings": budget.get("warnings_per_year", allowed.get("warnings_per_year")),
+        "pages": budget.get("pages_per_year", allowed.get("pages_per_year")),
+        "window": text.window_word(model["window"]),
         "schedule": monitor.get("schedule"),
         "rules": len(monitor.get("rules") or ()) or None,
         "reference": None if reference is None else f"{reference} · {text.count(model['reference_rows'])} rows",

@@ -85,6 +85,7 @@ def table(runs: Sequence[ModelRunView], zones: Mapping[str, str], *, key: str) -
         alt=f"The latest {text.plural(len(rows), 'run')} of monitors",
         column_config={
             "State": health.column("State", STATES, pinned=True),
+            "Rows": column_config.NumberColumn("Rows", format="localized"),
             "Error": column_config.TextColumn("Error", width=360),
         },
     )

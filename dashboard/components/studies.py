@@ -17,15 +17,16 @@ from service.workspace import WorkspaceError
 def draw(model: ModelView, *, busy: bool) -> None:
     """Draw both studies side by side; ``busy``: a job is under way, so none can be started."""
     ws, name = state.workspace(), model["name"]
-    with st.grid(2, min_column_width=480, gap="small", key="studies"):
-        with st.container(border=True, height="stretch", key="study_curve"), errors.in_words():
-            found = ws.learning_curve(name)
-            _head("How much data is enough", "learning_curve", name, made=found is not None, busy=busy)
-            _curve(found)
-        with st.container(border=True, height="stretch", key="study_backtest"), errors.in_words():
-            tried = ws.backtest(name)
-            _head("Which period to learn from", "backtest", name, made=tried is not None, busy=busy)
-            _backtest(tried, model["timezone"])
+    with errors.in_words():
+        found, tried = ws.learning_curve(name), ws.backtest(name)
+        beside = 2 if (found is None) == (tried is None) else 1  # beside a drawn one, one not made yet would be a hole
+        with st.grid(beside, min_column_width=480, gap="small", key="studies"):
+            with st.container(border=True, height="stretch", key="study_curve"):
+                _head("How much data is enough", "learning_curve", name, made=found is not None, busy=busy)
+                _curve(found)
+            with st.container(border=True, height="stretch", key="study_backtest"):
+                _head("Which period to learn from", "backtest", name, made=tried is not None, busy=busy)
+                _backtest(tried, model["timezone"])
 
 
 def _head(title: str, kind: str, model: str, *, made: bool, busy: bool) -> None:
@@ -61,7 +62,7 @@ def _curve(found: CurveView | None) -> None:
             "Models are trained on more and more rows and judged on the same later ones. Where the curve levels off, more rows only cost time."
         )
         return
-    st.markdown(text.plain(found["sentence"], 300))
+    st.markdown(text.plain(found["sentence"], 700))
     chart.show(curve.figure(found, theme.palette()), alt=text.clean(found["sentence"], 300), key="curve_chart")
     export.foot(found["points"], name="learning-curve", key="curve")
 
@@ -72,7 +73,7 @@ def _backtest(found: BacktestView | None, zone: str) -> None:
             "Every way to choose rows (all, the latest weeks, since the change, weighted by age) is tried on past weeks, each judged on the week that followed."
         )
         return
-    st.markdown(text.plain(found["sentence"], 300))
+    st.markdown(text.plain(found["sentence"], 700))
     rows = [_row(row, found, zone) for row in found["rows"]]
     st.dataframe(
         pd.DataFrame(rows),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -35,9 +35,12 @@ from service.workspace import Workspace
 def render() -> None:
     """Draw the page."""
     ws = state.workspace()
+    models = {model["name"]: model for model in ws.models()}
+    if not models:
+        state.require_model()  # says how to begin, and stops
     with st.container(horizontal=True, vertical_alignment="center", key="retrain_top"):
         place = st.container()
-        model = _model(ws)
+        model = _model(ws, models)
     name = model["name"]
     jobs = ws.jobs(name)  # before the versions: what a job that has ended made must be among them
     versions = rollout_words.by_age(ws.versions(name))
@@ -68,11 +71,8 @@ def render() -> None:
     _both(ws, model, versions, version)
 
 
-def _model(ws: Workspace) -> ModelView:
+def _model(ws: Workspace, models: Mapping[str, ModelView]) -> ModelView:
     """Return the model in the address, else the one most in need; let the visitor choose another."""
-    models = {model["name"]: model for model in ws.models()}
-    if not models:
-        return state.require_model()
     asked = state.param("model")
     if asked and asked not in models:
         return ws.model(asked)

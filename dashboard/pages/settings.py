@@ -84,6 +84,15 @@ def _declared() -> None:
     declared_list.draw(found)
 
 
+def _told(detail: object) -> str:
+    """Write what an entry holds as words: names and values, without those that are empty."""
+    if isinstance(detail, dict):
+        return " · ".join(f"{name} {_told(value)}" for name, value in detail.items() if value not in (None, "", [], {}))
+    if isinstance(detail, list | tuple):
+        return ", ".join(_told(each) for each in detail)
+    return "" if detail is None else str(detail)
+
+
 def _audit() -> None:
     found = state.workspace().audit(LATEST)
     rows = [
@@ -92,7 +101,7 @@ def _audit() -> None:
             "Who": text.clean(entry["actor"]),
             "Did": text.clean(entry["action"]),
             "To": text.clean(entry["object"]),
-            "Detail": text.clean(entry["detail"], 300),
+            "Detail": text.clean(_told(entry["detail"]), 300),
         }
         for entry in found
     ]

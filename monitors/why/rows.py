@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -129,13 +130,18 @@ def _range(entry: BinnedColumn, first: int, last: int) -> str:
     if not edges:
         return "of any value"
     if entry.bins.discrete and first >= 1 and last <= len(edges) - 1:
-        low, high = f"{edges[first]:.4g}", f"{edges[last]:.4g}"
+        low, high = _edge(edges[first]), _edge(edges[last])
         return f"{low}–{high}" if last > first else f"= {low}"
     if first == 0:
-        return f"up to {edges[last]:.4g}" if last > 0 else "below the reference's range"
+        return f"up to {_edge(edges[last])}" if last > 0 else "below the reference's range"
     if last >= len(edges):
-        return f"above {edges[first - 1]:.4g}" if first < len(edges) else "above the reference's range"
-    return f"{edges[first - 1]:.4g}–{edges[last]:.4g}"
+        return f"above {_edge(edges[first - 1])}" if first < len(edges) else "above the reference's range"
+    return f"{_edge(edges[first - 1])}–{_edge(edges[last])}"
+
+
+def _edge(value: float) -> str:
+    """Write an edge; the number just below 0, where cells of columns that reach down to 0 begin, is 0 to a reader."""
+    return "0" if abs(value) < sys.float_info.min else f"{value:.4g}"
 
 
 def matrix(entries: Sequence[BinnedColumn], rows: Rows) -> Values:

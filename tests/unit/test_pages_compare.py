@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import registry
+from dashboard.text import plain
 from service import context
 from service.cli import main
 from service.cli.session import Session
@@ -191,3 +193,22 @@ def test_the_command_prints_one_document_and_tells_drift_by_its_exit_code(
     assert "note: intervals of metrics" in said.err
     assert run(MODEL, "reference", "nothing") == 1
     assert "holds no profiled rows" in capsys.readouterr().err
+
+
+def test_a_compared_file_is_handed_on_to_the_wizard(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[str | None, bytes]] = []
+
+    def keep(data: Any, *, name: str | None = None, actor: str = "cli") -> Any:
+        taken.append((name, data.read()))
+        return {"id": "u1"}
+
+    monkeypatch.setattr(workspace, "keep_upload", keep)
+    gone: list[Any] = []
+    monkeypatch.setattr(registry, "go", lambda page, **params: gone.append((page, params)))
+    page = _open(example="flights")
+    button = next(each for each in page.button if each.key == "compare_setup")
+    button.click()
+    _run(page)
+    name, data = taken[0]
+    assert name is not None and plain(name, 40) in button.label and data
+    assert gone == [("setup", {"upload": "u1"})]

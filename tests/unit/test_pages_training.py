@@ -113,3 +113,23 @@ def test_who_served_when_is_listed_newest_first(workspace):
     assert list(history["Version"]) == ["v2", "v1", "v1"]
     assert history["Role"].iloc[0] == ["★ champion"]
     assert history["Why"].iloc[0] == "because of alert a1"
+
+
+@pytest.mark.parametrize(
+    ("promote", "said"),
+    [(None, "Nothing is promoted without you"), ("manual", "Nothing is promoted without you"), ("shadow", "as a shadow"),
+     ("canary", "answers a part of the predictions without asking you"), ("auto", "becomes the champion without asking you")],
+)  # fmt: skip
+def test_who_starts_a_training_is_told_what_becomes_of_its_version(workspace, monkeypatch, promote, said):
+    values = {} if promote is None else {"retrain": {"promote": promote}}
+    monkeypatch.setattr(workspace, "declared", lambda: [{"kind": "model", "name": MODEL, "values": values}])
+
+    def script() -> None:
+        from dashboard import state
+        from dashboard.components import confirm
+
+        confirm.retrain(state.workspace().model("air_time"), None)
+
+    words = _words(_run(AppTest.from_function(script, default_timeout=60)))
+    assert said in words
+    assert ("without you" in words) == (promote in (None, "manual"))

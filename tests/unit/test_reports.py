@@ -278,3 +278,15 @@ def test_without_a_model_the_week_says_so() -> None:
     found = FakeWorkspace(empty=True).summary()
     assert found["sentence"] == "There is no model yet."
     harmless(summary_page.render(found))
+
+
+def test_causes_are_told_of_the_window_that_their_alert_began_in(workspace: FakeWorkspace) -> None:
+    alert = next(each for each in workspace.alerts(MODEL) if each["causes"])
+    cause, begun = alert["causes"][0]["sentence"], datetime.fromisoformat(alert["window_start"])
+    windows = workspace.windows(MODEL)
+    there = workspace.report(MODEL, window=begun)["changes"]
+    other = [w for w in windows if datetime.fromisoformat(w["start"]) > begun][-1]
+    assert cause in there
+    assert cause not in workspace.report(MODEL, window=datetime.fromisoformat(other["start"]))["changes"]
+    whole = workspace.report(MODEL)["changes"]
+    assert any(line.endswith(f": {cause}") and line[0].isdigit() for line in whole), "a report of many says when"

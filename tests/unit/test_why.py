@@ -271,3 +271,13 @@ def test_chosen_rows_are_typical_and_not_all_of_one_kind() -> None:
 def test_kinds_are_groups_of_columns_together() -> None:
     rows = Rows({"k": np.array(["a", "a", "b", "b"], dtype=object), "x": np.array([0.0, 9.0, 0.0, 0.0])}, np.zeros(4))
     assert len(set(kinds(groupings(rows), rows).tolist())) == 3
+
+
+def test_the_number_just_below_nought_is_written_as_nought() -> None:
+    known = {"wind": np.concatenate([np.zeros(50), np.linspace(0.5, 360.0, 950)])}
+    rows = Rows(columns=known, loss=np.ones(1000))
+    (entry,) = entries(rows)
+    labels = grouping(entry, rows).labels
+    assert entry.bins.edges[0] < 0 < 1e-300 > -entry.bins.edges[0], "the edge below the least value, which is 0"
+    assert any(label.startswith("0–") for label in labels), labels
+    assert not any("e-" in label for label in labels), labels
