@@ -57,6 +57,11 @@ def compare_apart(
         _AT_ONCE.release()
 
 
+def surroundings() -> dict[str, str]:
+    """Return what of the environment a process that reads strangers' files is told: nothing that is secret."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ}
+
+
 def _ask(
     folder: Path, files: Mapping[str, GivenFile], options: Mapping[str, Any], limit: int, seconds: float
 ) -> FileComparison:
@@ -70,7 +75,6 @@ def _ask(
         "seconds": int(seconds),
     }
     answer = folder / "answer.json"
-    surroundings = {name: os.environ[name] for name in _KEPT if name in os.environ}
     command = [sys.executable, "-m", "service.comparing_worker"]
     with (
         answer.open("wb") as out,
@@ -79,7 +83,7 @@ def _ask(
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.DEVNULL,
-            env={**surroundings, **_ONE_THREAD, "TMPDIR": str(folder)},
+            env={**surroundings(), **_ONE_THREAD, "TMPDIR": str(folder)},
         ) as process,
     ):
         try:

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 
+from service.comparing_process import surroundings
+
 _WORKERS = 2
 _SECONDS = 120.0  # for one file; the largest that is allowed takes some
 _SOON = 0.5  # seconds in which a worker is likely to be done with what it reads
@@ -34,7 +36,9 @@ class _Worker:
         self._calls.settimeout(_SECONDS)
         with theirs:
             command = [sys.executable, "-m", "service.parquet_worker"]
-            self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+            self._process = subprocess.Popen(  # noqa: S603 - our own
+                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=surroundings()
+            )
 
     def ask(self, request: dict[str, int], files: list[int]) -> dict[str, str] | None:
         """Return the answer; None when the process has died of it, or takes too long."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, WouldBlock
 
 from service.api.errors import ApiError
 from storage.pace import Pace
@@ -16,6 +16,10 @@ from storage.pace import Pace
 UNPACKED = 16
 _SMALL = 256 * 1024  # bytes of a body that is parsed in a moment
 _WAITING = 64  # small appends that wait for their commit at once; the more, the more of them share one
+_TURN = 15.0  # seconds that a comparison is likely to take
+_COMPARED = (
+    4  # pairs of files that are compared or wait for it: each waits in a thread that everything else needs as well
+)
 _PARSING = 4  # large bodies that are parsed or written at once: each is several times its size by then
 
 
@@ -49,6 +53,7 @@ class Admission:
         self._lock = threading.Lock()
         self._pace = Pace()
         self.small, self.large = CapacityLimiter(_WAITING), CapacityLimiter(_PARSING)
+        self.compared = CapacityLimiter(_COMPARED)
 
     @property
     def held(self) -> int:
@@ -64,6 +69,20 @@ class Admission:
             yield place
         finally:
             self._release(place.size)
+
+    @contextmanager
+    def compare(self) -> Iterator[None]:
+        """Hold one of the places for comparisons for the length of a block; raises :class:`ApiError` (429) when all are taken."""
+        mine = object()
+        try:
+            self.compared.acquire_on_behalf_of_nowait(mine)
+        except WouldBlock:
+            words = f"{_COMPARED} comparisons are under way, or wait for their turn; send it again in {_TURN:g} s"
+            raise ApiError(429, words, headers={"retry-after": f"{_TURN:g}"}) from None
+        try:
+            yield
+        finally:
+            self.compared.release_on_behalf_of(mine)
 
     def lane(self, size: int) -> CapacityLimiter:
         """Return the threads in which a body of this size is taken in: large ones may not keep small ones waiting."""

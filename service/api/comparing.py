@@ -10,8 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from service import comparing_views
-from service.api.common import InWorkspace
+from service import comparing_views, roles
+from service.api.admission import Admission
+from service.api.common import InWorkspace, identity_of
 from service.api.errors import ApiError
 from service.comparing_views import GivenFile
 
@@ -59,17 +60,20 @@ async def compare_files(
     together: Annotated[bool, Query(description="compare all columns as one as well")] = False,  # noqa: FBT002 - a query
 ) -> comparing_views.FileComparison:
     """Compare two files column by column, or one cut in time: CSV, TSV, JSON, Parquet or Arrow, as parts of a form. Nothing is kept."""
-    files = await _files(request)
-    return await run_in_threadpool(
-        workspace.compare_files,
-        files["reference"],
-        files.get("current"),
-        timestamp=timestamp,
-        split=split,
-        alpha=alpha,
-        preset=preset,
-        together=together,
-    )
+    roles.demand(identity_of(request), "read", "comparing files")  # before a byte is taken in
+    admission: Admission = request.app.state.admission
+    with admission.compare():
+        files = await _files(request)
+        return await run_in_threadpool(
+            workspace.compare_files,
+            files["reference"],
+            files.get("current"),
+            timestamp=timestamp,
+            split=split,
+            alpha=alpha,
+            preset=preset,
+            together=together,
+        )
 
 
 async def _files(request: Request) -> dict[str, GivenFile]:

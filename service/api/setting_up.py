@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from service import setting_up_views
-from service.api.common import Actor, InWorkspace
+from service import roles, setting_up_views
+from service.api.common import Actor, InWorkspace, identity_of
 from service.setting_up_views import Choices
 
 router = APIRouter(tags=["setting up"])
@@ -34,6 +34,7 @@ async def keep_upload(
     name: Annotated[str, Query(max_length=200, description="what the file is called")] = "upload",
 ) -> setting_up_views.UploadView:
     """Take in a file of rows (CSV, JSON lines, Parquet, Arrow; the body as it is), to be set up within a day."""
+    roles.demand_everywhere(identity_of(request), "act", "keeping an upload")  # before a byte is taken in
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
         async for chunk in request.stream():
             file.write(chunk)

@@ -7,14 +7,17 @@ import json
 import re
 import secrets
 import shutil
-from contextlib import suppress
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from service.wizard import reader
 from service.wizard.plan import Kept
-from service.workspace import NotFoundError, WorkspaceError
+from service.workspace import ConflictError, NotFoundError, WorkspaceError
 
 if TYPE_CHECKING:
     from service.local.core import Core
@@ -25,6 +28,25 @@ LARGEST = 2 * 2**30  # bytes
 _KEEP, _MOST = timedelta(hours=24), 8
 _ID = re.compile(r"[0-9a-f]{16}")
 _CHUNK = 1 << 20
+#: Folders that this process writes to or reads from, which nobody tidies away meanwhile.
+_IN_USE: Counter[Path] = Counter()
+_LOCK = threading.Lock()
+
+
+@contextmanager
+def in_use(place: Path, *, most: int | None = None) -> Iterator[None]:
+    """Keep a folder from being tidied away; raises :class:`ConflictError` when ``most`` are in use already."""
+    with _LOCK:
+        if most is not None and len(_IN_USE) >= most:
+            raise ConflictError(f"{len(_IN_USE)} files are being taken in or set up; try again in a minute")
+        _IN_USE[place] += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _IN_USE[place] -= 1
+            if not _IN_USE[place]:
+                del _IN_USE[place]
 
 
 def folder(core: Core, upload: str) -> Path:
@@ -50,6 +72,11 @@ def keep(core: Core, data: Path | BinaryIO, name: str | None) -> UploadView:
 def _store(core: Core, file: BinaryIO, name: str) -> UploadView:
     upload = secrets.token_hex(8)
     place = core.home.root / "uploads" / upload
+    with in_use(place, most=_MOST):
+        return _copy(core, file, name, place)
+
+
+def _copy(core: Core, file: BinaryIO, name: str, place: Path) -> UploadView:
     place.mkdir(parents=True, mode=0o700)
     place.parent.chmod(0o700)
     size, digest = 0, hashlib.blake2b(digest_size=6)
@@ -68,9 +95,15 @@ def _store(core: Core, file: BinaryIO, name: str) -> UploadView:
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    about = {"id": upload, "name": name[:200], "bytes": size, "mark": digest.hexdigest(), "at": core.now().isoformat()}
+    about = {
+        "id": place.name,
+        "name": name[:200],
+        "bytes": size,
+        "mark": digest.hexdigest(),
+        "at": core.now().isoformat(),
+    }
     write(place / "about.json", about)
-    return {"id": upload, "name": about["name"], "bytes": size}  # type: ignore[typeddict-item]
+    return {"id": place.name, "name": name[:200], "bytes": size}
 
 
 def known(core: Core, upload: str) -> Kept:
@@ -82,7 +115,8 @@ def known(core: Core, upload: str) -> Kept:
             raise NotFoundError(
                 f"{about['name']} was set up, and is not kept any more; drop it again to set up another model"
             )
-        write(place / "facts.json", reader.look(place / "file", about["name"]))
+        with in_use(place):
+            write(place / "facts.json", reader.look(place / "file", about["name"]))
     facts = cast("Facts", read(place / "facts.json"))
     return Kept({"id": upload, "name": about["name"], "bytes": about["bytes"]}, facts)
 
@@ -114,9 +148,15 @@ def _tidy(core: Core) -> None:
         try:
             kept.append((datetime.fromisoformat(read(place / "about.json")["at"]), place))
         except (OSError, ValueError, KeyError):
-            shutil.rmtree(place, ignore_errors=True)
+            _remove(place)
     kept.sort()
     now = core.now()
     for number, (at, place) in enumerate(kept):
         if now - at > _KEEP or len(kept) - number >= _MOST:
+            _remove(place)
+
+
+def _remove(place: Path) -> None:
+    with _LOCK:
+        if place not in _IN_USE:
             shutil.rmtree(place, ignore_errors=True)

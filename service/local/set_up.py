@@ -139,6 +139,11 @@ def _planned(core: Core, upload: str, choices: Choices | None, actor: str) -> _W
 
 
 def _work(work: _Work, key: tuple[str, str]) -> None:
+    with kept_uploads.in_use(work.place):
+        _do_all(work, key)
+
+
+def _do_all(work: _Work, key: tuple[str, str]) -> None:
     begun, before = time.monotonic(), work.view["seconds"]
     view = work.view
     try:

@@ -14,6 +14,7 @@ from reference_data.inference import infer_columns
 from service.wizard.times import TimeFacts, read_times, time_facts
 
 _TOP = 30
+_LONGEST = 1000  # characters of a value that may be a category; facts are kept, and sent to pages
 _PAIRED = 80  # numeric columns that are held against each other
 _FEW = 50  # distinct values up to which two columns are compared value by value
 _ROWS = 20_000  # that pairs are looked for in
@@ -145,7 +146,7 @@ def _column(
         "rising": whole and low != high and not values.null_count and bool(np.all(np.diff(values.to_numpy()) >= 0)),
         "characters": float(pc.mean(pc.utf8_length(values)).as_py() or 0) if stored == "text" else 0.0,
         "top": top,
-        "examples": [text for text, _ in top[:_EXAMPLES]]
+        "examples": [shown(text) for text, _ in top[:_EXAMPLES]]
         if top and top[0][1] * held > 1.5
         else [shown(value) for value in values.drop_null().slice(0, _EXAMPLES).to_pylist()],
         "time": None,
@@ -180,7 +181,8 @@ def _top(values: pa.ChunkedArray) -> list[tuple[str, float]]:
     order = np.argsort(-counts.field("counts").to_numpy(zero_copy_only=False), kind="stable")[:_TOP]
     held = len(values) - values.null_count
     picked = counts.take(pa.array(order))
-    return [(as_class(entry["values"]), entry["counts"] / held) for entry in picked.to_pylist()]
+    named = [(as_class(entry["values"]), entry["counts"] / held) for entry in picked.to_pylist()]
+    return [(name, share) for name, share in named if len(name) <= _LONGEST]
 
 
 def as_class(value: object) -> str:

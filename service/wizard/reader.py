@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
+from service.comparing_process import surroundings
 from service.wizard.facts import Facts
 from service.wizard.prepare import Prepared, Recipe
 from service.workspace import WorkspaceError
@@ -17,7 +18,8 @@ _SECONDS = 300
 _MEMORY = 3 * 2**30
 _GROWS = 40  # times a packed file may be larger unpacked; and this much at least
 _AT_LEAST = 512 * 2**20
-_ONE_AT_A_TIME = threading.BoundedSemaphore(2)
+_TURNS = threading.BoundedSemaphore(2)
+_WAIT = {"look": 60.0, "prepare": 2.0 * _SECONDS}  # seconds for a turn: a person waits for the first
 
 
 def look(path: Path, name: str) -> Facts:
@@ -34,11 +36,16 @@ def _ask(request: dict[str, Any], path: Path, name: str) -> Any:
     limits = {"memory": _MEMORY, "size": max(_AT_LEAST, _GROWS * path.stat().st_size)}
     text = json.dumps(request | {"path": str(path), "name": name} | limits)
     command = [sys.executable, "-m", "service.wizard.worker"]
-    with _ONE_AT_A_TIME:
-        try:
-            done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_SECONDS, check=False)  # noqa: S603 - our own
-        except subprocess.TimeoutExpired:
-            raise WorkspaceError(f"{name} took longer than {_SECONDS} s to read; give it in smaller files") from None
+    if not _TURNS.acquire(timeout=_WAIT[request["do"]]):
+        raise WorkspaceError(f"two other files are being read, so {name} has to wait; try again in a minute")
+    try:
+        done = subprocess.run(  # noqa: S603 - our own
+            command, input=text, capture_output=True, text=True, timeout=_SECONDS, check=False, env=surroundings()
+        )
+    except subprocess.TimeoutExpired:
+        raise WorkspaceError(f"{name} took longer than {_SECONDS} s to read; give it in smaller files") from None
+    finally:
+        _TURNS.release()
     try:
         answer = json.loads(done.stdout)
     except ValueError:
