@@ -55,14 +55,14 @@ def _columns() -> dict[str, Any]:
     return {
         "Severity": health.column("Severity", health.HEALTH),
         "State": column_config.TextColumn("State", width=88),
-        "Alert": column_config.TextColumn("Alert", width=290),
+        "Alert": column_config.TextColumn("Alert", width=340),
         "Since": column_config.TextColumn("Since", width=92),
         "For": column_config.TextColumn("For", width=66),
         "Gates": column_config.MultiselectColumn(
-            "Gates open", options=list(alert_words.GATES), color=["gray", "blue", "red"], width=205
+            "Gates open", options=list(alert_words.GATES), color=["gray", "blue", "red"], width=195
         ),
         "Model": column_config.TextColumn("Model", width=110),
-        "Kind": column_config.TextColumn("Kind", width=115),
+        "Kind": column_config.TextColumn("Kind", width=100),
         "Owner": column_config.TextColumn("Owner", width=115),
     }
 

@@ -120,7 +120,7 @@ def _tiles(model: ModelView, summary: LabelSummary) -> None:
                 "label": "Predictions logged",
                 "value": text.count(logs),
                 "remark": f"to {text.moment(model['data_until'], model['timezone'])}" if logs else "none yet",
-                "help": "Rows of all versions, shadows too",
+                "help": "What was answered; what shadows said beside it counts in the storage below",
             },
             {
                 "label": "With label",

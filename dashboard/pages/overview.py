@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import registry, state, text
 from dashboard.components import (
+    alert_words,
     budget,
     data_words,
     errors,
@@ -97,7 +98,7 @@ def _sentence(model: ModelView, alert: AlertView | None) -> None:
     words = f"**{text.plain(model['name'], 60)}** {text.plain(standing.words(model), 400)}.{_measured(model)}"
     if model["since"] is not None and model["data_until"] is not None:
         since = text.day(model["since"], model["timezone"], year=True)
-        words += f" Since **{since}** ({text.length(model['since'], model['data_until'])})."
+        words += f" Since **{since}** ({text.length(model['since'], alert_words.now(model) or model['data_until'])})."
     with st.container(horizontal=True, wrap=False, gap="small", key="lead"):
         st.markdown(f"{health.inline(health.HEALTH, model['health'])} {words}", width="stretch")
         if alert is not None:
