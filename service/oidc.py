@@ -144,7 +144,6 @@ class Provider:
     def _claims(self, code: str, pending: Pending, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Trade the code for an ID token, and return its claims once everything about it has been checked."""
         from authlib.oidc.core import CodeIDToken
-        from joserfc import jwt
         from joserfc.errors import JoseError
 
         form = {
@@ -162,14 +161,7 @@ class Provider:
             form["client_secret"] = secret
         tokens = self._ask("POST", metadata["token_endpoint"], data=form, auth=basic)
         try:
-            for keys in (self._provider()[1], self._provider(afresh=True)[1]):
-                try:
-                    token = jwt.decode(str(tokens.get("id_token", "")), keys, algorithms=_ALGORITHMS)
-                    break
-                except (JoseError, ValueError) as error:  # the provider may have another key by now
-                    failure = error
-            else:
-                raise failure
+            token = self._decoded(str(tokens.get("id_token", "")))
             options = {
                 "iss": {"essential": True, "value": metadata["issuer"]},
                 "aud": {"essential": True, "value": self._settings.oidc_client_id},
@@ -186,6 +178,16 @@ class Provider:
                 "What the provider said cannot be trusted. Begin again.", f"id token: {error}"
             ) from None
         return dict(token.claims)
+
+    def _decoded(self, id_token: str) -> Any:
+        """Return an ID token whose signature is the provider's; its keys are asked for anew only if those that are known will not do."""
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
+        try:
+            return jwt.decode(id_token, self._provider()[1], algorithms=_ALGORITHMS)
+        except (JoseError, ValueError):  # the provider may have another key by now
+            return jwt.decode(id_token, self._provider(afresh=True)[1], algorithms=_ALGORITHMS)
 
     def _person(self, claims: Mapping[str, Any], issuer: str) -> Person:
         email = claims.get("email")

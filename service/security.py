@@ -65,6 +65,7 @@ class Policy:
     secret: str | None = None
     sign_in: bool = False  # whoever calls has to be known
     https_host: str | None = None  # the name by which a proxy in front serves this process over https
+    origins: frozenset[str] = frozenset()  # of pages that a proxy in front serves as ours, whatever Host it sends
 
     def is_secure(self, scope: Scope) -> bool:
         """Say whether the browser's side of a call is https."""
@@ -107,7 +108,10 @@ def policy(settings: Settings, secret: str | None = None, *, has_admin: bool = F
     names = LOOPBACK_NAMES | {host} | set(settings.allowed_hosts)
     public = urlsplit(settings.public_url or "")
     https_host = public.hostname if public.scheme == "https" else None
-    return Policy(frozenset(names), any_address, settings.token, secret, needed, https_host)
+    origins = {f"{scheme}://{name}" for name in settings.allowed_hosts for scheme in ("http", "https")}
+    if public.netloc:
+        origins.add(f"{public.scheme}://{public.netloc}".lower())
+    return Policy(frozenset(names), any_address, settings.token, secret, needed, https_host, frozenset(origins))
 
 
 def doubts(settings: Settings, rules: Policy) -> list[str]:
@@ -189,8 +193,8 @@ class Guard:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             return False
-        # behind a proxy that rewrites Host, the public name is one of the configured ones
-        return parts.netloc.lower() == host.lower() or (_hostname(parts.netloc) in self._policy.hosts - LOOPBACK_NAMES)
+        # behind a proxy that rewrites Host; another port of the same machine is another site, whose pages browsers give our cookie
+        return parts.netloc.lower() == host.lower() or origin.lower() in self._policy.origins
 
     async def _identity(self, scope: Scope, headers: Headers) -> Identity | None:
         """Return who calls, or None when that has to be known and is not."""
@@ -309,10 +313,12 @@ def _token_in_address(scope: Scope) -> str | None:
 
 
 def _hostname(host: str) -> str | None:
+    """Return the name in a Host header, None for anything more than a name and a port."""
     try:
-        return urlsplit(f"//{host}").hostname
+        parts = urlsplit(f"//{host}")
     except ValueError:
         return None
+    return parts.hostname if parts.netloc == host and "@" not in host else None
 
 
 def _is_address(name: str) -> bool:

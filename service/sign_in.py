@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
 import secrets
 import threading
@@ -190,7 +191,7 @@ class SignIn:
         if passwords.outdated(kept):
             self._control.rehash(account.id, kept, passwords.hashed(password))
         self._names.passed(key)
-        self._addresses.passed(address)
+        self._addresses.passed(_network(address))
         return self.begin(account, address, "password")
 
     def change_password(self, identity: Identity, password: str, new: str, address: str) -> str:
@@ -207,7 +208,7 @@ class SignIn:
         if not passwords.matches(password, account.password):
             self._refused(account.name, address)
         self._names.passed(account.folded)
-        self._addresses.passed(address)
+        self._addresses.passed(_network(address))
         kept = passwords.hashed(passwords.accepted(new, account.name))
         self._control.change_account(account.id, self._now(), password=kept)
         self._control.append_audit(account.name, "change password", account.name, {}, address, self._now())
@@ -219,7 +220,7 @@ class SignIn:
         given, known = token.strip().encode(), (self._token or "").encode()
         if not known or not hmac.compare_digest(given, known):
             self._refused("the operator's token", address)
-        self._addresses.passed(address)
+        self._addresses.passed(_network(address))
         self._names.passed("")
         return self.begin(None, address, "token")
 
@@ -261,7 +262,8 @@ class SignIn:
             self._control.append_audit(who.name, "sign out", who.name, {}, address, self._now())
 
     def _admit(self, name: str, address: str) -> None:
-        wait = max(self._names.wait(name), self._addresses.wait(address))
+        # an address that has to wait tries no name: it would make every user wait
+        wait = self._addresses.wait(_network(address)) or self._names.wait(name)
         if wait > 0:
             seconds = int(wait) + 1
             raise SignInRefusedError(
@@ -275,6 +277,17 @@ class SignIn:
         self._control.append_audit("anonymous", "sign in refused", who, {}, address, self._now())
         log.warning("a sign-in from %s was refused", address)
         raise SignInRefusedError(words)
+
+
+def _network(address: str) -> str:
+    """Return under what the tries of an address are counted: of IPv6 the network, all of whose addresses are one household's."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False))
 
 
 def _name_of(person: Person) -> str:

@@ -377,3 +377,18 @@ def test_settings_are_read_and_wrong_ones_said(tmp_path: Path) -> None:
     for lacking in lacks:
         with pytest.raises(WorkspaceError, match="oidc_issuer is set, but"):
             check(replace(Settings(oidc_issuer="https://x", **SET), **lacking))
+
+
+def test_what_the_provider_says_of_itself_is_asked_for_once_and_keys_again_when_they_change(
+    home: Guarded, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    keys = provider.keys
+    monkeypatch.setattr(provider, "keys", lambda: asked.append("keys") or keys())
+    for _ in range(3):
+        assert come_back(home, provider)[1].status_code == 303
+    assert asked == ["keys"]
+    provider.key = provider.signing = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
+    provider.header = {"alg": "RS256", "kid": "two"}
+    assert come_back(home, provider)[1].status_code == 303
+    assert asked == ["keys"] * 2

@@ -92,6 +92,30 @@ def test_another_site_may_read_nothing_and_do_nothing(open_client: TestClient, h
         assert closed.value.code == 4403
 
 
+@pytest.mark.parametrize(
+    ("settings", "host", "origin", "status"),
+    [
+        (Settings(host="192.168.1.5", token="t"), "192.168.1.5:8501", "http://192.168.1.5:8501", 200),
+        (Settings(host="192.168.1.5", token="t"), "192.168.1.5:8501", "http://192.168.1.5:8888", 403),
+        (Settings(host="0.0.0.0", token="t"), "127.0.0.1:8501", "http://0.0.0.0:8888", 403),
+        (Settings(allowed_hosts=("drift.example",)), "127.0.0.1:8501", "https://drift.example", 200),
+        (Settings(allowed_hosts=("drift.example",)), "127.0.0.1:8501", "https://drift.example:8888", 403),
+        (Settings(public_url="https://drift.example:8443"), "127.0.0.1:8501", "https://drift.example:8443", 200),
+        (Settings(public_url="https://drift.example:8443"), "127.0.0.1:8501", "http://drift.example:8443", 403),
+    ],
+)
+def test_another_port_of_the_same_machine_is_another_site(
+    settings: Settings, host: str, origin: str, status: int
+) -> None:
+    headers = {"host": host, "origin": origin, "authorization": "Bearer t"}
+    assert client(policy(settings)).post("/", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("host", ["user@127.0.0.1", "127.0.0.1/x", "127.0.0.1?x", "127.0.0.1#x", "127.0.0.1:8501@x"])
+def test_a_host_is_a_name_and_a_port_and_nothing_more(open_client: TestClient, host: str) -> None:
+    assert open_client.get("/", headers={"host": host}).status_code == 400
+
+
 @pytest.mark.parametrize("headers", [{}, {"origin": LOCAL}, {"sec-fetch-site": "same-origin"}])
 def test_our_own_pages_and_programs_may_act(open_client: TestClient, headers: dict[str, str]) -> None:
     assert open_client.post("/", headers=headers).status_code == 200

@@ -12,7 +12,7 @@ from service import passwords, sockets
 from service.context import IDENTITY_HEADER
 from service.security import COOKIE, SECURE_COOKIE, policy
 from service.settings import Settings, SettingsError
-from service.sign_in import ABSOLUTE, IDLE
+from service.sign_in import ABSOLUTE, IDLE, SignInRefusedError
 from service.sign_in_page import local_path
 from service.throttle import Throttle
 from storage.control_access import has_admin
@@ -195,6 +195,25 @@ def test_guessing_slows_down_for_names_that_exist_and_that_do_not(own: Guarded) 
     right = own.enter(own.client(), "vera", PASSWORDS["vera"])
     assert right.status_code == 429  # the right one is not even looked at
     assert int(right.headers["retry-after"]) >= 1
+
+
+def test_an_address_that_has_to_wait_makes_no_user_wait(own: Guarded) -> None:
+    for number in range(40):
+        with pytest.raises(SignInRefusedError):
+            own.known.with_password(f"nobody{number}", "a guess", "203.0.113.7")
+    for _ in range(8):
+        with pytest.raises(SignInRefusedError, match="Wait"):
+            own.known.with_password("vera", "a guess", "203.0.113.7")
+    assert own.known.with_password("vera", PASSWORDS["vera"], "203.0.113.8")
+
+
+def test_addresses_of_one_ipv6_network_are_counted_together(own: Guarded) -> None:
+    for number in range(21):
+        with pytest.raises(SignInRefusedError):
+            own.known.with_password(f"nobody{number}", "a guess", f"2001:db8:1:2::{number:x}")
+    with pytest.raises(SignInRefusedError, match="Wait"):
+        own.known.with_password("vera", PASSWORDS["vera"], "2001:db8:1:2:ffff::1")
+    assert own.known.with_password("vera", PASSWORDS["vera"], "2001:db8:1:3::1")
 
 
 def test_the_throttle_doubles_and_forgets() -> None:
