@@ -384,7 +384,12 @@ def test_what_the_provider_says_of_itself_is_asked_for_once_and_keys_again_when_
 ) -> None:
     asked: list[str] = []
     keys = provider.keys
-    monkeypatch.setattr(provider, "keys", lambda: asked.append("keys") or keys())
+
+    def counted() -> dict[str, Any]:
+        asked.append("keys")
+        return keys()
+
+    monkeypatch.setattr(provider, "keys", counted)
     for _ in range(3):
         assert come_back(home, provider)[1].status_code == 303
     assert asked == ["keys"]
