@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from service import context
 from service.identity import Identity, Role
+from service.views import DemoView
 from tests.support.fake_workspace import FakeWorkspace
 
 LONG = 60
@@ -136,3 +137,47 @@ def test_buttons_of_operators_are_disabled_for_viewers_with_the_reason(
     assert all(("needs the role operator" in (button.help or "")) is barred for button in tests)
     new = next(button for button in test.button if button.label == "Add a channel…")
     assert new.disabled  # what reaches out is an admin's
+
+
+class Player:
+    """A demo that could be played on."""
+
+    def __init__(self) -> None:
+        self.played: list[str] = []
+
+    def state(self) -> DemoView:
+        return {
+            "clock": "2013-04-10T00:00:00+00:00",
+            "start": "2013-01-01T05:00:00+00:00",
+            "end": "2014-01-01T05:00:00+00:00",
+            "playing": False,
+            "until": None,
+            "progress": 0.0,
+            "step": "",
+            "eta_seconds": None,
+        }
+
+    def play(self, until: str) -> None:
+        self.played.append(until)
+
+
+@pytest.mark.parametrize(("role", "plays"), [("viewer", False), ("operator", True)])
+def test_the_demo_is_played_on_by_operators(workspace: FakeWorkspace, role: Role, plays: bool) -> None:
+    """A browser may send clicks of buttons that are disabled: what they do asks once more."""
+
+    def page() -> None:
+        from dashboard.components import demo
+
+        demo.player()
+
+    del workspace
+    running = Player()
+    context.set_demo(running)
+    try:
+        signed_in(role)
+        test = AppTest.from_function(page, default_timeout=LONG).run()
+        assert test.button(key="demo_end").disabled is not plays
+        test.button(key="demo_end").click().run()
+        assert bool(running.played) is plays
+    finally:
+        context.set_demo(None)
