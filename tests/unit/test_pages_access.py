@@ -148,10 +148,9 @@ class Player:
     def state(self) -> DemoView:
         return {
             "clock": "2013-04-10T00:00:00+00:00",
-            "start": "2013-01-01T05:00:00+00:00",
             "end": "2014-01-01T05:00:00+00:00",
             "playing": False,
-            "until": None,
+            "until": "",
             "progress": 0.0,
             "step": "",
             "eta_seconds": None,
@@ -162,7 +161,9 @@ class Player:
 
 
 @pytest.mark.parametrize(("role", "plays"), [("viewer", False), ("operator", True)])
-def test_the_demo_is_played_on_by_operators(workspace: FakeWorkspace, role: Role, plays: bool) -> None:
+def test_the_demo_is_played_on_by_operators(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, role: Role, plays: bool
+) -> None:
     """A browser may send clicks of buttons that are disabled: what they do asks once more."""
 
     def page() -> None:
@@ -177,7 +178,8 @@ def test_the_demo_is_played_on_by_operators(workspace: FakeWorkspace, role: Role
         signed_in(role)
         test = AppTest.from_function(page, default_timeout=LONG).run()
         assert test.button(key="demo_end").disabled is not plays
-        test.button(key="demo_end").click().run()
+        monkeypatch.setattr("dashboard.state.barred", lambda *_, **__: {})  # what a browser makes of it is its own
+        test.run().button(key="demo_end").click().run()
         assert bool(running.played) is plays
     finally:
         context.set_demo(None)
