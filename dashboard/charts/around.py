@@ -83,7 +83,7 @@ def panels(
                 getattr(palette, line.role),
                 [f"{text.window_name(p['start'], p['end'], timezone)} · {line.name} {text.number(line.value(p), said)}" for p in points],
             )  # fmt: skip
-    base.events(figure, markers, palette, timezone)
+    base.events(figure, markers, palette, timezone, letters=base.HALF)
     return figure
 
 

@@ -20,7 +20,8 @@ EVENTS = {
     "rollback": ("↩", "warning"),
     "retrain": ("↻", "accent"),
 }
-_LETTERS = 112  # of a label, side by side over a chart as narrow as they come
+_LETTERS = 112  # of a label, side by side over a chart as wide as the page, where that is narrow
+HALF = 76  # over one of two charts that stand side by side
 VERSION_SYMBOLS = ("circle", "diamond", "square", "pentagon")
 
 
@@ -160,15 +161,16 @@ def events(
     top: float = 1.0,
     span: Sequence[str] | None = None,
     levels: int = 2,
+    letters: int = _LETTERS,
 ) -> int:
     """Draw alerts and deployments as dotted verticals through all panels, labelled once above the first; return how many rows of labels.
 
     Labels that would touch stand one above the other, in ``levels`` rows; where even these are full, the shape alone is left.
-    ``span``: first and last moment (ISO) of the axis, which is guessed from the marks without it.
+    ``span``: first and last moment (ISO) of the axis, which is guessed from the marks without it; ``letters``: how many of them fit between.
     """
     ordered = sorted(markers, key=lambda marker: marker["at"])
     ends = [text.local(iso, timezone) for iso in (span or [m["at"] for m in ordered[:1] + ordered[-1:]])]
-    letter = (ends[-1] - ends[0]) / _LETTERS if ends else timedelta(0)
+    letter = (ends[-1] - ends[0]) / letters if ends else timedelta(0)
     free: list[datetime | None] = [None] * levels  # from when on there is room in each row
     for marker in ordered:
         shape, role = EVENTS.get(marker["kind"], ("·", "muted"))

@@ -41,7 +41,7 @@ def quantiles(
         _ribbon(figure, run, ("q05", "q95"), 0.22, "5–95 %", palette, timezone, legend=first)
         _ribbon(figure, run, ("q25", "q75"), 0.38, "25–75 %", palette, timezone, legend=first)
         _median(figure, run, palette, unit, timezone, legend=first)
-    base.events(figure, markers, palette, timezone)
+    base.events(figure, markers, palette, timezone, letters=base.HALF)
     figure.update_layout(xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, unit), legend={"y": 1.08})
     return figure
 
@@ -107,7 +107,7 @@ def missing(
             hoverinfo="skip",
         )
     )
-    base.events(figure, markers, palette, timezone)
+    base.events(figure, markers, palette, timezone, letters=base.HALF)
     figure.update_layout(
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".3~p"),
@@ -214,7 +214,7 @@ def shares(
             hovertemplate="%{x|%-d %b %Y} · %{z:+.1f} points against the reference<extra></extra>",
         )
     )
-    base.events(figure, markers, palette, timezone)
+    base.events(figure, markers, palette, timezone, letters=base.HALF)
     figure.update_layout(
         xaxis=base.time_axis(palette),
         yaxis={

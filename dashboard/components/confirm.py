@@ -106,7 +106,7 @@ def promote(model: ModelView, version: VersionView) -> None:
     """Say what changes for whom, then promote."""
     name, champion = text.plain(version["version"]), model["champion"]
     if version["gate_sentence"]:
-        st.markdown(text.plain(version["gate_sentence"], 600))
+        st.markdown(text.plain(version["gate_sentence"], 1500))
     if version["gate_verdict"] == "failed":
         st.warning("The gate failed. Promote only if you know better than these rows.", icon=":material/warning:")
     after = (

@@ -165,7 +165,11 @@ def _columns(models: Sequence[ModelView]) -> Any:
         "labels": column_config.ProgressColumn(
             "Labels in", format="percent", min_value=0, max_value=1, width=115, color="gray"
         ),
-        "drifted": column_config.TextColumn("Drifted", width=70, help="Columns that moved far enough to matter"),
+        "drifted": column_config.TextColumn(
+            "Drifted",
+            width=70,
+            help="Columns that moved far enough to matter, the prediction and the error given inputs among them",
+        ),
         "rows": column_config.TextColumn(f"Rows / {per}", width=95, alignment="right"),
         "champion": column_config.TextColumn("Champion", width=105),
         "last": column_config.TextColumn("Last run", width=95),

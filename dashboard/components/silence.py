@@ -84,7 +84,7 @@ def terms(timezone: str) -> tuple[datetime, str]:
     ends = datetime.fromisoformat(now) + LENGTHS[str(chosen)][1]
     st.caption(f"Until {text.moment(ends.isoformat(), timezone, year=True)} ({text.plain(timezone)})")
     comment = st.text_input(
-        "Why", key="silence_comment", max_chars=500, placeholder="What is known, and who works on it: for whoever wonders later"
+        "Why (needed)", key="silence_comment", max_chars=500, placeholder="What is known, and who works on it: for whoever wonders later"
     )  # fmt: skip
     return ends, comment
 

@@ -54,17 +54,22 @@ def _draw() -> None:
     place.title(data_words.title(seen), anchor=False)
     if seen.known:
         st.markdown(data_words.sentence(seen, model["timezone"], data_words.clock(ws)))
-        _sources(seen, model, models)
+        if seen.sources:
+            _sources(seen, models)
     _about(model, models)
+    if seen.known and not seen.sources:  # how to declare one is to be copied once; what has come is looked at every day
+        _no_source(model)
     with st.expander("More ways in, to copy", icon=":material/input:", key="ways", expanded=not model["rows"]["logs"]):
         data_steps.ways(model["name"])
 
 
-def _sources(seen: data_words.State, model: ModelView, models: list[ModelView]) -> None:
+def _sources(seen: data_words.State, models: list[ModelView]) -> None:
     st.subheader("Sources", anchor=False)
-    if seen.sources:
-        source_table.draw(seen.sources, {view["name"]: view["timezone"] for view in models})
-        return
+    source_table.draw(seen.sources, {view["name"]: view["timezone"] for view in models})
+
+
+def _no_source(model: ModelView) -> None:
+    st.subheader("Sources", anchor=False)
     st.markdown("None is declared. A source is read by itself, on its own schedule; this goes into `driftdeck.toml`:")
     data_steps.source(model["name"])
 

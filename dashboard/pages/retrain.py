@@ -163,13 +163,13 @@ def _why_and_when(
         if version["version"] == model["champion"] and model["champion_since"]:
             said.append(f"champion since {text.day(model['champion_since'], zone, year=True)}")
     else:
-        said = ["Nothing has been trained here yet. A training needs labelled rows"]
+        said = ["Nothing has been trained here yet. A training needs labelled rows."]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="why_and_when"):
         st.markdown(" · ".join(said), width="content")
         because = job["alert_id"] if job else version["alert_id"] if version else None
         if because:
             st.markdown("· because of", width="content")
-            registry.link(f"alert {text.plain(because)}", "alert", alert=because)
+            registry.link("this alert", "alert", alert=because)
     if alert is not None and alert["state"] != "resolved" and alert["id"] != because:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="asks"):
             health.badge(health.HEALTH, alert["severity"])
