@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from service.workspace import Workspace
 
 _RANK = {"page": 0, "warning": 1, "no_data": 2, "insufficient": 3, "notice": 4, "ok": 5}
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200  # beyond them time zones leave the calendar
 _EVENTS = 2000  # that are looked through for the week's
 _RUNS = {
     "monitor": "is judged",
@@ -29,7 +30,7 @@ _RUNS = {
 def collect(workspace: Workspace, week: date | None = None, timezone: str | None = None) -> SummaryView:
     """Return the week that holds ``week``, or the latest that is over. Needs, budget, failing sources and the week to come are as of now.
 
-    Raises :class:`WorkspaceError` for a time zone that is unknown.
+    Raises :class:`WorkspaceError` for a time zone that is unknown, and for weeks before 1900 or after 2200.
     """
     models = workspace.models()
     zone = _zone(models, timezone)
@@ -79,6 +80,10 @@ def _zone(models: Sequence[ModelView], timezone: str | None) -> str:
 def _bounds(now: datetime, week: date | None, zone: str) -> tuple[datetime, datetime]:
     """Return Monday's midnight and the next one, of the clock on the wall."""
     day = week or now.astimezone(words.zone(zone)).date() - timedelta(days=7)
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise WorkspaceError(
+            f"{day.isoformat()} is no day of a model's; the years {_FIRST_YEAR} to {_LAST_YEAR} are known"
+        )
     monday = day - timedelta(days=day.weekday())
     first, last = (datetime.combine(each, time(), words.zone(zone)) for each in (monday, monday + timedelta(days=7)))
     return first, last

@@ -264,6 +264,12 @@ def test_left_out_it_is_the_week_that_is_over(workspace: FakeWorkspace) -> None:
     assert workspace.summary()["start"][:10] == "2013-05-27"  # it is the 4th of June there
 
 
+@pytest.mark.parametrize("day", [date(9999, 12, 31), date(1, 1, 1)])
+def test_a_week_at_the_end_of_the_calendar_is_refused_in_words(workspace: FakeWorkspace, day: date) -> None:
+    with pytest.raises(WorkspaceError, match="1900 to 2200"):
+        workspace.summary(day, timezone="Pacific/Kiritimati")
+
+
 def test_a_week_in_which_a_clock_is_put_forward_ends_at_midnight(workspace: FakeWorkspace) -> None:
     found = workspace.summary(date(2013, 3, 10), timezone="America/New_York")
     assert (found["start"], found["end"]) == ("2013-03-04T00:00:00-05:00", "2013-03-11T00:00:00-04:00")

@@ -19,6 +19,7 @@ from service.setting_up_views import Choices, Proposal
 from service.wizard import example
 from service.wizard.plan import Kept, propose
 from service.wizard.sample import look
+from service.wizard.windows import smallest_shift
 from service.workspace import WorkspaceError
 from storage.files import FileError
 
@@ -359,6 +360,11 @@ def test_a_choice_takes_the_place_of_a_guess(tmp_path: Path) -> None:
     assert shift is not None
     assert found["smallest_shift"] is not None
     assert found["smallest_shift"] < shift  # more rows a window, and a larger budget
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("nan")])
+def test_a_budget_that_is_none_finds_no_shift(budget: float) -> None:
+    assert smallest_shift(400, 2000, 10, "1d", budget) is None
 
 
 def test_choices_that_cannot_be_are_refused_in_words(tmp_path: Path) -> None:
