@@ -139,7 +139,7 @@ def smallest_shift(rows: int, reference_rows: int, columns: int, window: str, wa
     """
     if rows < 2 or reference_rows < 2 or columns < 1:
         return None
-    level = min(0.5, warnings_per_year / (windows_a_year(window) * columns))
+    level = min(warnings_per_year / (windows_a_year(window) * columns), 0.5)
     if not level > 0:  # no budget, which the declaration refuses in words
         return None
     return statistics.NormalDist().inv_cdf(1 - level / 2) * math.sqrt(1 / rows + 1 / reference_rows)
