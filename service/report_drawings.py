@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from typing import NamedTuple
 
 from service import words
 from service.report_data import by_version
@@ -23,6 +24,7 @@ STYLE = """
 .plot text{font-size:12px;fill:var(--muted)}.plot .grid{stroke:var(--line);stroke-dasharray:2 3}.plot .band{fill:var(--band)}
 .plot .limit{stroke:var(--fail);stroke-dasharray:6 4;fill:none}.plot text.said{fill:var(--fail)}.plot .seen{fill:none;stroke:currentColor;stroke-width:2}
 .plot .span{stroke:currentColor;stroke-width:1;opacity:.6}.plot .mark{fill:currentColor}.plot .past{fill:var(--fail)}
+.plot .aside .seen{stroke-width:1;stroke-dasharray:2 3}.plot .aside .mark{opacity:.45}
 .s0{color:var(--accent)}.s1{color:var(--pass)}.s2{color:var(--info)}
 .refbar{fill:var(--old);opacity:.5}.nowbar{fill:var(--accent);fill-opacity:.14;stroke:var(--accent);stroke-width:1.5}
 .c-significant{fill:var(--significant)}.c-material{fill:var(--material)}.c-harmful{fill:var(--fail)}.ground{fill:var(--panel)}
@@ -69,10 +71,32 @@ def over_time(
         return ""
     axes = _axes(points, higher_is_worse=higher_is_worse)
     drawn = [_band(points, axes), _grid(axes, unit), _days(points, timezone, axes), _limit(points, unit, axes)]
-    for place, series in enumerate(by_version(points).values()):
-        line = _series(series, axes, higher_is_worse=higher_is_worse, round_marks=place % 2 == 0)
-        drawn.append(f'<g class="s{min(place, 2)}">{line}</g>')
+    held = by_version(points)
+    for key, look in looks(held).items():
+        line = _series(held[key], axes, higher_is_worse=higher_is_worse, round_marks=look.round)
+        drawn.append(f'<g class="{look.kind}">{line}</g>')
     return _svg(_WIDE, _TALL, "".join(drawn), label)
+
+
+class Look(NamedTuple):
+    """How a line is drawn: its classes, and whether its points are round."""
+
+    kind: str
+    round: bool
+
+
+def looks(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Look]:
+    """Return the look of each (version, role): one colour and one mark a version, whatever its role; a shadow is thin and dotted.
+
+    Rows without a version, beside versions that are named, are those of the reference: grey.
+    """
+    listed = list(keys)
+    names = list(dict.fromkeys(version for version, _ in listed if version)) or [""]
+    found = {}
+    for version, role in listed:
+        place = names.index(version) if version in names else 2
+        found[version, role] = Look(f"s{min(place, 2)}{' aside' if role == 'shadow' else ''}", place % 2 == 0)
+    return found
 
 
 def _axes(points: Sequence[PerformancePoint], *, higher_is_worse: bool) -> _Axes:
@@ -157,7 +181,7 @@ def _limit(points: Sequence[PerformancePoint], unit: str, axes: _Axes) -> str:
     )
     last = known[-1]["threshold"] or 0.0
     place = axes.y(last) - 5
-    said = f'<text class="said" x="{_LEFT + 4}" y="{max(12, place):.1f}">threshold {escape(_value(last, unit))}</text>'
+    said = f'<text class="said" x="{_WIDE - _RIGHT - 4}" y="{max(12, place):.1f}" text-anchor="end">threshold {escape(_value(last, unit))}</text>'
     return f'<path class="limit" d="{path}"/>{said}'
 
 

@@ -29,6 +29,7 @@ DRIFT = {
     "insufficient": ("◔ too few", "info"),
     "no_data": ("○ no data", "info"),
 }
+_UNNAMED = "without a version"
 _LARGE = 6  # columns whose distributions are drawn large
 STYLE = (
     report_drawings.STYLE
@@ -82,9 +83,10 @@ def _performance(report: ReportView) -> str:
         higher_is_worse=metric["direction"] == "higher_is_worse",
         label=f"{name} by window; the numbers stand in the table below",
     )
+    drawn_as = report_drawings.looks(by_version(report["performance"]))
     lines = "".join(
-        f'<span class="s{min(place, 2)}">{"◆" if place % 2 else "●"} {text(version or "—")}{" (shadow)" if role == "shadow" else ""}</span>'
-        for place, (version, role) in enumerate(by_version(report["performance"]))
+        f'<span class="{look.kind}">{"●" if look.round else "◆"} {text(version or _UNNAMED)}{" (shadow, dotted)" if role == "shadow" else ""}</span>'
+        for (version, role), look in drawn_as.items()
     )
     key = (
         f'<p class="muted key">{lines}<span><i class="swatch k-band"></i>natural variation</span><span>▲ past the threshold</span>'

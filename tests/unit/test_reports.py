@@ -296,3 +296,12 @@ def test_causes_are_told_of_the_window_that_their_alert_began_in(workspace: Fake
     assert cause not in workspace.report(MODEL, window=datetime.fromisoformat(other["start"]))["changes"]
     whole = workspace.report(MODEL)["changes"]
     assert any(line.endswith(f": {cause}") and line[0].isdigit() for line in whole), "a report of many says when"
+
+
+def test_a_version_keeps_its_colour_and_mark_in_every_role() -> None:
+    drawn = report_drawings.looks([("", "serving"), ("v1", "serving"), ("v2", "serving"), ("v1", "shadow")])
+    assert drawn["v1", "serving"] == ("s0", True)
+    assert drawn["v1", "shadow"] == ("s0 aside", True), "a shadow is the same version, thin and dotted"
+    assert drawn["v2", "serving"] == ("s1", False)
+    assert drawn["", "serving"] == ("s2", True), "rows without a version stand apart from those of a version"
+    assert report_drawings.looks([("", "serving")]) == {("", "serving"): ("s0", True)}
