@@ -18,6 +18,7 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worksp
         yield workspace
 
 
+@pytest.mark.slow
 def test_users_are_added_changed_and_removed(workspace: Workspace) -> None:
     assert workspace.users() == []
     added = workspace.add_user("Ada", role="admin", password=PASSWORD)

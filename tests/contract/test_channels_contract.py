@@ -74,6 +74,7 @@ def test_a_channel_is_tested(workspace: Workspace, receiver: HttpReceiver) -> No
     ]
 
 
+@pytest.mark.slow
 def test_what_was_found_is_told_and_drawn(workspace: Workspace, receiver: HttpReceiver) -> None:
     workspace.log("eta", frame(28))
     workspace.reference("eta", {"window": ["2024-01-01", "2024-01-29"]})

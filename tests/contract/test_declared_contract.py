@@ -98,6 +98,7 @@ def test_over_http_nobody_edits_what_reaches_files_and_secrets(owner: Owner, mon
     assert owner.workspace.core.source("y").read == "/data/*.csv"
 
 
+@pytest.mark.slow
 def test_feeds_and_metrics_of_a_real_home_answer(owner: Owner) -> None:
     owner.workspace.apply(DECLARATION)
     owner.workspace.edit("maintenance", "night", {"schedule": "0 2 * * *"})

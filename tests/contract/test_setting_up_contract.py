@@ -112,6 +112,7 @@ def test_what_cannot_be_is_refused_before_anything_is_set_up(workspace: Workspac
     assert workspace.set_up(second["id"])["model"] == "orders_2"
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_read_say_so(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be read: No such file"):
         workspace.keep_upload(tmp_path / "nowhere.csv")

@@ -303,6 +303,7 @@ class Player:
         }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_demo_is_played_on_where_there_is_one(client: TestClient) -> None:
     assert client.post("/api/v1/demo/play", json={"until": "2013-12-31"}).status_code == 404
     context.set_demo(Player())

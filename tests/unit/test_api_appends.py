@@ -149,6 +149,7 @@ def test_one_row_may_be_the_whole_body(client: TestClient, workspace: LocalWorks
     assert "must be" in client.post("/api/v1/models/loans/references", json={"windw": "x"}).json()["error"]
 
 
+@pytest.mark.slow
 def test_the_documented_limits_are_those_of_the_door(client: TestClient, workspace: LocalWorkspace) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     body = next(of for path, of in paths.items() if path.endswith("/models/{model}/logs"))["post"]["requestBody"][

@@ -167,6 +167,7 @@ def test_months_are_archived_piece_by_piece_and_then_merged(tmp_path: Path) -> N
         assert total == 728 + 14
 
 
+@pytest.mark.slow
 def test_dropped_rows_are_gone_and_what_was_judged_stays(tmp_path: Path) -> None:
     with filled(tmp_path / "home", "drop") as ws:
         readings, heat = ws.readings("eta"), ws.heatmap("eta")

@@ -19,6 +19,7 @@ def run(tmp_path: Path, *words: str) -> Result:
     return CliRunner().invoke(app, ["--home", str(tmp_path / "home"), *words])
 
 
+@pytest.mark.slow
 def test_channels_and_deliveries_are_listed_tested_and_sent_again(tmp_path: Path) -> None:
     assert run(tmp_path, "channels").output.startswith("no channels yet; declare one under [channels.…]")
     with http_receiver() as receiver:

@@ -21,6 +21,7 @@ def call(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[i
     return code, told.out, told.err
 
 
+@pytest.mark.slow
 def test_users_by_standard_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,6 +42,7 @@ def test_users_by_standard_input(
     assert (code, "the only admin" in err) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_tokens_secret_is_all_that_stands_on_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

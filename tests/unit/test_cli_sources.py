@@ -19,6 +19,7 @@ def run(tmp_path: Path, *words: str) -> Result:
     return CliRunner().invoke(app, ["--home", str(tmp_path / "home"), *words])
 
 
+@pytest.mark.slow
 def test_a_source_is_declared_pulled_and_listed(tmp_path: Path, shop: Sqlite) -> None:
     shop.add(range(12))
     query = source(sql="SELECT * FROM predictions", connection=shop.address, watermark="changed")

@@ -50,6 +50,7 @@ def test_studies_are_made_and_shown(home: Path) -> None:
     assert json.loads(run(home, "backtest", MODEL, "--json").stdout)["best"] == "all"
 
 
+@pytest.mark.slow
 def test_a_study_that_fails_says_why_and_exits_so(home: Path) -> None:
     done = run(home, "study", MODEL, "backtest", "--until", (START + timedelta(days=10)).isoformat())
     assert done.exit_code == 1

@@ -86,6 +86,7 @@ def test_exact_values_of_text_and_times_are_those_of_lengths_and_seconds() -> No
     assert found(result, "when")["wasserstein"].value == pytest.approx(exact)
 
 
+@pytest.mark.slow
 def test_exact_values_of_categories_list_every_category() -> None:
     left, right = frames()
     right.loc[:40, "kind"] = "new one"

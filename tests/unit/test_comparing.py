@@ -245,6 +245,7 @@ def test_a_comparison_that_takes_too_long_is_ended() -> None:
         apart(parquet(numbers()), parquet(numbers()), seconds=0.01)
 
 
+@pytest.mark.slow
 def test_the_reader_learns_no_secrets_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("DRIFTDECK_TOKEN", "sesame")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

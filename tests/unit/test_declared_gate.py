@@ -64,6 +64,7 @@ def shell(script: str, environment: dict[str, str]) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("current", "code"), [("same", 0), ("other", 3), ("nowhere", 1)])
 def test_the_gate_opens_and_closes(runner: dict[str, str], current: str, code: int) -> None:
     runner |= {"CURRENT": f"{current}.parquet"}

@@ -92,6 +92,7 @@ def test_lines_that_could_not_be_read_are_deleted_by_subject_and_by_id(tmp_path:
         assert not any("refused rows" in words for words in receipt["kept"])
 
 
+@pytest.mark.slow
 def test_a_number_is_no_name_where_the_row_names_another(tmp_path: Path) -> None:
     with opened(tmp_path / "home") as ws:
         ws.log("eta", [row("q1", "bob", "1 mile"), row("q2", "bob", "to alice"), row("q3", "1", "far")])

@@ -175,6 +175,7 @@ def test_rows_that_look_alike_are_not_weighted() -> None:
     assert float(np.average(reference[:, 0], weights=moved.values)) > 0.5
 
 
+@pytest.mark.slow
 def test_inputs_far_outside_are_said_to_be_so() -> None:
     estimator = _learned("regression", _regression(np.random.default_rng(14), 3000), 150)
     assert estimator(_regression(np.random.default_rng(15), 500, shift=9.0), None).outside
@@ -189,6 +190,7 @@ def test_a_reference_that_cannot_be_learned_says_why() -> None:
         _learned("regression", unlabelled, 10)
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_estimates() -> None:
     table, current = _binary(np.random.default_rng(17), 2000), _binary(np.random.default_rng(18), 500, shift=0.7)
     first, again = (_learned("binary", table, 100)(current, None).metrics for _ in range(2))

@@ -108,6 +108,7 @@ def test_nothing_is_estimated_where_nobody_wants_it(workspace: LocalWorkspace) -
     assert workspace.estimates("m") == []
 
 
+@pytest.mark.slow
 def test_a_reference_too_small_to_learn_from_says_so(workspace: LocalWorkspace) -> None:
     workspace.reference("m", pd.concat([day(number) for number in range(4)]))
     log(workspace, day(DAYS))

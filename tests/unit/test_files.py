@@ -156,6 +156,7 @@ def test_header_only_one_row_and_a_missing_value_in_a_single_column(tmp_path: Pa
     assert _read(tmp_path, "a\n1\n\n3\n").table["a"].to_pylist() == [1, None, 3]
 
 
+@pytest.mark.slow
 def test_thousands_of_columns(tmp_path: Path) -> None:
     names = [f"column number {i}" for i in range(5000)]
     content = ",".join(names) + "\n" + ",".join("1" for _ in names) + "\n"

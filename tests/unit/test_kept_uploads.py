@@ -39,6 +39,7 @@ class Slow(io.BytesIO):
         return found
 
 
+@pytest.mark.slow
 def test_a_file_that_is_being_taken_in_is_not_tidied_away_by_another(home: Guarded) -> None:
     kept = home.workspace.keep_upload(Slow(home.workspace), name="mine.csv")
     assert home.workspace.propose(kept["id"])["rows"] == 200
@@ -69,6 +70,7 @@ def test_no_more_files_are_taken_in_at_once_than_are_kept(home: Guarded, tmp_pat
             each.__exit__(None, None, None)
 
 
+@pytest.mark.slow
 def test_one_huge_value_is_neither_kept_as_a_category_nor_sent_to_a_page(home: Guarded) -> None:
     kept = home.workspace.keep_upload(io.BytesIO(b"a,b\n" + b"x" * 3_000_000 + b",1\n" + b"y,2\n" * 50), name="h.csv")
     found = home.workspace.propose(kept["id"])

@@ -175,6 +175,7 @@ def test_a_model_that_logs_no_latency_has_no_readings_of_it(ws: Tiny) -> None:
     assert (point["latency_p95"], point["rows"]) == (None, 60)
 
 
+@pytest.mark.slow
 def test_what_processes_report_is_summed_by_window_and_counted_once(ws: Tiny) -> None:
     noon = LIVE + timedelta(hours=12)
     report = {

@@ -186,6 +186,7 @@ def test_what_ended_while_nobody_was_there_is_registered_once(ended: Tiny) -> No
     assert [entry["object"] for entry in ended.workspace.audit() if entry["action"] == "register"] == ["eta/v1"]
 
 
+@pytest.mark.slow
 def test_many_askers_register_one_version(ended: Tiny) -> None:
     threads = [threading.Thread(target=ended.workspace.versions, args=(MODEL,)) for _ in range(6)]
     for thread in threads:
@@ -302,6 +303,7 @@ def test_a_shadow_answers_and_is_logged_but_is_no_traffic(two: Tiny) -> None:
     assert errors["v2", "serving"] < 0.5 * errors["v1", "shadow"]
 
 
+@pytest.mark.slow
 def test_each_row_is_answered_by_the_version_that_its_id_chooses(two: Tiny) -> None:
     two.workspace.deploy(MODEL, "v1", role="canary", share=0.4)
     frame = rows(REFERENCE_DAYS + 21, a_day=200)

@@ -505,6 +505,7 @@ def test_columns_that_come_go_or_change_their_type_are_named(tmp_path: Path) -> 
         assert "missing more often in reference 2 than in 1: 33.3 % of rows against 0 %" in gaps["sentence"]
 
 
+@pytest.mark.slow
 def test_without_the_newer_ones_rows_the_older_ones_are_counted_anew(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as ws:
         for place in range(2):

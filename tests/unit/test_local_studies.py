@@ -86,6 +86,7 @@ def test_a_retrain_by_backtest_without_one_says_so(ws: Tiny) -> None:
     assert job["version"] == "v1"
 
 
+@pytest.mark.slow
 def test_a_retrain_learns_from_as_many_rows_as_are_declared(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", DECLARATION + 'period = "all"\nsize = 300\n') as ws:
         fill(ws, change=0)
@@ -96,6 +97,7 @@ def test_a_retrain_learns_from_as_many_rows_as_are_declared(tmp_path: Path) -> N
         assert any("300 of 1,680 rows" in note for note in record["lineage"]["notes"])
 
 
+@pytest.mark.slow
 def test_a_retrain_learns_from_as_many_rows_as_the_curve_needs(tmp_path: Path) -> None:
     with tiny(tmp_path / "home", DECLARATION + 'period = "all"\n') as ws:
         fill(ws, change=0)
@@ -130,6 +132,7 @@ def test_too_short_a_past_fails_in_words(tmp_path: Path) -> None:
         assert ws.workspace.backtest(MODEL) is None
 
 
+@pytest.mark.slow
 def test_very_many_rows_get_a_curve_before_they_are_learned_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +152,7 @@ def test_very_many_rows_get_a_curve_before_they_are_learned_from(
         assert most == 14 * 60, "the week that the gate judges by has no say in how many rows are learned from"
 
 
+@pytest.mark.slow
 def test_a_retrain_can_learn_from_old_rows_and_be_judged_by_the_latest(tmp_path: Path) -> None:
     """The rule of the first half came back for the last week: an early stretch is what the backtest chose."""
     with tiny(tmp_path / "home", DECLARATION + 'period = "backtest"\nholdout = "1d"\n') as ws:

@@ -42,6 +42,7 @@ def samples(text: str) -> dict[str, list[Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_metric_of_the_table_is_told_with_its_labels(served: tuple[Tiny, TestClient]) -> None:
     answer = served[1].get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -113,6 +114,7 @@ def test_readings_are_those_of_the_latest_judged_window(served: tuple[Tiny, Test
     }
 
 
+@pytest.mark.slow
 def test_what_is_judged_next_is_told_next(tmp_path: Path) -> None:
     with tiny(tmp_path / "home") as opened:
         opened.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
@@ -273,6 +275,7 @@ def test_the_page_is_made_once_in_a_while_however_many_ask() -> None:
     assert asked == [7, 7]
 
 
+@pytest.mark.slow
 def test_requests_are_counted_by_route_and_never_by_name(served: tuple[Tiny, TestClient]) -> None:
     opened, _ = served
     with client_of(opened, Settings(token="sesame")) as client:

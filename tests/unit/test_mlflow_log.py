@@ -24,6 +24,7 @@ def client(tmp_path, monkeypatch):
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
+@pytest.mark.slow
 def test_a_version_becomes_a_run_and_roles_become_aliases(client):
     mlflow_log.tell_version(client, RECORD)
     mlflow_log.tell_version(client, RECORD)  # told once

@@ -68,6 +68,7 @@ def test_objects_patterns_and_folders_are_read(bucket: Any, options: dict[str, s
     assert found == ["s3://models/logs/day=1/a.csv", "s3://models/logs/day=2/b.csv"]
 
 
+@pytest.mark.slow
 def test_credentials_come_from_the_usual_variables(bucket: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket.put_object(Key="a.jsonl", Body=b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n')
     for name, value in {"ENDPOINT_URL": endpoint, "ACCESS_KEY_ID": "somebody", "SECRET_ACCESS_KEY": "s"}.items():

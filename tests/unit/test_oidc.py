@@ -154,6 +154,7 @@ def come_back(home: Guarded, provider: FakeProvider, **more: str) -> tuple[TestC
     return client, client.get("/sign-in/oidc/callback", params=answer)
 
 
+@pytest.mark.slow
 def test_a_person_signs_in_and_the_claims_give_the_role(home: Guarded, provider: FakeProvider) -> None:
     client, query, address = begun(home)
     assert address.startswith(f"{provider.issuer}/authorize?")
@@ -174,6 +175,7 @@ def test_a_person_signs_in_and_the_claims_give_the_role(home: Guarded, provider:
     assert again.status_code == 401  # code and cookie are of one use
 
 
+@pytest.mark.slow
 def test_the_next_sign_in_brings_the_role_along(home: Guarded, provider: FakeProvider) -> None:
     first, _ = come_back(home, provider)
     provider.claims = {"groups": "staff", "email": "married@corp.example"}
@@ -186,6 +188,7 @@ def test_the_next_sign_in_brings_the_role_along(home: Guarded, provider: FakePro
     assert [user["signs_in"] for user in home.workspace.users()].count("provider") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "claims",
     [
@@ -214,6 +217,7 @@ def test_claims_that_are_not_for_us_now_let_nobody_in(
     assert COOKIE not in client.cookies
 
 
+@pytest.mark.slow
 def test_another_signature_lets_nobody_in(home: Guarded, provider: FakeProvider) -> None:
     provider.signing = RSAKey.generate_key(2048, {"kid": "one"})
     assert come_back(home, provider)[1].status_code == 401
@@ -223,6 +227,7 @@ def test_another_signature_lets_nobody_in(home: Guarded, provider: FakeProvider)
         assert come_back(home, provider)[1].status_code == 401
 
 
+@pytest.mark.slow
 def test_an_unsigned_token_lets_nobody_in(
     home: Guarded, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +244,7 @@ def test_an_unsigned_token_lets_nobody_in(
     assert come_back(home, provider)[1].status_code == 401
 
 
+@pytest.mark.slow
 def test_a_provider_that_changed_its_key_is_asked_again(home: Guarded, provider: FakeProvider) -> None:
     assert come_back(home, provider)[1].status_code == 303
     provider.key = provider.signing = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
@@ -246,6 +252,7 @@ def test_a_provider_that_changed_its_key_is_asked_again(home: Guarded, provider:
     assert come_back(home, provider)[1].status_code == 303
 
 
+@pytest.mark.slow
 def test_a_sign_in_that_began_elsewhere_is_not_finished_here(home: Guarded, provider: FakeProvider) -> None:
     """An attacker's own answer, brought to a victim's browser, would sign the victim in as the attacker."""
     _, query, address = begun(home)
@@ -263,6 +270,7 @@ def test_a_sign_in_that_began_elsewhere_is_not_finished_here(home: Guarded, prov
         )
 
 
+@pytest.mark.slow
 def test_it_does_not_wait_for_ever_and_leads_nowhere_else(home: Guarded, provider: FakeProvider) -> None:
     client, query, address = begun(home, "https://evil.example/")
     answer = {"code": provider.authorize(address), "state": query["state"]}
@@ -277,6 +285,7 @@ def test_it_does_not_wait_for_ever_and_leads_nowhere_else(home: Guarded, provide
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more", [{"iss": "https://evil.example"}, {"error": "access_denied"}, {"code": ""}, {"state": ""}]
 )
@@ -284,6 +293,7 @@ def test_answers_of_another_provider_or_of_none(home: Guarded, provider: FakePro
     assert come_back(home, provider, **more)[1].status_code == 401
 
 
+@pytest.mark.slow
 def test_who_has_no_role_by_the_claims_stays_out(home: Guarded, provider: FakeProvider) -> None:
     for groups in ([], ["others"], None, {"ml": True}, 7):
         provider.claims = {"groups": groups}
@@ -292,6 +302,7 @@ def test_who_has_no_role_by_the_claims_stays_out(home: Guarded, provider: FakePr
         assert "no role is given to you" in back.text
 
 
+@pytest.mark.slow
 def test_a_name_of_the_house_or_of_somebody_else_is_not_taken_over(home: Guarded, provider: FakeProvider) -> None:
     provider.claims = {"email": None, "preferred_username": "ada"}
     _, back = come_back(home, provider)
@@ -306,6 +317,7 @@ def test_a_name_of_the_house_or_of_somebody_else_is_not_taken_over(home: Guarded
     assert client.get("/api/v1/me").json()["name"] == "unverified"
 
 
+@pytest.mark.slow
 def test_who_is_shut_out_here_stays_out(home: Guarded, provider: FakeProvider) -> None:
     client, _ = come_back(home, provider)
     home.workspace.set_user("jane@corp.example", disabled=True)
@@ -314,6 +326,7 @@ def test_who_is_shut_out_here_stays_out(home: Guarded, provider: FakeProvider) -
     assert home.enter(home.client(), "jane@corp.example", "").status_code == 401  # there is no password to guess
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("claims", "status"), [({}, 303), ({"email_verified": False}, 401), ({"email": "x@corp.example.evil"}, 401)]
 )

@@ -97,6 +97,7 @@ def test_names_and_addresses_of_pages_are_unique_and_ordered():
     assert [page.order for page in pages] == sorted(page.order for page in pages)
 
 
+@pytest.mark.slow
 def test_overview_counts_trouble_and_names_the_worst_first(serve):
     serve()
     page = _open("overview")
@@ -148,6 +149,7 @@ def test_fifty_models_fit_one_light_table(serve):
     assert page.dataframe[0].value.memory_usage(deep=True).sum() < 150_000
 
 
+@pytest.mark.slow
 def test_model_page_tells_the_kinds_of_drift_apart(serve):
     serve()
     page = _open("model", model=MODEL)
@@ -159,6 +161,7 @@ def test_model_page_tells_the_kinds_of_drift_apart(serve):
     assert "Prediction drift" in tiles
 
 
+@pytest.mark.slow
 def test_model_page_shows_the_window_of_the_address(serve):
     serve()
     page = _open("model", model=MODEL, window=WEEK)
@@ -167,6 +170,7 @@ def test_model_page_shows_the_window_of_the_address(serve):
     assert next(iter(page.dataframe[0].value["verdict"])) == ["▲ Harmful"]
 
 
+@pytest.mark.slow
 def test_an_unknown_window_falls_back_to_the_latest(serve):
     serve()
     page = _open("model", model=MODEL, window="nonsense")
@@ -184,18 +188,21 @@ def test_the_range_narrows_and_own_days_are_included(serve):
     assert "No window lies in this time range" in _words(page)
 
 
+@pytest.mark.slow
 def test_nonsense_in_the_address_reads_as_the_default(serve):
     serve()
     page = _open("model", model=MODEL, range="forever", **{"from": "yesterday", "to": "<script>"})
     assert len(page.selectbox(key="select_window").options) == 22
 
 
+@pytest.mark.slow
 def test_an_unknown_model_is_said_in_words(serve):
     serve()
     page = _open("model", model="missing")
     assert "no model 'missing'" in _plain(page.warning[0].value)
 
 
+@pytest.mark.slow
 def test_without_a_choice_the_only_model_is_meant(serve):
     serve(extra=0)
     assert _open("model").title[0].value == "air\\_time"
@@ -286,6 +293,7 @@ def test_performance_page_without_labels_says_no_data(serve):
     assert "○ No data" in _words(_open("performance", model=MODEL))
 
 
+@pytest.mark.slow
 def test_performance_rows_of_a_chosen_window_are_paged(serve):
     workspace = serve()
     page = _open("performance", model=MODEL, window=WEEK)
@@ -360,6 +368,7 @@ def test_references_page_compares_the_two_of_the_address(serve):
     assert len(same.dataframe) == 1
 
 
+@pytest.mark.slow
 def test_references_page_freezes_only_when_asked_to(serve, monkeypatch):
     workspace = serve()
     asked: list[tuple[Any, dict[str, object]]] = []

@@ -61,6 +61,7 @@ def test_users_are_listed_and_names_are_only_words(workspace: FakeWorkspace) -> 
     assert {"Change…", "Add a user…"} <= {button.label for button in test.button}
 
 
+@pytest.mark.slow
 def test_a_user_is_changed_in_the_dialog(workspace: FakeWorkspace) -> None:
     def dialog() -> None:
         from dashboard import state
@@ -78,6 +79,7 @@ def test_a_user_is_changed_in_the_dialog(workspace: FakeWorkspace) -> None:
     assert [user["name"] for user in workspace.users()] == ["ada", "<script>alert(1)</script>"]
 
 
+@pytest.mark.slow
 def test_tokens_are_listed_without_their_secrets_and_a_new_one_shows_its_own_once(workspace: FakeWorkspace) -> None:
     test = settings("tokens")
     assert not test.exception
@@ -108,6 +110,7 @@ def test_users_are_for_admins(workspace: FakeWorkspace, role: Role, may: bool) -
     assert ("takes the role admin" in words(test)) is not may
 
 
+@pytest.mark.slow
 def test_the_account_is_shown_where_somebody_signed_in_and_only_there(workspace: FakeWorkspace) -> None:
     assert "You may" not in words(settings("monitors"))
     signed_in("operator")

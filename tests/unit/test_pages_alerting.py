@@ -73,6 +73,7 @@ def _run(page: Any) -> Any:
 # -- an alert ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_alert_is_silenced_with_a_reason_and_for_a_time_and_speaks_again_when_told(workspace):
     page = _open("alert", alert="a1")
     page.button(key="alert_silence").click()
@@ -96,6 +97,7 @@ def test_an_alert_is_silenced_with_a_reason_and_for_a_time_and_speaks_again_when
     assert not workspace.silences(active=True)
 
 
+@pytest.mark.slow
 def test_somebody_takes_an_alert_and_says_what_was_found(workspace):
     page = _opened("assign")
     page.text_input(key="assign_owner").input("ana")
@@ -111,6 +113,7 @@ def test_somebody_takes_an_alert_and_says_what_was_found(workspace):
     assert "commented by dashboard: new **gates**" in _words(_open("alert", alert="a1"))
 
 
+@pytest.mark.slow
 def test_an_alert_tells_whom_it_reached_and_what_was_given_up_is_sent_again(workspace):
     page = _open("alert", alert="a1")
     words = _words(page)
@@ -122,6 +125,7 @@ def test_an_alert_tells_whom_it_reached_and_what_was_given_up_is_sent_again(work
     assert workspace.resent == {"d2"}
 
 
+@pytest.mark.slow
 def test_an_alert_that_follows_another_says_so_and_needs_nobody(workspace, monkeypatch):
     follower = dict(workspace.alert("a1")) | {
         "inhibited_by": "a2",
@@ -150,6 +154,7 @@ def test_an_alert_about_driftdeck_itself_shows_no_windows_and_offers_no_retrain(
     assert not any(heading in words for heading in ("How bad", "Where it is worst", "Three gates", "#### Why"))
 
 
+@pytest.mark.slow
 def test_many_alerts_are_silenced_at_once_and_the_list_says_which(workspace):
     page = _opened("silence many")
     page.selectbox(key="silence_kind").set_value("data_drift")
@@ -171,6 +176,7 @@ def test_many_alerts_are_silenced_at_once_and_the_list_says_which(workspace):
 # -- the schedule --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_schedule_says_what_is_late_and_runs_a_monitor_now(workspace):
     page = _open("schedule")
     words = _words(page)
@@ -203,6 +209,7 @@ def test_a_test_message_says_whether_a_channel_gets_through(workspace):
     assert "answered 503" in _words(page)
 
 
+@pytest.mark.slow
 def test_settings_show_who_owns_what_and_who_did_what(workspace):
     words = _words(_open("settings", section="declared"))
     assert "⌘ file" in words
@@ -214,6 +221,7 @@ def test_settings_show_who_owns_what_and_who_did_what(workspace):
 # -- rules and the monitor -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_rule_is_held_against_history_before_it_is_declared(workspace):
     page = _open("monitor", model=MODEL)
     page.text_input(key="rule_when").input("mae > 12")
@@ -248,6 +256,7 @@ def test_the_trial_marks_windows_where_the_rule_holds(workspace):
     assert len(figure.layout.shapes) == 1
 
 
+@pytest.mark.slow
 def test_what_a_file_declares_is_changed_here_only_when_it_is_taken_over(workspace):
     page = _opened("monitor")
     page.number_input(key="edit_pages").set_value(4.0)
@@ -297,6 +306,7 @@ def test_what_differs_in_the_text_is_what_is_changed(workspace):
     assert workspace.changes[("channel", "team")] == {"digest": "daily"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "said"),
     [("[channels.other]\nurl = 'x'", "nothing else"), ("url = ", "This is no TOML"), ("[models.m]\n", "nothing else")],
@@ -312,6 +322,7 @@ def test_a_text_about_something_else_changes_nothing(workspace, written, said):
     assert not workspace.changes
 
 
+@pytest.mark.slow
 def test_a_channel_is_made_from_an_example(workspace):
     page = _run(AppTest.from_function(_editing, args=("channel",), kwargs={"new": True}, default_timeout=60))
     page.text_area(key="declared_new").set_value('[channels.mail]\nurl = "mailtos://me@example.com"\n')
@@ -327,6 +338,7 @@ def test_differences_are_dotted_keys_and_what_is_gone_is_none():
     assert found == {"monitor.tolerance": 0.2, "monitor.rules.new.when": "rows < 2", '"old name"': None}
 
 
+@pytest.mark.slow
 def test_every_monitor_stands_in_one_table_with_its_budget(workspace):
     page = _open("settings")
     shown = page.dataframe[0].value
@@ -336,6 +348,7 @@ def test_every_monitor_stands_in_one_table_with_its_budget(workspace):
     assert len(shown) == 8
 
 
+@pytest.mark.slow
 def test_a_budget_is_chosen_on_a_slider_and_kept_where_the_dashboard_owns_it(workspace):
     page = _open("monitor", model=MODEL, budget="12")
     assert page.select_slider(key="budget_slider").value == 12.0

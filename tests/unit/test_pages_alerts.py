@@ -48,6 +48,7 @@ def _listed(page: Any) -> Any:
 # -- the list ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_firing_comes_first_then_the_most_severe_a_page_at_a_time(workspace):
     page = _open("alerts")
     table = _listed(page)
@@ -65,6 +66,7 @@ def test_the_page_says_how_many_more_need_somebody(workspace):
     assert f"{waiting - 3} more need you." in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "kept"),
     [
@@ -83,6 +85,7 @@ def test_every_filter_is_in_the_address_and_they_add_up(workspace, params, kept)
     assert len(table) == min(len(expected), alert_table.PAGE_SIZE)
 
 
+@pytest.mark.slow
 def test_a_filter_that_nothing_passes_says_how_to_go_on_and_is_taken_away(workspace):
     page = _open("alerts", q="no such thing")
     assert "No alert passes these filters. “Clear” takes them away." in _words(page)
@@ -109,6 +112,7 @@ def test_a_long_headline_is_shortened_in_the_list(workspace):
     assert len(alert_table.row(long, {view["name"]: view for view in workspace.models()})["Alert"]) <= 110
 
 
+@pytest.mark.slow
 def test_several_are_acknowledged_at_once_and_what_cannot_be_is_told(workspace):
     def script() -> None:
         from dashboard.components import alert_table
@@ -123,6 +127,7 @@ def test_several_are_acknowledged_at_once_and_what_cannot_be_is_told(workspace):
     assert any("no alert" in words for words in told)
 
 
+@pytest.mark.slow
 def test_several_are_silenced_at_once_with_one_reason(workspace):
     def script() -> None:
         from dashboard import state
@@ -139,6 +144,7 @@ def test_several_are_silenced_at_once_with_one_reason(workspace):
     assert {view["alert_id"] for view in workspace.silences()} >= {"a1", "n1"}
 
 
+@pytest.mark.slow
 def test_an_alert_can_be_opened_without_a_mouse(workspace):
     page = _open("alerts")
     assert len(page.selectbox(key="open_alert").options) == alert_table.PAGE_SIZE
@@ -193,6 +199,7 @@ def test_a_long_message_is_cut_after_a_sentence_and_kept_whole_beneath(workspace
     assert alert_about.lead(endless) == (endless, "")
 
 
+@pytest.mark.slow
 def test_rolling_back_is_disabled_with_the_reason_where_there_is_nothing_to_go_back_to(workspace):
     button = _open("alert", alert="a1").button(key="alert_rollback")
     assert button.disabled

@@ -63,6 +63,7 @@ def test_the_page_says_what_it_takes_before_there_is_a_file(workspace: FakeWorks
     assert not page.dataframe
 
 
+@pytest.mark.slow
 def test_the_flights_answer_at_once_and_the_address_says_so(workspace: FakeWorkspace) -> None:
     page = _open()
     page.button(key="try_example").click()
@@ -77,6 +78,7 @@ def test_the_flights_answer_at_once_and_the_address_says_so(workspace: FakeWorks
     assert {"Driftdeck", "PSI > 0.2", "KS p < 0.05", "Evidently, defaults"} == set(_table(page, "rule")["rule"])
 
 
+@pytest.mark.slow
 def test_a_column_is_chosen_by_keyboard_and_stands_in_the_address(workspace: FakeWorkspace) -> None:
     page = _open(example="flights", column="air_time")
     assert "air\\_time changed" in _words(page)
@@ -86,6 +88,7 @@ def test_a_column_is_chosen_by_keyboard_and_stands_in_the_address(workspace: Fak
     assert "origin: no change beyond chance" in _words(page).replace("\\", "")
 
 
+@pytest.mark.slow
 def test_columns_are_filtered_by_verdict_and_name(workspace: FakeWorkspace) -> None:
     page = _open(example="flights", verdict="ok", q="wind")
     assert list(_table(page, "histogram")["column"]) == ["wind_dir", "wind_speed"]
@@ -93,6 +96,7 @@ def test_columns_are_filtered_by_verdict_and_name(workspace: FakeWorkspace) -> N
     assert "No column fits the filter" in _words(page)
 
 
+@pytest.mark.slow
 def test_another_tool_may_decide(workspace: FakeWorkspace) -> None:
     page = _open(example="flights", preset="evidently")
     assert "as Evidently judges on its defaults" in _words(page)
@@ -113,6 +117,7 @@ def test_slices_are_compared_and_hostile_names_are_only_text(workspace: FakeWork
     assert "<script" not in words
 
 
+@pytest.mark.slow
 def test_slices_are_chosen_swapped_and_kept_in_the_address(workspace: FakeWorkspace) -> None:
     page = _open(what="slices", model=MODEL, left="reference", right="last:7d,version:v1")
     assert page.selectbox(key="right_version").value == "version:v1"
@@ -130,6 +135,7 @@ def test_a_slice_without_rows_is_told_in_words(workspace: FakeWorkspace) -> None
     assert not page.dataframe
 
 
+@pytest.mark.slow
 def test_without_models_files_can_still_be_compared() -> None:
     context.set_workspace(FakeWorkspace(empty=True))
     try:
@@ -195,6 +201,7 @@ def test_the_command_prints_one_document_and_tells_drift_by_its_exit_code(
     assert "holds no profiled rows" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_compared_file_is_handed_on_to_the_wizard(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[tuple[str | None, bytes]] = []
 

@@ -47,6 +47,7 @@ def _words(page: Any) -> str:
 # -- the page ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_statistic_stands_beside_its_threshold_both_windows_and_both_row_counts(workspace):
     words = _words(_open(column="temp", window="2013-05-28T00:00:00-04:00"))
     assert "threshold **5.03**" in words
@@ -63,6 +64,7 @@ def test_every_shape_of_every_kind_of_column_is_drawn(workspace, shape, column):
     assert len(page.get("plotly_chart")) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["quantiles", "ridge", "missing"])
 def test_the_way_over_time_is_in_the_address(workspace, way):
     words = _words(_open(column="temp", over=way))
@@ -83,6 +85,7 @@ def test_an_unknown_column_says_which_there_are(workspace):
     assert "there are error given inputs, prediction, carrier" in _words(_open(column="nonsense"))
 
 
+@pytest.mark.slow
 def test_a_bar_in_the_address_shows_its_rows_and_forgets_them_on_all_values(workspace):
     page = _open(column="temp", bar="7")
     assert "column_rows temp 7 0 20" in workspace.calls
@@ -103,6 +106,7 @@ def test_a_bar_that_is_not_there_is_taken_for_all_values(workspace):
     assert not any(call.startswith("column_rows") for call in workspace.calls)
 
 
+@pytest.mark.slow
 def test_another_column_is_one_choice_away_and_lets_go_of_the_bar(workspace):
     page = _open(column="temp", bar="7")
     page.selectbox(key="select_column").set_value("dest").run()

@@ -236,6 +236,7 @@ def test_labels_of_events_that_would_touch_stand_above_each_other() -> None:
     assert base.events(base.new(LIGHT, 300), [], LIGHT, "UTC") == 0
 
 
+@pytest.mark.slow
 def test_filters_of_the_drift_table_come_from_the_address(serve: Any) -> None:
     serve(FakeWorkspace())
     page = _open(verdict="material")
@@ -248,6 +249,7 @@ def test_filters_of_the_drift_table_come_from_the_address(serve: Any) -> None:
     assert "No column matches" in _words(page)
 
 
+@pytest.mark.slow
 def test_a_filter_of_the_drift_table_is_written_into_the_address(serve: Any) -> None:
     serve(FakeWorkspace())
     page = _open(page="1")
@@ -257,6 +259,7 @@ def test_a_filter_of_the_drift_table_is_written_into_the_address(serve: Any) -> 
     assert page.query_params["sort"] == "name"
 
 
+@pytest.mark.slow
 def test_an_opened_row_says_its_sentence_and_leads_to_its_page(serve: Any) -> None:
     serve(FakeWorkspace())
     page = _open(open="temp", window=story.week(17)[0].isoformat())
@@ -274,6 +277,7 @@ def test_an_unknown_row_is_as_if_none_were_opened(serve: Any) -> None:
     assert "Choose a cell to open its row" in _words(_open(open="<script>"))
 
 
+@pytest.mark.slow
 def test_two_hundred_columns_are_paged_in_table_and_map(serve: Any) -> None:
     serve(Wide())
     page = _open()
@@ -286,12 +290,14 @@ def test_two_hundred_columns_are_paged_in_table_and_map(serve: Any) -> None:
     assert len(json.dumps(deep.dataframe[0].value.to_dict("records"), default=str)) < 60_000
 
 
+@pytest.mark.slow
 def test_a_page_beyond_the_last_is_the_last(serve: Any) -> None:
     serve(Wide())
     for nonsense in ("999", "0", "-1", "²", "x"):
         assert len(_open(page=nonsense).dataframe[0].value) in (drift_table.PAGE_SIZE, 215 % drift_table.PAGE_SIZE)
 
 
+@pytest.mark.slow
 def test_a_search_that_finds_one_column_leads_to_its_page_without_a_pointer(serve: Any) -> None:
     serve(FakeWorkspace())
     links = [str(link.proto) for link in _open(find="temp").get("page_link")]

@@ -65,6 +65,7 @@ def test_performance_shows_every_metric_with_its_interval_and_says_how_many_labe
     assert "5,960 labelled rows, 62 % of all; by now 66 % were to be expected, so more will come" in _words(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "unit", "shown"), [("mape", "share", "127 %"), ("r2", "statistic", "1.27")])
 def test_a_metric_is_told_in_its_own_unit_and_segments_in_that_of_the_headline(serve, metric, unit, shown):
     class Other(FakeWorkspace):
@@ -102,6 +103,7 @@ def test_an_alert_of_the_outcome_is_taken_apart(serve):
     assert len(rows) == 5
 
 
+@pytest.mark.slow
 def test_business_shows_each_ratio_with_its_verdict_and_no_ratio_says_how_to_declare_one(serve):
     workspace = serve()
     words = _words(_open("business"))
@@ -113,6 +115,7 @@ def test_business_shows_each_ratio_with_its_verdict_and_no_ratio_says_how_to_dec
     assert any("monitor.business" in block.value for block in page.code)
 
 
+@pytest.mark.slow
 def test_service_shows_what_is_known_and_what_was_not_reported(serve):
     workspace = serve()
     page = _open("service")
@@ -195,6 +198,7 @@ def test_a_panel_is_drawn_only_for_what_is_known():
     assert not any("Processor" in label or "Memory" in label for label in labels)
 
 
+@pytest.mark.slow
 def test_rivers_detectors_run_when_they_are_asked_for_and_a_missing_package_is_told(serve):
     workspace = serve()
     asked: list[Any] = []

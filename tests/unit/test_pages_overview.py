@@ -120,6 +120,7 @@ def test_failing_sources_and_failed_jobs_are_told(serve: Any) -> None:
     assert "training failed: the rows of 1 May to 3 May hold no label" in words
 
 
+@pytest.mark.slow
 def test_what_happened_is_filtered_by_the_address(serve: Any) -> None:
     serve()
     words = _words(_open(what="sources"))

@@ -112,6 +112,7 @@ def test_another_window_is_two_clicks_away_and_in_the_address(serve: Any) -> Non
     assert page.query_params["window"] == windows[9]["start"]
 
 
+@pytest.mark.slow
 def test_a_moment_inside_a_window_finds_it(serve: Any) -> None:
     workspace = serve(FakeWorkspace())
     page = _open(model=MODEL, window="2013-05-01T12:00:00-04:00")

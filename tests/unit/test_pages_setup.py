@@ -66,6 +66,7 @@ def _dropped(serve: Serve, **params: str) -> tuple[FakeWorkspace, AppTest]:
     return workspace, _open(upload=kept["id"], **params)
 
 
+@pytest.mark.slow
 def test_a_stranger_begins_with_example_data(serve: Serve) -> None:
     serve()
     page = _open()
@@ -78,6 +79,7 @@ def test_a_stranger_begins_with_example_data(serve: Serve) -> None:
     assert "39 windows held against the 21 before" in words
 
 
+@pytest.mark.slow
 def test_every_guess_stands_with_its_reason_and_the_toml(serve: Serve) -> None:
     _, page = _dropped(serve)
     words = _words(page)
@@ -89,6 +91,7 @@ def test_every_guess_stands_with_its_reason_and_the_toml(serve: Serve) -> None:
     assert not page.button(key="setup_go").disabled
 
 
+@pytest.mark.slow
 def test_what_is_chosen_goes_into_the_address_and_comes_from_it(serve: Serve) -> None:
     _, page = _dropped(serve)
     page.selectbox(key="setup_window").select("1w").run()
@@ -105,6 +108,7 @@ def test_what_is_chosen_goes_into_the_address_and_comes_from_it(serve: Serve) ->
     assert "warnings_per_year = 12.0" in toml
 
 
+@pytest.mark.slow
 def test_columns_in_the_address_change_what_is_set_up(serve: Serve) -> None:
     columns = {"actual": {"role": "ignored"}, "age": {"type": "categorical"}, "plan": {"segment": False}}
     _, page = _dropped(serve, columns=json.dumps(columns))
@@ -115,6 +119,7 @@ def test_columns_in_the_address_change_what_is_set_up(serve: Serve) -> None:
     assert "no column is the truth" in _words(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd", [{"columns": "{not json"}, {"columns": '{"age": {"role": "king"}}'}, {"learn": "many"}, {"warnings": "-3"}]
 )
@@ -123,6 +128,7 @@ def test_an_address_that_makes_no_sense_is_passed_over(serve: Serve, odd: dict[s
     assert any('[models.example_churn]\ntask = "binary"' in code.value for code in page.code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("odd", "words"),
     [({"window": "often"}, "window 'often' is not understood"), ({"zone": "Nowhere"}, "Nowhere"), ({"columns": '{"ghost": {"role": "label"}}'}, "no column 'ghost'")],
@@ -135,6 +141,7 @@ def test_choices_that_cannot_be_are_said_with_a_way_on(serve: Serve, odd: dict[s
     assert "No file at hand?" in _words(page)
 
 
+@pytest.mark.slow
 def test_what_has_to_be_settled_first_keeps_the_button_shut(serve: Serve) -> None:
     _, page = _dropped(serve, name="air_time")
     assert page.button(key="setup_go").disabled
@@ -148,6 +155,7 @@ def test_a_file_that_is_not_kept_any_more_leads_back_to_the_drop_zone(serve: Ser
     assert not page.button(key="setup_example").disabled
 
 
+@pytest.mark.slow
 def test_at_the_end_stand_the_readings_the_way_on_and_the_toml(serve: Serve) -> None:
     _, page = _dropped(serve)
     page.button(key="setup_go").click().run()
@@ -181,6 +189,7 @@ class _Stuck(FakeWorkspace):
         return super().set_up(upload, choices, wait=wait, actor=actor)
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_says_what_stands_and_goes_on() -> None:
     workspace = _Stuck()
     context.set_workspace(workspace)
@@ -196,6 +205,7 @@ def test_what_was_interrupted_says_what_stands_and_goes_on() -> None:
         context.set_workspace(None)
 
 
+@pytest.mark.slow
 def test_an_error_on_starting_is_said_and_the_choices_stay(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, page = _dropped(serve, name="leavers")
 
@@ -208,6 +218,7 @@ def test_an_error_on_starting_is_said_and_the_choices_stay(serve: Serve, monkeyp
     assert page.query_params["name"] == "leavers"
 
 
+@pytest.mark.slow
 def test_pages_of_a_model_say_how_to_begin_or_which_to_choose(serve: Serve) -> None:
     serve(empty=True)
     page = _opened(_empty, {})

@@ -46,6 +46,7 @@ def _words(page: Any) -> str:
     return re.sub(r"\\(.)", r"\1", "\n".join(parts))
 
 
+@pytest.mark.slow
 def test_studies_are_started_here_and_say_what_they_found(workspace):
     page = _open()
     assert "Where the curve levels off" in _words(page)
@@ -69,6 +70,7 @@ def test_what_would_start_a_retrain_by_itself_is_said(workspace):
     assert "After 10,000 new labels: 4,200 have come." in _words(_open())
 
 
+@pytest.mark.slow
 def test_lineage_is_asked_for_when_it_is_opened_and_files_say_why_not(workspace, monkeypatch):
     assert "scikit-learn 1.9.0" not in _words(_open())
     page = _open(lineage_panel=True)

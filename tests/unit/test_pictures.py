@@ -35,6 +35,7 @@ def chart(title: str = "distance drifted", n: int = 30) -> Chart:
     return Chart(title, "Distance of x", "eta · page", points, (at + 20 * DAY, None), "page", ZoneInfo("UTC"))
 
 
+@pytest.mark.slow
 def test_a_chart_is_a_picture_of_a_fixed_size_and_the_same_each_time() -> None:
     assert size(chart_image.draw(chart())) == (1000, 500)
     assert chart_image.draw(chart()) == chart_image.draw(chart())
@@ -91,6 +92,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Chart]:
     return charts
 
 
+@pytest.mark.slow
 def test_what_is_drawn_is_what_the_alert_is_about(home: AlertHome, drawn: list[Chart]) -> None:
     keep(home, "jensen_shannon", "distance", "oooookkk")
     keep(home, "psi", "distance", "kkkkkkkk")
@@ -137,6 +139,7 @@ def test_a_window_that_still_goes_on_is_no_point_of_a_metric(
     ]
 
 
+@pytest.mark.slow
 def test_inside_a_segment_its_own_readings_are_drawn_or_else_those_of_all_rows(
     home: AlertHome, drawn: list[Chart]
 ) -> None:

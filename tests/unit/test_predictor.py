@@ -44,6 +44,7 @@ def test_datapoints_become_predictions(tmp_path):
     assert np.isfinite(found.predicted).all()
 
 
+@pytest.mark.slow
 def test_a_binary_model_gives_the_probability_of_the_positive_class(tmp_path):
     given = read_datapoints([*COLUMNS, Column("remark", "text")], [{"size": 30}, {"size": 5}])
     model = card(tmp_path, task="binary")

@@ -83,6 +83,7 @@ def expected(frame: pd.DataFrame) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_the_lists(shelf: Tiny) -> None:
     frame = day(0)
     send(shelf, frame)
@@ -134,6 +135,7 @@ def lists_with_relevant(frame: pd.DataFrame) -> int:
     return int((frame.groupby("basket")["label"].max() > 0).sum())
 
 
+@pytest.mark.slow
 def test_rows_nobody_labelled_are_not_relevant_and_lists_without_labels_do_not_count(shelf: Tiny) -> None:
     frame = day(0)
     frame.loc[frame["label"] == 0, "label"] = np.nan  # only clicks are sent
@@ -148,6 +150,7 @@ def test_rows_nobody_labelled_are_not_relevant_and_lists_without_labels_do_not_c
     assert values["hit_rate"] == pytest.approx(theirs["hit"])
 
 
+@pytest.mark.slow
 def test_an_order_that_is_turned_round_pages(shelf: Tiny) -> None:
     for number in range(4):
         send(shelf, day(number, good=1.0 if number < 2 else -1.0))
@@ -168,6 +171,7 @@ def test_lists_need_a_ranking_and_a_column(tmp_path: Path) -> None:
             opened.workspace.apply(DECLARATION.replace('query = "basket"', 'query = "cart"'))
 
 
+@pytest.mark.slow
 def test_the_lists_of_a_segment_are_judged_and_named_as_the_cause(shelf: Tiny) -> None:
     for number in range(4):
         frame = day(number)
@@ -184,6 +188,7 @@ def test_the_lists_of_a_segment_are_judged_and_named_as_the_cause(shelf: Tiny) -
     assert "at k" not in page["headline"]
 
 
+@pytest.mark.slow
 def test_a_ranking_has_no_estimates(shelf: Tiny) -> None:
     send(shelf, day(0))
     shelf.clock.now = LIVE + timedelta(days=1.5)

@@ -185,6 +185,7 @@ def ask(client: TestClient, method: str, path: str, **more: Any) -> Any:
     return client.request(method, address(path), headers={"origin": BASE, **more.pop("headers", {})}, **more)
 
 
+@pytest.mark.slow
 def test_a_stranger_gets_nothing_from_any_route(shared: Guarded) -> None:
     client = shared.client()
     for method, path in calls(shared):

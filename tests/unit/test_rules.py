@@ -348,6 +348,7 @@ def test_a_rule_fires_when_the_labels_it_needs_have_come(ruled: Tiny) -> None:
     assert "the rule late (mae > 3 and rows > 10) holds." in alert["message"]
 
 
+@pytest.mark.slow
 def test_a_check_that_only_a_rule_names_is_read(ruled: Tiny) -> None:
     alert = by_rule(ruled)["moved"]
     assert alert["window_start"] == (LIVE + timedelta(days=5)).isoformat()

@@ -73,6 +73,7 @@ def test_a_closed_store_is_noticed(ws: Tiny, store: str) -> None:
         schedules._scheduler.stop()
 
 
+@pytest.mark.slow
 def test_what_was_due_while_nothing_ran_is_caught_up_at_the_start(ws: Tiny) -> None:
     ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
     ws.log_days(0, 2)

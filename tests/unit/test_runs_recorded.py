@@ -74,6 +74,7 @@ def test_a_run_is_recorded_with_what_it_did(ws: Tiny) -> None:
         ws.workspace.runs("ate")
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_keeps_its_windows_and_the_next_goes_on(ws: Tiny, after_block: Any) -> None:
     ws.log_days(0, 5)
     after_block(lambda: setattr(ws.workspace.core.runs[MODEL], "cancelled_by", "anna"))
@@ -86,6 +87,7 @@ def test_a_cancelled_run_keeps_its_windows_and_the_next_goes_on(ws: Tiny, after_
     assert judged(ws) == days(5)
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended(ws: Tiny, after_block: Any) -> None:
     ws.log_days(0, 5)
 
@@ -98,6 +100,7 @@ def test_a_run_that_takes_too_long_is_ended(ws: Tiny, after_block: Any) -> None:
     assert ws.run_at(5.5)["windows"] == 3
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_recorded_and_told(ws: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     ws.log_days(0, 2)
     reset()
@@ -125,6 +128,7 @@ def test_a_run_whose_process_died_is_lost(ws: Tiny) -> None:
     assert len(ws.workspace.runs()) == 1
 
 
+@pytest.mark.slow
 def test_a_second_caller_gets_the_run_that_is_under_way(ws: Tiny, after_block: Any) -> None:
     ws.log_days(0, 4)
     ws.clock.now = LIVE + timedelta(days=4.5)
@@ -172,6 +176,7 @@ def test_cancelling_waits_for_the_present_windows_and_is_audited(ws: Tiny, after
     assert ws.workspace.audit(1)[0]["action"] == "cancel run"
 
 
+@pytest.mark.slow
 def test_between_two_blocks_others_may_decide_and_it_holds_from_then_on(ws: Tiny, after_block: Any) -> None:
     ws.log_days(0, 4)
     fewer = PLAIN.replace('city = "categorical"\n', "")

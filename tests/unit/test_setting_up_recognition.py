@@ -402,6 +402,7 @@ def test_files_that_hold_no_rows_are_refused(tmp_path: Path) -> None:
         look(str(path), path.name)
 
 
+@pytest.mark.slow
 def test_large_files_are_looked_at_over_their_length(tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     with path.open("w") as file:

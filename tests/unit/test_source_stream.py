@@ -64,6 +64,7 @@ def listen(workspace: LocalWorkspace, brokers: Brokers, **declared: Any) -> None
     workspace.apply(source(topic="sales", connection=brokers.address, **declared))
 
 
+@pytest.mark.slow
 def test_messages_are_taken_once_and_their_offsets_told_afterwards(workspace: LocalWorkspace, brokers: Brokers) -> None:
     brokers.say(*map(message, range(5)))
     brokers.say({"rows": [message(5), message(6)]}, [message(7)], partition=3)

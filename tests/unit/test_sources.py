@@ -308,6 +308,7 @@ def wrong(rows):
 """
 
 
+@pytest.mark.slow
 def test_a_function_of_the_operators_own(workspace: LocalWorkspace, shop: Sqlite) -> None:
     folder = workspace.core.home.root / "transforms"
     folder.mkdir()

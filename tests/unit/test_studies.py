@@ -59,6 +59,7 @@ def test_when_there_is_nothing_to_learn_all_rows_are_best() -> None:
     assert bests == ["all"] * 6
 
 
+@pytest.mark.slow
 def test_after_a_change_the_rows_since_it_are_best() -> None:
     request = made(140, lambda day, x: np.where(day < 91, 2 * x, 5 - 2 * x))
     found = tried(request, 140, change=START + timedelta(days=91), unit="min")
@@ -74,6 +75,7 @@ def test_after_a_change_the_rows_since_it_are_best() -> None:
     assert "all labelled rows: MAE" in found["sentence"]
 
 
+@pytest.mark.slow
 def test_a_season_comes_back_and_last_years_rows_are_best() -> None:
     """A rule that turns with the year: half a year ago it was the opposite."""
     request = made(480, lambda day, x: 4 * np.cos(2 * np.pi * day / 365) * x, a_day=12)
@@ -102,6 +104,7 @@ def test_when_an_old_rule_returns_the_first_model_is_best() -> None:
     assert row(found, "champion")["change_lower"] > 0
 
 
+@pytest.mark.slow
 def test_a_model_is_not_judged_on_rows_that_it_has_learned_from() -> None:
     request = made(140, lambda _day, x: 2 * x)
     found = fit(request)
@@ -130,6 +133,7 @@ def test_too_short_a_past_is_refused() -> None:
         tried(made(20, lambda _day, x: 2 * x), 20)
 
 
+@pytest.mark.slow
 def test_rows_are_weighted_only_by_who_can() -> None:
     request = made(140, lambda _day, x: 2 * x, estimator="sklearn.neighbors.KNeighborsRegressor")
     assert "weighted" not in [one["name"] for one in tried(request, 140)["rows"]]
@@ -174,6 +178,7 @@ def test_a_rule_of_one_number_needs_few_rows() -> None:
     assert "rows are as good as all 6,400: MAE" in found["sentence"]
 
 
+@pytest.mark.slow
 def test_a_rule_of_many_numbers_needs_all_rows() -> None:
     """Two hundred coefficients of 1, and hardly noise: each doubling halves what is left."""
     request = made(50, lambda _day, x: 0 * x, features=200, noise=0.2)
@@ -185,6 +190,7 @@ def test_a_rule_of_many_numbers_needs_all_rows() -> None:
     assert values == sorted(values, reverse=True)
 
 
+@pytest.mark.slow
 def test_a_curve_of_noise_does_not_say_that_few_rows_do() -> None:
     """With fifty features that say nothing, few rows learn the noise: a level may be found, but not at the beginning."""
     for seed in range(4):

@@ -166,6 +166,7 @@ def test_each_fold_is_predicted_by_a_model_that_has_not_seen_it():
     )
 
 
+@pytest.mark.slow
 def test_a_class_that_a_fold_lacks_has_probability_zero_there():
     request = train_request("multiclass")
     label = np.where(np.arange(1400) < 1120, request.label, "new")  # the last fifth of the rows
@@ -201,6 +202,7 @@ def test_importance_finds_what_matters():
     assert shares["remark"] == 0
 
 
+@pytest.mark.slow
 def test_importance_of_nothing_is_shared_alike():
     request = train_request(label=np.ones(1400))
     result = TRAINER.fit(request)

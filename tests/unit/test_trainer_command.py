@@ -49,6 +49,7 @@ def fit(code: Path, task: str = "regression", **declared):
     return TRAINER.fit(train_request(task, training=training, params={}, folder=code))
 
 
+@pytest.mark.slow
 def test_a_script_trains_and_another_answers(code, tmp_path, monkeypatch):
     monkeypatch.setenv("WAREHOUSE_PASSWORD", "s3cret")
     monkeypatch.setenv("DRIFTDECK_TOKEN", "s3cret")
@@ -68,6 +69,7 @@ def test_a_script_trains_and_another_answers(code, tmp_path, monkeypatch):
         registry.load(tmp_path / "m", sha256)
 
 
+@pytest.mark.slow
 def test_scores_become_probabilities(code):
     result = fit(code, "binary")
     found = FittedModel(result.estimator, result.features, "binary").predict(train_request("binary").frame.head(2))
@@ -77,6 +79,7 @@ def test_scores_become_probabilities(code):
     assert list(found.predicted) == ["yes", "yes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "declared", "words"),
     [
@@ -100,6 +103,7 @@ def test_without_a_folder_there_is_no_script():
         TRAINER.fit(train_request(training=Retrain(command=["x"]), params={}))
 
 
+@pytest.mark.slow
 def test_a_command_that_runs_out_of_time_takes_its_children_along(tmp_path):
     child = f"import subprocess, sys, time; p = subprocess.Popen([{sys.executable!r}, '-c', 'import time; time.sleep(60)'])\n"
     child += "open('pid', 'w').write(str(p.pid)); time.sleep(60)"

@@ -86,6 +86,7 @@ def test_ensembles_are_not_of_parts():
         TRAINER.fit(request(ensemble={"kind": "bagging"}))
 
 
+@pytest.mark.slow
 def test_a_job_judges_by_a_sample_and_says_whether_all_rows_help(tmp_path, monkeypatch):
     monkeypatch.setattr(train_job, "SAMPLE_ROWS", 700)
     declared = {"trainer": "partitioned", "part_rows": 500, "estimator": "sklearn.linear_model.Ridge"}

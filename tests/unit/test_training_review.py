@@ -65,6 +65,7 @@ def test_a_pipeline_with_an_imputer_of_its_own_is_registered_with_plain_paramete
     assert any("failed to converge" in note for note in result["notes"])
 
 
+@pytest.mark.slow
 def test_a_commands_words_come_while_it_works(tmp_path: Path) -> None:
     heard: list[tuple[float, str]] = []
     script = "import time; print('begun', flush=True); time.sleep(1.5); print('done')"
@@ -150,6 +151,7 @@ def test_a_model_file_that_is_a_program_as_well_is_refused(tmp_path: Path) -> No
         taking_in.read(path, Trust())
 
 
+@pytest.mark.slow
 def test_a_linear_model_of_many_rows_can_be_written_as_numbers() -> None:
     request = train_request(
         params={}, training=Retrain(trainer="partitioned", estimator="sklearn.linear_model.SGDRegressor")
@@ -170,6 +172,7 @@ def drifting(estimator: str, half_life: str | None, trainer: str = "partitioned"
     return replace(request, label=request.label + 20 * late)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     ["sklearn.linear_model.SGDRegressor", "sklearn.linear_model.Ridge", "sklearn.tree.DecisionTreeRegressor"],

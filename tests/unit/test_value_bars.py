@@ -100,6 +100,7 @@ def _by(view: Any) -> dict[str, Any]:
     return {bar["label"]: bar for bar in view["bars"]}
 
 
+@pytest.mark.slow
 def test_categories_have_their_rows_means_and_intervals(judged: Any) -> None:
     ws, before, now, _ = judged
     bars = _by(ws.relation("eta", "city"))
@@ -162,6 +163,7 @@ def test_a_binary_model_is_seen_by_its_score_and_its_share_of_wrong_answers(judg
     assert 0 <= bar["error"]["lower"] <= bar["error"]["value"] <= bar["error"]["upper"] <= 1
 
 
+@pytest.mark.slow
 def test_late_labels_are_in_the_view_after_the_next_run(judged: Any, tmp_path: Path) -> None:
     with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as ws:
         ws.apply(DECLARATION)

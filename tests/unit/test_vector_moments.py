@@ -145,6 +145,7 @@ def days(rng: np.random.Generator, count: int, rows: int, jitter: float, mix: Ro
     return [VectorMoments.of_rows(one) for one in raw(rng, count, rows, jitter, mix)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heavy", [False, True])
 @pytest.mark.parametrize("jitter", [0.0, 0.05])
 @pytest.mark.parametrize("rows", [60, 300, 3000])

@@ -111,6 +111,7 @@ def kept(ws, model, version):
     return ws.core.home.artefacts / ws.core.version(model, version)["artefact"]
 
 
+@pytest.mark.slow
 def test_a_stranger_pipeline_serves_shadows_and_is_rolled_back(ws, tmp_path):
     skops.io.dump(linear(), tmp_path / "a.skops")
     first = ws.import_version("eta", tmp_path / "a.skops", comment="from the notebook", actor="ana")
@@ -212,6 +213,7 @@ def test_a_pickle_that_was_put_in_place_of_a_signed_one_never_runs(home, tmp_pat
     assert not (tmp_path / "exploded").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".skops", ".onnx", ".joblib"])
 def test_a_touched_artefact_is_refused_wherever_it_is_used(home, tmp_path, suffix):
     (home / "settings.toml").write_text("allow_pickle = true\n")
@@ -416,6 +418,7 @@ def test_a_stranger_predicts_from_the_parameters_by_hand(ws, tmp_path, model):
     assert [answer[key] for answer in answers] == pytest.approx(by_itself, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["eta", "late"])
 def test_what_is_written_as_onnx_comes_back_as_the_same_model(ws, tmp_path, model):
     skops.io.dump(linear() if model == "eta" else classifier(), tmp_path / "m.skops")
@@ -484,6 +487,7 @@ def present(ws):
     return [view["version"] for view in reversed(ws.versions("eta")) if kept(ws, "eta", view["version"]).exists()]
 
 
+@pytest.mark.slow
 def test_only_archived_artefacts_go_and_records_stay(several):
     roles = several.core.roles("eta")
     assert (roles.champion, roles.former[-1]) == ("v4", "v3")
@@ -499,6 +503,7 @@ def test_only_archived_artefacts_go_and_records_stay(several):
     assert {entry["actor"] for entry in several.audit() if entry["action"] == "prune"} == {"ana", "cli"}
 
 
+@pytest.mark.slow
 def test_what_was_let_go_gets_no_role_and_is_not_written(several):
     several.prune_versions("eta", keep=0)
     with pytest.raises(ConflictError, match="deleted on 01 Apr 2024 to save space"):
@@ -511,6 +516,7 @@ def test_what_was_let_go_gets_no_role_and_is_not_written(several):
     assert several.core.roles("eta").champion == "v3"
 
 
+@pytest.mark.slow
 def test_a_declared_number_of_artefacts_stays(ws, tmp_path):
     ws.apply(DECLARATION + "\n[models.eta.retrain]\nkeep_versions = 2\n")
     skops.io.dump(linear(), tmp_path / "m.skops")

@@ -191,6 +191,7 @@ def causes(reference: Rows, current: Rows, context: tuple[str, ...] = ()) -> lis
     return [(cause.column, cause.sentence) for cause in evidence_causes(evidence, None, "")]
 
 
+@pytest.mark.slow
 def test_the_column_whose_shift_costs_comes_before_one_that_only_moved() -> None:
     now = draw(2, shift=1.2)
     current = Rows({**now.columns, "y": now.columns["y"] + 2.0}, now.loss, now.day)
