@@ -88,7 +88,7 @@ def append_labels(
         remember(con, spec.name, "label", key, now, result, intake.rejected, intake.origin)
         return result
 
-    return db.write(write, patience=patience, about=spec.name)
+    return db.write(write, patience=patience, about=spec.name, came=True)
 
 
 def _mark_labelled(

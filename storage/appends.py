@@ -102,7 +102,7 @@ def append_logs(
 
     def submit(group: list[Arrival]) -> list[AppendResult]:
         kind = ("log", spec.name, tuple(columns), bucket_spec)
-        return db.write_together(kind, write, group, patience=patience, about=spec.name)
+        return db.write_together(kind, write, group, patience=patience, about=spec.name, came=True)
 
     narrow = [replace(each, intake=replace(each.intake, table=each.intake.table.select(columns))) for each in arrivals]
     try:

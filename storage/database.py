@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -59,6 +59,15 @@ class _Write(Generic[T]):
     future: Future[T] = field(default_factory=Future)
     alone: bool = False  # outside of a transaction, with no other write under way
     about: str | None = None  # the one model whose rows it changes; None: it may be any
+    came: bool = False  # it only adds what came of that model, to be looked at by its next run
+
+
+class Stamp(NamedTuple):
+    """Numbers that grow with writes: about any model, about what came of one, and about what else is kept of it."""
+
+    everything: int
+    came: int
+    judged: int
 
 
 class Database:
@@ -85,7 +94,9 @@ class Database:
         self._seq = max(self._written(), given)  # a number is never given twice
         self._queue: queue.Queue[_Write[Any] | None] = queue.Queue(limits.queue)
         self._pace = Pace()
-        self._changes: Counter[str | None] = Counter()  # writes that were committed, by what they were about
+        self._changes: Counter[tuple[str | None, bool]] = (
+            Counter()
+        )  # writes that were committed, by what they were about
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="driftdeck-writer", daemon=True)
         self._thread.start()
@@ -104,9 +115,9 @@ class Database:
         """Writes that wait for their turn."""
         return self._queue.qsize()
 
-    def stamp(self, model: str) -> tuple[int, int]:
+    def stamp(self, model: str) -> Stamp:
         """Return a mark that differs once anything may have been written about ``model``: what was read before may be old."""
-        return self._changes[None], self._changes[model]
+        return Stamp(self._changes[None, False], self._changes[model, True], self._changes[model, False])
 
     # -- readers -------------------------------------------------------------------------------------------------------
     @contextmanager
@@ -126,18 +137,24 @@ class Database:
 
     # -- writers -------------------------------------------------------------------------------------------------------
     def write(
-        self, function: Callable[[DuckDBPyConnection], T], *, patience: float = 30.0, about: str | None = None
+        self,
+        function: Callable[[DuckDBPyConnection], T],
+        *,
+        patience: float = 30.0,
+        about: str | None = None,
+        came: bool = False,
     ) -> T:
         """Run ``function`` in a transaction and return what it returned, once that is committed.
 
-        ``about`` is the one model whose rows it changes: what is remembered of others stays good (see :meth:`stamp`).
+        ``about`` is the one model whose rows it changes: what is remembered of others stays good (see :meth:`stamp`). ``came``: it only
+        adds what the model's next run is to look at (rows, labels, what was refused of them): readings and profiles are as they were.
 
         Several waiting writes share a transaction. When one of them raises, it is rolled back and each is run again by itself,
         so ``function`` may be called twice and must change nothing but rows. Raises what ``function`` raises,
         :class:`StorageFullError` when the disk is full (nothing of this write is kept) and :class:`QueueFullError` when the queue
         has no room within ``patience`` seconds.
         """
-        return self._submit(_Write(lambda con, _: [function(con)], about=about), patience)
+        return self._submit(_Write(lambda con, _: [function(con)], about=about, came=came), patience)
 
     def write_together(
         self,
@@ -147,12 +164,13 @@ class Database:
         *,
         patience: float = 30.0,
         about: str | None = None,
+        came: bool = False,
     ) -> T:
         """As :meth:`write`, but writes of one ``kind`` that wait at the same time are done by one call of ``run``.
 
         It gets what each of them brought and returns a result for each, in that order.
         """
-        return self._submit(_Write(run, brought, kind, about=about), patience)
+        return self._submit(_Write(run, brought, kind, about=about, came=came), patience)
 
     def _submit(self, task: _Write[T], patience: float) -> T:
         if threading.current_thread() is self._thread:
@@ -245,7 +263,7 @@ class Database:
                 self._commit_group([task])
             return
         self._pace.did(len(group))
-        self._changes.update(task.about for task in group)
+        self._changes.update((task.about, task.came and task.about is not None) for task in group)
         for task, result in zip(group, results, strict=True):
             task.future.set_result(result)
 
@@ -259,7 +277,7 @@ class Database:
             self._heal(error)
             task.future.set_exception(self._typed(error))
         else:
-            self._changes[None] += 1
+            self._changes[None, False] += 1
             task.future.set_result(result)
 
     def _transaction(self, group: list[_Write[Any]]) -> list[Any]:
@@ -348,7 +366,7 @@ class Database:
     def _heal(self, error: BaseException) -> None:
         """Reopen the file when ``error`` has killed DuckDB's instance, which then refuses everything."""
         if isinstance(error, duckdb.FatalException) or "has been invalidated" in str(error):
-            self._changes[None] += 1
+            self._changes[None, False] += 1
             with self._lock:
                 self._drop()
                 with suppress(StorageError, duckdb.Error):  # the next use tries again

@@ -76,7 +76,7 @@ def append_reports(db: Database, model: str, rows: Sequence[Mapping[str, Any]], 
             insert(con, "service_report", table.take(new))
         return len(new)
 
-    return db.write(write, about=model)
+    return db.write(write, about=model, came=True)
 
 
 def reported(con: duckdb.DuckDBPyConnection, model: str, windows: Sequence[Window]) -> dict[datetime, Reported]:

@@ -69,6 +69,15 @@ def event_span(
     return None if first is None else (aware(first), aware(last))
 
 
+def next_event(con: duckdb.DuckDBPyConnection, model: str, after: datetime) -> datetime | None:
+    """Return the earliest event time (aware) later than ``after``, None without any."""
+    if not tables_exist(con, model):
+        return None
+    sql = f"SELECT min(_event_time) FROM {log_table(model)} WHERE _event_time > ?"
+    found = single(con, sql, [naive(after)])
+    return None if found is None else aware(found)
+
+
 def label_lag(con: duckdb.DuckDBPyConnection, model: str, window: Window) -> float | None:
     """Return the median time from event to label, in seconds, of the served predictions of a window; None without labels.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHOWN_OUTCOMES = ("error given inputs", "correct")  # outcome columns that stand for the rule from inputs to label
 
 
-@recalled
+@recalled("judged")
 def deciding(core: Core, model: str, since: datetime | None = None) -> list[Reading]:
     """Return the readings that carry the verdicts of all columns and windows (from ``since`` on), in order of time.
 
@@ -77,7 +77,7 @@ def standing(core: Core, model: str, since: datetime | None = None) -> list[Read
     ]
 
 
-@recalled
+@recalled("judged")
 def heatmap(core: Core, model: str) -> list[views.HeatCell]:
     """Return the state of every column in every judged window."""
     spec = core.spec(model)
@@ -120,7 +120,7 @@ def reference_of(core: Core, reading: Reading) -> Reference:
     return core.control.reference(reading.model, reading.reference_version)
 
 
-@recalled
+@recalled("judged")
 def drift_table(core: Core, model: str, window_start: datetime | None) -> list[views.DriftRow]:
     """Return one row a column for a window, worst first."""
     spec = core.spec(model)

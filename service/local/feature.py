@@ -25,7 +25,7 @@ from service.local.heat import kind_of, state_of
 from service.local.peer_rules import opinions
 from service.local.performance import metric
 from service.local.recall import recalled
-from service.local.relation import relation
+from service.local.relation import by_value
 from service.local.series import held_against, load_series
 from service.workspace import NotFoundError
 from storage.profile_store import Part
@@ -45,9 +45,16 @@ QS = (0.05, 0.25, 0.5, 0.75, 0.95)
 PAIRED = (0.001, 0.005, 0.01, *(place / 40 for place in range(1, 40)), 0.99, 0.995, 0.999)
 
 
-@recalled
 def feature(core: Core, model: str, column: str, window_start: datetime | None) -> views.FeatureView:
     """Return everything the feature page shows; raises :class:`NotFoundError` naming the columns there are."""
+    view, window = _judged(core, model, column, window_start)
+    view["error_by_value"] = _error_by_value(by_value(core, model, column, window, view["reference_version"]))
+    return view
+
+
+@recalled("judged")
+def _judged(core: Core, model: str, column: str, window_start: datetime | None) -> tuple[views.FeatureView, Window]:
+    """Return all of it that rests on what was judged, and the window."""
     spec, zone = core.spec(model), core.spec(model).zone
     readings = deciding(core, model)
     window = choose_window(core, model, readings, window_start)
@@ -70,7 +77,7 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
     now = load_series(core, reference, part, [window], version=chosen.model_version).profile[0].column(column)
     rows = judged_readings(core, model, column, window)
     at = names.index(column)
-    return {
+    view: views.FeatureView = {
         "column": column,
         "type": base.entry.column.type,
         "kind": kind_of(column, spec),
@@ -92,7 +99,7 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
         "shares": [] if base.entry.ordered else _shares(steps, series.windows, zone),
         "readings": [reading_view(row_to_reading(row), zone) for row in rows],
         "history": [reading_view(reading, zone) for reading in history],
-        "error_by_value": _error_by_value(relation(core, model, column, window.start)),
+        "error_by_value": [],
         "error_unit": spec.units.get(spec.label or "", "") if spec.task == "regression" else "share",
         "peers": [
             *_ours(rows, [r for r in readings if r.window == window]),
@@ -100,6 +107,7 @@ def feature(core: Core, model: str, column: str, window_start: datetime | None) 
         ],
         **_more(base, now, steps, series.windows, zone),  # type: ignore[typeddict-item]
     }
+    return view, window
 
 
 def _more(

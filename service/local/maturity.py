@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitors.explain import inside
 from monitors.explain import number as words_of
 from reference_data import lags
+from service.local.recall import recalled
 from storage.labels import load_progress
 
 if TYPE_CHECKING:
@@ -30,27 +32,37 @@ def maturity(core: Core, model: str, windows: Sequence[Window]) -> list[float | 
     From the lags of all labels so far (:class:`reference_data.lags.Arrivals`) at the present age of each bucket, weighted by rows,
     over the share of rows that ever get a label; never less than the share of rows that have one.
     """
-    with core.db.cursor() as cursor:
-        buckets = load_progress(cursor, model)
-    if not buckets:
+    starts, rows, labelled, delays = _progress(core, model)
+    if not len(starts):
         return [None] * len(windows)
     now = core.now().timestamp()
-    starts = np.array([bucket.window.start.timestamp() for bucket in buckets])
-    rows = np.array([bucket.rows for bucket in buckets], dtype=np.float64)
     waiting = np.zeros(lags.SIZE, dtype=np.int64)
-    np.add.at(waiting, lags.cell(now - starts), [bucket.rows - bucket.labelled for bucket in buckets])
-    arrivals = lags.Arrivals(sum((bucket.delays for bucket in buckets), np.zeros(lags.SIZE, dtype=np.int64)), waiting)
+    np.add.at(waiting, lags.cell(now - starts), rows - labelled)
+    arrivals = lags.Arrivals(delays, waiting)
     if arrivals.final <= 0:
         return [None] * len(windows)
     come = np.minimum(arrivals.at(now - starts) / arrivals.final, 1.0)
-    labelled = np.array([bucket.labelled for bucket in buckets], dtype=np.float64)
-    here = np.divide(labelled, rows, out=np.zeros(len(rows)), where=rows > 0)
-    come = np.maximum(come, here)  # whatever lags let expect, what is here has come
+    come = np.maximum(come, labelled / rows)  # whatever lags let expect, what is here has come
     found: list[float | None] = []
     for window in windows:
-        inside = (starts >= window.start.timestamp()) & (starts < window.end.timestamp()) & (rows > 0)
-        found.append(float(np.average(come[inside], weights=rows[inside])) if inside.any() else None)
+        first, last = np.searchsorted(starts, [window.start.timestamp(), window.end.timestamp()])
+        found.append(float(np.average(come[first:last], weights=rows[first:last])) if last > first else None)
     return found
+
+
+@recalled("judged")
+def _progress(
+    core: Core, model: str
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return of each bucket with rows, in order, its start (seconds since 1970), rows and labels; and how long all labels took, by cell."""
+    with core.db.cursor() as cursor:
+        buckets = load_progress(cursor, model)
+    return (
+        np.array([bucket.window.start.timestamp() for bucket in buckets]),
+        np.array([bucket.rows for bucket in buckets], dtype=np.int64),
+        np.array([bucket.labelled for bucket in buckets], dtype=np.int64),
+        sum((bucket.delays for bucket in buckets), np.zeros(lags.SIZE, dtype=np.int64)),
+    )
 
 
 def told(

@@ -18,10 +18,11 @@ from service.local.convert import iso, number, numbers, row_to_alert
 from service.local.drift import deciding
 from service.local.heat import state_of
 from service.local.recall import recalled
+from service.local.span import span_of
 from storage.labels import load_progress
 from storage.logs import count_rows
 from storage.readings import current_readings, latest_window
-from storage.traffic import bucket_rows, event_span, label_lag
+from storage.traffic import bucket_rows, label_lag
 
 if TYPE_CHECKING:
     from monitors.types import Alert
@@ -78,18 +79,23 @@ def model(core: Core, name: str) -> views.ModelView:
     }
 
 
-class _Shown(TypedDict):
-    """Fields of a model's view that rest on what was observed."""
+class _Judged(TypedDict):
+    """Fields of a model's view that a run changes."""
 
     metric: views.MetricView | None
     sparkline: list[float | None]
     label_coverage: float | None
-    label_lag_hours: float | None
     rows_per_window: int | None
-    rows: views.RowCounts
     reference_version: int | None
     reference_period: list[str] | None
     reference_rows: int | None
+
+
+class _Shown(_Judged):
+    """Fields of a model's view that rest on what was observed."""
+
+    label_lag_hours: float | None
+    rows: views.RowCounts
 
 
 class _Seen(NamedTuple):
@@ -100,27 +106,37 @@ class _Seen(NamedTuple):
     shown: _Shown
 
 
-@recalled
 def _seen(core: Core, name: str) -> _Seen:
-    spec, zone, reference = core.spec(name), core.spec(name).zone, core.active_reference(name)
-    with core.db.cursor() as cursor:
-        counts = count_rows(cursor, spec)
-        span = event_span(cursor, name, core.now())
-    metric, spark = _metric(core, name)
+    span = span_of(core, name)
     latest = _latest_window(core, name, span)
+    states, known = _known(core, name, latest)
+    shown: _Shown = {**known, "label_lag_hours": _lag(core, name, latest), "rows": _rows(core, name)}
+    return _Seen(span, states, shown)
+
+
+@recalled("judged")
+def _known(core: Core, name: str, latest: Window | None) -> tuple[dict[str, str], _Judged]:
+    """Return the states of the columns, and what else runs left to be shown."""
+    zone, reference = core.spec(name).zone, core.active_reference(name)
+    metric, spark = _metric(core, name)
     rows, labelled = performance.coverage(core, reference, [latest]) if reference and latest else ([0], [0])
-    shown: _Shown = {
+    judged: _Judged = {
         "metric": metric,
         "sparkline": spark,
         "label_coverage": labelled[0] / rows[0] if rows[0] and reference and reference.outcomes is not None else None,
-        "label_lag_hours": _lag(core, name, latest),
         "rows_per_window": rows[0] if latest else None,
-        "rows": {"logs": counts.logs, "labels": counts.labels, "quarantined": counts.quarantined},
         "reference_version": reference.version if reference else None,
         "reference_period": [iso(reference.period.start, zone), iso(reference.period.end, zone)] if reference else None,
         "reference_rows": reference.rows if reference else None,
     }
-    return _Seen(span, _states(core, name), shown)
+    return _states(core, name), judged
+
+
+@recalled("rows")
+def _rows(core: Core, name: str) -> views.RowCounts:
+    with core.db.cursor() as cursor:
+        counts = count_rows(cursor, core.spec(name))
+    return {"logs": counts.logs, "labels": counts.labels, "quarantined": counts.quarantined}
 
 
 def _budget(core: Core, name: str, span: tuple[datetime, datetime] | None) -> views.BudgetView:
@@ -200,6 +216,7 @@ def _latest_window(core: Core, name: str, span: tuple[datetime, datetime] | None
     return window if window.end <= closed else window_spec.containing(window.start - timedelta(microseconds=1))
 
 
+@recalled("window")
 def _lag(core: Core, name: str, window: Window | None) -> float | None:
     if window is None:
         return None
@@ -210,15 +227,20 @@ def _lag(core: Core, name: str, window: Window | None) -> float | None:
     return None if lag is None else lag / 3600
 
 
-@recalled
 def windows(core: Core, name: str) -> list[views.WindowView]:
     """Return traffic and label coverage of every window."""
-    spec, reference = core.spec(name), core.active_reference(name)
-    with core.db.cursor() as cursor:
-        span = event_span(cursor, name, core.now())
-    if span is None or reference is None:
+    span, every = span_of(core, name), core.window_spec(name)
+    if span is None:
         return []
-    every = list(core.window_spec(name).between(span[0], span[1] + timedelta(microseconds=1)))
+    return _windows(core, name, Window(every.containing(span[0]).start, every.containing(span[1]).end))
+
+
+@recalled("judged")
+def _windows(core: Core, name: str, stretch: Window) -> list[views.WindowView]:
+    spec, reference = core.spec(name), core.active_reference(name)
+    if reference is None:
+        return []
+    every = list(core.window_spec(name).between(stretch.start, stretch.end))
     rows, labelled = performance.coverage(core, reference, every)
     closed = core.now() - parse_duration(spec.monitor.grace)
     serving, latency = _serving(core, name, reference.version), _latency(core, name)

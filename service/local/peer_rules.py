@@ -135,7 +135,7 @@ def opinions(core: Core, reading: Reading, base: ColumnProfile, now: ColumnProfi
     ]
 
 
-@recalled
+@recalled("judged")
 def _of_window(
     core: Core, model: str, window: Window, version: str, reference_version: int
 ) -> list[tuple[str, str, Opinion]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,19 @@ from service.local.maturity import FEW, maturity, told
 from service.local.recall import recalled
 from service.local.segment_sample import metric_by_segment
 from service.local.series import load_segments, load_series
+from service.local.span import span_of
 from service.workspace import NotFoundError, WorkspaceError
 from storage.readings import Restated, current_readings, restated
-from storage.traffic import bucket_rows, event_span
+from storage.traffic import bucket_rows
 
 if TYPE_CHECKING:
     from monitors.types import Check
     from reference_data.reference import Reference
     from service import views
     from service.local.core import Core
+
+_MOMENT = timedelta(microseconds=1)
+_NOWHERE = (math.nan, math.nan)
 
 
 def metric(core: Core, model: str, name: str | None) -> tuple[Check, Reference] | None:
@@ -53,7 +57,15 @@ def metric_names(core: Core, model: str) -> list[str]:
     return [*dict.fromkeys([headline.name, *performance_checks(spec, layout), *metric_checks(spec, layout)])]
 
 
-@recalled
+class _Drawn(NamedTuple):
+    """A point that labels to come may put another way; of ``window`` None: one of the reference's, which nothing changes."""
+
+    point: views.PerformancePoint
+    window: Window | None
+    interval: tuple[float, float]
+    judged: str | None  # what its reading says
+
+
 def performance(
     core: Core, model: str, name: str | None = None, grain: str | None = None
 ) -> list[views.PerformancePoint]:
@@ -63,27 +75,48 @@ def performance(
     value: gaps stay gaps.
     """
     found = metric(core, model, name)
-    with core.db.cursor() as cursor:
-        span = event_span(cursor, model, core.now())
     if found is None:
         return []
-    check, active = found
-    spec = core.spec(model)
-    window_spec = core.window_spec(model)
+    shown, span = _windows_of(core, model, grain), span_of(core, model)
+    stretch = None
+    if span is not None and shown.containing(span[0]).start < span[1]:
+        stretch = Window(shown.containing(span[0]).start, shown.containing(span[1] - _MOMENT).end)
+    drawn = _drawn(core, model, name, grain, stretch, shown.containing(core.now()).start)
+    windows = list(dict.fromkeys(one.window for one in drawn if one.window is not None))
+    mature = dict(zip(windows, maturity(core, model, windows), strict=True))
+    for one in drawn:
+        if one.window is not None:
+            one.point["maturity"] = mature[one.window]
+            one.point["sentence"] = _sentence(found[0], one.point, one.interval, one.judged)
+    return [one.point for one in drawn]
+
+
+def _windows_of(core: Core, model: str, grain: str | None) -> WindowSpec:
+    every = core.window_spec(model)
     try:
-        shown = WindowSpec.parse(grain, spec.timezone, window_spec.anchor) if grain else window_spec
+        return WindowSpec.parse(grain, core.spec(model).timezone, every.anchor) if grain else every
     except ValueError as error:
         raise WorkspaceError(str(error)) from None
+
+
+@recalled("judged")
+def _drawn(
+    core: Core, model: str, name: str | None, grain: str | None, stretch: Window | None, under_way: datetime
+) -> list[_Drawn]:
+    """Return the points of a stretch in order of time; windows that end by ``under_way`` are closed."""
+    found = metric(core, model, name)
+    assert found is not None
+    check, active = found
+    spec, window_spec, shown = core.spec(model), core.window_spec(model), _windows_of(core, model, grain)
     first = _first_reference(core, model, active)
-    points = _reference_points(core, check, first, shown)
-    if span is None:
+    points = [_Drawn(point, None, _NOWHERE, None) for point in _reference_points(core, check, first, shown)]
+    if stretch is None:
         return points
-    windows = list(shown.between(span[0], span[1]))
+    windows = list(shown.between(stretch.start, stretch.end))
     judged = _judged(core, model, check.name) if str(shown) == str(window_spec) else {}
     earlier = _restated(core, model, check.name) if judged else {}
     champion, logged = core.roles(model).champion, _logged(core, active, windows)
-    mature = maturity(core, model, windows)
-    closed = sum(window.end <= core.now() for window in windows) - 1
+    closed = sum(window.end <= under_way for window in windows) - 1
     for version, role in _versions(core, model, active):
         reference = core.reference_for(model, version)
         if reference is None or reference.outcomes is None:
@@ -101,26 +134,28 @@ def performance(
             n = int(series.profile.rows[place])
             point = _point(core, model, windows[place], version, role, values[place], n, reading)
             rows = logged.get((version, role), {}).get(place, 0)
-            point["coverage"], point["maturity"] = n / rows if rows else None, mature[place]
-            _add_interval(point, check, float(low[place]), float(high[place]), reading)
+            point["coverage"] = n / rows if rows else None
+            interval = (float(low[place]), float(high[place]))
+            _add_interval(point, check, *interval)
             before = earlier.get((version, reading["reference_version"], windows[place].start)) if reading else None
             if before is not None:
                 point["first_value"], point["restated"] = before
-            points.append(point)
-    return sorted(points, key=lambda point: datetime.fromisoformat(point["start"]))
+            points.append(_Drawn(point, windows[place], interval, reading["sentence"] if reading else None))
+    return sorted(points, key=lambda one: datetime.fromisoformat(one.point["start"]))
 
 
-def _add_interval(
-    point: views.PerformancePoint, check: Check, low: float, high: float, reading: dict[str, Any] | None = None
-) -> None:
-    """Add the unit, the interval, and a sentence: that of the reading, unless labels are few and all fast ones."""
+def _add_interval(point: views.PerformancePoint, check: Check, low: float, high: float) -> None:
+    """Add the unit and the interval."""
     point["unit"] = check.unit
     known = point["value"] is not None
     point["ci_lower"], point["ci_upper"] = (number(low), number(high)) if known else (None, None)
+
+
+def _sentence(check: Check, point: views.PerformancePoint, interval: tuple[float, float], judged: str | None) -> str:
+    """Return what a point's reading says, unless labels are few and all fast ones."""
     value, mature = math.nan if point["value"] is None else point["value"], point.get("maturity")
-    words = told(check, value, (low, high), point["n"], point.get("coverage"), mature)
-    fast = mature is not None and mature < FEW
-    point["sentence"] = words if fast or not reading else reading.get("sentence") or words
+    words = told(check, value, interval, point["n"], point.get("coverage"), mature)
+    return words if mature is not None and mature < FEW else judged or words
 
 
 def _logged(core: Core, reference: Reference, windows: list[Window]) -> dict[tuple[str, str], dict[int, int]]:
@@ -174,7 +209,9 @@ def _reference_points(
         for place, window in enumerate(windows)
     ]
     for place, point in enumerate(points):
-        _add_interval(point, check, float(low[place]), float(high[place]))
+        interval = (float(low[place]), float(high[place]))
+        _add_interval(point, check, *interval)
+        point["sentence"] = _sentence(check, point, interval, None)
     return points
 
 

@@ -1,8 +1,8 @@
 """What pages ask again and again is worked out once for as long as nothing it rests on has changed.
 
 Fifty models × two hundred columns × ninety days are five million readings: an overview that reads the latest of them every thirty seconds
-for every visitor would do little else. What is remembered of a model rests on its rows and readings (:meth:`storage.database.Database.stamp`),
-its declaration, its references and versions, and on the clock, as far as windows close by it.
+for every visitor would do little else. Each function says what it :data:`Rests` on beside the model's declaration, references, versions,
+deployments and the windows that close by the clock, so that rows which come in live leave alone what only a run changes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from datetime import date, datetime
 from functools import wraps
 from math import inf
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, cast
 
 from reference_data.section import parse_duration
+from reference_data.windows import Window
+from storage.touched import rows_mark
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
@@ -26,13 +28,16 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MOST_ROWS = 150_000  # readings and dictionaries that all of it together may hold: some 100 MB
+#: ``judged``: what runs leave (readings, profiles, how far labels have come); ``window``: that, and the rows and labels of the windows among
+#: the arguments; ``rows``: whatever is written of the model.
+Rests = Literal["judged", "window", "rows"]
+MOST = 4_500_000  # numbers and texts that all of it together may hold: some 150 MB
 
 
 class Basis(NamedTuple):
     """What an answer rests on; while it is the same the answer is."""
 
-    written: tuple[int, int]
+    written: tuple[int, ...]
     spec: int  # the declaration's identity: it is parsed once
     references: tuple[int, ...]
     versions: tuple[tuple[str, int | None], ...]  # with the references they brought
@@ -45,19 +50,24 @@ class _Kept(NamedTuple):
     basis: Basis
     spec: ModelSpec  # held, so that its identity stays its own
     value: Any
-    rows: int
+    size: int
 
 
 @dataclass(slots=True)
 class Recall:
     """Answers by question; the least wanted go first. Safe to use from several threads."""
 
-    most: int = MOST_ROWS
+    most: int = MOST
     looked: float = -inf  # when somebody asked for all models last, on the clock that is never put back
     _kept: OrderedDict[Hashable, _Kept] = field(default_factory=OrderedDict)
-    _rows: int = 0
+    _size: int = 0
     _lock: Lock = field(default_factory=Lock)
     _asked: dict[Hashable, tuple[Lock, int]] = field(default_factory=dict)  # at work, and by how many it is wanted
+
+    @property
+    def size(self) -> int:
+        """How much is remembered, in the unit of ``most``."""
+        return self._size
 
     @contextmanager
     def turn(self, question: Hashable) -> Iterator[None]:
@@ -83,24 +93,29 @@ class Recall:
             self._kept.move_to_end(question)
             return kept
 
-    def put(self, question: Hashable, basis: Basis, spec: ModelSpec, value: Any) -> None:
+    def put(self, question: Hashable, basis: Basis, spec: ModelSpec, value: Any, size: int) -> None:
         """Remember an answer; one that is larger than all may be together is not."""
-        rows = len(value) if isinstance(value, list) else 1
         with self._lock:
             before = self._kept.pop(question, None)
-            self._rows -= before.rows if before else 0
-            if rows > self.most:
+            self._size -= before.size if before else 0
+            if size > self.most:
                 return
-            self._kept[question] = _Kept(basis, spec, value, rows)
-            self._rows += rows
-            while self._rows > self.most:
+            self._kept[question] = _Kept(basis, spec, value, size)
+            self._size += size
+            while self._size > self.most:
                 _, gone = self._kept.popitem(last=False)
-                self._rows -= gone.rows
+                self._size -= gone.size
 
 
-def basis(core: Core, model: str) -> tuple[Basis, ModelSpec]:
+def basis(core: Core, model: str, rests: Rests, windows: tuple[Window, ...] = ()) -> tuple[Basis, ModelSpec]:
     """Return what answers about a model rest on, as of now; raises :class:`NotFoundError` for an unknown model."""
-    written, record, now = core.db.stamp(model), core.record(model), core.now()
+    stamp, record, now = core.db.stamp(model), core.record(model), core.now()
+    written: tuple[int, ...] = (stamp.everything, stamp.judged)
+    if rests == "rows":
+        written = stamp
+    elif rests == "window" and windows:
+        with core.db.cursor() as cursor:
+            written += rows_mark(cursor, model, windows)
     spec, references = record.spec, tuple(core.control.reference_versions(model))
     every = core.window_spec(model)
     opened = tuple(every.containing(at).start for at in (now, now - parse_duration(spec.monitor.grace)))
@@ -109,29 +124,56 @@ def basis(core: Core, model: str) -> tuple[Basis, ModelSpec]:
     return Basis(written, id(spec), references, versions, deployments, opened, now.date()), spec
 
 
-def recalled(function: Callable[Concatenate[Core, str, P], T]) -> Callable[Concatenate[Core, str, P], T]:
+def recalled(
+    rests: Rests,
+) -> Callable[[Callable[Concatenate[Core, str, P], T]], Callable[Concatenate[Core, str, P], T]]:
     """Work out ``function(core, model, …)`` once for as long as what it rests on stays; its arguments are hashable.
 
-    A list comes as a list of the caller's own; what is in it belongs to everybody, and is not to be changed.
+    Whoever asks gets an answer of their own, as deep as it has lists and dictionaries.
     """
 
-    @wraps(function)
-    def found(core: Core, model: str, *args: P.args, **kwargs: P.kwargs) -> T:
-        question = (function.__module__, function.__qualname__, model, args, tuple(sorted(kwargs.items())))
-        kept = core.recall.get(question, basis(core, model)[0])
-        if kept is not None:
-            value: T = kept.value
-            return _own(value)
-        with core.recall.turn(question):
-            now, spec = basis(core, model)
-            kept = core.recall.get(question, now)
-            value = kept.value if kept is not None else function(core, model, *args, **kwargs)
-            if kept is None:
-                core.recall.put(question, now, spec, value)
-        return _own(value)
+    def remembered(function: Callable[Concatenate[Core, str, P], T]) -> Callable[Concatenate[Core, str, P], T]:
+        @wraps(function)
+        def found(core: Core, model: str, *args: P.args, **kwargs: P.kwargs) -> T:
+            question = (function.__module__, function.__qualname__, model, args, tuple(sorted(kwargs.items())))
+            windows = tuple(one for one in (*args, *kwargs.values()) if isinstance(one, Window))
+            kept = core.recall.get(question, basis(core, model, rests, windows)[0])
+            if kept is not None:
+                return cast("T", _own(kept.value))
+            with core.recall.turn(question):
+                now, spec = basis(core, model, rests, windows)
+                kept = core.recall.get(question, now)
+                if kept is not None:
+                    return cast("T", _own(kept.value))
+                value = function(core, model, *args, **kwargs)
+                if basis(core, model, rests, windows)[0] == now:  # else it may be of before, of after, or of both
+                    core.recall.put(question, now, spec, value, _size(value))
+            return cast("T", _own(value))
 
-    return cast("Callable[Concatenate[Core, str, P], T]", found)
+        return cast("Callable[Concatenate[Core, str, P], T]", found)
+
+    return remembered
 
 
-def _own(value: T) -> T:
-    return cast("T", list(value)) if isinstance(value, list) else value
+def _own(value: Any) -> Any:
+    """Return a copy of nested lists, tuples and dictionaries; what else is in them is never changed."""
+    if isinstance(value, dict):
+        return {key: _own(one) if isinstance(one, _NESTED) else one for key, one in value.items()}
+    if isinstance(value, list):
+        return [_own(one) if isinstance(one, _NESTED) else one for one in value]
+    if isinstance(value, tuple):
+        parts = [_own(one) if isinstance(one, _NESTED) else one for one in value]
+        return value._make(parts) if hasattr(value, "_make") else tuple(parts)
+    return value
+
+
+_NESTED = (dict, list, tuple)
+
+
+def _size(value: Any) -> int:
+    """Return how many numbers and texts an answer holds."""
+    if isinstance(value, dict):
+        return 1 + sum(_size(one) for one in value.values())
+    if isinstance(value, list | tuple):
+        return 1 + sum(_size(one) for one in value)
+    return len(getattr(type(value), "__slots__", ())) or 1

@@ -102,6 +102,14 @@ def sample_path(core: Core, model: str, version: int) -> Path:
     return core.home.references / f"{model}_{version}.parquet"
 
 
+def file_stamp(path: Path) -> tuple[int, int]:
+    """Return what differs once a file has been written anew, as a deletion does with the rows kept of a reference."""
+    if not path.exists():
+        return (0, 0)
+    found = path.stat()
+    return (found.st_mtime_ns, found.st_ino)
+
+
 def _refuse_other(core: Core, spec: ModelSpec) -> None:
     """Refuse rows that were read by a declaration which does not hold any more."""
     now = core.spec(spec.name).model_copy(

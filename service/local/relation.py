@@ -17,7 +17,7 @@ from reference_data.windows import Window
 from service.local.convert import iso, number
 from service.local.drift import choose_window, deciding, reference_of
 from service.local.recall import recalled
-from service.local.references import sample_path
+from service.local.references import file_stamp, sample_path
 from service.local.segment_sample import sample_rows
 from service.local.series import held_against
 from service.workspace import NotFoundError
@@ -48,7 +48,6 @@ class Measured:
     error_unit: str
 
 
-@recalled
 def relation(core: Core, model: str, column: str, window_start: datetime | None) -> column_views.RelationView | None:
     """Return prediction and error by value of a column; raises :class:`NotFoundError` for a column without readings."""
     spec = core.spec(model)
@@ -61,29 +60,52 @@ def relation(core: Core, model: str, column: str, window_start: datetime | None)
             f"{column!r} was not judged in the window from {iso(window.start, spec.zone)}; of {model!r} are judged: {names}"
         )
     reference = reference_of(core, chosen)
-    if column not in reference.inputs.layout.names:
+    return by_value(core, model, column, window, reference.version)
+
+
+def by_value(
+    core: Core, model: str, column: str, window: Window, reference_version: int
+) -> column_views.RelationView | None:
+    """Return the same of a judged window; None for a column of which the reference counts no inputs."""
+    if column not in core.control.reference(model, reference_version).inputs.layout.names:
         return None
-    return _by_value(core, spec, reference, reference.inputs.layout.entry(column), window)
+    rolling = core.spec(model).reference.kind == "rolling"
+    before = _period_before(core, model, window, reference_version) if rolling else None
+    return _by_value(core, model, column, window, before, reference_version)
 
 
+@recalled("judged")
+def _period_before(core: Core, model: str, window: Window, reference_version: int) -> Window:
+    reference = core.control.reference(model, reference_version)
+    ((held, _),) = held_against(core, core.spec(model), reference, [window])
+    return held.reference.period
+
+
+@recalled("window")
 def _by_value(
-    core: Core, spec: ModelSpec, reference: Reference, entry: BinnedColumn, window: Window
+    core: Core, model: str, column: str, window: Window, before: Window | None, reference_version: int
 ) -> column_views.RelationView:
-    path = sample_path(core, spec.name, reference.version)
+    """``before``: the stretch of the log that it is held against; None: the rows kept of the reference."""
+    spec, reference = core.spec(model), core.control.reference(model, reference_version)
+    entry, path = reference.inputs.layout.entry(column), sample_path(core, model, reference_version)
     measured, positive = _measured(spec, reference), positive_of(spec, reference)
     with core.db.cursor() as cursor:
         now = _bars(logged_window(cursor, spec, window), entry, measured, positive)
-    if spec.reference.kind == "rolling":
-        ((held, _),) = held_against(core, spec, reference, [window])
-        with core.db.cursor() as cursor:
-            before = _bars(logged_window(cursor, spec, held.reference.period), entry, measured, positive)
-    else:
-        before = _of_sample(path, spec.model_dump_json(), reference, entry.column.name)
-    return _view(spec, entry, window, measured, now, before)
+        if before is not None:
+            then = _bars(logged_window(cursor, spec, before), entry, measured, positive)
+    if before is None:
+        then = _of_sample(path, file_stamp(path), spec.model_dump_json(), reference, column)
+    return _view(spec, entry, window, measured, now, then)
 
 
 @lru_cache(maxsize=256)
-def _of_sample(path: Path, declared: str, reference: Reference, column: str) -> list[ValueBar]:
+def _of_sample(
+    path: Path,
+    written: tuple[int, int],  # noqa: ARG001  (a deletion writes the file anew)
+    declared: str,
+    reference: Reference,
+    column: str,
+) -> list[ValueBar]:
     """References never change, so the rows kept of one are read once for a column; nothing where none were kept."""
     spec = ModelSpec.model_validate_json(declared)
     if not path.exists():

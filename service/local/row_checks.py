@@ -265,7 +265,7 @@ def _spans(times: pa.ChunkedArray, every: WindowSpec) -> list[tuple[Window, np.n
 
 
 # -- what the pages show -----------------------------------------------------------------------------------------------
-@recalled
+@recalled("judged")
 def multivariate(core: Core, model: str) -> list[views.RowsReading]:
     """Return the readings of rows as a whole, of texts and of embeddings, in order of time."""
     zone = core.spec(model).zone

@@ -28,7 +28,7 @@ from reference_data.windows import Window, WindowSpec
 from service.local import segment_profiles
 from service.local.lead_in import blocks
 from service.local.quality import FROM_LOG
-from service.local.references import sample_path
+from service.local.references import file_stamp, sample_path
 from service.local.segment_sample import sample_rows
 from service.local.series import load_series, sum_groups, whole_baseline
 from storage import profile_store
@@ -133,7 +133,7 @@ def _judge(
     baseline = whole_baseline(core, spec, reference)
     frozen = segment_profiles.frozen_segments(core, reference)
     path = sample_path(core, reference.model, reference.version)
-    nulls = _nulls(spec.model_dump_json(), path, reference, frozen, check, window_spec, baseline)
+    nulls = _nulls(spec.model_dump_json(), path, file_stamp(path), reference, frozen, check, window_spec, baseline)
     if not nulls or baseline.calibration.outcomes is None:
         return
     per_day = windows_per_year(window_spec) / _DAYS_OF_YEAR
@@ -191,6 +191,7 @@ def _series(
 def _nulls(
     declared: str,
     path: Path,
+    written: tuple[int, int],  # noqa: ARG001  (a deletion writes the file anew)
     reference: Reference,
     frozen: Segments | None,
     check: Check,

@@ -16,7 +16,7 @@ from reference_data.declaration import ModelSpec
 from reference_data.profile import BinnedColumn, Layout
 from reference_data.reference import Reference
 from reference_data.segments import Segments, spaces_of
-from service.local.references import sample_path
+from service.local.references import file_stamp, sample_path
 from storage.derived import compile_value
 from storage.memory import in_memory
 from storage.profiler import profile_rows
@@ -42,7 +42,7 @@ def metric_by_segment(core: Core, reference: Reference, check: Check) -> dict[Pa
     """Return a metric by segment in the rows kept of a reference."""
     spec = core.spec(reference.model)
     path = sample_path(core, reference.model, reference.version)
-    return _metrics(path, spec.model_dump_json(), reference, reference.segments, check)
+    return _metrics(path, file_stamp(path), spec.model_dump_json(), reference, reference.segments, check)
 
 
 @contextmanager
@@ -71,7 +71,12 @@ def _within(layout: Layout, rows: RowSource, positive: str | None) -> Layout:
 
 @lru_cache(maxsize=32)
 def _metrics(
-    path: Path, declared: str, reference: Reference, frozen: Segments | None, check: Check
+    path: Path,
+    written: tuple[int, int],  # noqa: ARG001  (a deletion writes the file anew)
+    declared: str,
+    reference: Reference,
+    frozen: Segments | None,
+    check: Check,
 ) -> dict[Part, float]:
     """References never change, so their rows are read once."""
     spec = ModelSpec.model_validate_json(declared)

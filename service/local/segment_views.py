@@ -105,13 +105,13 @@ def _judged(core: Core, reference: Reference, version: str, window: Window) -> l
     model = reference.model
     question = (model, reference.version, version, window)
     with core.segments.turn(question):
-        now, spec = basis(core, model)
+        now, spec = basis(core, model, "judged")
         kept = core.segments.get(question, now)
         if kept is not None:
             found: list[SegmentDrift] = kept.value
             return found
         found = list(segments.judged(core, spec, reference, version, [window]))
-        core.segments.put(question, now, spec, found)
+        core.segments.put(question, now, spec, found, 1)
         return found
 
 

@@ -208,7 +208,7 @@ def _append(core: Core, source: Source, spec: ModelSpec, chunk: Chunk, rows: Any
         record["rejected"] += found["rejected_rows"]
         _note_latest(spec, table, record)
     else:
-        core.db.write(also)
+        core.db.write(also, about=spec.name, came=True)
     record["rows"] += chunk.count
     record["rejected"] += len(refused)
 

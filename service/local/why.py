@@ -36,7 +36,7 @@ _LOG = logging.getLogger("driftdeck.why")
 _HARMED = ("performance", "sequence")
 
 
-@recalled
+@recalled("window")
 def parts(core: Core, model: str, period: Window) -> outcome_views.ChangeParts | None:
     """Take the change of the loss apart; None without 100 labelled rows on either side."""
     found = study(core, core.spec(model), period)
@@ -44,7 +44,7 @@ def parts(core: Core, model: str, period: Window) -> outcome_views.ChangeParts |
     return None if found is None or taken is None else _parts_view(found, taken[0])
 
 
-@recalled
+@recalled("window")
 def slices(core: Core, model: str, period: Window, limit: int) -> list[outcome_views.SliceView]:
     """Return the slices that lost more than the rest, the most first."""
     found = study(core, core.spec(model), period)
@@ -56,7 +56,7 @@ def slices(core: Core, model: str, period: Window, limit: int) -> list[outcome_v
     return [_slice_view(found, one) for one in told]
 
 
-@recalled
+@recalled("window")
 def examples(core: Core, model: str, period: Window, limit: int) -> list[outcome_views.RowExample]:
     """Return rows that stand for the change: by what they cost more than they would have, or by how new their inputs are."""
     spec = core.spec(model)
