@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from reference_data.profile import RESERVED
 from service.setting_up_views import ColumnProposal, Role, Sureness
 from service.wizard import names
 from service.wizard.facts import ColumnFacts, Facts, Pair, is_share
+from service.wizard.guesses import SMALL, Guess, Table, is_list
+from service.wizard.scores import guess_scores
 
 _CLOSE = 0.6  # error in standard deviations below which one column of numbers may be the prediction of another
-_SMALL = 60  # distinct values up to which numbers may be classes
 _SEGMENT = (2, 12)
 #: Names that are read as something else, or stand for something else in readings.
 _TAKEN = {*RESERVED, "prediction_id", "event_time", "model_version", "latency_ms", "label_time", "_role"}
 
 
-@dataclass(slots=True)
-class Guess:
-    """What a column is taken for."""
-
-    role: Role
-    why: str
-    sure: Sureness = "likely"
-    score_of: str | None = None
-
-
-@dataclass(slots=True)
-class _Table:
-    """Columns by name, and what was guessed so far."""
-
-    facts: Facts
-    columns: dict[str, ColumnFacts]
-    guessed: dict[str, Guess] = field(default_factory=dict)
-
-    def free(self) -> Iterator[ColumnFacts]:
-        return (column for column in self.facts["columns"] if column["name"] not in self.guessed)
-
-    def has(self, role: Role) -> str | None:
-        return next((name for name, guess in self.guessed.items() if guess.role == role), None)
-
-    def pairs(self, name: str) -> Iterator[tuple[str, Pair]]:
-        for pair in self.facts["pairs"]:
-            if name in (pair["a"], pair["b"]):
-                yield (pair["b"] if pair["a"] == name else pair["a"]), pair
-
-
 def propose_columns(facts: Facts) -> list[ColumnProposal]:
     """Return every column with its role, in the file's order."""
-    table = _Table(facts, {column["name"]: column for column in facts["columns"]})
-    for step in (_empty, _times, _outcomes, _scores, _keys, _labels_of_rows, _rest):
+    table = Table(facts, {column["name"]: column for column in facts["columns"]})
+    for step in (_empty, _times, _outcomes, guess_scores, _keys, _labels_of_rows, _rest):
         step(table)
     segments = _segments(table)
     return [_proposal(column, table.guessed[column["name"]], segments) for column in facts["columns"]]
@@ -85,14 +55,14 @@ def type_of(column: ColumnFacts) -> str:
 
 
 # -- one step after another ----------------------------------------------------------------------------------------
-def _empty(table: _Table) -> None:
+def _empty(table: Table) -> None:
     """Columns in which there is nothing to watch."""
     for column in table.free():
         if column["held"] == 0:
             table.guessed[column["name"]] = Guess("ignored", "empty in every row", "sure")
 
 
-def _times(table: _Table) -> None:
+def _times(table: Table) -> None:
     """The event time: called so, no value missing, rising."""
     found = [column for column in table.free() if column["time"] is not None]
     for column in found:
@@ -125,7 +95,7 @@ def _time_rank(column: ColumnFacts) -> float:
     return rank + 2 * known["rising"] - 5 * column["missing"] - 5 * known["unreadable"]
 
 
-def _outcomes(table: _Table) -> None:
+def _outcomes(table: Table) -> None:
     """Prediction and label: one of them by name, the other by what agrees with it."""
     labels = _named(table, names.LABEL, lambda column: _may_be_outcome(column) and not names.is_score(column["name"]))
     predictions = _named(
@@ -156,16 +126,16 @@ def _outcomes(table: _Table) -> None:
 def _may_be_outcome(column: ColumnFacts) -> bool:
     if column["stored"] in ("int", "float", "bool"):
         return True
-    return column["stored"] == "text" and column["type"] == "categorical" and column["distinct"] <= _SMALL
+    return column["stored"] == "text" and column["type"] == "categorical" and column["distinct"] <= SMALL
 
 
-def _named(table: _Table, known: frozenset[str], allowed: Callable[[ColumnFacts], bool]) -> list[str]:
+def _named(table: Table, known: frozenset[str], allowed: Callable[[ColumnFacts], bool]) -> list[str]:
     """Return columns of such names, the one that is called exactly so first."""
     found = [column["name"] for column in table.free() if names.says(column["name"], known) and allowed(column)]
     return sorted(found, key=lambda name: (names.flat(name) not in known, len(name)))
 
 
-def _pair(table: _Table, a: str | None, b: str | None) -> Pair | None:
+def _pair(table: Table, a: str | None, b: str | None) -> Pair | None:
     if a is None or b is None:
         return None
     return next((pair for other, pair in table.pairs(a) if other == b), None)
@@ -179,7 +149,7 @@ def _goes_with(pair: Pair | None, other: str | None) -> str:
     return f", and it correlates with `{other}` {pair['agreement']:.2f}"
 
 
-def _partner(table: _Table, name: str, role: Role, words: str) -> None:
+def _partner(table: Table, name: str, role: Role, words: str) -> None:
     """Take the column that goes with ``name`` most closely, if one does."""
     mine = table.columns[name]
     close = [
@@ -188,7 +158,7 @@ def _partner(table: _Table, name: str, role: Role, words: str) -> None:
         if other not in table.guessed
         and pair["error"] < _CLOSE
         and not (names.is_score(other) and is_share(table.columns[other]))
-        and (pair["kind"] == "values") == (mine["distinct"] <= _SMALL and (mine["stored"] != "float" or mine["whole"]))
+        and (pair["kind"] == "values") == (mine["distinct"] <= SMALL and (mine["stored"] != "float" or mine["whole"]))
     ]
     if close:
         _, other, pair = min(close, key=lambda entry: entry[0])
@@ -198,7 +168,7 @@ def _partner(table: _Table, name: str, role: Role, words: str) -> None:
         )
 
 
-def _two_alike(table: _Table) -> None:
+def _two_alike(table: Table) -> None:
     """Two columns of the same few texts that mostly agree, of which nobody says what they are: truth is what is missing more often, or comes last."""
     alike = [
         pair
@@ -217,82 +187,7 @@ def _two_alike(table: _Table) -> None:
     table.guessed[label["name"]] = Guess("label", words.format(prediction["name"]), "doubtful")
 
 
-def _scores(table: _Table) -> None:
-    """Scores: fractions that make 1 together, or whose name says so, or that tell the classes apart."""
-    if table.has("prediction") is None and _has_lists(table):
-        _ranking_score(table)
-        return
-    outcome = table.has("prediction") or table.has("label")
-    classes = [text for text, _ in table.columns[outcome]["top"]] if outcome else []
-    if outcome and _of_numbers(table, outcome):
-        _ranking_score(table)
-        return
-    for group in table.facts["sums_to_one"]:
-        free = [name for name in group if name not in table.guessed]
-        if len(free) < 2 or not any(names.is_score(name) or names.class_in(name, classes) for name in free):
-            continue
-        for name in free:
-            best = names.class_in(name, classes) or _told_apart(table, name, outcome)
-            table.guessed[name] = Guess(
-                "score", f"one of {len(free)} scores that make 1 together", "sure" if best else "doubtful", best
-            )
-        return
-    named = [c["name"] for c in table.free() if names.is_score(c["name"]) and (is_share(c) or _unit(c))]
-    told = {
-        s["score"]: s for s in table.facts["separations"] if s["column"] == table.has("label") or s["column"] == outcome
-    }
-    if not named and outcome:
-        named = [name for name, found in told.items() if found["area"] > 0.9 and name not in table.guessed][:1]
-    if len(named) > 1 and outcome:
-        fitting = {name: best for name in named if (best := names.class_in(name, classes))}
-        if len(fitting) > 1:
-            for name, best in fitting.items():
-                table.guessed[name] = Guess("score", f"the score of class {best!r}: its name says so", "likely", best)
-            return
-    for name in named[:1]:
-        why = (
-            "its name says so and its values lie between 0 and 1"
-            if names.is_score(name)
-            else "its values lie between 0 and 1"
-        )
-        if name in told:
-            why += f", and it tells `{told[name]['value']}` apart (AUC {told[name]['area']:.2f})"
-        table.guessed[name] = Guess("score", f"looks like the score: {why}", "sure" if name in told else "likely")
-
-
-def _unit(column: ColumnFacts) -> bool:
-    return column["stored"] in ("int", "float") and (column["low"] or 0) >= 0 and (column["high"] or 0) <= 1
-
-
-def _of_numbers(table: _Table, outcome: str) -> bool:
-    """Say whether the outcome is a quantity, not a class."""
-    column = table.columns[outcome]
-    return column["stored"] in ("int", "float") and (not column["whole"] or column["distinct"] > _SMALL)
-
-
-def _ranking_score(table: _Table) -> None:
-    """Give a list's score the place of the prediction when nothing else has it."""
-    if table.has("prediction") is None and table.has("label") is not None:
-        found = [c["name"] for c in table.free() if names.is_score(c["name"]) and c["stored"] == "float"]
-        for name in found[:1]:
-            table.guessed[name] = Guess("prediction", "a score is what this model predicts: its name says so", "likely")
-
-
-def _has_lists(table: _Table) -> bool:
-    """Say whether rows belong to lists: a column that is called so, whose values come several times each."""
-    return any(names.flat(c["name"]) in names.LIST and _is_list(c) for c in table.free())
-
-
-def _is_list(column: ColumnFacts) -> bool:
-    return 1.5 < column["held"] / max(1, column["distinct"]) < 1000 and column["distinct"] > 5
-
-
-def _told_apart(table: _Table, score: str, outcome: str | None) -> str | None:
-    found = [s for s in table.facts["separations"] if s["score"] == score and s["column"] == outcome]
-    return max(found, key=lambda s: s["area"])["value"] if found else None
-
-
-def _keys(table: _Table) -> None:
+def _keys(table: Table) -> None:
     """Ids of rows, of persons and of lists; row numbers."""
     rows = table.facts["sampled"]
     for column in table.free():
@@ -325,7 +220,7 @@ def _keys(table: _Table) -> None:
             table.guessed[name] = Guess(
                 "subject", "says whom a row is about, so that a person's rows can be found and deleted", "likely"
             )
-        elif names.flat(name) in names.LIST and _is_list(column):
+        elif names.flat(name) in names.LIST and is_list(column):
             if _ranks(table):
                 table.guessed[name] = Guess(
                     "list", f"rows of one list share it: {repeats:.0f} rows each on average", "likely"
@@ -336,7 +231,7 @@ def _keys(table: _Table) -> None:
             table.guessed[name] = Guess("ignored", "an id: its values tell rows apart and say nothing else", "likely")
 
 
-def _ranks(table: _Table) -> bool:
+def _ranks(table: Table) -> bool:
     """Say whether predictions are numbers and labels grades, as lists have them."""
     prediction, label = table.has("prediction"), table.has("label")
     score = table.has("score")
@@ -349,7 +244,7 @@ def _ranks(table: _Table) -> bool:
     return graded and column["stored"] == "float" and not column["whole"]
 
 
-def _labels_of_rows(table: _Table) -> None:
+def _labels_of_rows(table: Table) -> None:
     """What is logged beside a prediction: version and latency."""
     for column in table.free():
         flat = names.flat(column["name"])
@@ -366,7 +261,7 @@ def _labels_of_rows(table: _Table) -> None:
             )
 
 
-def _rest(table: _Table) -> None:
+def _rest(table: Table) -> None:
     """Whatever is left goes into the model, unless there is nothing in it to watch."""
     for column in table.free():
         name, kind = column["name"], type_of(column)
@@ -401,7 +296,7 @@ def _feature_words(column: ColumnFacts, kind: str) -> str:
     return {"datetime": "times", "embedding": "lists of numbers"}.get(kind, kind)
 
 
-def _segments(table: _Table) -> dict[str, str]:
+def _segments(table: Table) -> dict[str, str]:
     """Return at most two columns by whose few values it is worth looking apart, with the reason."""
     low, high = _SEGMENT
     fitting = [
