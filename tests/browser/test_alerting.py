@@ -220,8 +220,7 @@ def test_a_rule_is_tried_and_its_address_shows_it_again(browser: Browser, fake: 
         expect(page.locator(".st-key-rule_chart .js-plotly-plot")).to_be_visible(timeout=PATIENCE)
 
 
-@pytest.mark.parametrize("width", [1440, 900])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), [("light", 900), ("dark", 1440)])
 def test_nothing_is_wider_than_the_window_in_either_theme(browser: Browser, fake: str, theme: str, width: int) -> None:
     with Visitor(browser, fake, theme=theme, width=width) as visitor:
         for address, heading in PLACES.items():

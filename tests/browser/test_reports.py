@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.serving import PATIENCE, PYTHON, Visitor, free_port, process
 from tests.support.fake_workspace import MODEL, FakeWorkspace
 
-WIDTHS = (1440, 900)
 THEMES = ("light", "dark")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -150,8 +149,7 @@ def test_names_of_strangers_run_nothing_in_a_saved_chart(browser: Browser, hosti
 
 
 # -- reports -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 900)])
 def test_a_report_is_read_in_the_page_and_taken_away(
     browser: Browser, fake: str, tmp_path: Path, theme: str, width: int
 ) -> None:
@@ -186,9 +184,8 @@ def test_a_report_runs_nothing_and_reaches_nobody(browser: Browser, fake: str) -
         assert visitor.errors == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_week_is_one_click_from_the_overview(browser: Browser, fake: str, tmp_path: Path, theme: str) -> None:
-    with Visitor(browser, fake, theme=theme) as visitor:
+def test_the_week_is_one_click_from_the_overview(browser: Browser, fake: str, tmp_path: Path) -> None:
+    with Visitor(browser, fake) as visitor:
         page = visitor.open("/")
         page.get_by_role("link", name="The week in one page").click()
         visitor.settled()
