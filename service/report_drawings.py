@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from itertools import takewhile
 from typing import NamedTuple
 
 from service import words
@@ -180,8 +181,10 @@ def _limit(points: Sequence[PerformancePoint], unit: str, axes: _Axes) -> str:
         f"M{axes.x(p['start']):.1f} {axes.y(p['threshold'] or 0.0):.1f}H{axes.x(p['end']):.1f}" for p in known
     )
     last = known[-1]["threshold"] or 0.0
+    begun = axes.x(list(takewhile(lambda p: p["threshold"] == last, reversed(known)))[-1]["start"])
+    x, anchor = (_WIDE - _RIGHT - 4, "end") if begun > _WIDE - 160 else (begun + 4, "start")
     place = axes.y(last) - 5
-    said = f'<text class="said" x="{_WIDE - _RIGHT - 4}" y="{max(12, place):.1f}" text-anchor="end">threshold {escape(_value(last, unit))}</text>'
+    said = f'<text class="said" x="{x:.1f}" y="{max(12, place):.1f}" text-anchor="{anchor}">threshold {escape(_value(last, unit))}</text>'
     return f'<path class="limit" d="{path}"/>{said}'
 
 

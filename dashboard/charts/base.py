@@ -20,7 +20,7 @@ EVENTS = {
     "rollback": ("↩", "warning"),
     "retrain": ("↻", "accent"),
 }
-_LETTERS = 112  # of a label, side by side over a chart as wide as the page, where that is narrow
+LETTERS = 112  # of a label, side by side over a chart as wide as the page, where that is narrow
 HALF = 76  # over one of two charts that stand side by side
 VERSION_SYMBOLS = ("circle", "diamond", "square", "pentagon")
 
@@ -161,7 +161,7 @@ def events(
     top: float = 1.0,
     span: Sequence[str] | None = None,
     levels: int = 2,
-    letters: int = _LETTERS,
+    letters: int = LETTERS,
 ) -> int:
     """Draw alerts and deployments as dotted verticals through all panels, labelled once above the first; return how many rows of labels.
 

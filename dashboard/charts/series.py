@@ -104,13 +104,14 @@ def over_time(
     past_role: str = "page",
     missing: str = "no data",
     order: Sequence[str] = (),
+    letters: int = base.LETTERS,
 ) -> go.Figure:
     """Return value by window with natural variation, threshold, events, and gaps that stay gaps."""
     figure = base.new(palette, height, top=62)
     add(figure, points, palette, name=name, unit=unit, timezone=timezone, past_role=past_role, order=order)
     top = gaps(figure, points, palette, timezone, words=missing)
     base.reference_period(figure, reference_period, palette, timezone, y0=0, y1=1, yref="paper")
-    base.events(figure, markers, palette, timezone)
+    base.events(figure, markers, palette, timezone, letters=letters)
     figure.update_layout(
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal", range=top),

@@ -62,6 +62,7 @@ def _course(ws: Workspace, alert: AlertView, model: ModelView, about: About) -> 
             unit="" if unit in ("distance", "nats") else unit,
             timezone=model["timezone"],
             markers=_markers(ws, alert),
+            letters=base.HALF,
             height=270,
             past_role=past,
             zero=not any((p.value or 0.0) < 0 for p in points),
@@ -97,6 +98,7 @@ def _performance(
             markers=_markers(ws, alert),
             reference_period=model["reference_period"],
             zero=metric["direction"] == "higher_is_worse",
+            letters=base.HALF,
             height=300,
             missing="no labels",
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import state, text, theme
-from dashboard.charts import categories, distribution, movement, multiples, paired, partial, ridge, series
+from dashboard.charts import base, categories, distribution, movement, multiples, paired, partial, ridge, series
 from dashboard.components import chart, errors
 from service.column_views import RelationView
 from service.views import FeatureView, Marker, ModelView, QuantileStep, ShareStep
@@ -233,6 +233,7 @@ def statistic(model: ModelView, view: FeatureView, chosen: state.TimeRange, mark
             unit="",
             timezone=model["timezone"],
             markers=markers,
+            letters=base.HALF,
             height=280,
             past_role="page" if view["kind"] == "concept" else "material_mark",
         )

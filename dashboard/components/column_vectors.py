@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, text, theme
-from dashboard.charts import series
+from dashboard.charts import base, series
 from dashboard.components import chart, export, health
 from service.views import Marker, ModelView, RowsReading
 
@@ -67,6 +67,7 @@ def _check(model: ModelView, name: str, own: Sequence[RowsReading], markers: Seq
             unit="",
             timezone=model["timezone"],
             markers=markers,
+            letters=base.HALF,
             height=260,
             past_role="material_mark",
         )

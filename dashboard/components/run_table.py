@@ -69,7 +69,9 @@ def table(runs: Sequence[ModelRunView], zones: Mapping[str, str], *, key: str) -
     told = [view for view in over if view["state"] != "done" or view["windows_done"]]
     idle = len(over) - len(told)
     if idle:
-        st.caption(f"{text.plural(idle, 'run')} found nothing due and {'is' if idle == 1 else 'are'} left out.")
+        st.caption(
+            f"{text.plural(idle, 'run')} found nothing due and {'is' if idle == 1 else 'are'} left out. Times are those of each model's time zone."
+        )
     rows = [_row(view, zones.get(view["model"], "UTC")) for view in told[:LATEST]]
     if not rows:
         if not over:

@@ -85,7 +85,11 @@ def _backtest(found: BacktestView | None, zone: str) -> None:
         alt=text.clean(found["sentence"], 300),
         column_config={
             "Learned from": column_config.TextColumn("Learned from", width=300),
-            "": column_config.TextColumn("", width=36),
+            "": column_config.TextColumn(
+                "",
+                width=36,
+                help="★ what to take: the simplest of those that differ from the best by no more than noise",
+            ),
         },
     )
     export.foot(found["rows"], name="backtest", key="backtest")
