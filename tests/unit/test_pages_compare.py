@@ -217,6 +217,7 @@ def test_a_compared_file_is_handed_on_to_the_wizard(workspace: FakeWorkspace, mo
     button.click()
     _run(page)
     name, data = taken[0]
-    assert name is not None and plain(name, 40) in button.label
+    assert name is not None
+    assert plain(name, 40) in button.label
     assert data
     assert gone == [("setup", {"upload": "u1"})]
