@@ -108,7 +108,7 @@ def palette() -> Palette:
 
 
 def style() -> None:
-    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks that wrap."""
+    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks that wrap, gate above job."""
     button = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}' if palette().dark else ""
     st.html(
         "<style>.stApp {font-variant-numeric: tabular-nums}"
@@ -116,5 +116,7 @@ def style() -> None:
         "{max-width: 1680px; padding-left: 1.75rem; padding-right: 1.75rem; padding-bottom: 3rem}"
         '.stApp [data-testid="stMetricLabel"] * {font-size: 12px}'
         '.stApp [data-testid="stMetricDelta"] * {white-space: normal; overflow: visible}'
+        "@media (max-width: 1100px) {.st-key-retrain_halves [data-testid='stHorizontalBlock'] {flex-wrap: wrap} "
+        ".st-key-retrain_halves [data-testid='stColumn'] {min-width: 100%}}"
         f"{button}</style>"
     )

@@ -58,7 +58,8 @@ def render() -> None:
     for trigger in ws.triggers(name):
         held = f" Held back: {text.plain(trigger['held_back'], 160)}." if trigger["held_back"] else ""
         st.caption(f":material/bolt: By itself: {text.plain(trigger['sentence'], 240)}{held}")
-    left, right = st.columns([3, 2], gap="small")
+    with st.container(key="retrain_halves"):  # one above the other where the page is narrow: see theme.style
+        left, right = st.columns([3, 2], gap="small")
     with left:
         _gate(model, version)
         role_history.draw(model)
