@@ -59,7 +59,7 @@ class _Write(Generic[T]):
     future: Future[T] = field(default_factory=Future)
     alone: bool = False  # outside of a transaction, with no other write under way
     about: str | None = None  # the one model whose rows it changes; None: it may be any
-    came: bool = False  # it only adds what came of that model, to be looked at by its next run
+    came: bool = False  # it changes nothing that runs have left: rows, labels, what was refused
 
 
 class Stamp(NamedTuple):
@@ -146,8 +146,8 @@ class Database:
     ) -> T:
         """Run ``function`` in a transaction and return what it returned, once that is committed.
 
-        ``about`` is the one model whose rows it changes: what is remembered of others stays good (see :meth:`stamp`). ``came``: it only
-        adds what the model's next run is to look at (rows, labels, what was refused of them): readings and profiles are as they were.
+        ``about`` is the one model whose rows it changes: what is remembered of others stays good (see :meth:`stamp`). ``came``: it
+        changes nothing that runs have left, such as readings and profiles; rows that come do not.
 
         Several waiting writes share a transaction. When one of them raises, it is rolled back and each is run again by itself,
         so ``function`` may be called twice and must change nothing but rows. Raises what ``function`` raises,

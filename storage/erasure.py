@@ -79,7 +79,7 @@ def erase_subject(
     def write(con: DuckDBPyConnection) -> dict[str, int]:
         return _delete_rows(con, spec.name, _Whom(stored, sent or stored, mine, ids, upto), rewritten, now)
 
-    deleted = db.write(write)
+    deleted = db.write(write, about=spec.name)
     fault_point("erase.after_rows")
     sweep(db, spec.name)
     db.checkpoint()  # deleted rows do not stay in the write-ahead log

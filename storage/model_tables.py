@@ -38,7 +38,7 @@ def prepare_model(db: Database, spec: ModelSpec) -> None:
     """Make the model's tables, and bring their columns to the declaration; does nothing when that was done before."""
     made = (prediction_type(spec), *((column.name, column.type) for column in spec.columns))
     if db.memory.get(("tables", spec.name)) != made:
-        db.write(lambda con: ensure_model_tables(con, spec))
+        db.write(lambda con: ensure_model_tables(con, spec), about=spec.name, came=True)
         db.memory["tables", spec.name] = made
 
 

@@ -43,7 +43,7 @@ def prune(db: Database, spec: ModelSpec, now: datetime, most: int = REFUSED_MOST
                 [spec.name, most],
             )
 
-    db.write(write)
+    db.write(write, about=spec.name, came=True)
 
 
 def _older(

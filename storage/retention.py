@@ -137,7 +137,10 @@ def _archive(db: Database, model: str, month: str, period: Window, now: datetime
             copied = write_file(con, db.path, name, f"SELECT * FROM {table} WHERE {where}")
         fault_point("archive.after_file")
         try:
-            db.write(lambda con: _commit_archive(con, model, name, period, where, copied, now))  # noqa: B023
+            db.write(
+                lambda con: _commit_archive(con, model, name, period, where, copied, now),  # noqa: B023
+                about=model,
+            )
         except _MovedOnError:
             continue
         fault_point("archive.after_commit")
@@ -256,7 +259,7 @@ def _merge(db: Database, model: str, month: str, now: datetime) -> None:
         forget(con, model, files)
         record(con, model, name, period, copied, now)
 
-    db.write(write)
+    db.write(write, about=model)
 
 
 # -- rows for a period that was dropped -------------------------------------------------------------------------------
@@ -321,7 +324,7 @@ def _drop(db: Database, model: str, first: datetime, cut: datetime, now: datetim
         con.execute("DROP TABLE temp.leaving")
         return int(rows)
 
-    rows = db.write(write)
+    rows = db.write(write, about=model)
     db.memory["dropped", model] = cut
     return rows
 

@@ -24,6 +24,7 @@ from storage.touched import rows_mark
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
     from service.local.core import Core
+    from storage.database import Stamp
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +32,7 @@ T = TypeVar("T")
 #: ``judged``: what runs leave (readings, profiles, how far labels have come); ``window``: that, and the rows and labels of the windows among
 #: the arguments; ``rows``: whatever is written of the model.
 Rests = Literal["judged", "window", "rows"]
+_MARKS = 10_000  # of windows that are remembered
 MOST = 4_500_000  # numbers and texts that all of it together may hold: some 150 MB
 
 
@@ -51,6 +53,7 @@ class _Kept(NamedTuple):
     spec: ModelSpec  # held, so that its identity stays its own
     value: Any
     size: int
+    copied: Callable[[Any], Any]
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class Recall:
     _kept: OrderedDict[Hashable, _Kept] = field(default_factory=OrderedDict)
     _size: int = 0
     _lock: Lock = field(default_factory=Lock)
+    _marks: dict[Hashable, tuple[Stamp, tuple[int, ...]]] = field(default_factory=dict)
     _asked: dict[Hashable, tuple[Lock, int]] = field(default_factory=dict)  # at work, and by how many it is wanted
 
     @property
@@ -84,6 +88,15 @@ class Recall:
                 if wanted > 1:
                     self._asked[question] = (lock, wanted - 1)
 
+    def mark(self, asked: Hashable, stamp: Stamp, read: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
+        """Return a mark that was read at this stamp, or read it; ``stamp`` was taken before."""
+        known = self._marks.get(asked)
+        if known is None or known[0] != stamp:
+            if len(self._marks) >= _MARKS:
+                self._marks.clear()
+            known = self._marks[asked] = (stamp, read())
+        return known[1]
+
     def get(self, question: Hashable, basis: Basis) -> _Kept | None:
         """Return what is remembered, None when there is nothing or it rests on something else."""
         with self._lock:
@@ -100,7 +113,7 @@ class Recall:
             self._size -= before.size if before else 0
             if size > self.most:
                 return
-            self._kept[question] = _Kept(basis, spec, value, size)
+            self._kept[question] = _Kept(basis, spec, value, size, _flat if _is_flat(value) else _own)
             self._size += size
             while self._size > self.most:
                 _, gone = self._kept.popitem(last=False)
@@ -114,8 +127,12 @@ def basis(core: Core, model: str, rests: Rests, windows: tuple[Window, ...] = ()
     if rests == "rows":
         written = stamp
     elif rests == "window" and windows:
-        with core.db.cursor() as cursor:
-            written += rows_mark(cursor, model, windows)
+
+        def read() -> tuple[int, ...]:
+            with core.db.cursor() as cursor:
+                return rows_mark(cursor, model, windows)
+
+        written += core.recall.mark((model, windows), stamp, read)
     spec, references = record.spec, tuple(core.control.reference_versions(model))
     every = core.window_spec(model)
     opened = tuple(every.containing(at).start for at in (now, now - parse_duration(spec.monitor.grace)))
@@ -139,12 +156,12 @@ def recalled(
             windows = tuple(one for one in (*args, *kwargs.values()) if isinstance(one, Window))
             kept = core.recall.get(question, basis(core, model, rests, windows)[0])
             if kept is not None:
-                return cast("T", _own(kept.value))
+                return cast("T", kept.copied(kept.value))
             with core.recall.turn(question):
                 now, spec = basis(core, model, rests, windows)
                 kept = core.recall.get(question, now)
                 if kept is not None:
-                    return cast("T", _own(kept.value))
+                    return cast("T", kept.copied(kept.value))
                 value = function(core, model, *args, **kwargs)
                 if basis(core, model, rests, windows)[0] == now:  # else it may be of before, of after, or of both
                     core.recall.put(question, now, spec, value, _size(value))
@@ -167,7 +184,21 @@ def _own(value: Any) -> Any:
     return value
 
 
+def _is_flat(value: Any) -> bool:
+    """Whether it is a list of what has nothing to copy inside."""
+    if not isinstance(value, list):
+        return False
+    parts = (one.values() if isinstance(one, dict) else one if isinstance(one, list | tuple) else () for one in value)
+    return not any(isinstance(part, _NESTED) for each in parts for part in each)
+
+
+def _flat(value: list[Any]) -> list[Any]:
+    """Return the same as :func:`_own` of a flat list, six times as fast: a heat map has tens of thousands of cells."""
+    return [one.copy() if type(one) in _COPIED else one for one in value]
+
+
 _NESTED = (dict, list, tuple)
+_COPIED = (dict, list)
 
 
 def _size(value: Any) -> int:

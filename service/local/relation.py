@@ -15,7 +15,7 @@ from reference_data.profile import BinnedColumn
 from reference_data.reference import Reference
 from reference_data.windows import Window
 from service.local.convert import iso, number
-from service.local.drift import choose_window, deciding, reference_of
+from service.local.drift import choose_window, deciding
 from service.local.recall import recalled
 from service.local.references import file_stamp, sample_path
 from service.local.segment_sample import sample_rows
@@ -50,6 +50,12 @@ class Measured:
 
 def relation(core: Core, model: str, column: str, window_start: datetime | None) -> column_views.RelationView | None:
     """Return prediction and error by value of a column; raises :class:`NotFoundError` for a column without readings."""
+    return by_value(core, model, column, *_judged(core, model, column, window_start))
+
+
+@recalled("judged")
+def _judged(core: Core, model: str, column: str, window_start: datetime | None) -> tuple[Window, int]:
+    """Return the window that is meant and the version of the reference that it was held against."""
     spec = core.spec(model)
     readings = deciding(core, model)
     window = choose_window(core, model, readings, window_start)
@@ -59,8 +65,7 @@ def relation(core: Core, model: str, column: str, window_start: datetime | None)
         raise NotFoundError(
             f"{column!r} was not judged in the window from {iso(window.start, spec.zone)}; of {model!r} are judged: {names}"
         )
-    reference = reference_of(core, chosen)
-    return by_value(core, model, column, window, reference.version)
+    return window, chosen.reference_version
 
 
 def by_value(

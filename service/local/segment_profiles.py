@@ -80,7 +80,7 @@ def bring_up(core: Core, spec: ModelSpec, reference: Reference) -> None:
     if made is None or not {space.name for space in made.spaces} & {*lacking}:
         return
     version = reference.version
-    core.db.write(lambda con: profile_store.forget(con, spec.name, version, "segments"))
+    core.db.write(lambda con: profile_store.forget(con, spec.name, version, "segments"), about=spec.name)
     draft = path.with_suffix(".part")
     draft.write_bytes(made.to_bytes())
     draft.chmod(0o600)
