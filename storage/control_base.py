@@ -38,6 +38,9 @@ class ControlBase:
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         """Open the file, making it if need be, and bring its schema up to date."""
         self.path = path
+        self.changes = (
+            0  # transactions since: what was read before may be old; the home's lock keeps other processes out
+        )
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self._connection.row_factory = sqlite3.Row
@@ -79,6 +82,8 @@ class ControlBase:
                 if typed is error:
                     raise
                 raise typed from error
+            finally:
+                self.changes += 1
         fault_point("control.after_commit")
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from dashboard import text
-from service.views import AlertView, CauseView, GateView, ModelView, ReadingView
+from service.views import AlertView, CauseView, GateView, ModelView, PerformancePoint, ReadingView
 
 SEVERITIES = ("page", "warning", "notice")
 _STATES = ("firing", "pending", "recovering", "acknowledged", "silenced", "resolved")
@@ -46,6 +46,12 @@ def duration(alert: AlertView, model: ModelView) -> str:
 def end(alert: AlertView, model: ModelView) -> str:
     """Return up to when an alert is spoken of: until it was resolved, or until the latest row."""
     return alert["resolved_at"] or model["data_until"] or alert["window_end"]
+
+
+def judged_until(alert: AlertView, points: Sequence[PerformancePoint]) -> str:
+    """Return up to when causes are looked for: while rows come in, the end of the latest window that was judged."""
+    ends = [point["end"] for point in points if point.get("verdict")]
+    return alert["resolved_at"] or max([*ends, alert["window_end"]], key=datetime.fromisoformat)
 
 
 def weekday(iso: str, timezone: str) -> str:

@@ -67,7 +67,7 @@ def render() -> None:
         alert_care.deliveries(alert, model)
         alert_care.history(alert, model)
     if alert["kind"] in ("performance", "concept_drift"):  # last, for it takes seconds
-        why.draw(model, alert["window_start"], alert_words.end(alert, model), key="alert_why", expanded=True)
+        why.draw(model, alert["window_start"], alert_words.judged_until(alert, points), key="alert_why", expanded=True)
 
 
 def _of_driftdeck(ws: Workspace, alert: AlertView, model: ModelView) -> None:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import wraps
 from math import inf
 from threading import Lock
@@ -23,6 +23,7 @@ from storage.touched import rows_mark
 
 if TYPE_CHECKING:
     from reference_data.declaration import ModelSpec
+    from reference_data.windows import WindowSpec
     from service.local.core import Core
     from storage.database import Stamp
 
@@ -48,6 +49,16 @@ class Basis(NamedTuple):
     day: date  # rows of the future wait for theirs
 
 
+class _Said(NamedTuple):
+    changes: int  # of the control store, as of which it is
+    spec: ModelSpec
+    references: tuple[int, ...]
+    versions: tuple[tuple[str, int | None], ...]
+    deployments: int
+    every: WindowSpec
+    grace: timedelta
+
+
 class _Kept(NamedTuple):
     basis: Basis
     spec: ModelSpec  # held, so that its identity stays its own
@@ -62,6 +73,7 @@ class Recall:
 
     most: int = MOST
     looked: float = -inf  # when somebody asked for all models last, on the clock that is never put back
+    said: dict[str, _Said] = field(default_factory=dict)
     _kept: OrderedDict[Hashable, _Kept] = field(default_factory=OrderedDict)
     _size: int = 0
     _lock: Lock = field(default_factory=Lock)
@@ -122,7 +134,7 @@ class Recall:
 
 def basis(core: Core, model: str, rests: Rests, windows: tuple[Window, ...] = ()) -> tuple[Basis, ModelSpec]:
     """Return what answers about a model rest on, as of now; raises :class:`NotFoundError` for an unknown model."""
-    stamp, record, now = core.db.stamp(model), core.record(model), core.now()
+    stamp, said, now = core.db.stamp(model), _said(core, model), core.now()
     written: tuple[int, ...] = (stamp.everything, stamp.judged)
     if rests == "rows":
         written = stamp
@@ -133,12 +145,24 @@ def basis(core: Core, model: str, rests: Rests, windows: tuple[Window, ...] = ()
                 return rows_mark(cursor, model, windows)
 
         written += core.recall.mark((model, windows), stamp, read)
-    spec, references = record.spec, tuple(core.control.reference_versions(model))
-    every = core.window_spec(model)
-    opened = tuple(every.containing(at).start for at in (now, now - parse_duration(spec.monitor.grace)))
-    versions = tuple((known["version"], known.get("reference_version")) for known in core.control.versions(model))
-    deployments = len(core.control.deployment_events(model))
-    return Basis(written, id(spec), references, versions, deployments, opened, now.date()), spec
+    opened = tuple(said.every.containing(at).start for at in (now, now - said.grace))
+    return Basis(
+        written, id(said.spec), said.references, said.versions, said.deployments, opened, now.date()
+    ), said.spec
+
+
+def _said(core: Core, model: str) -> _Said:
+    """Return what a model's teams have said of it, read once for as long as nothing was said: each look at SQLite lets go of the interpreter."""
+    changes, known = core.control.changes, core.recall.said.get(model)
+    if known is not None and known.changes == changes:
+        return known
+    spec, control = core.record(model).spec, core.control
+    versions = tuple((one["version"], one.get("reference_version")) for one in control.versions(model))
+    found = core.recall.said[model] = _Said(
+        changes, spec, tuple(control.reference_versions(model)), versions, len(control.deployment_events(model)),
+        core.window_spec(model), parse_duration(spec.monitor.grace),
+    )  # fmt: skip
+    return found
 
 
 def recalled(

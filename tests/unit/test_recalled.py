@@ -29,7 +29,7 @@ class Written:
         self.declared = SimpleNamespace(monitor=SimpleNamespace(grace="6h"))
         every = SimpleNamespace(containing=lambda at: Window(at.replace(hour=0, minute=0), at.replace(hour=0) + DAY))
         self.control = SimpleNamespace(
-            reference_versions=lambda _: [1], versions=lambda _: [], deployment_events=lambda _: []
+            changes=0, reference_versions=lambda _: [1], versions=lambda _: [], deployment_events=lambda _: []
         )
         self.record = lambda _: SimpleNamespace(spec=self.declared)
         self.window_spec, self.now = lambda _: every, self.clock
@@ -152,12 +152,15 @@ def test_an_answer_of_another_declaration_is_not_kept_under_the_one_that_comes_b
 
     @recalled("judged")
     def said(core: Core, model: str) -> str:
-        bare.declared = second if during else bare.declared
+        if during:
+            bare.declared = second
+            bare.control.changes += 1
         return "second" if bare.declared is second else "first"
 
     during = True
     assert said(bare.core, "m") == "second"
     during, bare.declared = False, first
+    bare.control.changes += 1
     assert said(bare.core, "m") == "first"
 
 
