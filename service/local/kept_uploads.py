@@ -110,11 +110,11 @@ def known(core: Core, upload: str) -> Kept:
     """Return what is known of a kept file, which is read when nobody has asked before."""
     place = folder(core, upload)
     about = read(place / "about.json")
+    if not (place / "file").exists():
+        raise NotFoundError(
+            f"{about['name']} was set up, and is not kept any more; drop it again to set up another model"
+        )
     if not (place / "facts.json").exists():
-        if not (place / "file").exists():
-            raise NotFoundError(
-                f"{about['name']} was set up, and is not kept any more; drop it again to set up another model"
-            )
         with in_use(place):
             write(place / "facts.json", reader.look(place / "file", about["name"]))
     facts = cast("Facts", read(place / "facts.json"))

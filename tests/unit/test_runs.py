@@ -1,5 +1,6 @@
 """Runs on a small home: whose windows they are, whose reference, and that nothing is judged twice without a reason."""
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,7 @@ def feed(ws: LocalWorkspace, given: list[dict[str, Any]]) -> None:
 def register(ws: LocalWorkspace, version: str, window: Window) -> int:
     """Register a version that brings its own reference, as a training does, without training it."""
     made = references.freeze_window(ws.core, "eta", window)
+    (ws.core.home.artefacts / "none").write_bytes(b"")  # a version without its artefact is given no role
     ws.core.control.put_version(
         {
             "model": "eta",
@@ -73,7 +75,7 @@ def register(ws: LocalWorkspace, version: str, window: Window) -> int:
             "holdout": None,
             "rows": made.rows,
             "trainer": "sklearn",
-            "card": {"sha256": "0" * 64},
+            "card": {"sha256": hashlib.sha256(b"").hexdigest()},
             "artefact": "none",
             "alert_id": None,
             "job_id": None,
