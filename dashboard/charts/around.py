@@ -56,7 +56,7 @@ def panels(
     rows = len(shown) + bool(served)
     height = _TOP + rows * (_PANEL + _GAP) + 24
     figure = base.new(palette, height, top=_TOP, left=64)
-    figure.update_layout(xaxis=base.time_axis(palette), showlegend=False)
+    base.lay(figure, xaxis=base.time_axis(palette), showlegend=False)
     number = 0
     if served:
         number += 1
@@ -93,7 +93,7 @@ def _axis(figure: go.Figure, number: int, rows: int, palette: Palette, unit: str
     top = 1 - ((number - 1) * (_PANEL + _GAP) + _GAP * 0.6) / inner
     bottom = top - _PANEL / inner
     name = "yaxis" if number == 1 else f"yaxis{number}"
-    figure.update_layout(
+    base.lay(figure,
         {name: base.value_axis(palette, unit, rangemode="tozero", domain=[max(bottom, 0), min(top, 1)], nticks=4, fixedrange=True)}
     )  # fmt: skip
     base.note(
@@ -101,7 +101,7 @@ def _axis(figure: go.Figure, number: int, rows: int, palette: Palette, unit: str
         font={"size": 12, "color": palette.text},
     )  # fmt: skip
     if number == rows:
-        figure.update_layout(xaxis={"anchor": "y" if number == 1 else f"y{number}"})
+        base.lay(figure, xaxis={"anchor": "y" if number == 1 else f"y{number}"})
 
 
 def _trace(

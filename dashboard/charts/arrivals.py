@@ -32,9 +32,7 @@ def over_time(windows: Sequence[LabelWindow], palette: Palette, *, timezone: str
         coming = [None if w["mature"] else w["labelled"] for w in windows]
         figure.add_trace(_bars(x, coming, width, "with label, more to come", marker, hover))
         figure.add_trace(_expected(windows, x, palette))
-    figure.update_layout(
-        xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, rangemode="tozero", tickformat=",")
-    )
+    base.lay(figure, xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, rangemode="tozero", tickformat=","))
     return figure
 
 

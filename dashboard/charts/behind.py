@@ -52,7 +52,8 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], palette: 
         )
     )
     ticks = {"showgrid": False, "zeroline": False, "fixedrange": True, "tickfont": {"color": palette.muted}}
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis={**ticks, "side": "top", "title": {"text": "predicted", "font": {"size": 11}}},
         yaxis={**ticks, "autorange": "reversed", "automargin": True, "title": {"text": "label", "font": {"size": 11}}},
     )
@@ -102,7 +103,7 @@ def calibration(bins: Sequence[CalibrationBin], palette: Palette, *, height: int
         )
     )
     share: dict[str, Any] = {"range": [-0.02, 1.02], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-    figure.update_layout(xaxis=base.value_axis(palette, **share), yaxis=base.value_axis(palette, **share))
+    base.lay(figure, xaxis=base.value_axis(palette, **share), yaxis=base.value_axis(palette, **share))
     return figure
 
 
@@ -138,7 +139,7 @@ def by_range(ranges: Sequence[RangeError], palette: Palette, *, unit: str, heigh
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    figure.update_layout(
+    base.lay(figure,
         xaxis={"type": "category", "showgrid": False, "tickfont": {"color": palette.muted}, "linecolor": palette.border, "showline": True, "fixedrange": True},
         yaxis=base.value_axis(palette, unit, rangemode="tozero"),
     )  # fmt: skip

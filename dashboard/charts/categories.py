@@ -108,7 +108,8 @@ def compare(
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.value_axis(palette, rangemode="tozero", tickformat=".0%", fixedrange=True),
         yaxis={
             "tickvals": places,

@@ -56,7 +56,8 @@ def over_time(windows: Sequence[LabelWindow], palette: Palette, *, timezone: str
                 hoverinfo="skip",
             )
         )
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, range=[0, 1.05], tickvals=[0, 0.5, 1], tickformat=".0%"),
     )
@@ -109,7 +110,8 @@ def lags_over_time(windows: Sequence[LabelWindow], palette: Palette, *, timezone
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, unit, rangemode="tozero", nticks=4),
         legend={"y": 1.04},
@@ -148,7 +150,8 @@ def feedback(points: Sequence[FeedbackPoint], palette: Palette, *, timezone: str
             )
         )
     shares: dict[str, Any] = {"range": [0, 1.05], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, **({"rangemode": "tozero"} if numeric else shares)),
         showlegend=True,

@@ -54,7 +54,7 @@ def figure(curve: CurveView, palette: Palette, *, height: int = 260) -> go.Figur
         "tickfont": {"color": palette.muted},
     }
     ticks = {"tickmode": "array", "tickvals": x, "ticktext": [text.short(rows) for rows in x]}
-    drawn.update_layout(xaxis={**axis, **ticks}, yaxis=base.value_axis(palette, curve["unit"]), showlegend=True)
+    base.lay(drawn, xaxis={**axis, **ticks}, yaxis=base.value_axis(palette, curve["unit"]), showlegend=True)
     return drawn
 
 

@@ -39,17 +39,18 @@ def compare(
     )
     if state == INSUFFICIENT:
         _counts(figure, bars, palette, names[1])
-        figure.update_layout(yaxis=base.value_axis(palette, rangemode="tozero"))
+        base.lay(figure, yaxis=base.value_axis(palette, rangemode="tozero"))
     elif bars["labels"]:
         _nominal(figure, bars, palette, names)
-        figure.update_layout(yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".0%"))
+        base.lay(figure, yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".0%"))
     elif cumulative:
         _cumulative(figure, bars, palette, names, unit)
-        figure.update_layout(yaxis=base.value_axis(palette, range=[0, 1.02], tickformat=".0%"))
+        base.lay(figure, yaxis=base.value_axis(palette, range=[0, 1.02], tickformat=".0%"))
     else:
         _ordered(figure, bars, palette, names, unit)
-        figure.update_layout(yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".0%"))
-    figure.update_layout(
+        base.lay(figure, yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".0%"))
+    base.lay(
+        figure,
         xaxis={
             "showgrid": False,
             "zeroline": False,
@@ -59,7 +60,7 @@ def compare(
             "ticksuffix": f" {text.suffix(unit)}" if unit and not bars["labels"] else "",
             "nticks": 8,
             **({"type": "category", "fixedrange": True} if bars["labels"] else {}),
-        }
+        },
     )
     return figure
 
@@ -155,14 +156,15 @@ def _nominal(figure: go.Figure, bars: Histogram, palette: Palette, names: tuple[
             hoverinfo="skip",
         )
     )
-    figure.update_xaxes(tickvals=places, ticktext=[text.figure(label, 10) for label in bars["labels"]], tickangle=0)
+    ticks = [text.figure(label, 10) for label in bars["labels"]]
+    base.lay(figure, xaxis={"tickvals": places, "ticktext": ticks, "tickangle": 0})
 
 
 def _counts(figure: go.Figure, bars: Histogram, palette: Palette, name: str) -> None:
     if bars["labels"]:
         places: list[float] = [float(i) for i in range(len(bars["labels"]))]
         widths = [0.86] * len(places)
-        figure.update_xaxes(tickvals=places, ticktext=[text.figure(label, 10) for label in bars["labels"]])
+        base.lay(figure, xaxis={"tickvals": places, "ticktext": [text.figure(label, 10) for label in bars["labels"]]})
     else:
         edges = _finite_edges(bars["edges"])
         places = [(a + b) / 2 for a, b in pairwise(edges)]

@@ -24,7 +24,8 @@ def figure(rows: Sequence[SegmentError], palette: Palette, *, unit: str, now: st
     drawn = base.new(palette, 66 + ROW_HEIGHT * len(shown), top=34, right=52, left=10)
     _bars(drawn, shown, palette)
     _ends(drawn, shown, names, palette, unit, now)
-    drawn.update_layout(
+    base.lay(
+        drawn,
         xaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal", fixedrange=True),
         yaxis={
             "tickvals": list(range(len(shown))),

@@ -68,7 +68,8 @@ def segments(values: Sequence[SegmentError], palette: Palette, *, unit: str, per
                 xshift=9,
                 font={"size": 11.5, "color": palette.text},
             )
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis={**base.value_axis(palette, unit, rangemode="tozero"), "showline": True, "linecolor": palette.border},
         yaxis={
             "tickvals": places,

@@ -48,12 +48,13 @@ def over_time(view: ConceptView, palette: Palette, *, timezone: str, height: int
     _alarm_line(figure, view, palette, timezone)
     _onset(figure, view, palette, timezone)
     low, high = _range(steps, view["threshold"])
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, type="log", range=[low, high], dtick=max(1, math.ceil((high - low) / 5))),
         legend={"y": 1.02},
     )
-    figure.update_yaxes(nticks=None, tickformat="~s" if high <= 6 else ".0e")
+    base.lay(figure, yaxis={"nticks": None, "tickformat": "~s" if high <= 6 else ".0e"})
     return figure
 
 

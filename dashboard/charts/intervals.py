@@ -85,7 +85,8 @@ def figure(
             drawn, amount, palette, x=1, xref="paper", xanchor="left", xshift=6, y=place,
             font={"size": 12, "color": palette.text},
         )  # fmt: skip
-    drawn.update_layout(
+    base.lay(
+        drawn,
         xaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal", fixedrange=True),
         yaxis={
             "tickvals": places,

@@ -42,7 +42,7 @@ def quantiles(
         _ribbon(figure, run, ("q25", "q75"), 0.38, "25–75 %", palette, timezone, legend=first)
         _median(figure, run, palette, unit, timezone, legend=first)
     base.events(figure, markers, palette, timezone, letters=base.HALF)
-    figure.update_layout(xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, unit), legend={"y": 1.08})
+    base.lay(figure, xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, unit), legend={"y": 1.08})
     return figure
 
 
@@ -108,7 +108,8 @@ def missing(
         )
     )
     base.events(figure, markers, palette, timezone, letters=base.HALF)
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".3~p"),
         legend={"y": 1.08},
@@ -215,7 +216,8 @@ def shares(
         )
     )
     base.events(figure, markers, palette, timezone, letters=base.HALF)
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(palette),
         yaxis={
             "tickvals": list(range(len(kept))),

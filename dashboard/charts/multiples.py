@@ -48,7 +48,7 @@ def figure(found: Sequence[SegmentDrift], palette: Palette, *, unit: str) -> go.
             drawn, words, palette, x=left + 0.012, y=top - head, xref="paper", yref="paper", xanchor="left",
             yanchor="bottom", font={"size": 11.5, "color": palette.accent if mark else palette.text},
         )  # fmt: skip
-    drawn.update_layout(showlegend=False)
+    base.lay(drawn, showlegend=False)
     return drawn
 
 
@@ -67,7 +67,8 @@ def _axes(
         "ticksuffix": f" {text.suffix(unit)}" if text.suffix(unit) else "",
     }
     below = {"showline": True, "linecolor": palette.border, "anchor": f"y{number}"}
-    drawn.update_layout(
+    base.lay(
+        drawn,
         {
             f"xaxis{number}": {**shared, **below, **ticks},
             f"yaxis{number}": {
@@ -77,7 +78,7 @@ def _axes(
                 "rangemode": "tozero",
                 "fixedrange": True,
             },
-        }
+        },
     )
 
 
@@ -91,7 +92,7 @@ def _bars(drawn: go.Figure, one: SegmentDrift, number: str, palette: Palette) ->
     else:
         centres, widths = [float(i) for i in range(len(bars["labels"]))], [1.0] * len(bars["labels"])
         names = [text.figure(label, 20) for label in bars["labels"]]
-        drawn.update_layout({f"xaxis{number}": {"showticklabels": False, "ticksuffix": ""}})
+        base.lay(drawn, {f"xaxis{number}": {"showticklabels": False, "ticksuffix": ""}})
     axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
     words = [
         f"{name} · reference {text.share(then)} · now {text.share(now)}"

@@ -44,7 +44,8 @@ def quantiles(pairs: Sequence[QuantilePair], palette: Palette, *, unit: str, hei
         )
     )
     axis = {"title": {"font": {"size": 11, "color": palette.muted}, "standoff": 6}}
-    figure.update_layout(
+    base.lay(
+        figure,
         margin={"b": 46},
         xaxis=base.value_axis(palette, unit, **axis) | {"title": axis["title"] | {"text": "reference"}},
         yaxis=base.value_axis(palette, unit, **axis) | {"title": axis["title"] | {"text": "current"}},

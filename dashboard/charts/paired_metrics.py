@@ -50,7 +50,8 @@ def figure(rows: Sequence[ComparedMetric], palette: Palette) -> go.Figure:
                 hovertemplate="%{hovertext}<extra></extra>",
             )
         )
-    drawn.update_layout(
+    base.lay(
+        drawn,
         xaxis=base.value_axis(palette, tickformat=".0%", fixedrange=True),
         yaxis={
             "tickvals": list(range(len(shown))),

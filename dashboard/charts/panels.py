@@ -96,7 +96,8 @@ def linked(
     _axes(figure, panels, domains, shown, palette, unit=unit, zero=zero, limits=limits)
     _titles(figure, panels, domains, palette)
     base.rounded(figure)
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(
             palette,
             anchor=panels[-1].axis.replace("axis", ""),
@@ -145,9 +146,9 @@ def _axes(
     for panel in panels:
         domain = domains[panel.axis]
         if panel.axis == "yaxis2":
-            figure.update_layout(yaxis2=heat.axis(shown, palette, domain))
+            base.lay(figure, yaxis2=heat.axis(shown, palette, domain))
         else:
-            figure.update_layout({panel.axis: base.value_axis(palette, domain=domain, **known[panel.axis])})
+            base.lay(figure, {panel.axis: base.value_axis(palette, domain=domain, **known[panel.axis])})
 
 
 def _titles(figure: go.Figure, panels: Sequence[_Panel], domains: dict[str, list[float]], palette: Palette) -> None:

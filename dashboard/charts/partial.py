@@ -61,7 +61,8 @@ def figure(
     else:
         names = [_name(bar) for bar in shown]
         axis |= {"tickvals": places, "ticktext": names, "tickangle": 0 if max(map(len, names), default=0) < 6 else -40}
-    drawn.update_layout(
+    base.lay(
+        drawn,
         xaxis=axis,
         yaxis=base.value_axis(palette, unit, domain=[0.24, 1], **_range(shown, kind)),
         yaxis2=base.value_axis(palette, domain=[0, 0.15], rangemode="tozero", nticks=2, fixedrange=True),

@@ -53,7 +53,8 @@ def figure(
     for place in reversed(range(len(rows))):  # the lower ones stand before those behind them
         name, shares, line, fill = rows[place]
         _ridge(drawn, place, shares, edges, line, fill, tallest, f"{text.figure(name)}", unit)
-    drawn.update_layout(
+    base.lay(
+        drawn,
         showlegend=False,
         xaxis=base.value_axis(palette, unit, showline=True, linecolor=palette.border, nticks=8, showgrid=False),
         yaxis={

@@ -50,7 +50,8 @@ def by_windows(found: Sequence[Sensitivity], palette: Palette, *, word: str, hei
             yanchor=anchor,
             xshift=8,
         )
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis={
             "type": "category",
             "showgrid": False,

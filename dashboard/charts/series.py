@@ -112,7 +112,8 @@ def over_time(
     top = gaps(figure, points, palette, timezone, words=missing)
     base.reference_period(figure, reference_period, palette, timezone, y0=0, y1=1, yref="paper")
     base.events(figure, markers, palette, timezone, letters=letters)
-    figure.update_layout(
+    base.lay(
+        figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal", range=top),
         legend={"y": 1.1},

@@ -37,7 +37,8 @@ def figure(slots: Sequence[Slot], palette: Palette, *, timezone: str, height: in
                 hovertemplate="%{x|%-d %b %Y}: %{y:,} rows<extra></extra>",
             )
         )
-    drawn.update_layout(
+    base.lay(
+        drawn,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, rangemode="tozero", tickformat=",", nticks=4),
         showlegend=True,

@@ -48,9 +48,7 @@ def by_window(windows: Sequence[WindowView], palette: Palette, *, timezone: str,
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    figure.update_layout(
-        xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, rangemode="tozero", tickformat=",")
-    )
+    base.lay(figure, xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, rangemode="tozero", tickformat=","))
     return figure
 
 

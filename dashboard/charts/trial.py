@@ -43,5 +43,5 @@ def figure(
             hovertemplate="%{x|%-d %b %Y}: %{y:.3g}<extra></extra>",
         )
     )
-    drawn.update_layout(xaxis=base.time_axis(palette), yaxis=base.value_axis(palette), showlegend=True)
+    base.lay(drawn, xaxis=base.time_axis(palette), yaxis=base.value_axis(palette), showlegend=True)
     return drawn

@@ -50,7 +50,8 @@ def figure(
     if shaded is not None:
         spans.training(drawn, shaded, palette, timezone)
     base.events(drawn, markers, palette, timezone)
-    drawn.update_layout(
+    base.lay(
+        drawn,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal"),
         legend={"y": 1.1},

@@ -32,7 +32,8 @@ def clickable(figure: go.Figure, on_click: Callable[[int, int], None], *, alt: s
         for point in points[:1]:
             on_click(point["curve_number"], point["point_index"])
 
-    figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}})
+    for trace in figure.data:
+        trace.selected = trace.unselected = {"marker": {"opacity": 1}}
     st.plotly_chart(figure, theme=None, config=CONFIG, alt=alt, key=key, on_select=clicked, selection_mode="points")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import registry, state, text, theme
-from dashboard.charts import distribution
+from dashboard.charts import base, distribution
 from dashboard.components import chart, health
 from service.views import DriftRow, ModelView, WindowView
 
@@ -45,7 +45,7 @@ def card(row: DriftRow, model: ModelView, window: WindowView) -> None:
             if len(bars["labels"]) > _LABELS:  # names of so many values would lie on one another
                 every = -(-len(bars["labels"]) // _LABELS)
                 axis = figure.layout.xaxis
-                figure.update_xaxes(tickvals=axis.tickvals[::every], ticktext=axis.ticktext[::every])
+                base.lay(figure, xaxis={"tickvals": axis.tickvals[::every], "ticktext": axis.ticktext[::every]})
             chart.show(figure, alt=_alt(row), key="drift_detail_chart")
         st.caption(" · ".join(facts(row)))
         registry.link("Open its page ›", "feature", model=model["name"], column=row["column"], window=window["start"])
