@@ -23,7 +23,9 @@ def measure(home: Path) -> None:
 
 def table(base: str, server: psutil.Process) -> None:
     """Visit every page in one session, so often that a rebuild shows its usual cost; CPU seconds are all of the server's."""
-    print(f"{'page':<14} {'first s':>8} {'rebuild s':>10} {'worst s':>8} {'CPU s':>7} {'kB':>7} {'charts':>7}")
+    print(
+        f"{'page':<14} {'first s':>8} {'rebuild s':>10} {'worst s':>8} {'CPU s':>7} {'kB':>7} {'sent kB':>8} {'charts':>7}"
+    )
     for name, path in addresses(base).items():
         with Session(base) as session:
             first, before = session.draw(path), _cpu(server)
@@ -43,5 +45,5 @@ def _line(name: str, first: Drawn, again: list[Drawn], cpu: float) -> str:
     failed = f"  {first.exceptions[0]}" if first.exceptions else ""
     return (
         f"{name:<14} {first.seconds:8.2f} {middle:10.2f} {max(seconds):8.2f} {cpu:7.2f} {again[-1].bytes / 1000:7.0f} "
-        f"{again[-1].charts:7}{words}{failed}"
+        f"{again[-1].sent / 1000:8.0f} {again[-1].charts:7}{words}{failed}"
     )

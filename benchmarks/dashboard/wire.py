@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -18,21 +20,38 @@ PATIENCE = 120.0  # seconds for one message
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One rebuild: seconds from the request to the end of the script, bytes of all messages (uncompressed), charts and exceptions among them."""
+    """One rebuild: seconds from the request to the end of the script, bytes of all messages as they were made and as they were
+    sent (the socket compresses), charts and exceptions among them."""
 
     seconds: float
     bytes: int
+    sent: int
     charts: int
     exceptions: tuple[str, ...]
+
+
+class _Counted(socket.socket):
+    """A socket that counts what comes."""
+
+    received = 0
+
+    def recv(self, *given: int) -> bytes:
+        """Receive, and count."""
+        found = super().recv(*given)
+        self.received += len(found)
+        return found
 
 
 class Session:
     """One visitor's connection; not for several threads."""
 
     def __init__(self, base: str) -> None:
-        self._base = base
+        self._base, self._wire = base, _Counted(socket.AF_INET, socket.SOCK_STREAM)
+        address = urlsplit(base)
+        self._wire.connect((address.hostname, address.port))
         self._socket = connect(
             base.replace("http", "ws", 1) + "/_stcore/stream",
+            sock=self._wire,
             subprotocols=[Subprotocol("streamlit")],
             max_size=None,
             origin=Origin(base),
@@ -51,7 +70,7 @@ class Session:
         asked.rerun_script.context_info.timezone = "UTC"
         asked.rerun_script.context_info.url = f"{self._base}/{page}"
         asked.rerun_script.context_info.color_scheme = "light"
-        began = time.perf_counter()
+        began, before = time.perf_counter(), self._wire.received
         self._socket.send(asked.SerializeToString())
         size = charts = 0
         exceptions = []
@@ -68,7 +87,9 @@ class Session:
                     exceptions.append(message.delta.new_element.exception.message[:200])
             if message.WhichOneof("type") == "script_finished":
                 if message.script_finished in _FINISHED:
-                    return Drawn(time.perf_counter() - began, size, charts, tuple(exceptions))
+                    return Drawn(
+                        time.perf_counter() - began, size, self._wire.received - before, charts, tuple(exceptions)
+                    )
                 if message.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
                     raise RuntimeError(f"{path}: the script could not be compiled")
 
