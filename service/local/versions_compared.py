@@ -11,6 +11,7 @@ from monitors.own_sql import Sums, ratios, sums_sql, title
 from monitors.registry import label_unit, positive_class
 from monitors.version_scores import FEWEST_CLUSTERS, SCORES, TERMS, Difference, differences
 from service.local.convert import iso, number
+from service.local.recall import recalled
 from service.workspace import NotFoundError, WorkspaceError
 from storage.ratio_sums import ratio_sums
 from storage.traffic import event_span
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _Z95 = 1.959964
 
 
+@recalled("rows")
 def compare_versions(
     core: Core, model: str, version: str, other: str, since: datetime | None, until: datetime | None
 ) -> outcome_views.VersionComparison:
@@ -122,6 +124,7 @@ def _sentence(found: list[Difference], version: str, other: str, n: int, unit: s
     return f"{rows}, {explain.inside(explain.metric_label(first.score.name))} is {mine} for {version} and {theirs} for {other}: {told}."
 
 
+@recalled("rows")
 def business_lift(core: Core, model: str, version: str, other: str) -> list[outcome_views.BusinessLift]:
     """Return each declared ratio of one version against another's, over the buckets in which both answered."""
     spec, windows = _asked(core, model, version, other, None, None)
