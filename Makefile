@@ -8,6 +8,7 @@ PORT ?= 8501
 DRIFTDECK_HOME ?= ./driftdeck-home
 PYTEST_FLAGS ?=
 LOCK_FLAGS ?=
+BIG ?= build/big
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -58,9 +59,11 @@ test: lint ## everything but the soak: linters, then every test once, quick ones
 bench: install ## the figures the documentation quotes
 	$(BIN)/python -m benchmarks
 
-screenshots: install ## the pictures the documentation shows
+screenshots: install ## every page of the demo and of a home of 50 models × 200 features × 90 days (made once, in half an hour)
 	@.ci/debian-packages
 	$(BIN)/python -m docs.screenshots
+	@test -d $(BIG) || { rm -rf $(BIG).new; $(BIN)/python -m benchmarks.dashboard --part build --home $(BIG).new && mv $(BIG).new $(BIG); }
+	$(BIN)/python -m docs.screenshots --big $(BIG)
 
 soak: install ## the long runs
 	$(BIN)/pytest -m soak --timeout=0 $(PYTEST_FLAGS)

@@ -2,8 +2,8 @@
 
 The demo is built in a folder of its own (about two minutes) and served on a free port, unless ``--url`` names one that is
 served already. The README's pictures are 1440 pixels wide, with a palette of 256 colours, so that each stays below 400 kB;
-all pages, at their full height, go to ``build/screenshots`` to be looked at. ``--big`` takes those of a home of many models
-(``--big HOME`` of one that was built by ``python -m benchmarks.dashboard --part build``, else of a small one).
+all pages, at their full height, go to ``build/screenshots`` to be looked at. ``--big HOME`` takes those of a home of many
+models instead, as ``python -m benchmarks.dashboard --part build`` makes one; ``make screenshots`` does both.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from benchmarks.dashboard.home import A_DAY, fill, midnight
 from benchmarks.dashboard.serving import addresses as every_address
 from benchmarks.dashboard.serving import served
 from tests.support.screenshots import FLAGS, MAIN, addresses, chromium, settle
@@ -137,27 +135,17 @@ def every_page(url: str, folder: Path, browser_path: str | None) -> None:
     print(f"every page in both themes: {folder}")
 
 
-def big(home: Path | None, browser_path: str | None) -> None:
-    """Take the pages of a home of many models; a small one is built when none is given."""
-    with tempfile.TemporaryDirectory(prefix="driftdeck-big-") as scratch:
-        if home is None:
-            home = Path(scratch) / "home"
-            until = midnight(datetime.now(UTC))
-            fill(home, models=12, columns=40, days=30, a_day=A_DAY, until=until, say=print)
-        with served(home) as (url, _):
-            every_page(url, EVERY_PAGE / "big", browser_path)
-
-
 def main() -> None:
     """Read the command line and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a demo that is served already, at 2013-06-04")
     parser.add_argument("--folder", type=Path, default=IMAGES)
     parser.add_argument("--chromium", default=os.environ.get("CHROMIUM"))
-    parser.add_argument("--big", nargs="?", type=Path, const=Path(), help="a home of many models instead of the demo")
+    parser.add_argument("--big", type=Path, metavar="HOME", help="a home of many models instead of the demo")
     given = parser.parse_args()
     if given.big is not None:
-        big(None if given.big == Path() else given.big, given.chromium)
+        with served(given.big) as (url, _):
+            every_page(url, EVERY_PAGE / "big", given.chromium)
         return
     with nullcontext(given.url.rstrip("/")) if given.url else served_demo() as url:
         shoot(url, story_alert(url), given.folder, given.chromium)

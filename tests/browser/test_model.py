@@ -161,6 +161,7 @@ def test_fifty_models_hold_still(browser: Browser, fake: str) -> None:
             page = visitor.open("/")
             before.append(_places(page))
             page.get_by_role("radio", name="Page 1").or_(page.get_by_role("button", name="Page 1")).first.click()
+            page.wait_for_url("**/?*", timeout=PATIENCE)  # else there is nothing of ours to go back to
             visitor.settled()
             page.go_back()
             visitor.settled()
