@@ -58,7 +58,7 @@ TABLE: tuple[Metric, ...] = (
         "driftdeck_label_coverage_ratio", "gauge", ("model",), "Share of the rows of that window that have their label"
     ),
     Metric(
-        "driftdeck_drifted_columns", "gauge", ("model",), "Columns whose drift is material in the latest judged window"
+        "driftdeck_drifted_columns", "gauge", ("model",), "Inputs whose drift is material in the latest judged window"
     ),
     Metric(
         "driftdeck_reading_value", "gauge", _READING, "Value of a check in the latest judged window, in its own unit"

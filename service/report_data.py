@@ -21,6 +21,7 @@ BEFORE = 11  # windows whose performance is told before the one that a report is
 _TRIED = 5  # windows that are looked at for one that has been judged
 _SEVERITY = {"page": 0, "warning": 1, "notice": 2}
 _MOVED = ("harmful", "material", "significant")
+_INPUTS = ("feature", "context")
 _ORDER = {state: rank for rank, state in enumerate((*_MOVED, "insufficient", "no_data", "within"))}
 
 
@@ -229,10 +230,23 @@ def _verdict(
     judged = [row for row in drift if row["state"] not in ("insufficient", "no_data")]
     if not judged:
         return "insufficient", f"Too few rows to judge by: {words.plural(window['rows'], 'row')} came."
-    moved = [row for row in judged if row["state"] in _MOVED]
+    return "ok", f"Nothing to do: {_counted(judged)}"
+
+
+def _counted(judged: Sequence[DriftRow]) -> str:
+    """Return how many of the columns that came in moved; prediction and error are named, not counted among them."""
+    inputs = [row for row in judged if row["kind"] in _INPUTS]
+    moved = sum(row["state"] in _MOVED for row in inputs)
+    beside = [row["column"] for row in judged if row["kind"] not in _INPUTS and row["state"] in _MOVED]
+    columns = words.plural(len(inputs), "column")
+    if not moved and not beside:
+        return f"all {columns} are within their natural variation."
     if not moved:
-        return "ok", f"Nothing to do: all {words.plural(len(judged), 'column')} are within their natural variation."
-    return "ok", f"Nothing to do: {len(moved)} of {words.plural(len(judged), 'column')} moved, and no alert came of it."
+        return (
+            f"all {columns} are within their natural variation; {' and '.join(beside)} moved, and no alert came of it."
+        )
+    also = f", and {' and '.join(beside)} too" if beside else ""
+    return f"{moved} of {columns} moved{also}; no alert came of it."
 
 
 def _changes(
@@ -301,6 +315,13 @@ def _alert(alert: AlertView) -> ReportAlert:
     }
 
 
+def _over(drift: Sequence[DriftRow]) -> str:
+    """Return what the budget is shared by: 13 columns, prediction and error given inputs."""
+    inputs = [row for row in drift if row["kind"] in _INPUTS]
+    named = [words.plural(max(1, len(inputs)), "column"), *(row["column"] for row in drift if row not in inputs)]
+    return " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
+
+
 def _judged(about: ModelView, drift: Sequence[DriftRow], window: WindowView) -> list[str]:
     """Return how it was judged: against what, at what budget, on how many rows."""
     zone, found = about["timezone"], []
@@ -314,7 +335,7 @@ def _judged(about: ModelView, drift: Sequence[DriftRow], window: WindowView) -> 
     if budget:
         found.append(
             f"Thresholds allow for {budget['pages_per_year']:g} false page and {budget['warnings_per_year']:g} false warning a year "
-            f"while nothing is wrong, over {words.plural(max(1, len(drift)), 'column')}; they follow from how the windows of the reference differ among themselves."
+            f"while nothing is wrong, over {_over(drift)}; they follow from how the windows of the reference differ among themselves."
         )
     found.append(
         "A column is significant when chance does not explain its change, material when the change is large, harmful when it goes with "

@@ -62,8 +62,9 @@ class ModelView(TypedDict):
     sparkline: list[float | None]  # headline metric by window, latest last, at most 30
     label_coverage: float | None  # share of the latest closed window's rows that have labels
     label_lag_hours: float | None  # median
-    drifted: int
-    columns: int
+    drifted: int  # inputs (features and context) that moved far enough to matter in the latest judged window
+    columns: int  # inputs that are judged
+    drifted_beside: NotRequired[list[str]]  # of prediction, score and error, those that moved far enough to matter
     rows_per_window: int | None
     rows: RowCounts
     champion: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -41,6 +42,22 @@ def number(value: float | None, unit: str = "", *, signed: bool = False) -> str:
         words = f"{size:.1e}"
     sign = "−" if value < 0 else "+" if signed else ""
     return f"{sign}{words}{' ' + unit if unit else ''}"
+
+
+def decimals(values: Iterable[float | None]) -> int:
+    """Return with how many decimals numbers are written that stand below each other.
+
+    Three significant digits in the largest and two in the smaller ones (a tenth may be smaller still), but at most four decimals
+    and five digits in all.
+
+    >>> decimals([0.155, 0.0278, 0.4, None]), decimals([7.9, 12.3]), decimals([1200.0, 150.0]), decimals([])
+    (3, 1, 0, 0)
+    """
+    sizes = sorted(abs(value) for value in values if value and math.isfinite(value))
+    if not sizes:
+        return 0
+    low, high = (math.floor(math.log10(size)) for size in (sizes[len(sizes) // 10], sizes[-1]))
+    return max(0, min(max(1 - low, 2 - high), 4, 4 - high))
 
 
 def count(value: float | None) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import text
-from dashboard.components import column_plots, export, gates, health
+from dashboard.components import column_plots, export, gates, health, numbers
 from service.views import FeatureView, ModelView, ReadingView
 
 
@@ -64,11 +64,12 @@ def checks(model: ModelView, view: FeatureView) -> None:
     ]
     with st.container(key="every_check"):
         _heading("Every check", f"reference {reference} against {current}", rows, f"{view['column']}_checks", "checks")
+        values = [number for r in view["readings"] for number in (r["value"], r["threshold"])]
         settings: Any = {
             "verdict": health.column("Verdict", health.DRIFT),
             "check": st.column_config.TextColumn("Check"),
-            "value": st.column_config.NumberColumn("Value", format="%.3g"),
-            "threshold": st.column_config.NumberColumn("Threshold", format="%.3g"),
+            "value": numbers.column("Value", values),
+            "threshold": numbers.column("Threshold", values),
             "p": st.column_config.NumberColumn("p", format="%.2g"),
             "rows": st.column_config.NumberColumn("Rows", format="localized"),
             "reference rows": st.column_config.NumberColumn("Reference rows", format="localized"),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import state, text, theme
 from dashboard.charts import base, series
-from dashboard.components import chart, export, health
+from dashboard.components import chart, export, health, numbers
 from service.views import Marker, ModelView, RowsReading
 
 
@@ -32,6 +32,7 @@ def draw(
         st.markdown("#### Window by window", width="content")
         st.space("stretch")
         export.table(rows, name=f"{model['name']}_{found[0]['column']}", key="vector_rows")
+    values = [number for row in found for number in (row["value"], row["threshold"])]
     st.dataframe(
         pd.DataFrame(rows[:100]),
         hide_index=True,
@@ -41,8 +42,8 @@ def draw(
         alt="Readings of this column by window, the latest first",
         column_config={
             "verdict": health.column("Verdict", health.DRIFT, pinned=True),
-            "value": st.column_config.NumberColumn("value", format="%.3g"),
-            "threshold": st.column_config.NumberColumn("threshold", format="%.3g"),
+            "value": numbers.column("value", values),
+            "threshold": numbers.column("threshold", values),
             "rows": st.column_config.NumberColumn("rows", format="localized"),
         },
     )

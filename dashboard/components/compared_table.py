@@ -11,7 +11,7 @@ from streamlit import column_config
 
 from dashboard import state, text, theme
 from dashboard.charts import categories, distribution
-from dashboard.components import chart, export, health, paging, svg
+from dashboard.components import chart, export, health, numbers, paging, svg
 from service.comparing_views import ComparedColumn
 
 PAGE_SIZE = 25
@@ -109,18 +109,22 @@ def _change(before: float | None, after: float | None) -> str | None:
 
 def _config(part: Sequence[ComparedColumn]) -> Any:
     statistics = {text.metric_name(column["check"]) for column in part if column["check"]}
+    values = [number for column in part for number in (column["value"], column["threshold"])]
     statistic = statistics.pop() if len(statistics) == 1 else "Value"
     return {
         "verdict": health.column("Verdict", VERDICTS, pinned=True),
         "column": column_config.TextColumn("Column", width=160),
         "type": column_config.TextColumn("Type", width=95),
         "histogram": column_config.ImageColumn("Reference (grey), current", width=170),
-        "effect": column_config.NumberColumn(
-            "Shift, sd", format="%.2g", width=75, help="How far it moved, in standard deviations of the reference"
+        "effect": numbers.column(
+            "Shift, sd",
+            [column["effect"] for column in part],
+            width=75,
+            help="How far it moved, in standard deviations of the reference",
         ),
         "p": column_config.NumberColumn("p", format="%.2g", width=75, help="Of this column alone, before correction"),
-        "value": column_config.NumberColumn(statistic, format="%.3g", width=125),
-        "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=85),
+        "value": numbers.column(statistic, values, width=125),
+        "threshold": numbers.column("Threshold", values, width=85),
         "bullet": column_config.ImageColumn(
             "Value / threshold",
             width=170,
@@ -246,10 +250,11 @@ def _checks(column: ComparedColumn, key: str) -> None:
         }
         for check in column["checks"]
     ]
+    values = [number for check in column["checks"] for number in (check["value"], check["threshold"])]
     config: Any = {
         "check": column_config.TextColumn("Check"),
-        "value": column_config.NumberColumn("Value", format="%.3g"),
-        "threshold": column_config.NumberColumn("Threshold", format="%.3g"),
+        "value": numbers.column("Value", values),
+        "threshold": numbers.column("Threshold", values),
         "p": column_config.NumberColumn("p", format="%.2g"),
     }
     st.dataframe(

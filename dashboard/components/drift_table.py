@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import state, text, theme
-from dashboard.components import health, paging, svg
+from dashboard.components import health, numbers, paging, svg
 from service.views import DriftRow
 
 PAGE_SIZE = 15
@@ -101,7 +101,7 @@ def draw(rows: Sequence[DriftRow], *, key: str, beside: bool = False) -> None:
         state.set_params(open=shown[cells[0][0]]["column"] if cells and cells[0][0] < len(shown) else None)
 
     palette = theme.palette()
-    columns: Any = _columns(max((len(row["trend"]) for row in shown), default=0))
+    columns: Any = _columns(shown)
     st.dataframe(
         pd.DataFrame([_cells(row, palette) for row in shown]),
         hide_index=True,
@@ -138,7 +138,9 @@ def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
     }
 
 
-def _columns(trend: int) -> dict[str, object]:
+def _columns(shown: Sequence[DriftRow]) -> dict[str, object]:
+    trend = max((len(row["trend"]) for row in shown), default=0)
+    values = [number for row in shown for number in (row["value"], row["threshold"])]
     return {
         "verdict": health.column("Verdict", health.DRIFT, pinned=True),
         "column": column_config.TextColumn("Column", width=150),
@@ -146,8 +148,8 @@ def _columns(trend: int) -> dict[str, object]:
         "type": column_config.TextColumn("Type", width=90),
         "histogram": column_config.ImageColumn("Reference (grey), current", width=170),
         "statistic": column_config.TextColumn("Statistic", width=130),
-        "value": column_config.NumberColumn("Value", format="%.3g", width=75),
-        "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=80),
+        "value": numbers.column("Value", values, width=75),
+        "threshold": numbers.column("Threshold", values, width=80),
         "bullet": column_config.ImageColumn(
             "Value / threshold", width=170, help="The tick is the threshold; the arrow says more than twice"
         ),

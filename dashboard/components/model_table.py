@@ -11,11 +11,12 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import registry, state, text, theme
-from dashboard.components import data_words, health, svg
+from dashboard.components import data_words, health, numbers, svg
 from service.views import ModelView
 
 ROWS = 14  # that stand without scrolling; the others scroll inside of the table
 _ROW, _HEAD = 40, 37  # pixels
+_LINE = 104
 _ARROWS = {"higher_is_worse": "↓", "lower_is_worse": "↑"}
 _NO_UNITS = ("share", "area", "statistic")  # kinds of numbers, nothing to write behind them
 _ORDER = list(health.HEALTH)
@@ -87,6 +88,7 @@ def plain_rows(models: Sequence[ModelView]) -> list[dict[str, Any]]:
                 "value": metric["value"] if metric else None,
                 "reference": metric["reference"] if metric else None,
                 **{name: model[name] for name in ("label_coverage", "drifted", "columns", "rows_per_window")},
+                "drifted_beside": ", ".join(model.get("drifted_beside", ())),
                 **{name: model[name] for name in ("champion", "champion_since", "data_until", "last_run", "next_run")},
             }
         )
@@ -100,6 +102,23 @@ def _metric(model: ModelView) -> str | None:
     name = text.metric_name(metric["name"])
     unit = "" if metric["unit"] in _NO_UNITS else metric["unit"]
     return " ".join(filter(None, [name, unit, _ARROWS.get(metric["direction"], "")]))
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else text.number(value)
+
+
+def _drifted(model: ModelView) -> str | None:
+    """Return 1 / 13, or 1 / 13 +1 when what the model makes of its columns moved too."""
+    if not model["columns"]:
+        return None
+    beside = len(model.get("drifted_beside", ()))
+    return f"{model['drifted']} / {model['columns']}{f' +{beside}' if beside else ''}"
+
+
+def _per_cent(value: float | None) -> int | None:
+    """Return a share in whole per cent, neither nothing nor all where it is not quite."""
+    return None if value is None else min(99, max(1, round(100 * value))) if 0 < value < 1 else round(100 * value)
 
 
 def _champion(model: ModelView) -> str | None:
@@ -123,19 +142,20 @@ def _frame(models: Sequence[ModelView], now: str | None) -> pd.DataFrame:
                 "model": text.clean(model["name"], 120),
                 "since": text.day(model["since"], zone) if model["since"] else None,
                 "metric": _metric(model),
-                "now": None if metric is None else metric["value"],
-                "reference": None if metric is None else metric["reference"],
+                "now": _number(metric["value"] if metric else None),
+                "reference": _number(metric["reference"] if metric else None),
                 "line": svg.sparkline(
                     model["sparkline"],
                     palette,
                     lower=metric["lower"] if metric else None,
                     upper=metric["upper"] if metric else None,
                     alarm=model["health"] == "page",
+                    width=_LINE - 16,  # the cell's padding
                 ),
-                "labels": model["label_coverage"],
-                "drifted": f"{model['drifted']} / {model['columns']}" if model["columns"] else None,
-                "rows": text.short(model["rows_per_window"]),
+                "drifted": _drifted(model),
+                "labels": _per_cent(model["label_coverage"]),
                 "champion": _champion(model),
+                "rows": text.short(model["rows_per_window"]),
                 "last": data_words.ago(model["last_run"], now, zone) if model["last_run"] else None,
                 "next": data_words.until(model["next_run"], now, zone) if model["next_run"] else None,
             }
@@ -147,32 +167,31 @@ def _columns(models: Sequence[ModelView]) -> Any:
     windows = {model["window"] for model in models}
     per = text.window_word(windows.pop()) if len(windows) == 1 else "window"
     longest = max((len(model["sparkline"]) for model in models), default=0)
-    # explicit widths: without them a long name would push the evidence off the screen
+    # explicit widths: without them a long name would push the evidence off the screen. Up to the champion they fill 840 pixels, what a
+    # page of 900 has; a wider page gives each column more
     return {
         "health": health.column("Health", health.HEALTH, pinned=True),
-        "model": column_config.TextColumn("Model", width=160),
+        "model": column_config.TextColumn("Model", width=124),
         "since": column_config.TextColumn(
-            "Since", width=70, help="When the present trouble began, in the model's time zone"
+            "Since", width=62, help="When the present trouble began, in the model's time zone"
         ),
-        "metric": column_config.TextColumn("Metric", width=105, help="↓ lower is better, ↑ higher is better"),
-        "now": column_config.NumberColumn("Now", format="%.3g", width=65),
-        "reference": column_config.NumberColumn(
-            "Ref.", format="%.3g", width=65, help="The same metric in the reference"
-        ),
+        "metric": column_config.TextColumn("Metric", width=92, help="↓ lower is better, ↑ higher is better"),
+        "now": numbers.mixed("Now", width=58),
+        "reference": numbers.mixed("Ref.", width=58, help="The same metric in the reference"),
         "line": column_config.ImageColumn(
-            f"{longest} windows", width=170, help="Grey: natural variation of the reference"
-        ),
-        "labels": column_config.ProgressColumn(
-            "Labels in", format="percent", min_value=0, max_value=1, width=115, color="gray"
+            f"{longest} windows", width=_LINE, help="Grey: natural variation of the reference"
         ),
         "drifted": column_config.TextColumn(
             "Drifted",
-            width=70,
-            help="Columns that moved far enough to matter, the prediction and the error given inputs among them",
+            width=68,
+            help="Columns that moved far enough to matter, of those that come in. + counts what else moved: prediction, score, error",
         ),
-        "rows": column_config.TextColumn(f"Rows / {per}", width=95, alignment="right"),
-        "champion": column_config.TextColumn("Champion", width=105),
-        "last": column_config.TextColumn("Last run", width=95),
+        "labels": column_config.ProgressColumn(
+            "Labels in", format="%d %%", min_value=0, max_value=100, width=80, color="gray"
+        ),
+        "champion": column_config.TextColumn("Champion", width=88),
+        "rows": column_config.TextColumn(f"Rows / {per}", width=86, alignment="right"),
+        "last": column_config.TextColumn("Last run", width=90),
         "next": column_config.TextColumn(
             "Next run",
             width=90,

@@ -76,16 +76,16 @@ def _beyond(value: float, threshold: float | None, direction: str) -> bool:
 
 
 def _drift(table: Sequence[DriftRow], about: str) -> tiles.Tile:
-    moved = sum(row["state"] in ("significant", "material", "harmful") for row in table)
-    material = sum(row["state"] in ("material", "harmful") for row in table)
+    drifted = sum(row["state"] in ("material", "harmful") for row in table)
     harmful = sum(row["state"] == "harmful" for row in table)
-    remark = f"{harmful} harmful" if harmful else f"{material} material" if material else "none material"
+    slight = sum(row["state"] == "significant" for row in table)
+    remark = f"{harmful} harmful" if harmful else f"{slight} more slightly" if slight else "none harmful"
     return {
         "label": "Data drift",
-        "value": f"{moved} of {len(table)}",
+        "value": f"{drifted} of {len(table)}",
         "remark": remark,
         "tone": "bad" if harmful else "neutral",
-        "help": f"{about}, columns beyond their natural variation",
+        "help": f"{about}: columns that moved far enough to matter, of those that come in; prediction and error stand beside",
     }
 
 

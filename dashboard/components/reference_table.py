@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import text
-from dashboard.components import export, health
+from dashboard.components import export, health, numbers
 from service.data_views import ReferenceDiffRow, ReferenceView
 
 PAGE_SIZE = 25
@@ -34,7 +34,7 @@ def versions(found: Sequence[ReferenceView], zone: str) -> None:
             "version": view["version"],
             "period": period(view, zone),
             "rows": view["rows"],
-            "labelled": view["labelled"] / view["rows"] if view["rows"] else None,
+            "labelled": numbers.percent(_labelled(view)),
             "columns": view["columns"],
             "used": ", ".join(text.clean(name, 30) for name in view["used_by"]) or "nobody",
             "source": text.clean(view["source"], 90),
@@ -48,7 +48,7 @@ def versions(found: Sequence[ReferenceView], zone: str) -> None:
         "version": column_config.NumberColumn("Reference", width=80),
         "period": column_config.TextColumn("Period", width=190),
         "rows": column_config.NumberColumn("Rows", format="localized", width=80),
-        "labelled": column_config.NumberColumn("Labelled", format="percent", width=80),
+        "labelled": numbers.share("Labelled", map(_labelled, found), width=80),
         "columns": column_config.NumberColumn("Columns", width=75),
         "used": column_config.TextColumn("Held against it", width=130, help="Model versions that are judged by it"),
         "source": column_config.TextColumn("Made from", width=330),
@@ -67,6 +67,10 @@ def versions(found: Sequence[ReferenceView], zone: str) -> None:
     export.foot(found, name="references", key="references")
 
 
+def _labelled(view: ReferenceView) -> float | None:
+    return view["labelled"] / view["rows"] if view["rows"] else None
+
+
 def period(view: ReferenceView, zone: str) -> str:
     """Return the days a reference covers; rows without times have none."""
     start, end = view["period"]
@@ -80,17 +84,18 @@ def differences(found: Sequence[ReferenceDiffRow], pair: tuple[int, int]) -> Non
     page = min(st.session_state.get("reference_diff_page", 1), pages)
     rows = [_cells(row) for row in ordered[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
     before, after = pair
+    missing = [share for row in ordered for share in row["missing"]]
     columns: Any = {
         "change": health.column("Change", CHANGE, pinned=True),
         "column": column_config.TextColumn("Column", width=150),
         "sentence": column_config.TextColumn("In words", width=470),
-        "distance": column_config.NumberColumn(
-            "Distance", format="%.3g", width=80, help="Jensen–Shannon distance, 0 to 1"
+        "distance": numbers.column(
+            "Distance", [row["distance"] for row in ordered], width=80, help="Jensen–Shannon distance, 0 to 1"
         ),
-        "mean_before": column_config.NumberColumn(f"Mean in {before}", format="%.4g", width=100),
-        "mean_after": column_config.NumberColumn(f"Mean in {after}", format="%.4g", width=100),
-        "missing_before": column_config.NumberColumn(f"Missing in {before}", format="percent", width=105),
-        "missing_after": column_config.NumberColumn(f"Missing in {after}", format="percent", width=105),
+        "mean_before": numbers.mixed(f"Mean in {before}", width=100),
+        "mean_after": numbers.mixed(f"Mean in {after}", width=100),
+        "missing_before": numbers.share(f"Missing in {before}", missing, width=105),
+        "missing_after": numbers.share(f"Missing in {after}", missing, width=105),
     }
     st.dataframe(
         pd.DataFrame(rows),
@@ -106,13 +111,20 @@ def differences(found: Sequence[ReferenceDiffRow], pair: tuple[int, int]) -> Non
 
 
 def _cells(row: ReferenceDiffRow) -> dict[str, object]:
+    before, after = _means(row)
     return {
         "change": [health.words(CHANGE, row["change"])],
         "column": text.clean(row["column"]),
         "sentence": text.clean(row["sentence"], 300),
         "distance": row["distance"],
-        "mean_before": row["mean"][0],
-        "mean_after": row["mean"][1],
-        "missing_before": row["missing"][0],
-        "missing_after": row["missing"][1],
+        "mean_before": before,
+        "mean_after": after,
+        "missing_before": numbers.percent(row["missing"][0]),
+        "missing_after": numbers.percent(row["missing"][1]),
     }
+
+
+def _means(row: ReferenceDiffRow) -> list[str | None]:
+    """Return the two means of a column with the same decimals: columns have units of their own, so each row has its own digits."""
+    places = text.decimals(row["mean"])
+    return [None if mean is None else f"{mean:,.{places}f}".replace("-", "−") for mean in row["mean"]]

@@ -11,7 +11,7 @@ from streamlit import column_config
 
 from dashboard import text, theme
 from dashboard.charts import sensitivity
-from dashboard.components import chart, export, health, tiles
+from dashboard.components import chart, export, health, numbers, tiles
 from service.views import ReplayAlert, ReplayView, Sensitivity
 
 PAGE_SIZE = 25
@@ -142,12 +142,11 @@ def _table(found: Sequence[Sensitivity], word: str) -> None:
         | {str(number): shift for number, shift in zip(row["windows"], row["shifts"], strict=True)}
         for row in found
     ]
+    shifts = [shift for row in found for shift in row["shifts"]]
     columns: Any = {
         "column": column_config.TextColumn("Column", pinned=True, width=170),
         "unit": column_config.TextColumn("Unit", width=70),
-    } | {
-        str(number): column_config.NumberColumn(text.plural(number, word), format="%.3g", width=85) for number in steps
-    }
+    } | {str(number): numbers.column(text.plural(number, word), shifts, width=85) for number in steps}
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,

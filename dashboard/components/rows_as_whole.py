@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import text, theme
-from dashboard.components import health, svg
+from dashboard.components import health, numbers, svg
 from service.views import RowsReading
 
 
@@ -39,12 +39,13 @@ def card(found: Sequence[RowsReading], window_start: str, name: str) -> None:
         }
         for row in mine
     ]
+    values = [number for row in mine for number in (row["value"], row["threshold"])]
     columns: Any = {
         "verdict": health.column("Verdict", health.DRIFT, pinned=True),
         "check": column_config.TextColumn("Check", width=190),
         "column": column_config.TextColumn("Of", width=110),
-        "value": column_config.NumberColumn("Value", format="%.3g", width=80),
-        "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=85),
+        "value": numbers.column("Value", values, width=80),
+        "threshold": numbers.column("Threshold", values, width=85),
         "bullet": column_config.ImageColumn("Value / threshold", width=170, help="The tick is the threshold"),
         "drivers": column_config.TextColumn("Driven by", width=260),
         "sentence": column_config.TextColumn("In words", width=520),

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit import column_config
 
 from dashboard import state, text, theme
-from dashboard.components import errors, health, svg
+from dashboard.components import errors, health, numbers, svg
 from service.views import DriftRow, SegmentDrift
 
 ALL = "all rows"
@@ -82,22 +82,26 @@ def _table(found: Sequence[SegmentDrift]) -> None:
             "value": row["value"],
             "threshold": row["threshold"],
             "n": row["n"],
-            "missing": row["missing"],
+            "missing": numbers.percent(row["missing"]),
         }
         for row in found
     ]
+    values = [number for row in found for number in (row["value"], row["threshold"])]
     columns: Any = {
         "verdict": health.column("Verdict", health.DRIFT, pinned=True),
         "segment": column_config.TextColumn("Segment", width=190),
         "column": column_config.TextColumn("Column", width=140),
         "histogram": column_config.ImageColumn("Reference (grey), current", width=170),
-        "shift": column_config.NumberColumn(
-            "Shift", format="%.2g", width=70, help="In standard deviations of the segment's rows in the reference"
+        "shift": numbers.column(
+            "Shift",
+            [row["shift"] for row in found],
+            width=70,
+            help="In standard deviations of the segment's rows in the reference",
         ),
-        "value": column_config.NumberColumn("Distance", format="%.3g", width=85, help="Jensen–Shannon, 0 to 1"),
-        "threshold": column_config.NumberColumn("Threshold", format="%.3g", width=85),
+        "value": numbers.column("Distance", values, width=85, help="Jensen–Shannon, 0 to 1"),
+        "threshold": numbers.column("Threshold", values, width=85),
         "n": column_config.NumberColumn("Rows", format="localized", width=80),
-        "missing": column_config.NumberColumn("Missing", format="percent", width=80),
+        "missing": numbers.share("Missing", [row["missing"] for row in found], width=80),
     }
     st.dataframe(
         pd.DataFrame(rows),

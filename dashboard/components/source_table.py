@@ -176,7 +176,7 @@ def _runs(view: SourceView, zone: str) -> None:
                 "Taken": column_config.NumberColumn("Taken", format="localized", width=80),
                 "Were there": column_config.NumberColumn("Were there", format="localized", width=90),
                 "Refused": column_config.NumberColumn("Refused", format="localized", width=80),
-                "Seconds": column_config.NumberColumn("Seconds", format="%.3g", width=80),
+                "Seconds": column_config.NumberColumn("Seconds", format="%.2f", width=80),
                 "Read up to": column_config.TextColumn("Read up to", width=200),
                 "Error": column_config.TextColumn("Error", width=320),
             },

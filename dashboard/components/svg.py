@@ -28,14 +28,15 @@ def sparkline(
     lower: float | None = None,
     upper: float | None = None,
     alarm: bool = False,
+    width: int = WIDTH,
 ) -> str | None:
-    """Draw values on the band of natural variation; a gap stays a gap, its end is dotted. None when nothing is known."""
+    """Draw values on the band of natural variation, ``width`` pixels wide; a gap stays a gap, its end is dotted. None when nothing is known."""
     known = _finite(values)
     if not known:
         return None
     low, high = min([*known, *_finite([lower])]), max([*known, *_finite([upper])])
     reach = (high - low) or 1.0
-    step = (WIDTH - 10) / max(1, len(values) - 1)
+    step = (width - 10) / max(1, len(values) - 1)
 
     def y(value: float) -> float:
         return 4 + (HEIGHT - 8) * (high - value) / reach
@@ -43,7 +44,7 @@ def sparkline(
     parts = []
     if lower is not None and upper is not None:
         parts.append(
-            f'<rect width="{WIDTH}" y="{y(upper):.1f}" height="{max(1.0, y(lower) - y(upper)):.1f}" fill="{palette.band}"/>'
+            f'<rect width="{width}" y="{y(upper):.1f}" height="{max(1.0, y(lower) - y(upper)):.1f}" fill="{palette.band}"/>'
         )
     path, pen, last = "", "M", None
     for position, value in enumerate(values):
@@ -56,13 +57,13 @@ def sparkline(
     parts.append(f'<path d="{path}" fill="none" stroke="{palette.accent}" stroke-width="1.4"/>')
     if last is not None and last[0] < 5 + (len(values) - 1) * step - 0.5:
         parts.append(
-            f'<path d="M{last[0] + 4:.0f} {last[1]:.1f}H{WIDTH - 4}" stroke="{palette.muted}" stroke-dasharray="2 3"/>'
+            f'<path d="M{last[0] + 4:.0f} {last[1]:.1f}H{width - 4}" stroke="{palette.muted}" stroke-dasharray="2 3"/>'
         )
     elif last is not None and alarm:
         parts.append(f'<path d="M{last[0]:.0f} {last[1] - 4:.1f}l4 7h-8z" fill="{palette.page}"/>')
     elif last is not None:
         parts.append(f'<circle cx="{last[0]:.0f}" cy="{last[1]:.1f}" r="2.6" fill="{palette.accent}"/>')
-    return _uri("".join(parts))
+    return _uri("".join(parts), width)
 
 
 def histogram(reference: Sequence[float], current: Sequence[float], palette: Palette) -> str | None:

@@ -12,7 +12,7 @@ from streamlit import column_config
 
 from dashboard import state, text, theme
 from dashboard.charts import intervals
-from dashboard.components import chart, errors
+from dashboard.components import chart, errors, numbers
 from service.outcome_views import ChangeParts, RowExample, SliceView
 from service.views import ModelView
 
@@ -83,19 +83,20 @@ def _slices(slices: Sequence[SliceView], key: str) -> None:
     if not slices:
         st.caption("No part of the rows lost more than the whole did, beyond chance.")
         return
+    measured = [number for s in slices for number in (s["reference"], s["current"], s["shrunk"])]
     unit_free: Any = {
         "slice": column_config.TextColumn("Slice", width="large"),
-        "share": column_config.NumberColumn("Share of rows", format="percent", width=92),
+        "share": numbers.share("Share of rows", [s["share"] for s in slices], width=92),
         "n": column_config.NumberColumn("Rows", format="localized", width=76),
-        "reference": column_config.NumberColumn("Reference", format="%.3g", width=84),
-        "current": column_config.NumberColumn("Now", format="%.3g", width=72),
-        "shrunk": column_config.NumberColumn("Loss, shrunk", format="%.3g", width=92, help="Towards the whole: a small slice is not believed at once"),
+        "reference": numbers.column("Reference", measured, width=84),
+        "current": numbers.column("Now", measured, width=72),
+        "shrunk": numbers.column("Loss, shrunk", measured, width=92, help="Towards the whole: a small slice is not believed at once"),
         "p": column_config.NumberColumn("p, held out", format="%.1e", width=84),
     }  # fmt: skip
     frame = pd.DataFrame(
         {
             "slice": [text.clean(s["name"], 90) for s in slices],
-            "share": [s["share"] for s in slices],
+            "share": [numbers.percent(s["share"]) for s in slices],
             "n": [s["n"] for s in slices],
             "reference": [s["reference"] for s in slices],
             "current": [s["current"] for s in slices],
@@ -126,7 +127,7 @@ def _rows(rows: Sequence[RowExample], model: ModelView, key: str) -> None:
             for row in rows
         ]
     )
-    settings: Any = {"loss": column_config.NumberColumn("loss", format="%.3g")}
+    settings: Any = {"loss": numbers.column("loss", [row["loss"] for row in rows])}
     st.dataframe(
         frame, hide_index=True, height="content", placeholder=text.MISSING, column_config=settings, key=f"{key}_rows"
     )

@@ -11,6 +11,7 @@ import numpy as np
 from monitors.registry import DECIDING
 from monitors.shown import silenced
 from reference_data import lags
+from reference_data.profile import RESERVED
 from reference_data.section import parse_duration
 from reference_data.windows import Window
 from service.local import performance
@@ -66,8 +67,7 @@ def model(core: Core, name: str) -> views.ModelView:
         "headline": worst.headline if worst else None,
         "silenced": quiet,
         **seen.shown,
-        "drifted": sum(state in ("material", "harmful") for state in states.values()),
-        "columns": len(states),
+        **_counted(states),
         "champion": roles.champion,
         "rollback_to": roles.former[-1] if roles.former else None,
         "champion_since": iso(roles.champion_since, zone) if roles.champion_since else None,
@@ -157,6 +157,23 @@ def _budget(core: Core, name: str, span: tuple[datetime, datetime] | None) -> vi
         "days": 0.0 if span is None or since is None else (span[1] - since) / timedelta(days=1),
         "pages": raised.count("page"),
         "warnings": raised.count("warning"),
+    }
+
+
+class _Counted(TypedDict):
+    """How many columns of a model moved far enough to matter: what comes in is counted, what goes out is named."""
+
+    drifted: int
+    columns: int
+    drifted_beside: list[str]
+
+
+def _counted(states: dict[str, str]) -> _Counted:
+    moved = [column for column, state in states.items() if state in ("material", "harmful")]
+    return {
+        "drifted": sum(column not in RESERVED for column in moved),
+        "columns": sum(column not in RESERVED for column in states),
+        "drifted_beside": [column for column in moved if column in RESERVED],
     }
 
 

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from monitors.registry import DECIDING
+from reference_data.profile import RESERVED
 from service.measures import BY_NAME, line
 from storage.reading_news import News, last_reading, reading_news
 
@@ -34,7 +35,7 @@ class Shown:
     lines: dict[str, list[str]]
     left_out: int
     ends: dict[str, float]
-    drifted: int  # columns
+    drifted: int  # inputs: prediction and error are no columns that came in
     verdicts: frozenset[str]  # of the columns
 
     def find(self, check: str, scope: str = "performance") -> News | None:
@@ -112,6 +113,6 @@ def _show(version: str, scopes: dict[str, Group], limit: int) -> Shown:
     deciding = [
         r for r in scopes.get("column", {}).values() if r.check == DECIDING and not r.segment and r.column != "label"
     ]
-    drifted = sum(r.drifts and r.verdict not in UNSAID for r in deciding)
+    drifted = sum(r.drifts and r.verdict not in UNSAID and r.column not in RESERVED for r in deciding)
     verdicts = frozenset(r.verdict for r in deciding)
     return Shown(version, limit, scopes, lines, len(every) - len(told), ends, drifted, verdicts)
