@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -84,7 +85,13 @@ class _Cron:
 
 def next_time(schedule: str, timezone: str, after: datetime) -> datetime:
     """Return the first time after a moment (aware) at which a schedule by time is due, in UTC; of an interval: as long after it."""
-    return _following(parse_schedule(schedule, timezone), after)
+    return _following(_known(schedule, timezone), after)
+
+
+@lru_cache(maxsize=1024)
+def _known(schedule: str, timezone: str) -> Any:
+    """What is declared is asked again and again, for each of many models; triggers remember nothing."""
+    return parse_schedule(schedule, timezone)
 
 
 def missed(schedule: str, timezone: str, since: datetime, now: datetime) -> bool:

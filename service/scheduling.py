@@ -13,7 +13,7 @@ from monitors.schedule import Scheduler, missed
 from reference_data.declaration import Declaration
 from reference_data.section import parse_rows
 from service.declaration_file import parse
-from service.local import LocalWorkspace, attend, timetable
+from service.local import LocalWorkspace, attend, declare, timetable
 from service.workspace import ConflictError, Workspace
 
 _log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Schedules:
 
     def take_up(self) -> Declaration:
         """Take up what is declared now."""
-        declared = parse(self._workspace.export(), None)
+        declared = self._declared()
         models, sources = declared.models, declared.sources
         by_time = {name: spec for name, spec in models.items() if parse_rows(spec.monitor.schedule) is None}
         schedules = {_MODEL + name: spec.monitor.schedule for name, spec in by_time.items()}
@@ -117,6 +117,11 @@ class Schedules:
             on_demand=[_MODEL + name for name in models.keys() - by_time.keys()],
         )
         return declared
+
+    def _declared(self) -> Declaration:
+        """Return what is declared; where the stores are at hand not by way of TOML, which takes a second for ten thousand columns."""
+        core = self._core
+        return parse(self._workspace.export(), None) if core is None else declare.declaration(core)
 
     def _look_for_rows(self) -> None:
         """Run the models whose schedule is a number of rows, where as many have come."""

@@ -188,9 +188,9 @@ class Database:
         return task.future.result()
 
     def exclusive(self, function: Callable[[DuckDBPyConnection], T], *, patience: float = 600.0) -> T:
-        """Run ``function`` in the writer's thread, outside of a transaction: nothing is written meanwhile.
+        """Run ``function``, which changes no row, in the writer's thread and outside of a transaction: nothing is written meanwhile.
 
-        Raises what ``function`` raises, and as :meth:`write`.
+        A checkpoint and a copy of the file are no change of data, so :meth:`stamp` stays. Raises what ``function`` raises, and as :meth:`write`.
         """
         return self._submit(_Write(lambda con, _: [function(con)], alone=True), patience)
 
@@ -277,7 +277,6 @@ class Database:
             self._heal(error)
             task.future.set_exception(self._typed(error))
         else:
-            self._changes[None, False] += 1
             task.future.set_result(result)
 
     def _transaction(self, group: list[_Write[Any]]) -> list[Any]:

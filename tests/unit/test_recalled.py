@@ -1,5 +1,6 @@
 """How answers are remembered: once for all who ask, not after a write, and no more than there is room for."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -74,6 +75,25 @@ def test_rows_that_come_leave_alone_what_rests_on_runs(
     bare.write(about, came=came)
     counted(bare.core, "m"), judged(bare.core, "m")
     assert set(worked) == anew
+
+
+def test_a_checkpoint_and_a_copy_of_the_file_are_no_change_of_data(bare: Written, tmp_path: Path) -> None:
+    worked: list[str] = []
+
+    @recalled("rows")
+    def counted(core: Core, model: str) -> None:
+        worked.append("rows")
+
+    counted(bare.core, "m")
+
+    def copy(con: Any) -> None:
+        con.execute("CHECKPOINT")
+        shutil.copyfile(bare.db.path, tmp_path / "copy")
+
+    bare.db.exclusive(copy)
+    bare.db.checkpoint()
+    counted(bare.core, "m")
+    assert worked == ["rows"]
 
 
 def test_twenty_at_once_wait_for_one(bare: Written) -> None:
