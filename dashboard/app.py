@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import registry, state, theme
-from dashboard.components import account, chart, demo, errors
+from dashboard.components import account, chart, demo, errors, keyboard
 
 
 def main(default: str = "overview") -> None:
@@ -17,6 +17,7 @@ def main(default: str = "overview") -> None:
     account.menu()
     state.restore(page.url_path)
     chart.exports()
+    keyboard.tables()
     with errors.in_words():
         demo.player()
         page.run()

@@ -108,8 +108,9 @@ def palette() -> Palette:
 
 
 def style() -> None:
-    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks that wrap, gate above job."""
-    button = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}' if palette().dark else ""
+    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks that wrap, gate above job, and where the keyboard is."""
+    colours = palette()
+    button = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}' if colours.dark else ""
     st.html(
         "<style>.stApp {font-variant-numeric: tabular-nums}"
         '.stApp [data-testid="stMainBlockContainer"] '
@@ -118,5 +119,10 @@ def style() -> None:
         '.stApp [data-testid="stMetricDelta"] * {white-space: normal; overflow: visible}'
         "@media (max-width: 1100px) {.st-key-retrain_halves [data-testid='stHorizontalBlock'] {flex-wrap: wrap} "
         ".st-key-retrain_halves [data-testid='stColumn'] {min-width: 100%}}"
+        # Markdown hangs some pixels below its box: without this a row that does not wrap scrolls by them, and is a stop of the keyboard
+        '.stApp [data-testid="stHorizontalBlock"] {overflow: visible}'
+        '.stApp a:focus-visible, .stApp [data-testid="stMain"]:focus-visible, '
+        '.stApp [data-testid="stDataFrame"]:has(canvas:focus-visible) '
+        f"{{outline: 2px solid {colours.accent}; outline-offset: -2px; border-radius: 6px}}"
         f"{button}</style>"
     )
