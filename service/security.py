@@ -18,8 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.context import IDENTITY_HEADER
 from service.identity import Identity
+from service.proxies import Network, caller, networks
 from service.settings import Settings, SettingsError
 from service.sockets import watched
+from service.throttle import GUESSABLE, TooManyTriesError
 
 if TYPE_CHECKING:
     from service.sign_in import SignIn
@@ -51,7 +53,6 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": _PAGE_POLICY,
 }
-_SHORT = 20  # characters of a token
 _WHO = "send `Authorization: Bearer <token>`"
 
 
@@ -66,6 +67,7 @@ class Policy:
     sign_in: bool = False  # whoever calls has to be known
     https_host: str | None = None  # the name by which a proxy in front serves this process over https
     origins: frozenset[str] = frozenset()  # of pages that a proxy in front serves as ours, whatever Host it sends
+    proxies: tuple[Network, ...] = ()  # that are believed who calls
 
     def is_secure(self, scope: Scope) -> bool:
         """Say whether the browser's side of a call is https."""
@@ -111,7 +113,10 @@ def policy(settings: Settings, secret: str | None = None, *, has_admin: bool = F
     origins = {f"{scheme}://{name}" for name in settings.allowed_hosts for scheme in ("http", "https")}
     if public.netloc:
         origins.add(f"{public.scheme}://{public.netloc}".lower())
-    return Policy(frozenset(names), any_address, settings.token, secret, needed, https_host, frozenset(origins))
+    proxies = networks(settings.trusted_proxies)
+    return Policy(
+        frozenset(names), any_address, settings.token, secret, needed, https_host, frozenset(origins), proxies
+    )
 
 
 def doubts(settings: Settings, rules: Policy) -> list[str]:
@@ -124,9 +129,9 @@ def doubts(settings: Settings, rules: Policy) -> list[str]:
             f"this service answers to {', '.join(sorted(elsewhere))} and asks nobody who they are: whoever comes through a proxy "
             "may do everything; set sign_in = on"
         )
-    if settings.token is not None and len(settings.token) < _SHORT and not is_loopback(settings.host):
+    if settings.token is not None and len(settings.token) < GUESSABLE and not is_loopback(settings.host):
         found.append(
-            f"the token has {len(settings.token)} characters, so it can be guessed; take {_SHORT} random ones or more"
+            f"the token has {len(settings.token)} characters, so it can be guessed; take {GUESSABLE} random ones or more"
         )
     return found
 
@@ -139,15 +144,21 @@ class Guard:
         self._app, self._policy, self._sign_in = app, policy, sign_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 303, 400, 401 or 403 in words, or pass the call on with ``state.identity`` and ``state.actor`` set."""
+        """Answer 303, 400, 401, 403 or 429 in words, or pass the call on with ``state.identity`` and ``state.actor`` set."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         # what says who calls is written here and nowhere else
         scope["headers"] = [pair for pair in scope["headers"] if _name(pair[0]) != IDENTITY_HEADER]
         headers = Headers(scope=scope)
+        if self._policy.proxies:
+            scope["client"] = (caller(address(scope), headers.getlist("x-forwarded-for"), self._policy.proxies), 0)
         refusal = self._refusal(scope, headers)
-        identity = None if refusal else await self._identity(scope, headers)
+        try:
+            identity = None if refusal else await self._identity(scope, headers)
+        except TooManyTriesError as error:
+            await self._refuse(scope, receive, send, 429, str(error), wait=error.wait)
+            return
         if identity is not None and refusal is None:
             refusal = _out_of_place(scope["path"], identity)
         if refusal is not None:
@@ -197,7 +208,7 @@ class Guard:
         return parts.netloc.lower() == host.lower() or origin.lower() in self._policy.origins
 
     async def _identity(self, scope: Scope, headers: Headers) -> Identity | None:
-        """Return who calls, or None when that has to be known and is not."""
+        """Return who calls, or None when that has to be known and is not; raises :class:`TooManyTriesError` of who guesses."""
         path, where = scope["path"], address(scope)
         in_address = _token_in_address(scope)
         given = _credential(headers)
@@ -205,9 +216,12 @@ class Guard:
             return Identity("cli", "admin", how="secret")
         if not self._policy.sign_in:
             return Identity(f"api@{where}", "admin")
-        if given is not None and _equal(given, self._policy.token):
-            return Identity(f"token@{where}", "admin", how="operator")
         known = self._sign_in
+        if given is not None and _equal(given, self._policy.token):
+            if known is not None:
+                known.operator(given, where)
+            return Identity(f"token@{where}", "admin", how="operator")
+        wait = 0.0
         if known is not None:
             found = None
             if given is not None:
@@ -219,7 +233,13 @@ class Guard:
                 found = await to_thread.run_sync(known.by_cookie, cookie(headers, secure=self._policy.is_secure(scope)))
             if found is not None:
                 return found
-        return Identity("anonymous", "viewer", frozenset(), frozenset()) if self._open_to_all(scope, path) else None
+            wrong = in_address if given is None else given
+            wait = 0.0 if wrong is None else known.missed(wrong, where)
+        if self._open_to_all(scope, path):
+            return Identity("anonymous", "viewer", frozenset(), frozenset())
+        if wait:
+            raise TooManyTriesError(wait)
+        return None
 
     @staticmethod
     def _open_to_all(scope: Scope, path: str) -> bool:
@@ -243,13 +263,22 @@ class Guard:
 
     @staticmethod
     async def _refuse(
-        scope: Scope, receive: Receive, send: Send, status: int, error: str, *, challenge: bool = True
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        status: int,
+        error: str,
+        *,
+        challenge: bool = True,
+        wait: float = 0.0,
     ) -> None:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 4000 + status, "reason": error[:100]})
             return
         headers = dict(_HEADERS)
+        if wait:
+            headers["retry-after"] = str(int(wait) + 1)
         if status == 401:
             headers["www-authenticate"] = (
                 'Basic realm="Driftdeck: the token is the password"' if challenge else "Bearer"

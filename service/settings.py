@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from service.proxies import networks
 from service.workspace import WorkspaceError
 
 PREFIX = "DRIFTDECK_"
@@ -87,6 +88,15 @@ def _names(value: object) -> tuple[str, ...]:
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
         raise ValueError("a list of names (in the environment: separated by commas)")
     return tuple(item.strip().lower() for item in items if item.strip())
+
+
+def _networks(value: object) -> tuple[str, ...]:
+    items = _names(value)
+    try:
+        networks(items)
+    except ValueError:
+        raise ValueError("a list of addresses or networks, such as 10.0.0.7 or 10.0.0.0/8") from None
+    return items
 
 
 def _sign_in(value: object) -> str:
@@ -171,6 +181,12 @@ TABLE: tuple[Setting, ...] = (
         "oidc_domains", (), _names, "only people whose verified e-mail address ends in one of these domains are let in"
     ),
     Setting("allowed_hosts", (), _names, "further names by which browsers may reach the service"),
+    Setting(
+        "trusted_proxies",
+        (),
+        _networks,
+        "addresses or networks of proxies in front: who calls is then read from X-Forwarded-For, the right-most address that is none of them",
+    ),
     Setting("public_url", None, _address, "address at which people reach Driftdeck; links in messages begin with it"),
     Setting("max_body_mb", 64, _mebibytes, "largest request body in MiB, after decompression"),
     Setting("max_rows", 1_000_000, _count, "most rows that one request may append"),
@@ -216,6 +232,7 @@ class Settings:
     oidc_roles: tuple[tuple[str, str], ...] = ()
     oidc_domains: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     public_url: str | None = None
     max_body_mb: int = 64
     max_rows: int = 1_000_000

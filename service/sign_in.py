@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 from service import passwords
 from service.identity import SCOPES, Identity, Role, Scope
-from service.throttle import Throttle
+from service.throttle import GUESSABLE, Throttle, TooManyTriesError
 from service.user_names import folded, user_name
 from service.workspace import WorkspaceError
 
@@ -69,6 +70,8 @@ class SignIn:
         self._seen_changes = control.access_changes
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
+        self._wrong: OrderedDict[tuple[str, str], None] = OrderedDict()  # by network and digest
+        self._opened: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._names, self._addresses = Throttle(5, 60.0, ticks), Throttle(20, 300.0, ticks)
 
     @property
@@ -81,6 +84,38 @@ class SignIn:
         """Return who a program's token stands for; None when it is unknown, over or revoked."""
         digest = passwords.digest(secret)
         return self._remembered(f"token {digest}", lambda: self._look_up_token(digest))
+
+    def operator(self, token: str, address: str) -> None:
+        """Let the operator's token, which is right, through; raises :class:`TooManyTriesError` where it may have been guessed.
+
+        A long one is not, and one that has opened from this address before never waits.
+        """
+        place, digest = _network(address), passwords.digest(token)
+        with self._lock:
+            if len(token) >= GUESSABLE or (place, digest) in self._opened:
+                return
+        wait = self._addresses.waiting(place)
+        if wait > 0:
+            raise TooManyTriesError(wait)
+        with self._lock:
+            _note_once(self._opened, (place, digest))
+
+    def missed(self, token: str, address: str) -> float:
+        """Count a token that opens nothing among the failed tries of an address; return how many seconds the next one has to wait, or 0.
+
+        The same one sent again is no other guess: a program whose token was revoked makes nobody wait who signs in from its address.
+        """
+        place, digest = _network(address), passwords.digest(token)
+        with self._lock:
+            if not _note_once(self._wrong, (place, digest)):
+                return 0.0
+        wait = self._addresses.wait(place)
+        if wait > 0:
+            with self._lock:
+                self._wrong.pop((place, digest), None)  # nobody has said yet that it is wrong
+        else:
+            log.warning("a token from %s opens nothing here", address)
+        return wait
 
     def by_cookie(self, secret: str | None) -> Identity | None:
         """Return who is signed in in a browser; None when the session is unknown or has ended."""
@@ -265,10 +300,7 @@ class SignIn:
         # an address that has to wait tries no name: it would make every user wait
         wait = self._addresses.wait(_network(address)) or self._names.wait(name)
         if wait > 0:
-            seconds = int(wait) + 1
-            raise SignInRefusedError(
-                f"Too many tries have failed. Wait {seconds} second{'s' if seconds > 1 else ''}, then try again.", wait
-            )
+            raise SignInRefusedError(str(TooManyTriesError(wait)), wait)
 
     def _refused(self, who: str, address: str) -> NoReturn:
         self._turn_away(who, address, REFUSED)
@@ -277,6 +309,16 @@ class SignIn:
         self._control.append_audit("anonymous", "sign in refused", who, {}, address, self._now())
         log.warning("a sign-in from %s was refused", address)
         raise SignInRefusedError(words)
+
+
+def _note_once(noted: OrderedDict[tuple[str, str], None], key: tuple[str, str]) -> bool:
+    """Remember a key; return whether it was not known. The oldest are forgotten first."""
+    fresh = key not in noted
+    noted[key] = None
+    noted.move_to_end(key)
+    while len(noted) > _MOST_KNOWN:
+        noted.popitem(last=False)
+    return fresh
 
 
 def _network(address: str) -> str:

@@ -7,7 +7,21 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.workspace import WorkspaceError
+
+GUESSABLE = 20  # characters of a secret below which it can be found by trying
 _MOST_KEYS = 20_000  # that are remembered; the oldest are forgotten first
+
+
+class TooManyTriesError(WorkspaceError):
+    """Too many tries have failed: ``wait`` seconds have to pass before the next is looked at."""
+
+    def __init__(self, wait: float) -> None:
+        seconds = int(wait) + 1
+        super().__init__(
+            f"Too many tries have failed. Wait {seconds} second{'s' if seconds > 1 else ''}, then try again."
+        )
+        self.wait = wait
 
 
 @dataclass(slots=True)
@@ -44,6 +58,12 @@ class Throttle:
             while len(self._tries) > _MOST_KEYS:
                 self._tries.popitem(last=False)
             return 0.0
+
+    def waiting(self, key: str) -> float:
+        """Return for how many seconds no try under a key is looked at; asking is no try."""
+        with self._lock:
+            tries = self._tries.get(key)
+            return 0.0 if tries is None else max(0.0, tries.until - self._clock())
 
     def passed(self, key: str) -> None:
         """Forget what failed under a key."""
