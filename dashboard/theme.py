@@ -108,7 +108,7 @@ def palette() -> Palette:
 
 
 def style() -> None:
-    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks that wrap, gate above job, and where the keyboard is."""
+    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks and code that wrap, gate above job, and where the keyboard is."""
     colours = palette()
     button = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}' if colours.dark else ""
     st.html(
@@ -119,6 +119,9 @@ def style() -> None:
         '.stApp [data-testid="stMetricDelta"] * {white-space: normal; overflow: visible}'
         "@media (max-width: 1100px) {.st-key-retrain_halves [data-testid='stHorizontalBlock'] {flex-wrap: wrap} "
         ".st-key-retrain_halves [data-testid='stColumn'] {min-width: 100%}}"
+        # a line of code that wraps hides nothing, and is not to be scrolled to without a mouse; in a caption it has the caption's contrast
+        '.stApp [data-testid="stCode"] :is(pre, code) {white-space: pre-wrap !important; overflow-wrap: anywhere}'
+        '.stApp [data-testid="stCaptionContainer"] code {background: none; padding: 0; font-size: 0.93em}'
         # Markdown hangs some pixels below its box: without this a row that does not wrap scrolls by them, and is a stop of the keyboard
         '.stApp [data-testid="stHorizontalBlock"] {overflow: visible}'
         '.stApp a:focus-visible, .stApp [data-testid="stMain"]:focus-visible, '
