@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 from streamlit import column_config
 
-from dashboard import state, text
+from dashboard import text
 from dashboard.components import export, gate_table
 from dashboard.components.health import Colour
+from service.training_views import DeploymentView
 from service.views import ModelView
 
 ROLES: dict[str, tuple[str, Colour]] = {
@@ -17,13 +20,13 @@ ROLES: dict[str, tuple[str, Colour]] = {
     "shadow": ("◌ shadow", "gray"),
     "candidate": ("◇ candidate", "violet"),
     "archived": ("□ archived", "gray"),
+    "rollback": ("↩ rollback", "orange"),
 }
 SHOWN = 12
 
 
-def draw(model: ModelView) -> None:
-    """Draw the card."""
-    found = state.workspace().deployments(model["name"])
+def draw(model: ModelView, found: Sequence[DeploymentView]) -> None:
+    """Draw the card. ``found``: what the workspace knows of roles, newest first."""
     with st.container(border=True, key="role_history"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("#### Who served when", anchors=False)

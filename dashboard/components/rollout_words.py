@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard import text
 from dashboard.components import alert_words
+from service.training_views import DeploymentView
 from service.views import AlertView, JobView, ModelView, VersionView, WindowView
 
 ACTIVE = ("queued", "running")
@@ -85,6 +86,12 @@ def latest(jobs: Sequence[JobView]) -> JobView | None:
     return max(jobs, key=lambda job: datetime.fromisoformat(job["created_at"]), default=None)
 
 
+def in_vain(jobs: Sequence[JobView]) -> bool:
+    """Say whether the training that was asked for last has ended without a version."""
+    last = latest(jobs)
+    return last is not None and last["state"] in ("failed", "lost", "cancelled") and last["version"] is None
+
+
 def by_age(versions: Sequence[VersionView]) -> list[VersionView]:
     """Return versions, the newest first."""
     return sorted(
@@ -109,6 +116,27 @@ def former_champion(versions: Sequence[VersionView], model: ModelView) -> Versio
     return next((version for version in versions if version["version"] == model["rollback_to"]), None)
 
 
+def rolled_back(deployments: Sequence[DeploymentView]) -> dict[str, str]:
+    """Return when each version was rolled back (ISO) that has not been champion since. ``deployments``: newest first."""
+    champion, found = None, {}
+    for event in reversed(deployments):
+        if event["role"] == "rollback" and champion is not None:
+            found[champion] = event["at"]
+        if event["role"] in ("champion", "rollback"):
+            champion = event["version"]
+            found.pop(champion, None)
+    return found
+
+
+def reservation(version: VersionView, back: Mapping[str, str], timezone: str) -> str | None:
+    """Say why a version is not what the gate recommends; None when it is."""
+    name = version["version"]
+    if name in back:
+        return f"rolled back on {text.day(back[name], timezone, year=True)}"
+    said = {"failed": "did not pass its gate", "warned": "its gate warns", "none": "no gate has judged it"}
+    return said.get(version["gate_verdict"])
+
+
 def headline(model: ModelView, versions: Sequence[VersionView], jobs: Sequence[JobView]) -> str:
     """Return the state of the loop in one line (plain text)."""
     job, last, ready, champion = active(jobs), latest(jobs), waiting(versions, model), model["champion"]
@@ -118,7 +146,7 @@ def headline(model: ModelView, versions: Sequence[VersionView], jobs: Sequence[J
         verdict = "did not pass the gate" if ready["gate_verdict"] == "failed" else "waits for you"
         role = {"shadow": "runs as a shadow", "canary": "is in canary"}.get(ready["role"])
         return f"{ready['version']} {role or 'is trained and ' + verdict}"
-    if last is not None and last["state"] in ("failed", "lost", "cancelled") and last["version"] is None:
+    if last is not None and in_vain(jobs):
         ended = {"failed": "failed", "lost": "was lost", "cancelled": "was cancelled"}[last["state"]]
         return f"The last training {ended}; {champion} goes on serving" if champion else f"The last training {ended}"
     if champion is None:

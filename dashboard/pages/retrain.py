@@ -46,15 +46,17 @@ def render() -> None:
     versions = rollout_words.by_age(ws.versions(name))
     alert = rollout_words.harmful_alert(ws.alerts(name), state.param("alert"))
     version = _chosen(versions, model)
+    deployments = ws.deployments(name)
+    back = rollout_words.rolled_back(deployments)
     last = version["version"] if version else "first training"
     with place:
         header.crumbs((name, "model", {"model": name}), ("Retrain and rollout", None, {}), (last, None, {}))
     header.title(
         rollout_words.headline(model, versions, jobs),
-        actions=lambda: _actions(model, versions, jobs, alert, version),
+        actions=lambda: _actions(model, versions, jobs, alert, version, back),
     )
-    _why_and_when(model, jobs, alert, version)
-    _steps(model, jobs, version)
+    _why_and_when(model, jobs, alert, version, back)
+    _steps(model, jobs, version, back)
     for trigger in ws.triggers(name):
         held = f" Held back: {text.plain(trigger['held_back'], 160)}." if trigger["held_back"] else ""
         st.caption(f":material/bolt: By itself: {text.plain(trigger['sentence'], 240)}{held}")
@@ -62,7 +64,7 @@ def render() -> None:
         left, right = st.columns([3, 2], gap="small")
     with left:
         _gate(model, version)
-        role_history.draw(model)
+        role_history.draw(model, deployments)
     with right:
         job_panel.draw(rollout_words.shown(jobs, version))
         _versions(model, versions)
@@ -100,25 +102,18 @@ def _actions(
     jobs: Sequence[JobView],
     alert: AlertView | None,
     version: VersionView | None,
+    back: Mapping[str, str],
 ) -> None:
     ready = version if version and version["version"] != model["champion"] else None
     busy = rollout_words.active(jobs) is not None
-    label = f"Promote {text.plain(ready['version'])} to champion…" if ready else "Promote to champion…"
-    reason = None if ready else "Nothing waits: train a challenger first, or choose another version below"
-    if (
-        st.button(
-            label,
-            type="primary" if ready and not busy else "secondary",
-            icon=":material/rocket_launch:",
-            **state.barred("operator", disabled=ready is None, why=reason),
-            key="promote",
-        )
-        and ready
-    ):
-        confirm.promote(model, ready)
+    unrivalled = model["champion"] is None and ready is not None and ready["gate_verdict"] == "none"
+    against = rollout_words.reservation(ready, back, model["timezone"]) if ready and not unrivalled else None
+    set_aside = ready is not None and (ready["version"] in back or ready["gate_verdict"] == "failed")
+    if ready or not rollout_words.in_vain(jobs):
+        _promote(model, ready, against, recommended=ready is not None and against is None and not busy)
     if st.button(
         "Retrain…",
-        type="secondary" if ready else "primary",
+        type="secondary" if ready and not set_aside else "primary",
         icon=":material/model_training:",
         **state.barred(
             "operator", disabled=busy, why="A training job is under way; cancel it or wait" if busy else None
@@ -143,11 +138,31 @@ def _actions(
         confirm.roll_back(model, target)
 
 
+def _promote(model: ModelView, ready: VersionView | None, against: str | None, *, recommended: bool) -> None:
+    """Draw the button; it stands out only where the gate recommends the version and nobody took it back."""
+    label = f"Promote {text.plain(ready['version'])} to champion…" if ready else "Promote to champion…"
+    if against and against.startswith("rolled back"):
+        label = f"Promote {text.plain(ready['version'])} again…" if ready else label
+    why = f"Not recommended: {against}" if against else None
+    if ready is None:
+        why = "Nothing waits: train a challenger first, or choose another version below"
+    clicked = st.button(
+        label,
+        type="primary" if recommended else "secondary",
+        icon=":material/rocket_launch:",
+        key="promote",
+        **state.barred("operator", disabled=ready is None, why=why),
+    )
+    if clicked and ready:
+        confirm.promote(model, ready)
+
+
 def _why_and_when(
     model: ModelView,
     jobs: Sequence[JobView],
     alert: AlertView | None,
     version: VersionView | None,
+    back: Mapping[str, str],
 ) -> None:
     zone, job = model["timezone"], rollout_words.active(jobs)
     if job is not None:
@@ -163,6 +178,8 @@ def _why_and_when(
         ]
         if version["version"] == model["champion"] and model["champion_since"]:
             said.append(f"champion since {text.day(model['champion_since'], zone, year=True)}")
+        elif against := rollout_words.reservation(version, back, zone):
+            said.append(f"**{against}**")
     else:
         said = ["Nothing has been trained here yet. A training needs labelled rows."]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="why_and_when"):
@@ -182,7 +199,7 @@ def _why_and_when(
             )
 
 
-def _steps(model: ModelView, jobs: Sequence[JobView], version: VersionView | None) -> None:
+def _steps(model: ModelView, jobs: Sequence[JobView], version: VersionView | None, back: Mapping[str, str]) -> None:
     """Draw the five steps, each with a shape, a word and what is known of it."""
     zone, job = model["timezone"], rollout_words.active(jobs)
     failed = rollout_words.latest(jobs)
@@ -218,6 +235,8 @@ def _steps(model: ModelView, jobs: Sequence[JobView], version: VersionView | Non
     )
     if role == "champion":
         steps.append(("✓ 5 Champion", "green", f"since {text.day(model['champion_since'], zone)}"))
+    elif version is not None and version["version"] in back:
+        steps.append(("↩ 5 Champion", "orange", f"rolled back {text.day(back[version['version']], zone)}"))
     else:
         steps.append(("○ 5 Champion", "gray", "needs your word"))
     with st.grid(len(steps), min_column_width=150, gap="small", key="steps"):

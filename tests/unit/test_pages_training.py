@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts import curve
+from dashboard.components import rollout_words
 from dashboard.theme import LIGHT
 from service import context
 from service.workspace import ConflictError
@@ -135,3 +136,56 @@ def test_who_starts_a_training_is_told_what_becomes_of_its_version(workspace, mo
     words = _words(_run(AppTest.from_function(script, default_timeout=60)))
     assert said in words
     assert ("without you" in words) == (promote in (None, "manual"))
+
+
+def _versions(workspace, monkeypatch, verdict):
+    """Make the fake's v2 one that its gate ended with ``verdict``, and that v1 may wait for."""
+    found = [workspace._version("v2", 6.9, 17, 22), workspace._version("v1", 7.6, 0, 9)]
+    for version in found:
+        version["gate_verdict"] = verdict if version["version"] == "v2" else "passed"
+        version["role"] = "candidate" if version["version"] == "v2" else "champion"
+    monkeypatch.setattr(workspace, "versions", lambda _name: found)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "primary", "said"),
+    [("passed", True, ""), ("warned", False, "its gate warns"), ("failed", False, "did not pass its gate")],
+)
+def test_only_what_the_gate_recommends_stands_out(workspace, monkeypatch, verdict, primary, said):
+    _versions(workspace, monkeypatch, verdict)
+    page = _open()
+    promote = page.button(key="promote")
+    assert (promote.label, promote.disabled) == ("Promote v2 to champion…", False)
+    assert (promote.proto.type == "primary") == primary
+    assert said in _words(page)
+    assert said in promote.help
+
+
+def test_a_version_that_was_rolled_back_says_so_and_does_not_stand_out(workspace, monkeypatch):
+    _versions(workspace, monkeypatch, "passed")
+    first = workspace.deployments(MODEL)[-1]
+    events = [
+        {**first, "role": "rollback", "at": "2013-06-20T00:00:00-04:00"},
+        {**first, "version": "v2", "at": "2013-06-04T00:00:00-04:00"},
+        first,
+    ]
+    monkeypatch.setattr(workspace, "deployments", lambda _name: events)
+    page = _open()
+    promote = page.button(key="promote")
+    assert (promote.label, promote.proto.type) == ("Promote v2 again…", "secondary")
+    assert page.button(key="retrain").proto.type == "primary"
+    assert "rolled back on 20 Jun 2013" in _words(page)
+    assert next(badge.proto.body for badge in page.markdown if "5 Champion" in badge.value).startswith(
+        ":orange-badge[↩"
+    )
+    again = [{**first, "version": "v2", "at": "2013-06-30T00:00:00-04:00"}, *events]
+    assert rollout_words.rolled_back(again) == {}
+
+
+def test_after_a_training_that_failed_there_is_nothing_to_promote(workspace):
+    assert _open().button(key="promote").disabled
+    failed: Any = workspace.retrain(MODEL)
+    failed.update(state="failed", exit_code=1, error="no label", ended_at=failed["created_at"])
+    page = _open()
+    assert "promote" not in [button.key for button in page.button]
+    assert page.button(key="retrain").proto.type == "primary"
