@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _TURN = 15.0  # seconds that a comparison is likely to take
 _COMPARED = (
     4  # pairs of files that are compared or wait for it: each waits in a thread that everything else needs as well
 )
+_ARRIVING = 16  # forms with files that are on their way in at once,
+_OF_ONE = 4  # and of these of one caller: who sends slowly keeps nobody else from sending
 _PARSING = 4  # large bodies that are parsed or written at once: each is several times its size by then
 
 
@@ -54,6 +57,7 @@ class Admission:
         self._pace = Pace()
         self.small, self.large = CapacityLimiter(_WAITING), CapacityLimiter(_PARSING)
         self.compared = CapacityLimiter(_COMPARED)
+        self._arriving: Counter[str] = Counter()  # forms, by caller
 
     @property
     def held(self) -> int:
@@ -71,8 +75,23 @@ class Admission:
             self._release(place.size)
 
     @contextmanager
+    def arrive(self, caller: str) -> Iterator[None]:
+        """Let a caller send a form with files for the length of a block; raises :class:`ApiError` (429) when too many are on their way."""
+        with self._lock:
+            if self._arriving[caller] >= _OF_ONE or self._arriving.total() >= _ARRIVING:
+                words = f"{self._arriving[caller]} of your uploads and {self._arriving.total()} in all are on their way in already"
+                raise ApiError(429, f"{words}; send it again in {_TURN:g} s", headers={"retry-after": f"{_TURN:g}"})
+            self._arriving[caller] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._arriving[caller] -= 1
+                self._arriving += Counter()  # nobody is remembered who sends nothing
+
+    @contextmanager
     def compare(self) -> Iterator[None]:
-        """Hold one of the places for comparisons for the length of a block; raises :class:`ApiError` (429) when all are taken."""
+        """Hold one of the places for comparisons, for files that have arrived, for the length of a block; raises :class:`ApiError` (429) when all are taken."""
         mine = object()
         try:
             self.compared.acquire_on_behalf_of_nowait(mine)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from python_multipart.exceptions import FormParserError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 
 from service import comparing_views, roles
@@ -60,36 +60,46 @@ async def compare_files(
     together: Annotated[bool, Query(description="compare all columns as one as well")] = False,  # noqa: FBT002 - a query
 ) -> comparing_views.FileComparison:
     """Compare two files column by column, or one cut in time: CSV, TSV, JSON, Parquet or Arrow, as parts of a form. Nothing is kept."""
-    roles.demand(identity_of(request), "read", "comparing files")  # before a byte is taken in
+    who = identity_of(request)
+    roles.demand(who, "read", "comparing files")  # before a byte is taken in
     admission: Admission = request.app.state.admission
-    with admission.compare():
-        files = await _files(request)
-        return await run_in_threadpool(
-            workspace.compare_files,
-            files["reference"],
-            files.get("current"),
-            timestamp=timestamp,
-            split=split,
-            alpha=alpha,
-            preset=preset,
-            together=together,
-        )
+    with admission.arrive(who.name):
+        form = await _form(request)
+    try:
+        with admission.compare():  # a place is for work: who sends slowly holds none
+            files = await _files(form)
+            return await run_in_threadpool(
+                workspace.compare_files,
+                files["reference"],
+                files.get("current"),
+                timestamp=timestamp,
+                split=split,
+                alpha=alpha,
+                preset=preset,
+                together=together,
+            )
+    finally:
+        await form.close()
 
 
-async def _files(request: Request) -> dict[str, GivenFile]:
+async def _form(request: Request) -> FormData:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         words = f"the body came as {kind or 'no content type'}; send a form: curl -F reference=@before.csv -F current=@after.csv"
         raise ApiError(415, words)
     try:
-        async with request.form(max_files=2, max_fields=0) as form:
-            found = {
-                side: GivenFile(value.filename or side, await value.read())
-                for side, value in form.multi_items()
-                if isinstance(value, UploadFile)
-            }
+        return await request.form(max_files=2, max_fields=0)
     except (MultiPartException, FormParserError) as error:
         raise ApiError(400, f"the body is not a form of one or two files: {error}") from None
+
+
+async def _files(form: FormData) -> dict[str, GivenFile]:
+    """Read the parts of a form, which have waited on disk, into memory."""
+    found = {
+        side: GivenFile(value.filename or side, await value.read())
+        for side, value in form.multi_items()
+        if isinstance(value, UploadFile)
+    }
     unknown = sorted(found.keys() - {"reference", "current"})
     if unknown or "reference" not in found:
         said = f"not {unknown[0][:80]!r}" if unknown else "and reference is missing"

@@ -2,10 +2,12 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from anyio import CapacityLimiter
 
@@ -113,3 +115,46 @@ async def test_comparisons_beyond_a_few_are_sent_away_instead_of_taking_every_th
     held.pop().__exit__(None, None, None)
     with admission.compare():
         pass
+
+
+_FORM = b'--x\r\ncontent-disposition: form-data; name="reference"; filename="a.csv"\r\n\r\n' + ROWS + b"\r\n--x--\r\n"
+
+
+async def _begun(begun: anyio.Event, go: anyio.Event) -> AsyncIterator[bytes]:
+    """The body of a form of which the first half has come."""
+    yield _FORM[:100]
+    begun.set()
+    await go.wait()
+    yield _FORM[100:]
+
+
+@pytest.mark.anyio
+async def test_whoever_sends_slowly_keeps_nobody_else_from_comparing(home: Guarded) -> None:
+    home.workspace.compare_files = lambda *_, **__: {}  # type: ignore[method-assign, assignment]
+    slow, quick = ({**home.bearer("read"), "content-type": "multipart/form-data; boundary=x"} for _ in range(2))
+    begun, go = [anyio.Event() for _ in range(4)], anyio.Event()
+    answers: list[int] = []
+    transport = httpx.ASGITransport(home.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client, anyio.create_task_group() as group:
+
+        async def send(headers: dict[str, str], body: AsyncIterator[bytes] | bytes) -> int:
+            answer = await client.post("/api/v1/compare", content=body, headers=headers)
+            answers.append(answer.status_code)
+            return answer.status_code
+
+        for each in begun:
+            group.start_soon(send, slow, _begun(each, go))
+        for each in begun:
+            await each.wait()
+        refused = await client.post("/api/v1/compare", content=_FORM, headers=slow)
+        assert refused.status_code == 429
+        assert "4 of your uploads" in refused.json()["error"]
+        assert refused.headers["retry-after"]
+        sent = await send(quick, _FORM)
+        go.set()
+        assert sent != 429, "another caller's files are not held up by them"
+    admission = home.api.state.admission
+    assert admission._arriving == {}
+    assert admission.compared.borrowed_tokens == 0
+    assert len(answers) == 5
+    assert 429 not in answers
