@@ -17,6 +17,7 @@ from monitors.drift_critical import all_episodes, critical_values
 from monitors.drift_exact import hold_rare, without_skew
 from monitors.drift_null import DriftNull, correlated, deviations
 from monitors.drift_scores import KINDS, Integers, Kind
+from monitors.drift_sums import Latest, Sums
 from reference_data.profile import Profile
 from reference_data.windows import Window
 
@@ -163,34 +164,40 @@ def _best(
     critical: Values,
     tolerance: float,
 ) -> _Seen:
-    """Choose, for each window and column, the series and scale that says most; what is material goes before what is not."""
-    sums = _Sums.of(null, windows, shift, valid, held)
+    """Choose, for each window and column, the series and scale that says most; what is material goes before what is not.
+
+    Inside, arrays are (series, windows) or (columns, windows): what is of a column is then spread over its series row by row.
+    """
+    shift, there = np.ascontiguousarray(shift.T), np.ascontiguousarray(held.T)
+    sums = Sums.of(null, windows, shift, valid, held)
     every: list[tuple[Values, Values, Values]] = []  # of each scale: the evidence, z and the mean
     seen: list[tuple[Values, Values]] = []
     key = np.full(shift.shape, -np.inf)
-    clipped: _Latest | None = None
+    clipped: Latest | None = None
     for place, scale in enumerate(scales):
-        d, now, sd = _at_scale(null, sums, clipped, held, scale)
+        d, now, sd = _at_scale(null, sums, clipped, there, scale)
         if scale == 1:
             wild = _wild(null, now)
-            now = now / wild
+            calm = bool((wild == 1).all())
+            now = now if calm else now / wild
             if len(scales) > 1:
-                told = _clipped(null, windows, shift if (wild == 1).all() else shift / wild, valid, critical[1])
-                clipped = None if told is shift else _Latest(np.where(held[:, null.scores.column], told, 0.0))
+                told = _clipped(null, windows, shift if calm else shift / wild, valid, critical[1])
+                clipped = None if told is shift else Latest(sums.where_held(told))
         against = np.abs(now)
-        against /= critical[place]
-        beyond = np.nonzero(against > 1)  # few
+        against /= critical[place][:, None]
+        beyond = np.flatnonzero(against > 1)  # few
         _forget_what_is_over(against, d, seen, beyond)
         seen.append((d, sd))
         every.append((against, now, d))
         np.fmax(key, against, out=key)  # NaN never is
-        key[beyond] = np.fmax(key[beyond], _better(against[beyond], d[beyond], tolerance))
+        flat = key.ravel()
+        flat[beyond] = np.fmax(flat[beyond], _better(against.ravel()[beyond], d.ravel()[beyond], tolerance))
     series = _foremost(null.scores.column, key, held.shape)
-    rows = np.arange(len(series))[:, None]
-    told_at = [(against[rows, series], now[rows, series], d[rows, series]) for against, now, d in every]
+    at = series * len(series) + np.arange(len(series))[:, None]  # in the flat arrays
+    told_at = [(against.take(at), now.take(at), d.take(at)) for against, now, d in every]
     better = np.stack([_better(against, d, tolerance) for against, _, d in told_at])
     best = np.where(np.isnan(better), -np.inf, better).argmax(axis=0)
-    said = np.isfinite(key[rows, series])  # else there was nothing at any scale
+    said = np.isfinite(key.take(at))  # else there was nothing at any scale
 
     def chosen(part: int) -> Values:
         found = np.take_along_axis(np.stack([told[part] for told in told_at]), best[None], axis=0)[0]
@@ -205,69 +212,22 @@ def _better(against: Values, d: Values, tolerance: float) -> Values:
 
 
 def _foremost(column: Integers, key: Values, shape: tuple[int, ...]) -> Integers:
-    """Return the series of each column, (windows, columns), that has the largest key, the first of equal ones."""
-    series = np.zeros(shape, dtype=np.int64)
-    for place in range(shape[1]):
-        first, last = np.searchsorted(column, (place, place + 1))
-        if last > first:
-            series[:, place] = first + key[:, first:last].argmax(axis=1)
-    return series
-
-
-class _Latest:
-    """Sums over the latest rows at every row of an array (windows, …), fewer at the start; the running sum is made once."""
-
-    def __init__(self, values: Values) -> None:
-        self._values = values
-        self._running: Values | None = None
-
-    def over(self, scale: int) -> Values:
-        """Return the sums over the latest ``scale`` rows."""
-        if scale == 1:
-            return self._values
-        if self._running is None:
-            self._running = np.cumsum(self._values, axis=0)
-        sums = self._running.copy()
-        sums[scale:] -= self._running[:-scale]
-        return sums
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sums:
-    """What each scale adds up: by series, (windows, series), by column, (windows, columns), and the season's design.
-
-    ``inverse`` and ``squared``, of the sampling variance, are by column unless it is uneven.
-    """
-
-    shift: _Latest
-    inverse: _Latest
-    squared: _Latest
-    held: _Latest
-    rows: _Latest
-    design: _Latest
-
-    @classmethod
-    def of(cls, null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, held: Flags) -> _Sums:
-        rows = np.where(held, valid, 0)
-        inverse = np.where(rows > 0, 1 / np.maximum(rows, 1), 0.0)
-        if null.uneven is not None:
-            inverse = null.inverse(windows, rows)
-        return cls(
-            shift=_Latest(np.where(held[:, null.scores.column], shift, 0.0)),
-            inverse=_Latest(inverse),
-            squared=_Latest(inverse**2),
-            held=_Latest(held.astype(np.float64)),
-            rows=_Latest(rows.astype(np.float64)),
-            design=_Latest(null.season.design(windows)),
-        )
+    """Return the series of each column, (windows, columns), that has the largest key of (series, windows), the first of equal ones."""
+    found = np.zeros(shape, dtype=np.int64)
+    starts = np.flatnonzero(np.append(True, column[1:] != column[:-1]))
+    largest = np.maximum.reduceat(key, starts, axis=0)
+    highest = np.repeat(largest, np.diff(np.append(starts, len(column))), axis=0)
+    series, window = np.divmod(np.flatnonzero(key == highest)[::-1], key.shape[1])
+    found[window, column[series]] = series  # in descending order: of equal ones the first is written last
+    return found
 
 
 def _at_scale(
-    null: DriftNull, sums: _Sums, clipped: _Latest | None, held: Flags, scale: int
+    null: DriftNull, sums: Sums, clipped: Latest | None, held: Flags, scale: int
 ) -> tuple[Values, Values, Values]:
-    """Return the mean deviation, its z and its standard deviation over the latest ``scale`` windows: (windows, series).
+    """Return the mean deviation, its z and its standard deviation over the latest ``scale`` windows: (series, windows).
 
-    NaN where there are too few windows. ``clipped``: the deviations that z is told by where they are smaller.
+    NaN where there are too few windows; ``held`` is (columns, windows). ``clipped``: the deviations that z is told by where they are smaller.
 
     The variance of a mean of L windows against the reference's K: sampling of both, and day effects whose autocorrelation is
     that of an AR(1); the reference's part follows from its linear model of the season.
@@ -275,23 +235,24 @@ def _at_scale(
     column = null.scores.column
     count = sums.held.over(scale)
     usable = held & (count >= max(scale / 2, 1))
-    usable[: scale - 1] = False
+    usable[:, : scale - 1] = False
     count = np.where(usable, np.maximum(count, 1.0), np.nan)
-    many = count.take(column, axis=1)
+    many = count.take(column, axis=0)
     total = sums.shift.over(scale)
     d = np.divide(total, many, out=None if scale == 1 else total)  # of one window it is the sum itself, which is kept
     slack = np.flatnonzero(null.population.slack)
     if len(slack):
-        d[:, slack] = np.sign(d[:, slack]) * np.maximum(np.abs(d[:, slack]) - null.population.slack[slack], 0.0)
-    at = sums.design.over(scale)
+        own = d[slack]
+        d[slack] = np.sign(own) * np.maximum(np.abs(own) - null.population.slack[slack, None], 0.0)
+    at = np.ascontiguousarray(sums.design.over(scale).T)
     at = at if scale == 1 else at / np.minimum(np.arange(len(at)) + 1, scale)[:, None]
     leverage, natural = _variances(null, scale / count, at, scale)
     if null.uneven is None:
-        fixed = (sums.inverse.over(scale) / count**2 + leverage).take(column, axis=1)
+        fixed = (sums.inverse.over(scale) / count**2 + leverage).take(column, axis=0)
     else:
-        fixed = sums.inverse.over(scale) / many**2 + leverage[:, column]
-    variance = natural.take(column, axis=1)
-    variance *= null.tau2
+        fixed = sums.inverse.over(scale) / many**2 + leverage.take(column, axis=0)
+    variance = natural.take(column, axis=0)
+    variance *= null.tau2[:, None]
     variance += fixed
     sd = np.sqrt(variance)
     if clipped is None:
@@ -299,80 +260,87 @@ def _at_scale(
     else:
         told = clipped.over(scale) / many
         z = np.where(np.abs(told) < np.abs(d), told, d) / sd
-    look, series = np.nonzero(np.abs(z) > _LOOK)
+    look = np.flatnonzero((z > _LOOK) | (z < -_LOOK))
     if len(look):
+        series, window = np.divmod(look, z.shape[1])
         own = column[series] if null.uneven is None else series
-        sampling = sums.squared.over(scale)[look, own] / many[look, series] ** 3 * null.population.skew[series]
+        sampling = sums.squared.over(scale)[own, window] / many.ravel()[look] ** 3 * null.population.skew[series]
         third = sampling + null.natural_skew[series] / scale**2
-        z[look, series] = without_skew(z[look, series], third / variance[look, series] ** 1.5)
-        hold_rare(null, sums.rows.over(scale), d, z, look, series)
+        straight = without_skew(z.ravel()[look], third / variance.ravel()[look] ** 1.5)
+        rows = sums.rows.over(scale)[column[series], window]
+        z.ravel()[look] = hold_rare(null, rows, d.ravel()[look], straight, series)
     return d, z, sd
 
 
 def _wild(null: DriftNull, z: Values) -> Values:
-    """Return how many times as far as usual all columns are on a day, (windows, 1): the median of |z|, which one that drifts does not move.
+    """Return how many times as far as usual all columns are on a day, (windows,): the median of |z|, which one that drifts does not move.
 
     1 where that may be chance, or columns are few. Bounded, and 1 on the day after a wild one: where many columns drift they stay there.
     """
     many = np.unique(null.scores.column[null.leading]).size
     if many < _ENOUGH_COLUMNS:
-        return np.ones((len(z), 1))
-    held = np.abs(z[:, null.leading])
-    some = np.isfinite(held).any(axis=1)
-    median = np.zeros(len(z))
-    median[some] = np.nanmedian(held[some], axis=1) / _MEDIAN_OF_Z
+        return np.ones(z.shape[1])
+    held = np.ascontiguousarray(np.abs(z[null.leading]).T)
+    gaps = np.isnan(held)
+    whole, some = ~gaps.any(axis=1), ~gaps.all(axis=1)
+    median = np.zeros(len(held))
+    median[whole] = np.median(held[whole], axis=1) / _MEDIAN_OF_Z
+    rest = some & ~whole  # the slower way, for these alone
+    if rest.any():
+        median[rest] = np.nanmedian(held[rest], axis=1) / _MEDIAN_OF_Z
     wild = median > _BY_CHANCE
     wild[1:] &= median[:-1] <= _BY_CHANCE
-    return np.where(wild, np.minimum(median, _WILDEST), 1.0)[:, None]
+    return np.where(wild, np.minimum(median, _WILDEST), 1.0)
 
 
 def _forget_what_is_over(
-    against: Values, d: Values, shorter: Sequence[tuple[Values, Values]], beyond: tuple[Integers, ...]
+    against: Values, d: Values, shorter: Sequence[tuple[Values, Values]], beyond: Integers
 ) -> None:
     """Take back what a long mean says where the latest windows say that it is over: they are clearly nearer to the reference.
 
-    ``beyond``: where ``against`` is above 1.
+    ``beyond``: where ``against`` is above 1, as places in the flat array.
     """
-    at, series = beyond
-    if not len(at) or not shorter:
+    if not len(beyond) or not shorter:
         return
-    mean = d[at, series]
-    over = np.zeros(len(at), dtype=bool)
+    mean = d.ravel()[beyond]
+    over = np.zeros(len(beyond), dtype=bool)
     for latest, sd in shorter:
-        over |= np.sign(mean) * latest[at, series] < np.abs(mean) - _CLEARLY * sd[at, series]
-    against[at[over], series[over]] = 0.0
+        over |= np.sign(mean) * latest.ravel()[beyond] < np.abs(mean) - _CLEARLY * sd.ravel()[beyond]
+    against.ravel()[beyond[over]] = 0.0
 
 
 def _variances(null: DriftNull, few: Values, at: Values, scale: int) -> tuple[Values, Values]:
-    """Return what the reference adds to the variance of a mean, and that of day effects in their own unit: (windows, columns)."""
-    leverage = np.einsum("wp,pq,wq->w", at, null.gram, at)[:, None]
+    """Return what the reference adds to the variance of a mean, and that of day effects in their own unit: (columns, windows)."""
+    leverage = np.einsum("wp,pq,wq->w", at, null.gram, at)
     natural = correlated(null.phi, scale) * few + leverage * null.windows * correlated(null.phi, null.windows)
-    return np.asarray(null.inverse_rows * leverage), natural
+    return np.asarray(null.inverse_rows[:, None] * leverage), natural
 
 
 def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical: Values, tolerance: float) -> Values:
     """Return the smallest shift of each column's first series that one window would show: (windows, columns)."""
     column = null.scores.column
     held, first = np.unique(column, return_index=True)
-    few = np.ones(valid.shape)
-    leverage, natural = _variances(null, few, null.season.design(windows), 1)
+    leverage, natural = _variances(null, np.ones(valid.shape[::-1]), null.season.design(windows), 1)
     found = np.full(valid.shape, np.nan)
-    sampling = null.inverse(windows, np.maximum(valid, 1))[:, first] + leverage[:, held]
-    variance = sampling + null.tau2[first] * natural[:, held]
+    sampling = null.inverse(windows, np.maximum(valid, 1))[:, first] + leverage.T[:, held]
+    variance = sampling + null.tau2[first] * natural.T[:, held]
     found[:, held] = np.maximum(critical[first] * np.sqrt(variance), tolerance)
     return found
 
 
 def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, critical: Values) -> Values:
-    """Return each window's deviation, held to what two have to agree on where tails are heavy: one outlier makes no long mean."""
+    """Return each window's deviation, held to what two have to agree on where tails are heavy: one outlier makes no long mean.
+
+    (series, windows); what was given if no tails are.
+    """
     heavy = np.flatnonzero(np.isfinite(null.tails))
     if not len(heavy):
         return shift
-    inverse = null.inverse(windows, np.maximum(valid, 1))[:, heavy]
-    most = _AGREED * critical[heavy] / np.sqrt(2) * np.sqrt(inverse + null.tau2[heavy])
+    inverse = null.inverse(windows, np.maximum(valid, 1)).T[heavy]
+    most = (_AGREED * critical[heavy] / np.sqrt(2))[:, None] * np.sqrt(inverse + null.tau2[heavy, None])
     most = most * np.sqrt(1 + 2 / null.windows)  # what two windows are held against is uncertain too
     held = shift.copy()
-    held[:, heavy] = np.clip(shift[:, heavy], -most, most)
+    held[heavy] = np.clip(shift[heavy], -most, most)
     return held
 
 

@@ -23,14 +23,21 @@ def critical_values(null: DriftNull, levels: Values, scales: Sequence[int]) -> V
     """Return the z that each series must exceed at each scale: (scales, series)."""
     p = levels[null.scores.column] * null.scores.weight / all_episodes(null)
     found = np.empty((len(scales), len(p)))
+    known: dict[bytes, Values] = {}  # all scales but the first have the same tails
     for place, scale in enumerate(scales):
         tail = null.tail_freedom(scale)
-        (level, freedom, heavy, natural), where = _distinct(np.stack([p, null.freedom, tail, null.natural]))
-        own = -special.stdtrit(freedom, level / 2)
-        bounded = np.where(np.isfinite(heavy), heavy, 1e6)
-        heavier = -special.stdtrit(bounded, level / 2) * np.sqrt((bounded - 2) / bounded) * natural
-        found[place] = np.maximum(own, heavier)[where]
+        if tail.tobytes() not in known:
+            known[tail.tobytes()] = _critical(null, p, tail)
+        found[place] = known[tail.tobytes()]
     return found
+
+
+def _critical(null: DriftNull, p: Values, tail: Values) -> Values:
+    (level, freedom, heavy, natural), where = _distinct(np.stack([p, null.freedom, tail, null.natural]))
+    own = -special.stdtrit(freedom, level / 2)
+    bounded = np.where(np.isfinite(heavy), heavy, 1e6)
+    heavier = -special.stdtrit(bounded, level / 2) * np.sqrt((bounded - 2) / bounded) * natural
+    return np.asarray(np.maximum(own, heavier)[where])
 
 
 def _distinct(rows: Values) -> tuple[Values, Integers]:

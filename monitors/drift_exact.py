@@ -12,29 +12,29 @@ from monitors.drift_scores import LEVEL, Integers
 _LEAST_EXPECTED = 5.0  # rows of a category, or of a group of cells, for a normal approximation
 
 
-def hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, at: Integers, series: Integers) -> None:
-    """Hold z to what an exact test allows where fewer than 5 rows of a category are expected; groups of cells then say nothing.
+def hold_rare(null: DriftNull, rows: Values, d: Values, z: Values, series: Integers) -> Values:
+    """Return z held to what an exact test allows where fewer than 5 rows of a category are expected; groups of cells then say nothing.
 
     A category may rise by as much as its binomial tail at the reference's share with one more such row allows (Agresti and Coull 1998).
-    ``at`` and ``series``: the places in z that are looked at.
+    All arrays are (places,): the rows, deviation and z of what is looked at, and the number of its series.
     """
-    column, rows_now = null.scores.column, null.population
-    rare = rows[at, column[series]] * rows_now.share[series] < _LEAST_EXPECTED
-    level = null.scores.kind[series] == LEVEL
-    z[at[rare & ~level], series[rare & ~level]] = 0.0
-    at, series = at[rare & level], series[rare & level]
-    if not len(at):
-        return
-    n = np.rint(rows[at, column[series]]).astype(np.int64)
+    rows_now = null.population
+    rare = rows * rows_now.share[series] < _LEAST_EXPECTED
+    held = np.where(rare, 0.0, z)
     few = rows_now.usual[series] <= 0.5
-    now = rows_now.usual[series] + d[at, series] * rows_now.sd[series]
+    rises = np.flatnonzero(rare & (null.scores.kind[series] == LEVEL) & ((d > 0) == few))
+    if not len(rises):
+        return held
+    series, few, d, z = series[rises], few[rises], d[rises], z[rises]
+    n = np.rint(rows[rises]).astype(np.int64)
+    now = rows_now.usual[series] + d * rows_now.sd[series]
     concerned = np.rint(n * np.where(few, now, 1 - now))
-    reference = null.windows / np.maximum(null.inverse_rows[column[series]], 1e-12)
+    reference = null.windows / np.maximum(null.inverse_rows[null.scores.column[series]], 1e-12)
     usual = (rows_now.share[series] * reference + 1) / (reference + 2)
     tail = np.where(concerned > 0, special.bdtrc(np.maximum(concerned - 1, 0), n, usual), 1.0)
     exact = np.maximum(-special.stdtrit(null.freedom[series], np.maximum(tail, 1e-300)), 0.0)
-    rises = (d[at, series] > 0) == few
-    z[at, series] = np.where(rises, np.sign(z[at, series]) * np.minimum(np.abs(z[at, series]), exact), 0.0)
+    held[rises] = np.sign(z) * np.minimum(np.abs(z), exact)
+    return held
 
 
 def without_skew(z: Values, skew: Values) -> Values:

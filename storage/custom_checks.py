@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from reference_data.declaration import ModelSpec
 from reference_data.windows import Window
-from storage.buckets import bucket_sql, bucket_start
+from storage.archives import whole_log
+from storage.buckets import bucket_sql, bucket_start, moment_sql
 from storage.column_changes import SQL_TYPES
 from storage.intake import prediction_type
 from storage.memory import in_memory
@@ -348,6 +349,17 @@ def logged_values(
         for name, more in values.items():
             found[name] += more
     return found
+
+
+def latencies_logged(con: duckdb.DuckDBPyConnection, model: str, within: Window) -> bool:
+    """Whether any row of the log in this time carries a latency; where none does, the engine knows without reading rows."""
+    if not tables_exist(con, model):
+        return False
+    sql = (
+        f"SELECT 1 FROM {whole_log(con, model, within)} AS l WHERE _latency_ms IS NOT NULL "
+        f"AND {EVENT_TIME} >= {moment_sql(within.start)} AND {EVENT_TIME} < {moment_sql(within.end)} LIMIT 1"
+    )
+    return bool(con.execute(sql).fetchall())
 
 
 def _of_labels(spec: ModelSpec, checks: Mapping[str, str]) -> frozenset[str]:

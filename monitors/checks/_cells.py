@@ -32,17 +32,16 @@ def merge_groups(expected: Values, least: NDArray[Any]) -> NDArray[np.int64]:
     ``expected`` is (windows, cells), ``least`` (windows,); returns group numbers (windows, cells), ascending along the
     cells. A remainder at the end joins the last full group; a window that cannot fill one group gets a single one.
     """
-    groups = np.zeros(expected.shape[::-1], dtype=np.int64)
-    current = np.zeros(expected.shape[0], dtype=np.int64)
+    full = np.empty(expected.shape[::-1], dtype=bool)  # whether a cell fills the group that it is in
     held = np.zeros(expected.shape[0])
-    for cell, more in enumerate(np.ascontiguousarray(expected.T)):
-        groups[cell] = current
+    for more, fills in zip(np.ascontiguousarray(expected.T), full, strict=True):
         held += more
-        full = held >= least
-        current += full
-        held[full] = 0.0
-    last_full = np.maximum(current - 1, 0)
-    return np.minimum(groups.T, last_full[:, None])
+        np.greater_equal(held, least, out=fills)
+        np.putmask(held, fills, 0.0)
+    groups = np.cumsum(full, axis=0, dtype=np.int64)
+    last_full = np.maximum(groups[-1] - 1, 0) if len(groups) else 0
+    groups -= full
+    return np.minimum(groups, last_full).T
 
 
 def merged_counts(
@@ -58,13 +57,13 @@ def merged_counts(
     n_cells = left.shape[-1]
     left, right = left.reshape(-1, n_cells), right.reshape(-1, n_cells)
     n_left, n_right = left.sum(axis=1), right.sum(axis=1)
-    pooled = ratio(left + right, (n_left + n_right)[:, None])
+    pooled = (left + right) / np.maximum(n_left + n_right, 1.0)[:, None]  # counts are whole: 0 where there are none
     smaller = np.minimum(n_left, n_right)
     least = np.full(smaller.shape, 5.0) if finest is None else np.maximum(5.0, smaller / finest)
     if nominal:
         order = np.argsort(-pooled, axis=1, kind="stable")
         left, right, pooled = (np.take_along_axis(part, order, axis=1) for part in (left, right, pooled))
-    groups = merge_groups(np.nan_to_num(pooled) * smaller[:, None], least)
+    groups = merge_groups(pooled * smaller[:, None], least)
     flat = (groups + n_cells * np.arange(len(left))[:, None]).ravel()
 
     def grouped(part: Values) -> Values:
@@ -92,8 +91,10 @@ def two_sample_chi_square(
     left, right = merged_counts(reference, current, nominal=nominal, finest=finest)
     statistic = np.zeros(len(left))
     for observed, expected in zip((left, right), expected_counts(left, right), strict=True):
-        gaps = (observed - expected) ** 2
-        statistic += np.divide(gaps, expected, out=np.zeros_like(gaps), where=expected > 0).sum(axis=1)
+        gaps = np.square(observed - expected)
+        statistic += np.divide(gaps, expected, out=gaps, where=expected > 0).sum(
+            axis=1
+        )  # none are expected where none are
     freedom = np.maximum(((left + right) > 0).sum(axis=1) - 1.0, 0.0)
     empty = (left.sum(axis=1) == 0) | (right.sum(axis=1) == 0)
     statistic[empty] = freedom[empty] = np.nan

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitors.checks._cells import ratio
 from monitors.checks._chance import divergence_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
@@ -16,13 +15,15 @@ def psi(reference: ColumnProfile, current: ColumnProfile) -> Values:
     So that an empty cell does not make it infinite, half a row is added to every cell that either side fills, and none to
     cells that are empty on both. NaN where either side has no value in a cell.
     """
-    left, right = np.broadcast_arrays(reference.cells.astype(np.float64), current.cells.astype(np.float64))
-    filled = (left + right) > 0
-    empty = (left.sum(axis=-1) == 0) | (right.sum(axis=-1) == 0)
-    left, right = np.where(filled, left + 0.5, 0.0), np.where(filled, right + 0.5, 0.0)
-    p, q = ratio(left, left.sum(axis=-1, keepdims=True)), ratio(right, right.sum(axis=-1, keepdims=True))
-    log = np.log(np.where(filled, q, 1.0)) - np.log(np.where(filled, p, 1.0))
-    index = np.where(filled, (q - p) * log, 0.0).sum(axis=-1)
+    filled = (reference.cells + current.cells) > 0
+    empty = (reference.valid == 0) | (current.valid == 0)
+    left, right = np.where(filled, reference.cells + 0.5, 0.0), np.where(filled, current.cells + 0.5, 0.0)
+    p, q = (side / np.maximum(side.sum(axis=-1, keepdims=True), 0.5) for side in (left, right))
+    gap = q - p
+    for side in (p, q):  # a cell that is empty on both sides has no gap either
+        np.putmask(side, ~filled, 1.0)
+        np.log(side, out=side)
+    index = (gap * (q - p)).sum(axis=-1)
     return np.asarray(np.where(empty, np.nan, index))
 
 

@@ -30,7 +30,7 @@ from reference_data.windows import Window
 from service.local import service_health
 from service.local.convert import reading_columns
 from service.local.references import SAMPLE_ROWS, sample_path
-from storage.custom_checks import CustomValue, logged_values, sampled_values
+from storage.custom_checks import CustomValue, latencies_logged, logged_values, sampled_values
 from storage.names import EVENT_TIME
 from storage.readings import append_readings, judged_windows
 from storage.traffic import bucket_rows
@@ -82,7 +82,9 @@ def declared_readings(
     """Return the readings of SQL checks in windows that one version served, computed in one query."""
     if not checks or not windows:
         return []
-    window_spec, sql = core.window_spec(spec.name), {name: own.check.sql for name, own in checks.items()}
+    window_spec = core.window_spec(spec.name)
+    checks = _with_something_to_say(core, spec, checks, windows)
+    sql = {name: own.check.sql for name, own in checks.items()}
     sums = {
         f"{name} {i}": text for name, own in checks.items() for i, text in enumerate(own.sums)
     }  # no name holds a space
@@ -107,7 +109,22 @@ def declared_readings(
         parts = [values[f"{name} {i}"] for i in range(len(own.sums))]
         errors = [Sums(*(part[i].value for part in parts)).error if parts else math.nan for i in range(len(windows))]
         found += [_taken(own, *each) for each in zip(readings, errors, strict=True)]
-    return [r for r in found if r.scope != "service" or math.isfinite(r.value)]  # most logs carry no latency
+    return [
+        r for r in found if r.scope != "service" or math.isfinite(r.value)
+    ]  # no row of a window may carry a latency
+
+
+def _with_something_to_say(
+    core: Core, spec: ModelSpec, checks: Mapping[str, OwnSql], windows: Sequence[Window]
+) -> Mapping[str, OwnSql]:
+    """Leave out latencies where no row of the windows carries one, as in most logs: they would have no readings."""
+    try:
+        with core.db.cursor() as cursor:
+            if latencies_logged(cursor, spec.name, Window(windows[0].start, windows[-1].end)):
+                return checks
+    except Exception:  # an archived file may not be readable: each check says so itself
+        return checks
+    return {name: own for name, own in checks.items() if own.scope != "service"}
 
 
 def _worth_it(checks: Mapping[str, OwnSql], values: Mapping[str, Sequence[CustomValue]]) -> dict[str, CustomCheck]:
