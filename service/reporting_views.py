@@ -97,7 +97,7 @@ class WeekModel(TypedDict):
     unit: str
     opened: int  # alerts in the week
     resolved: int
-    open: int  # now
+    open: int  # at the end of the week
     rows: int  # in windows that ended in the week
     labels: int
     label_coverage: float | None
@@ -142,10 +142,11 @@ class WeekRun(TypedDict):
 
 
 class SummaryView(TypedDict):
-    """One week across all models. ``needs``: who needs a person, the worst first."""
+    """One week across all models, as it stood at ``as_of``: its end, or now. ``needs``: who needs a person, the worst first."""
 
     start: str
     end: str
+    as_of: str
     timezone: str
     written_at: str
     sentence: str

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from service import words
+from service import summary_past, words
 from service.workspace import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from service.reporting_views import SummaryView, WeekBudget, WeekEvent, WeekModel, WeekRun, WeekSource
+    from service.reporting_views import SummaryView, WeekEvent, WeekModel, WeekRun, WeekSource
     from service.views import AlertView, ModelView, WindowView
     from service.workspace import Workspace
 
@@ -28,7 +28,9 @@ _RUNS = {
 
 
 def collect(workspace: Workspace, week: date | None = None, timezone: str | None = None) -> SummaryView:
-    """Return the week that holds ``week``, or the latest that is over. Needs, budget, failing sources and the week to come are as of now.
+    """Return the week that holds ``week``, or the latest that is over, as it stood at its end; one that is under way as it stands now.
+
+    What is declared, references and the week to come are as of now.
 
     Raises :class:`WorkspaceError` for a time zone that is unknown, and for weeks before 1900 or after 2200.
     """
@@ -37,31 +39,29 @@ def collect(workspace: Workspace, week: date | None = None, timezone: str | None
     now = datetime.fromisoformat(str(workspace.health()["now"]))
     start, end = _bounds(now, week, zone)
     alerts = [alert for alert in workspace.alerts() if alert["state"] != "pending"]
-    rows = [_model(workspace, model, alerts, start, end) for model in models]
+    over = end <= now
+    rows = [_model(workspace, model, alerts, start, end, over=over) for model in models]
     rows.sort(key=lambda row: (_RANK.get(row["health"], 9), -row["opened"], row["model"]))
-    sources: list[WeekSource] = [
-        {
-            "source": source["name"],
-            "model": source["model"],
-            "since": (source["last_run"] or {"started_at": None})["started_at"],
-            "error": (source["last_run"] or {"error": None})["error"],
-        }
-        for source in workspace.sources()
-        if source["state"] == "failed"
-    ]
+    at = end if over else now
+    sources = summary_past.failing(workspace, at)
     return {
         "start": start.isoformat(),
         "end": end.isoformat(),
         "timezone": zone,
+        "as_of": at.astimezone(words.zone(zone)).isoformat(),
         "written_at": now.astimezone(words.zone(zone)).isoformat(),
         "sentence": _sentence(rows, sources),
         "models": rows,
         "needs": [
             f"{row['model']}{' (' + row['owner'] + ')' if row['owner'] else ' (nobody owns it)'}: {row['sentence']}"
             for row in rows
-            if row["health"] in ("page", "warning", "no_data")
+            if row["health"] in ("page", "warning") or (row["health"] == "no_data" and (row["open"] or not over))
         ],
-        "budget": [_budget(model) for model in models if "budget" in model],
+        "budget": [
+            summary_past.budget(model, [alert for alert in alerts if alert["model"] == model["name"]], at)
+            for model in models
+            if "budget" in model
+        ],
         "events": _events(workspace, start, end),
         "sources": sources,
         "runs": _runs(workspace, now, zone),
@@ -94,30 +94,38 @@ def _within(iso: str | None, start: datetime, end: datetime) -> bool:
 
 
 def _model(
-    workspace: Workspace, model: ModelView, alerts: Sequence[AlertView], start: datetime, end: datetime
+    workspace: Workspace, model: ModelView, alerts: Sequence[AlertView], start: datetime, end: datetime, *, over: bool
 ) -> WeekModel:
     own = [alert for alert in alerts if alert["model"] == model["name"]]
+    every = workspace.windows(model["name"])
     windows = [
         window
-        for window in workspace.windows(model["name"])
+        for window in every
         if start < datetime.fromisoformat(window["end"]) <= end
     ]  # fmt: skip
     rows, labels = sum(each["rows"] for each in windows), sum(each["labels"] for each in windows)
     labelled = model["task"] != "none"
     metric = model["metric"]
+    if over:
+        stood = summary_past.standing(own, every, end)
+        value = summary_past.value(metric, workspace.performance(model["name"]) if metric else (), end)
+    else:
+        opened = sum(alert["state"] != "resolved" for alert in own)
+        stood = summary_past.Standing(model["health"], model["since"], model["headline"] or "", opened)
+        value = metric["value"] if metric else None
     return {
         "model": model["name"],
         "owner": model["owner"],
-        "health": model["health"],
-        "since": model["since"],
-        "sentence": _headline(model, windows),
+        "health": stood.health,
+        "since": stood.since,
+        "sentence": _headline(model["name"], stood, windows),
         "metric": metric["name"] if metric else None,
-        "value": metric["value"] if metric else None,
+        "value": value,
         "reference": metric["reference"] if metric else None,
         "unit": metric["unit"] if metric else "",
         "opened": sum(_within(alert["opened_at"], start, end) for alert in own),
         "resolved": sum(_within(alert["resolved_at"], start, end) for alert in own),
-        "open": sum(alert["state"] != "resolved" for alert in own),
+        "open": stood.open,
         "rows": rows,
         "labels": labels,
         "label_coverage": labels / rows if rows and labelled else None,
@@ -125,25 +133,14 @@ def _model(
     }
 
 
-def _headline(model: ModelView, windows: Sequence[WindowView]) -> str:
-    if model["headline"]:
-        return model["headline"].removeprefix(model["name"]).lstrip(" :")
-    if model["health"] == "no_data":
+def _headline(model: str, stood: summary_past.Standing, windows: Sequence[WindowView]) -> str:
+    if stood.headline and (stood.health != "ok" or windows):
+        return stood.headline.removeprefix(model).lstrip(" :")
+    if stood.health == "no_data":
         return "no data can be judged."
-    if model["health"] == "insufficient":
+    if stood.health == "insufficient":
         return "too few rows to judge by."
     return "within its natural variation." if windows else "no window ended in this week."
-
-
-def _budget(model: ModelView) -> WeekBudget:
-    budget = model["budget"]
-    return {
-        "model": model["name"],
-        "pages_per_year": budget["pages_per_year"],
-        "warnings_per_year": budget["warnings_per_year"],
-        "pages": budget["pages"],
-        "warnings": budget["warnings"],
-    }
 
 
 def _events(workspace: Workspace, start: datetime, end: datetime) -> list[WeekEvent]:

@@ -57,19 +57,26 @@ def render(summary: SummaryView) -> str:
         _sources(summary),
         _budget(summary),
         _runs(summary["runs"], zone),
-        f'<p class="muted">Times in {text(zone)}. Written by Driftdeck, {text(html_page.moment(summary["written_at"]))}.</p>',
+        f'<p class="muted">{text(_as_of(summary))} Times in {text(zone)}. Written by Driftdeck, {text(html_page.moment(summary["written_at"]))}.</p>',
     ]
     return html_page.document(title(summary), "".join(parts), report_page.STYLE)
+
+
+def _as_of(summary: SummaryView) -> str:
+    return (
+        f"States, metrics, open alerts, budget and failing sources are as of {words.moment(summary['as_of'], summary['timezone'])}; "
+        f"references, what is declared and the week to come as of {words.moment(summary['written_at'], summary['timezone'])}."
+    )
 
 
 def _models(summary: SummaryView) -> str:
     if not summary["models"]:
         return ""
     heads = (
-        "Now",
+        "State",
         "Model",
         "Owner",
-        "Metric now",
+        "Metric",
         "Reference",
         "Alerts came",
         "Resolved",
@@ -137,7 +144,7 @@ def _budget(summary: SummaryView) -> str:
     heads = ("Model", "Pages", "false ones allowed", "Warnings", "false ones allowed")
     shown = table(heads, rows, numbers=(1, 2, 3, 4), label="Alert budget of each model")
     return (
-        f"<h2>Alert budget</h2><p class=muted>What came in the latest year of data, true or false, beside how many false ones a year were "
+        f"<h2>Alert budget</h2><p class=muted>What came in the year before, true or false, beside how many false ones a year were "
         f"declared acceptable.</p>{shown}"
     )
 
@@ -164,7 +171,7 @@ def markdown(summary: SummaryView) -> str:
         _list(
             "Models",
             (
-                f"**{mark(each['model'])}** {report_page.HEALTHS[each['health']][0]}: {mark(metric(each))} now, {words.plural(each['opened'], 'alert')} came, "
+                f"**{mark(each['model'])}** {report_page.HEALTHS[each['health']][0]}: {mark(metric(each))}, {words.plural(each['opened'], 'alert')} came, "
                 f"{each['resolved']} resolved, {each['open']} open, {words.plural(each['outstanding'], 'label')} outstanding"
                 for each in summary["models"]
             ),
@@ -187,7 +194,7 @@ def markdown(summary: SummaryView) -> str:
             "None.",
         ),
         _list(
-            "Alert budget, the latest year of data",
+            "Alert budget, the year before",
             (
                 f"**{mark(each['model'])}** {words.plural(each['pages'], 'page')} and {words.plural(each['warnings'], 'warning')}, "
                 f"true or false; a year may have {each['pages_per_year']:g} and {each['warnings_per_year']:g} that are false"
@@ -203,7 +210,7 @@ def markdown(summary: SummaryView) -> str:
             ),
             "Nothing is due in these seven days.",
         ),
-        f"Times in {mark(zone)}.",
+        f"{mark(_as_of(summary))} Times in {mark(zone)}.",
     ]
     return "\n\n".join(parts) + "\n"
 
