@@ -23,6 +23,14 @@ DRIFTDECK = str(Path(sys.executable).parent / "driftdeck")
 PATIENCE = 30_000  # milliseconds that a loaded machine may take to draw a page
 #: Streamlit asks for these beneath a page's own address first, is told 404, and finds them at the root
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
+#: true once for a third of a second nothing has been computed, stale, or on its way from one look to another
+_CALM = """() => {
+  const app = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
+  const moving = document.getAnimations().some(one => one.playState === "running" && one.effect.getTiming().iterations !== Infinity);
+  const calm = app && !moving && !document.querySelector("[data-stale=true], [data-testid=stSkeleton]");
+  window.calmSince = calm ? window.calmSince ?? performance.now() : undefined;
+  return calm && performance.now() - window.calmSince > 350;
+}"""
 
 
 def free_port() -> int:
@@ -74,7 +82,7 @@ class Visitor:
     """A page in a fresh browser, with everything noted that a page must not do."""
 
     def __init__(self, browser: Browser, base: str, *, theme: str = "light", width: int = 1440) -> None:
-        self.base = base
+        self.base, self.theme = base, theme
         self.context = browser.new_context(
             color_scheme="dark" if theme == "dark" else "light", viewport={"width": width, "height": 1000}
         )
@@ -113,6 +121,13 @@ class Visitor:
         )
         expect(self.page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=PATIENCE)
         return self.page
+
+    def calm(self) -> Page:
+        """Wait until the page stands still: nothing is drawn anew, faded or moving, and that for a moment on end."""
+        page = self.settled()
+        page.evaluate("() => { window.calmSince = undefined }")
+        page.wait_for_function(_CALM, polling=100, timeout=PATIENCE)
+        return page
 
     def heading(self) -> str:
         return self.page.locator("h1").first.inner_text()
