@@ -93,7 +93,7 @@ def run(name: str, rows: int, retrain: dict, folder: Path) -> dict:
         "peak_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
         "artefact_mb": round((folder / job_files.ARTEFACT).stat().st_size / 1e6, 1),
         "how": found["training"]["how"],
-        "sample": found["training"]["sample"]["sentence"],
+        "sample": found["training"].get("sample", {}).get("sentence", "all rows were one part"),
         "baselines": found["baselines"]["sentence"],
     }
 
