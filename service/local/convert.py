@@ -78,7 +78,8 @@ def row_to_reading(row: dict[str, Any]) -> Reading:
     for name, value in values.items():
         if value is None and name in _FLOATS:
             values[name] = math.nan
-    values["drivers"] = tuple((name, share) for name, share in json.loads(row["drivers"] or "[]"))
+    told = row["drivers"] or "[]"  # hardly ever anything: a table reads tens of thousands of these
+    values["drivers"] = () if told == "[]" else tuple((name, share) for name, share in json.loads(told))
     return Reading(window=Window(row["window_start"], row["window_end"]), **values)
 
 

@@ -40,8 +40,12 @@ OPEN = ("firing", "acknowledged", "recovering")  # beneath a silence
 def models(core: Core) -> list[views.ModelView]:
     """Return every model, the one in most trouble first."""
     core.recall.looked = time.monotonic()
-    rows = [model(core, name) for name in core.control.model_records()]
-    return sorted(rows, key=lambda row: (RANK[row["health"]], row["since"] or "", row["name"]))
+    return sorted((model(core, name) for name in core.control.model_records()), key=trouble)
+
+
+def trouble(row: views.ModelView) -> tuple[int, str, str]:
+    """Return by what models are sorted: the one in most trouble first."""
+    return RANK[row["health"]], row["since"] or "", row["name"]
 
 
 def model(core: Core, name: str) -> views.ModelView:
