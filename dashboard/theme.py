@@ -108,9 +108,10 @@ def palette() -> Palette:
 
 
 def style() -> None:
-    """Set what has no option: tabular figures, page width, text on a dark primary button, size of metric labels, remarks and code that wrap, gate above job, and where the keyboard is."""
+    """Set what has no option: tabular figures, page width, text on dark buttons, size of metric labels, remarks and code that wrap, gate above job, and where the keyboard is."""
     colours = palette()
-    button = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}' if colours.dark else ""
+    dark = '.stApp [data-testid="stBaseButton-primary"]:enabled * {color: #0E1218}'
+    dark += f'.stApp button[kind="tertiary"][aria-expanded="true"] {{color: {colours.accent}}}'
     st.html(
         "<style>.stApp {font-variant-numeric: tabular-nums}"
         '.stApp [data-testid="stMainBlockContainer"] '
@@ -127,5 +128,5 @@ def style() -> None:
         '.stApp a:focus-visible, .stApp [data-testid="stMain"]:focus-visible, '
         '.stApp [data-testid="stDataFrame"]:has(canvas:focus-visible) '
         f"{{outline: 2px solid {colours.accent}; outline-offset: -2px; border-radius: 6px}}"
-        f"{button}</style>"
+        f"{dark if colours.dark else ''}</style>"
     )

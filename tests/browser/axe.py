@@ -1,0 +1,28 @@
+"""What axe-core finds on a page that stands still; there is no exception, of ours or of Streamlit's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.serving import Visitor
+
+GRAVE = ("serious", "critical")
+
+
+def grave(visitor: Visitor) -> list[str]:
+    """Return what is serious or critical on the page that is open; what is only seen while a page is drawn anew is not on it."""
+    found = _found(visitor.calm())
+    return _found(visitor.calm()) if found else []
+
+
+def _found(page: Page) -> list[str]:
+    rules: list[dict[str, Any]] = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {node['failureSummary'][:200]}"
+        for rule in rules
+        if rule["impact"] in GRAVE
+        for node in rule["nodes"]
+    ]
