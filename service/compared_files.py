@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from monitors.compare_inputs import CompareError, pair_column, to_table
 from monitors.compare_result import Comparison
 from monitors.comparison import compare
+from service.compared_ids import find_ids
 from service.compared_words import by_size, column_view, count, finite, headline
-from service.comparing_views import ComparedSide, FileComparison
+from service.comparing_views import ComparedSide, FileComparison, LeftOut
 from storage.column_values import HeldColumns
 from storage.file_formats.errors import listing
 
@@ -33,6 +34,7 @@ def compare_given(
     alpha: float,
     preset: str | None,
     together: bool,
+    ids: bool = False,
 ) -> FileComparison:
     """Compare the files at two paths, or the parts of one; see :meth:`service.comparing.Comparing.compare_files`.
 
@@ -54,12 +56,15 @@ def compare_given(
     elif timestamp is None:
         timestamp = _clock(left, right, times)
     clock = timestamp or None
+    sides = {side: _side(names[side], table, timestamp) for side, table in zip(_SIDES, (left, right), strict=True)}
+    left_out = [] if ids else find_ids(left, right, keep=clock)
+    left, right = (_without(table, left_out) for table in (left, right))
     own = compare(left, right, timestamp=clock, alpha=alpha, multivariate=together and preset is None)
     found = own if preset is None else compare(left, right, timestamp=clock, preset=preset)
     told = _told(found, own, others=_evidently(left, right, found, preset))
     return {
-        "reference": _side(names["reference"], left, timestamp),
-        "current": _side(names["current"], right, timestamp),
+        "reference": sides["reference"],
+        "current": sides["current"],
         "verdict": found.verdict,  # type: ignore[typeddict-item]
         "drift": found.drift,
         "drifted": sum(column.drift for column in found.columns),
@@ -70,12 +75,17 @@ def compare_given(
         "split": split,
         "sentence": headline(told, judged_as=preset),
         "columns": told,
+        "left_out": left_out,
         "together": [
             {"check": each.check, "drift": each.drift, "p_value": finite(each.p_value), "sentence": each.words}
             for each in found.multivariate
         ],
         "notes": [*notes, *(note for note in found.notes if note not in notes)],
     }
+
+
+def _without(table: pa.Table, left_out: Sequence[LeftOut]) -> pa.Table:
+    return table.drop_columns([each["column"] for each in left_out if each["column"] in table.column_names])
 
 
 def _called(name: str) -> str:

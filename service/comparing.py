@@ -24,12 +24,14 @@ class Comparing(Protocol):
         alpha: float | None = None,
         preset: str | None = None,
         together: bool = False,
+        ids: bool = False,
     ) -> comparing_views.FileComparison:
         """Compare two files column by column; nothing is kept of them, and they are read by a process with limits.
 
         ``current`` None: the one file is cut at ``split`` (ISO time; by default where half of its rows lie before). ``timestamp``: the
         column that says when a row was; None: the only one that can be, if the sides lie apart in it; "": none. ``alpha``: error rate of
         the whole comparison. ``preset``: decide as evidently or nannyml does. ``together``: all columns as one as well, which takes longer.
+        ``ids``: compare columns too that only tell rows apart; by default they are left out, and named.
         Raises :class:`service.workspace.WorkspaceError` in words for files that cannot be read or compared.
         """
         ...

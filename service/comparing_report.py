@@ -28,7 +28,8 @@ def page(found: FileComparison) -> str:
     """Return the whole page."""
     sides = [f"{_text(side['name'])} ({side['rows']:,} rows)" for side in (found["reference"], found["current"])]
     notes = "".join(
-        f"<li>{_text(note)}</li>" for note in [*found["notes"], *(t["sentence"] for t in found["together"])]
+        f"<li>{_text(note)}</li>"
+        for note in [*_left_out(found), *found["notes"], *(t["sentence"] for t in found["together"])]
     )
     heads = "".join(
         f"<th>{name}</th>" for name in ("", "column", "reference and current", "shift, sd", "p", "missing", "in words")
@@ -40,6 +41,10 @@ def page(found: FileComparison) -> str:
         f"<h1>{_text(found['sentence'])}</h1><p>{sides[0]} against {sides[1]}; error rate {found['alpha']:g}.</p>"
         f'<ul class="muted">{notes}</ul><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></body></html>'
     )
+
+
+def _left_out(found: FileComparison) -> list[str]:
+    return [f"not compared: {each['column']}, {each['why']}" for each in found["left_out"]]
 
 
 def _row(column: ComparedColumn) -> str:

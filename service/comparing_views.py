@@ -75,9 +75,17 @@ class ComparedTogether(TypedDict):
     sentence: str
 
 
+class LeftOut(TypedDict):
+    """A column that was not compared, and why."""
+
+    column: str
+    why: str
+
+
 class FileComparison(TypedDict):
     """Two files, or two parts of one, column by column, what moved most first.
 
+    ``left_out`` are the columns that only tell rows apart; the sentence does not count them.
     ``timestamp`` is the column that was taken as the time of the rows, ``times`` those it could be; ``split`` is where one file was cut.
     """
 
@@ -93,6 +101,7 @@ class FileComparison(TypedDict):
     split: str | None
     sentence: str
     columns: list[ComparedColumn]
+    left_out: list[LeftOut]
     together: list[ComparedTogether]
     notes: list[str]
 

@@ -24,12 +24,13 @@ class RemoteComparing(RemoteCalls):
         alpha: float | None = None,
         preset: str | None = None,
         together: bool = False,
+        ids: bool = False,
     ) -> comparing_views.FileComparison:
         sides = {"reference": reference} | ({} if current is None else {"current": current})
         files = {side: (_sendable(file.name), file.data, "application/octet-stream") for side, file in sides.items()}
         given = {"timestamp": timestamp, "split": split, "alpha": alpha, "preset": preset}
         query = {name: value for name, value in given.items() if value is not None}
-        answer = self._call("POST", "/compare", files=files, params={**query, "together": together})
+        answer = self._call("POST", "/compare", files=files, params={**query, "together": together, "ids": ids})
         return cast("comparing_views.FileComparison", answer.json())
 
     def compare_slices(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from service import words
@@ -23,7 +23,7 @@ STYLE = """
 .wide>svg.plot{width:100%}:root{--band:#e4e7ec;--significant:#c9cfd8;--material:#5a9ccb}
 @media(prefers-color-scheme:dark){:root{--band:#252b36;--significant:#3a4352;--material:#3e86b8}}
 .plot text{font-size:12px;fill:var(--muted)}.plot .grid{stroke:var(--line);stroke-dasharray:2 3}.plot .band{fill:var(--band)}
-.plot .limit{stroke:var(--fail);stroke-dasharray:6 4;fill:none}.plot text.said{fill:var(--fail)}.plot .seen{fill:none;stroke:currentColor;stroke-width:2}
+.plot .limit{stroke:var(--fail);stroke-dasharray:6 4;fill:none}.plot text.said{fill:var(--fail);paint-order:stroke;stroke:var(--bg);stroke-width:3px}.plot .seen{fill:none;stroke:currentColor;stroke-width:2}
 .plot .span{stroke:currentColor;stroke-width:1;opacity:.6}.plot .mark{fill:currentColor}.plot .past{fill:var(--fail)}
 .plot .aside .seen{stroke-width:1;stroke-dasharray:2 3}.plot .aside .mark{opacity:.45}
 .s0{color:var(--accent)}.s1{color:var(--pass)}.s2{color:var(--info)}
@@ -181,11 +181,41 @@ def _limit(points: Sequence[PerformancePoint], unit: str, axes: _Axes) -> str:
         f"M{axes.x(p['start']):.1f} {axes.y(p['threshold'] or 0.0):.1f}H{axes.x(p['end']):.1f}" for p in known
     )
     last = known[-1]["threshold"] or 0.0
-    begun = axes.x(list(takewhile(lambda p: p["threshold"] == last, reversed(known)))[-1]["start"])
-    x, anchor = (_WIDE - _RIGHT - 4, "end") if begun > _WIDE - 160 else (begun + 4, "start")
-    place = axes.y(last) - 5
-    said = f'<text class="said" x="{x:.1f}" y="{max(12, place):.1f}" text-anchor="{anchor}">threshold {escape(_value(last, unit))}</text>'
-    return f'<path class="limit" d="{path}"/>{said}'
+    stretch = list(takewhile(lambda p: p["threshold"] == last, reversed(known)))
+    said = f"threshold {_value(last, unit)}"
+    x, y = _free_place(said, [axes.x(p["start"]) + 4 for p in stretch], axes.y(last), _inked(points, axes))
+    return f'<path class="limit" d="{path}"/><text class="said" x="{x:.1f}" y="{y:.1f}">{escape(said)}</text>'
+
+
+def _free_place(
+    said: str, starts: Sequence[float], line: float, inked: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """Return where words stand, above or below a line at height ``line``, from one of ``starts`` on: where least is drawn under them."""
+    wide = 6.5 * len(said)
+    places = [(min(x, _WIDE - _RIGHT - wide), y) for x in starts for y in (line - 5, line + 14) if y > 12]
+
+    def covered(place: tuple[float, float]) -> int:
+        left, foot = place
+        return sum(left - 4 < x < left + wide + 4 and foot - 13 < y < foot + 5 for x, y in inked)
+
+    return min(places, key=covered)
+
+
+def _inked(points: Sequence[PerformancePoint], axes: _Axes) -> list[tuple[float, float]]:
+    """Return places on every line of the picture, some pixels apart, and on every interval."""
+    found = []
+    for line in by_version(points).values():
+        known = [
+            ((axes.x(p["start"]) + axes.x(p["end"])) / 2, axes.y(p["value"]), p) for p in line if p["value"] is not None
+        ]
+        for (x, y, _), (further, then, _) in pairwise(known):
+            steps = max(1, int((further - x) / 5))
+            found += [(x + (further - x) * i / steps, y + (then - y) * i / steps) for i in range(steps)]
+        for x, y, point in known:
+            low, high = point.get("ci_lower"), point.get("ci_upper")
+            ends = [y] if low is None or high is None else [y, axes.y(low), axes.y(high)]
+            found += [(x, place) for place in ends]
+    return found
 
 
 def _series(points: Sequence[PerformancePoint], axes: _Axes, *, higher_is_worse: bool, round_marks: bool) -> str:

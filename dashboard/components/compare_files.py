@@ -21,6 +21,7 @@ _KNOWN = "CSV, TSV, JSON lines, Parquet or Arrow, plain or gzipped"
 _HOW = {"two": "Two files", "one": "One file, cut in time"}
 _ALPHAS = {"0.001": "1 in 1,000", "0.01": "1 in 100", "0.05": "1 in 20"}
 _PRESETS = {"": "Driftdeck", "evidently": "Evidently's defaults", "nannyml": "NannyML's defaults"}
+_NAMED = 5  # columns that are named as left out
 _AUTO, _NONE = "", "-"
 _MEMORY = "compared_files"
 _CARRIED = "compared_carried"  # the upload that the wizard opens
@@ -121,6 +122,7 @@ def _options(*, one: bool) -> dict[str, Any]:
         "alpha": float(alpha),
         "preset": preset or None,
         "together": together,
+        "ids": state.param("ids") == "1",
     }
 
 
@@ -184,6 +186,7 @@ def _result(found: FileComparison, files: Mapping[str, GivenFile]) -> None:
             health.badge(compared_table.VERDICTS, found["verdict"])
             st.markdown(f"**{text.plain(found['sentence'], 500)}**", width="content")
         st.caption(" against ".join(_side(side) for side in sides) + f". {_sure(found)}")
+        _left_out(found)
         for note in found["notes"]:
             st.caption(text.plain(note, 300))
         for each in found["together"]:
@@ -191,6 +194,22 @@ def _result(found: FileComparison, files: Mapping[str, GivenFile]) -> None:
     names = _names(found)
     compared_table.draw(found["columns"], sides=names, name=f"{names[0]}-against-{names[1]}", key="compared")
     _next(found, files.get("current") or files["reference"])
+
+
+def _left_out(found: FileComparison) -> None:
+    """Name the columns that were taken for ids, and let them be compared all the same; or the way back."""
+    asked = state.param("ids") == "1"
+    if not asked and not found["left_out"]:
+        return
+    listed = [
+        f"{text.plain(each['column'], 40)} ({text.plain(each['why'], 80)})" for each in found["left_out"][:_NAMED]
+    ]
+    more = len(found["left_out"]) - len(listed)
+    words = f"Not compared, as ids tell rows apart and nothing else: {', '.join(listed)}{f' and {more} more' if more > 0 else ''}."
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compare_ids"):
+        st.caption("Ids and keys are compared too." if asked else words, width="content")
+        label = "Leave them out" if asked else "Compare it too" if len(found["left_out"]) == 1 else "Compare them too"
+        st.button(label, type="tertiary", key="ids", on_click=state.set_params, kwargs={"ids": None if asked else "1"})
 
 
 def _names(found: FileComparison) -> tuple[str, str]:

@@ -118,7 +118,8 @@ def former_champion(versions: Sequence[VersionView], model: ModelView) -> Versio
 
 def rolled_back(deployments: Sequence[DeploymentView]) -> dict[str, str]:
     """Return when each version was rolled back (ISO) that has not been champion since. ``deployments``: newest first."""
-    champion, found = None, {}
+    champion: str | None = None
+    found: dict[str, str] = {}
     for event in reversed(deployments):
         if event["role"] == "rollback" and champion is not None:
             found[champion] = event["at"]

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import registry, state, text
 from dashboard.components import data_words, errors, header, setup_choices, setup_form, setup_steps
 from dashboard.registry import Page
-from service.setting_up_views import Proposal
+from service.setting_up_views import Proposal, SetUpView
 from service.workspace import NotFoundError, WorkspaceError
 
 KINDS = ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "pq", "arrow", "feather", "gz", "zst", "bz2", "xz"]
@@ -16,17 +16,18 @@ KINDS = ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "pq", "arrow
 def render() -> None:
     """Draw the page."""
     header.crumbs(("Models", "models", {}), ("Set up", None, {}))
-    header.title("Set up a model")
     upload = state.param(setup_choices.UPLOAD)
     with errors.in_words():
-        if not upload:
-            _drop()
-            return
+        view, lost = None, None
         try:
-            view = state.workspace().setting_up(upload)
+            view = state.workspace().setting_up(upload) if upload else None
         except NotFoundError as error:
-            st.warning(text.plain(error, 300), icon=":material/search_off:")
+            lost = error
+        header.title(_title(view))
+        if lost is not None:
+            st.warning(text.plain(lost, 300), icon=":material/search_off:")
             setup_choices.forget()
+        if view is None:
             _drop()
             return
         if view["state"] == "done":
@@ -38,6 +39,18 @@ def render() -> None:
             _go_on(upload)
         else:
             _form(upload, view["error"])
+
+
+def _title(view: SetUpView | None) -> str:
+    """Say what the page is at: nothing yet, a set-up under way or interrupted, or a model that is ready."""
+    if view is None or (view["model"] is None and view["state"] != "running"):
+        return "Set up a model"
+    name = view["model"]
+    if view["state"] == "done":
+        return f"{name} is ready"
+    if view["state"] == "running":
+        return f"Setting up {name}" if name else "Setting up a model"
+    return f"The set-up of {name} did not end"
 
 
 # -- 1 a file ----------------------------------------------------------------------------------------------------------

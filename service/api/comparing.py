@@ -58,6 +58,7 @@ async def compare_files(
     alpha: Alpha = None,
     preset: Annotated[str | None, Query(description="decide as evidently or nannyml does")] = None,
     together: Annotated[bool, Query(description="compare all columns as one as well")] = False,  # noqa: FBT002 - a query
+    ids: Annotated[bool, Query(description="compare columns too that only tell rows apart")] = False,  # noqa: FBT002 - a query
 ) -> comparing_views.FileComparison:
     """Compare two files column by column, or one cut in time: CSV, TSV, JSON, Parquet or Arrow, as parts of a form. Nothing is kept."""
     who = identity_of(request)
@@ -77,6 +78,7 @@ async def compare_files(
                 alpha=alpha,
                 preset=preset,
                 together=together,
+                ids=ids,
             )
     finally:
         await form.close()

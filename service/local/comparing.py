@@ -29,6 +29,7 @@ class LocalComparing:
         alpha: float | None = None,
         preset: str | None = None,
         together: bool = False,
+        ids: bool = False,
     ) -> comparing_views.FileComparison:
         files = {"reference": reference} if current is None else {"reference": reference, "current": current}
         options = {
@@ -37,6 +38,7 @@ class LocalComparing:
             "alpha": ALPHA if alpha is None else alpha,
             "preset": preset,
             "together": together,
+            "ids": ids,
         }
         return comparing_process.compare_apart(files, options, limit=self.upload_limit())
 

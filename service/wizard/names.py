@@ -1,14 +1,40 @@
-"""What names of columns say, in English and a few neighbours of it."""
+"""What names of columns say, in English, German, French and Spanish."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
+#: The same in German, French and Spanish, without accents (:func:`words` takes them off).
+_ABROAD: dict[str, str] = {
+    "prediction": "vorhersage vorhersagen vorhergesagt prognose prognostiziert schaetzung geschaetzt schaetzwert "
+    "prevision predit prevu estimation estime prediccion pronostico predicho pronosticado estimado",
+    "label": "wahrheit wahrer_wert ziel zielwert zielgroesse istwert ist tatsaechlich ergebnis beobachtet "
+    "verite cible reel resultat observe etiquette verdad objetivo real resultado observado etiqueta valor_real",
+    "score": "wahrscheinlichkeit konfidenz probabilite confiance probabilidad confianza",
+    "time": "zeit uhrzeit datum zeitpunkt zeitstempel erstellt_am horodatage heure jour date_heure cree_le "
+    "fecha hora fecha_hora marca_de_tiempo creado_en",
+    "id": "kennung kennziffer vorgang vorgangsnummer auftragsnummer belegnummer schluessel "
+    "identifiant cle numero_de_commande identificador clave numero_de_pedido",
+    "subject": "kunde kunden kundin nutzer kundennummer kundennr patientin mitarbeiter utilisateur usuario cliente paciente",
+    "version": "modellversion modell_version version_modele version_modelo",
+    "latency": "latenz_ms latenz dauer_ms latence latencia",
+    "group": "land filiale kategorie kanal geschlecht produkt pays categorie canal pais categoria tienda producto",
+    "about": "fehler kennung nr nummer zeit datum erreur identifiant heure fecha hora",
+}
+
+
+def _abroad(kind: str) -> list[str]:
+    return _ABROAD[kind].split()
+
+
 PREDICTION = frozenset(
     [
+        *_abroad("prediction"),
         "pred",
         "preds",
         "prediction",
@@ -24,18 +50,11 @@ PREDICTION = frozenset(
         "estimate",
         "estimated",
         "model_output",
-        "vorhersage",
-        "prognose",
-        "geschaetzt",
-        "geschätzt",
-        "prevision",
-        "prévision",
-        "prediccion",
-        "predicción",
     ]
 )
 LABEL = frozenset(
     [
+        *_abroad("label"),
         "label",
         "labels",
         "target",
@@ -55,20 +74,14 @@ LABEL = frozenset(
         "true_value",
         "relevance",
         "clicked",
-        "wahrheit",
-        "ziel",
-        "zielwert",
-        "istwert",
-        "ist",
-        "cible",
-        "objetivo",
     ]
 )
 SCORE = frozenset(
-    ["score", "scores", "proba", "prob", "probability", "confidence", "likelihood", "p", "wahrscheinlichkeit"]
+    [*_abroad("score"), "score", "scores", "proba", "prob", "probability", "confidence", "likelihood", "p"]
 )
 TIME = frozenset(
     [
+        *_abroad("time"),
         "event_time",
         "timestamp",
         "time",
@@ -84,12 +97,6 @@ TIME = frozenset(
         "occurred_at",
         "logged_at",
         "event_date",
-        "datum",
-        "zeit",
-        "zeitpunkt",
-        "zeitstempel",
-        "fecha",
-        "heure",
         "sched",
         "scheduled",
     ]
@@ -99,6 +106,7 @@ LABEL_TIME = frozenset(
 )
 ID = frozenset(
     [
+        *_abroad("id"),
         "id",
         "ids",
         "uuid",
@@ -116,6 +124,7 @@ ID = frozenset(
 )
 SUBJECT = frozenset(
     [
+        *_abroad("subject"),
         "customer",
         "user",
         "account",
@@ -126,9 +135,6 @@ SUBJECT = frozenset(
         "member",
         "driver",
         "employee",
-        "kunde",
-        "kunden",
-        "nutzer",
         "customerid",
         "userid",
     ]
@@ -136,10 +142,11 @@ SUBJECT = frozenset(
 LIST = frozenset(
     ["query", "query_id", "qid", "list_id", "search_id", "session_id", "request", "group_id", "impression_id"]
 )
-VERSION = frozenset(["model_version", "version", "model_ver", "modelversion"])
-LATENCY = frozenset(["latency_ms", "latency", "duration_ms", "response_ms"])
+VERSION = frozenset([*_abroad("version"), "model_version", "version", "model_ver", "modelversion"])
+LATENCY = frozenset([*_abroad("latency"), "latency_ms", "latency", "duration_ms", "response_ms"])
 GROUP = frozenset(
     [
+        *_abroad("group"),
         "region",
         "country",
         "plan",
@@ -166,6 +173,7 @@ CODE = frozenset(["code", "zip", "zipcode", "plz", "postcode", "postal", "iban",
 #: Words by which a name is about a prediction, or a label, and is none.
 _ABOUT = frozenset(
     [
+        *_abroad("about"),
         "error",
         "id",
         "time",
@@ -184,13 +192,23 @@ _ABOUT = frozenset(
 )
 
 
+#: Words that say something where they end a name (``umsatz_ist``), and nothing where they begin one (``ist_neukunde``).
+_LAST = frozenset(["ist", "real", "reel"])
+
+
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case.
 
-    >>> words("y_predProba 2")
-    ('y', 'pred', 'proba', '2')
+    >>> words("y_predProba 2"), words("Größe geschätzt")
+    (('y', 'pred', 'proba', '2'), ('groesse', 'geschaetzt'))
     """
-    return tuple(part for part in _SPLIT.split(_CAMEL.sub("_", name).casefold()) if part)
+    return tuple(part for part in _SPLIT.split(_plain(_CAMEL.sub("_", name))) if part)
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case without accents; umlauts as they are written where there are none."""
+    spelt = unicodedata.normalize("NFC", name.casefold()).translate(_UMLAUTS)
+    return "".join(sign for sign in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(sign))
 
 
 def flat(name: str) -> str:
@@ -209,7 +227,7 @@ def says(name: str, known: frozenset[str]) -> bool:
     if known is not TIME and set(parts) & _ABOUT:
         return False
     long = {word for word in known if len(word) > 2}
-    return parts[-1] in long or parts[0] in long or "_".join(parts[-2:]) in long
+    return parts[-1] in long or parts[0] in long - _LAST or "_".join(parts[-2:]) in long
 
 
 def is_score(name: str) -> bool:
@@ -223,7 +241,21 @@ def is_score(name: str) -> bool:
 def is_id(name: str) -> bool:
     """Say whether a name is that of an id."""
     parts = words(name)
-    return bool(parts) and ("_".join(parts) in ID or parts[-1] in {"id", "uuid", "guid"} or name.endswith(("ID", "Id")))
+    return bool(parts) and (
+        "_".join(parts) in ID
+        or parts[-1] in {"id", "uuid", "guid", "kennung", "identifiant", "identificador"}
+        or name.endswith(("ID", "Id"))
+    )
+
+
+def is_key(name: str, held: int, distinct: int) -> bool:
+    """Say whether a column of so many values, so many of them different, tells rows apart and is called so."""
+    return is_id(name) and distinct > 0.5 * held and distinct > 20
+
+
+def is_own(held: int, distinct: int, characters: float) -> bool:
+    """Say whether nearly every row has a text of its own that is too short (on average) to be read."""
+    return distinct > 0.9 * held and characters < 40
 
 
 def of_person(name: str) -> bool:

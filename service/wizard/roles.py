@@ -227,7 +227,7 @@ def _keys(table: Table) -> None:
                 )
             elif names.is_id(name):
                 table.guessed[name] = Guess("ignored", "an id that groups rows", "likely")
-        elif names.is_id(name) and column["distinct"] > 0.5 * column["held"] and column["distinct"] > 20:
+        elif names.is_key(name, column["held"], column["distinct"]):
             table.guessed[name] = Guess("ignored", "an id: its values tell rows apart and say nothing else", "likely")
 
 
@@ -274,7 +274,7 @@ def _rest(table: Table) -> None:
         elif column["rising"] and column["distinct"] > 3:
             words = "never lower than in the row before, as counters and dates are: it would always drift"
             table.guessed[name] = Guess("ignored", words, "likely")
-        elif kind == "text" and column["distinct"] > 0.9 * column["held"] and column["characters"] < 40:
+        elif kind == "text" and names.is_own(column["held"], column["distinct"], column["characters"]):
             table.guessed[name] = Guess("ignored", "nearly every row has a value of its own", "likely")
         elif kind == "text":
             table.guessed[name] = Guess(

@@ -23,7 +23,7 @@ class FakeComparing:
 
     def compare_files(self, reference: GivenFile, current: GivenFile | None = None, **how: Any) -> FileComparison:
         files = {"reference": reference} if current is None else {"reference": reference, "current": current}
-        given = {"timestamp": None, "split": None, "preset": None, "together": False, **how}
+        given = {"timestamp": None, "split": None, "preset": None, "together": False, "ids": False, **how}
         return compare_apart(files, {**given, "alpha": how.get("alpha") or 0.01}, limit=_LIMIT)
 
     def compare_slices(self, model: str, left: str, right: str, *, alpha: float | None = None) -> SliceComparison:

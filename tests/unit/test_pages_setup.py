@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.pages import setup
 from service import context
 from service.setting_up_views import SetUpView
 from service.workspace import WorkspaceError
@@ -196,13 +197,34 @@ def test_what_was_interrupted_says_what_stands_and_goes_on() -> None:
     try:
         kept = workspace.example_upload()
         page = _open(upload=kept["id"])
+        assert page.title[0].value.replace("\\", "") == "The set-up of air_time did not end"
         assert "What is done stands" in _words(page)
         assert "**Take in the rows**: 12,000 rows" in _words(page)
         page.button(key="setup_go_on").click().run()
         assert workspace.gone_on == 1
+        assert page.title[0].value.replace("\\", "") == "air_time is ready"
         assert "First readings" in _words(page)
     finally:
         context.set_workspace(None)
+
+
+@pytest.mark.parametrize(
+    ("state", "model", "said"),
+    [
+        ("waiting", None, "Set up a model"),
+        ("failed", None, "Set up a model"),
+        ("running", None, "Setting up a model"),
+        ("running", "eta", "Setting up eta"),
+        ("done", "eta", "eta is ready"),
+        ("failed", "eta", "The set-up of eta did not end"),
+    ],
+)
+def test_the_title_says_what_is_ready(state: Any, model: str | None, said: str) -> None:
+    view: SetUpView = {
+        "upload": "0", "state": state, "steps": [], "error": None, "model": model, "toml": None, "warnings": [], "seconds": 0.0,
+    }  # fmt: skip
+    assert setup._title(view) == said
+    assert setup._title(None) == "Set up a model"
 
 
 @pytest.mark.slow

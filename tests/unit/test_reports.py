@@ -205,6 +205,22 @@ def test_gaps_stay_gaps_and_what_is_past_the_threshold_is_a_triangle(whole: Any)
     assert drawn.count('class="past"') == beyond > 0
 
 
+def test_the_threshold_is_named_where_no_line_runs(whole: Any) -> None:
+    """A shadow runs just above the threshold where that begins, as it may; later the room is free."""
+    points: Any = [dict(point) | {"threshold": 12.0} for point in whole["performance"]]
+    early = points[: len(points) // 2]
+    shadow: Any = [
+        dict(p) | {"role": "shadow", "model_version": "v9", "value": 12.3, "ci_lower": None, "ci_upper": None}
+        for p in early
+    ]
+    drawn = report_drawings.over_time([*points, *shadow], unit="min", timezone="UTC", higher_is_worse=True, label="x")
+    axes = report_drawings._axes([*points, *shadow], higher_is_worse=True)
+    x, y = map(float, re.findall(r'class="said" x="([\d.]+)" y="([\d.]+)"', drawn)[0])
+    inked = report_drawings._inked([*points, *shadow], axes)
+    assert len(inked) > 100
+    assert not [place for place in inked if x < place[0] < x + 110 and y - 11 < place[1] < y + 3]
+
+
 def test_a_metric_that_never_was_is_not_drawn(whole: Any) -> None:
     points = [dict(point) | {"value": None} for point in whole["performance"]]
     assert report_drawings.over_time(points, unit="min", timezone="UTC", higher_is_worse=True, label="x") == ""  # type: ignore[arg-type]
