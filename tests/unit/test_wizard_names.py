@@ -29,7 +29,7 @@ def test_roles_are_guessed_in_the_languages_of_the_neighbours(language: str, tmp
     frame = pd.DataFrame(
         {
             identity: [f"A{number:05d}" for number in draw.permutation(ROWS)],
-            time: [datetime(2024, 1, 1) + timedelta(hours=2 * i) for i in range(ROWS)],
+            time: [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=2 * i) for i in range(ROWS)],
             "umsatz": draw.normal(5, 1, ROWS),
             other: draw.integers(0, 2, ROWS),
             prediction: truth + draw.normal(0, 5, ROWS),
@@ -62,7 +62,7 @@ def test_roles_are_guessed_in_the_languages_of_the_neighbours(language: str, tmp
         ("registered", names.TIME, False),
     ],
 )
-def test_a_name_says_what_it_says_and_no_more(name: str, known: frozenset[str], said: bool) -> None:  # noqa: FBT001
+def test_a_name_says_what_it_says_and_no_more(name: str, known: frozenset[str], said: bool) -> None:
     assert names.says(name, known) == said
 
 
