@@ -22,6 +22,8 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[Per
     metric, own = model["metric"], judged(during(points, alert))
     windows = [w for w in ws.windows(model["name"]) if _in(w["start"], alert)]
     shown: list[tiles.Tile] = []
+    if alert["kind"] == "business":
+        shown += _ratio(ws, alert)
     if metric is not None:
         last = own[-1]["value"] if own else metric["value"]
         shown.append(_metric_tile(model, last, text.window_word(model["window"])))
@@ -88,6 +90,29 @@ def _silence(ws: Workspace, alert: AlertView, model: ModelView) -> list[tiles.Ti
 
 
 _NOT_PAST = ("ok", "insufficient", "no_data", "error")
+
+
+def _ratio(ws: Workspace, alert: AlertView) -> list[tiles.Tile]:
+    """Return the tile of the ratio that an alert is about, as the latest window of the alert measured it; none for another check."""
+    measured = [
+        point
+        for point in ws.business(alert["model"])
+        if point["metric"] in alert["members"] and point["value"] is not None and _in(point["start"], alert)
+    ]
+    if not measured:
+        return []
+    first = next((name for name in alert["members"] if any(point["metric"] == name for point in measured)), None)
+    last = max((p for p in measured if p["metric"] == first), key=lambda point: _moment(point["start"]))
+    unit, lower, upper = last["unit"], last["usual_lower"], last["usual_upper"]
+    tile: tiles.Tile = {
+        "label": text.plain(last["label"], 60),
+        "value": text.number(last["value"], unit),
+        "tone": "neutral" if last["verdict"] in _NOT_PAST else "bad",
+        "help": text.plain(last["sentence"], 300),
+    }
+    if lower is not None and upper is not None:
+        tile["remark"] = f"usual {text.number(lower, unit)} to {text.number(upper, unit)}"
+    return [tile]
 
 
 def _past_limit(ws: Workspace, alert: AlertView) -> tiles.Tile:

@@ -146,6 +146,21 @@ def test_a_window_that_still_goes_on_is_neither_the_latest_value_nor_past_the_li
     assert shown[0]["value"] == text.number(own[-1]["value"], "min")
 
 
+def test_an_alert_of_a_ratio_shows_the_ratio_first(shown: list[tiles.Tile]) -> None:
+    fake = FakeWorkspace()
+    about = alert(kind="business", column=None, members=["late_gates"], limit=None)
+    alert_tiles.draw(fake, about, fake.model(MODEL), fake.performance(MODEL))
+    last = [point for point in fake.business(MODEL) if point["metric"] == "late_gates"][-1]
+    assert shown[0]["label"] == "Flights that miss their gate"
+    assert shown[0]["value"] == text.number(last["value"], "share")
+    assert shown[0]["remark"] == "usual 2.80 % to 5.20 %"
+    assert shown[0]["tone"] == "bad"
+    assert len(shown) == 4
+    shown.clear()
+    alert_tiles.draw(fake, alert(kind="business", members=["a_check_of_ours"]), fake.model(MODEL), [])
+    assert "gate" not in shown[0]["label"]
+
+
 # -- training and versions -----------------------------------------------------------------------------------------
 
 
