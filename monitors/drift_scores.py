@@ -58,8 +58,7 @@ class Scores:
 
     def valid(self, profile: Profile) -> Integers:
         """Return how many values each column has: (..., columns)."""
-        sums = [profile.counts[..., where].sum(axis=-1) for where in self.slices]
-        return np.stack(sums, axis=-1) if sums else np.zeros((*profile.rows.shape, 0), dtype=np.int64)
+        return profile.valid_of(self.names)
 
     def means(self, profile: Profile, valid: Integers) -> Values:
         """Return the mean score of every series: (..., series), 0 for a column without values."""

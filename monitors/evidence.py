@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from monitors.checks._cells import Values, ratio, shares
+from monitors.checks._cells import Values, ratio
 
 SPEND = 0.6  # of the alert budget; the rest is margin
 #: How what is spent on warnings is split: columns' distributions, their shares, and what is about the table as a whole.
@@ -152,7 +152,7 @@ def sampling_divergence(reference_cells: NDArray[np.int64], n: NDArray[Any], n_r
     (1/n + 1/m) times the sum of (1 - p) / (8 ln 2), after the second-order expansion of the divergence (Lin 1991); a
     cell too rare for it counts at most half of its share, its value when one side is empty.
     """
-    p = np.nan_to_num(shares(reference_cells))
-    noise = np.nan_to_num(ratio(np.ones(()), n) + ratio(np.ones(()), n_reference))
+    p = reference_cells / np.maximum(reference_cells.sum(axis=-1, keepdims=True), 1)
+    noise = np.where((n > 0) & (n_reference > 0), 1 / np.maximum(n, 1) + 1 / np.maximum(n_reference, 1), 0.0)
     per_cell = np.minimum((1 - p) * noise[..., None] / (8 * np.log(2)), p / 2)
     return np.asarray(per_cell.sum(axis=-1))

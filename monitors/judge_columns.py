@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from monitors.reading_blocks import Block, Column, Readings
 from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check
 from monitors.unvaried import never_varied
-from reference_data.profile import ColumnProfile, Profile
+from reference_data.profile import BinnedColumn, ColumnProfile, Profile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,23 @@ class Part:
     drift: Drift
     late: bool = False  # it waits for labels
     merged: dict[tuple[int, int], Profile] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
+    checks: dict[str, dict[str, Check]] = field(default_factory=dict)
+
+    def of(self, run: Run, name: str) -> Asked:
+        """Return what is asked of one column, taken out of the profiles once."""
+        if name not in self.asked:
+            base, now = self.total.column(name), self.now.column(name)
+            states = States(run, base, now, late=self.late)
+            self.asked[name] = Asked(run.calibration.columns[name], base, self.series.column(name), states, now)
+        return self.asked[name]
+
+    def checks_of(self, run: Run, entry: BinnedColumn) -> dict[str, Check]:
+        """Return the checks of a column; they are the same for all of its kind."""
+        kind = entry.bins.kind
+        if kind not in self.checks:
+            self.checks[kind] = run.checks(column_checks(entry))
+        return self.checks[kind]
 
     def latest(self, place: int, scale: int) -> Profile:
         """Return the ``scale`` windows up to the one at ``place`` of the series as one, with a leading axis."""
@@ -56,16 +74,15 @@ def judge_columns(run: Run, part: Part, harmful: Mapping[str, Flags]) -> Reading
 
 def _judge_column(run: Run, part: Part, name: str, harmful: Flags, shares: Mapping[tuple[str, str], Block]) -> Readings:
     try:
-        base, now = part.total.column(name), part.now.column(name)
-        null = run.calibration.columns[name]
-        states = States(run, base, now, late=part.late)
-        checks = run.checks(column_checks(base.entry))
+        asked = part.of(run, name)
+        null, base, now, states = asked.null, asked.base, asked.now, asked.states
+        checks = part.checks_of(run, base.entry)
         deciding, drifted, p = _deciding(run, part, checks[DECIDING], null, base, now, states, harmful)
         readings = Readings([deciding])
         for check in checks.values():
             if check.name in SHARE_LIMITS:
                 found = shares.get((check.name, name))
-                readings += found or judge_share(run, check, [Asked(null, base, part.series.column(name), states)])[0]
+                readings += found or judge_share(run, check, [asked])[0]
             elif check.name != DECIDING:
                 readings += _beside(run, check, null, base, now, states, p, drifted)
         return readings
@@ -83,10 +100,8 @@ def _shares(run: Run, part: Part, names: Sequence[str]) -> dict[tuple[str, str],
     checks: dict[str, Check] = {}
     try:
         for name in names:
-            base = part.total.column(name)
-            states = States(run, base, part.now.column(name), late=part.late)
-            own = Asked(run.calibration.columns[name], base, part.series.column(name), states)
-            for check in run.checks(column_checks(base.entry)).values():
+            own = part.of(run, name)
+            for check in part.checks_of(run, own.base.entry).values():
                 if check.name in SHARE_LIMITS:
                     checks[check.name] = check
                     asked.setdefault(check.name, []).append(own)
@@ -184,9 +199,9 @@ def thresholds(
     with np.errstate(divide="ignore", invalid="ignore"):
         smallest = np.where(drifted, np.fmax(np.abs(shift) / ratio, tolerance), limit)
         short = np.fmax(1 / ratio, tolerance / np.abs(shift))
-    usual = np.minimum(np.sqrt(chance + DISTANCE_OF_SHIFT * np.nan_to_num(smallest) ** 2), 1.0)
+    usual = np.minimum(np.sqrt(chance + DISTANCE_OF_SHIFT * np.where(np.isnan(smallest), 0.0, smallest) ** 2), 1.0)
     below = value / np.fmax(ratio, _CLEARLY)
-    above = np.minimum(value * np.clip(np.nan_to_num(short, nan=_CLEARLY), _CLEARLY, _FARTHEST), 1.0)
+    above = np.minimum(value * np.minimum(np.fmax(short, _CLEARLY), _FARTHEST), 1.0)
     held = np.where(drifted, np.where(usual * _CLEARLY < value, usual, below), np.where(value < usual, usual, above))
     return np.asarray(np.where(np.isnan(value), np.nan, held))
 
@@ -211,12 +226,12 @@ def _beside(
     else:
         beyond, threshold = drifted & ~(value <= high), high
     name, values = base.entry.column.name, value.tolist()
-    usual = explain.usual_band(check, low, high)
+    usual = cache(lambda: explain.usual_band(check, low, high))  # most readings are never put into words
 
     def sentence(i: int) -> str:
         if states.by_value[i] is not None:
             return states.sentence(i, int(states.n[i]))
-        return explain.measured(check, name, values[i], usual)
+        return explain.measured(check, name, values[i], usual())
 
     fields: dict[str, Column] = {
         "value": values,

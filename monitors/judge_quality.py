@@ -68,14 +68,17 @@ def quality_readings(
     names = total.layout.names
     each = level / (max(len(names), 1) * len(QUALITY_CHECKS))
     found: list[Reading] = []
+    applicable = {
+        entry.bins.kind: tuple(column_checks(entry, QUALITY_CHECKS).values()) for entry in total.layout.columns
+    }
     for name in names:
-        base, now, past = total.column(name), inputs.column(name), before.column(name)
-        for check in column_checks(base.entry, QUALITY_CHECKS).values():
-            made = replace(blank, check=check.name, column=name, unit=check.unit, n_reference=int(base.valid))
+        base, now = total.column(name), inputs.column(name)
+        for check in applicable[base.entry.bins.kind]:
             try:
-                found += _readings(check, base, now, past, windows, made, each, least, every=check.name in named)
+                found += _readings(check, base, now, before, windows, blank, each, least, every=check.name in named)
             except Exception as error:
                 words = f"{name} could not be judged: {error}"
+                made = replace(blank, check=check.name, column=name, unit=check.unit, n_reference=int(base.valid))
                 found += [replace(made, window=w, verdict="error", error=words, sentence=words) for w in windows]
     return found
 
@@ -97,7 +100,7 @@ def _readings(
     check: Check,
     base: ColumnProfile,
     now: ColumnProfile,
-    past: ColumnProfile,
+    before: Profile,
     windows: Sequence[Window],
     blank: Reading,
     level: float,
@@ -108,8 +111,8 @@ def _readings(
     value = column_values(check, base, now)
     if not every and check.name in _NOTHING_AT_ZERO and not (np.nan_to_num(value) > 0).any():
         return []
-    finding = _FINDINGS[check.name](base, now, past, value, least)
-    n = now.valid
+    name, n = base.entry.column.name, now.valid
+    finding = _FINDINGS[check.name](base, now, before.column(name), value, least)
     judged = (n >= least) & (int(base.valid) >= least)
     significant = judged & (np.nan_to_num(finding.p, nan=1.0) < level)
     material = judged & finding.material
@@ -120,6 +123,10 @@ def _readings(
         found.append(
             replace(
                 blank,
+                check=check.name,
+                column=name,
+                unit=check.unit,
+                n_reference=int(base.valid),
                 window=windows[i],
                 value=float(value[i]),
                 reference_value=float(finding.usual[i]),
@@ -259,8 +266,9 @@ def _cardinality(base: ColumnProfile, now: ColumnProfile, past: ColumnProfile, v
     p = np.nan_to_num(ratio(base.cells, base.valid))
 
     def expect(n: NDArray[np.int64]) -> tuple[Values, Values]:
-        shown = 1 - (1 - p) ** n[:, None]
-        return shown.sum(axis=1), (shown * (1 - shown)).sum(axis=1)
+        distinct, which = np.unique(n, return_inverse=True)  # windows have the same few numbers of values
+        shown = 1 - (1 - p) ** distinct[:, None]
+        return shown.sum(axis=1)[which], (shown * (1 - shown)).sum(axis=1)[which]
 
     enough = past.valid >= min(least, int(past.valid.max(initial=0)))
     k = int(enough.sum())

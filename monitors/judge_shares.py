@@ -35,12 +35,13 @@ _STILL = 1 / 3  # of what the longer scale shows that the latest window must sho
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A column of which a share is judged. ``series`` holds all windows, also those before the ones that are judged."""
+    """A column that is judged. ``series`` holds all windows, ``now`` those that are judged."""
 
     null: ColumnNull
     base: ColumnProfile
     series: ColumnProfile
     states: States
+    now: ColumnProfile
 
 
 def judge_share(run: Run, check: Check, columns: Sequence[Asked]) -> list[Block]:

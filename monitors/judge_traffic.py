@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -89,6 +90,25 @@ class Traffic:
     repeats: Mapping[datetime, tuple[int, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the readings of one window have in common; each of them is made at once, with all that is its own."""
+
+    blank: Reading
+    window: Window
+    rows: int
+
+    def reading(self, **fields: Any) -> Reading:
+        shared: dict[str, Any] = {
+            "scope": "traffic",
+            "window": self.window,
+            "n": self.rows,
+            "unit": "rows",
+            "effect": np.nan,
+        }
+        return replace(self.blank, **(shared | fields))
+
+
 def arrival_readings(
     spec: ModelSpec, window_spec: WindowSpec, blank: Reading, traffic: Traffic, first: int, level: float
 ) -> list[Reading]:
@@ -103,29 +123,26 @@ def arrival_readings(
     silences = [_silence(traffic, place) for place in range(len(traffic.windows))]
     found = []
     for place, window in enumerate(traffic.windows[first:], first):
-        rows = int(traffic.rows[place])
-        blank_here = replace(blank, scope="traffic", window=window, n=rows, unit="rows", effect=np.nan)
+        own = _Own(blank, window, int(traffic.rows[place]))
         source = _source(season, place, len(before))
-        found.append(_volume(spec, window_spec, blank_here, expected[place - first], rows, VOLUME * level, source))
-        fresh = _freshness(blank_here, traffic, silences, place, season, FRESHNESS * level)
+        found.append(_volume(spec, window_spec, own, expected[place - first], VOLUME * level, source))
+        fresh = _freshness(own, traffic, silences, place, season, FRESHNESS * level)
         found += [fresh] if fresh is not None else []
-        repeated = _repeated(blank_here, traffic, place)
+        repeated = _repeated(own, traffic, place)
         found += [repeated] if repeated is not None else []
     return found
 
 
 def _expected(traffic: Traffic, before: NDArray[np.int64], season: Season, first: int) -> list[Expected]:
     """Return what windows are held against: with the reference's volume only until the log has enough of its own."""
-    own = expectations(traffic.rows, season, first)
-    if not len(before):
+    alone = max(_alone(season), first) if len(before) else first
+    own = expectations(traffic.rows, season, alone)
+    if alone == first:
         return own
-    every = np.concatenate([before, traffic.rows])[: len(before) + max(_alone(season), first)]
+    every = np.concatenate([before, traffic.rows])[: len(before) + alone]
     held = expectations(every, season, len(before) + first)
     # what the reference says of volume is known by the log's first windows, not for them
-    return [
-        UNKNOWN if first + i < CONFIRMED else each if first + i >= _alone(season) else held[i]
-        for i, each in enumerate(own)
-    ]
+    return [UNKNOWN if place < CONFIRMED else each for place, each in enumerate(held, first)] + own
 
 
 def _alone(season: Season) -> int:
@@ -140,13 +157,13 @@ def _source(season: Season, own: int, reference: int) -> str:
 
 
 def _volume(
-    spec: ModelSpec, window_spec: WindowSpec, blank: Reading, expected: Expected, rows: int, level: float, source: str
+    spec: ModelSpec, window_spec: WindowSpec, own: _Own, expected: Expected, level: float, source: str
 ) -> Reading:
-    blank = replace(blank, check="row_volume", value=float(rows))
-    name = _name(blank.window, window_spec)
+    rows, name = own.rows, _name(own.window, window_spec)
     if not expected.known:
         words = f"{rows:,} rows. How many are usual cannot be said yet: too few windows were before."
-        return replace(blank, verdict="no_data" if rows == 0 else "insufficient", sentence=words)
+        few: Verdict = "no_data" if rows == 0 else "insufficient"
+        return own.reading(check="row_volume", value=float(rows), verdict=few, sentence=words)
     gone = expected.rows - rows
     ratio = rows / expected.rows if expected.rows > 0 else np.inf if rows else 1.0
     significant = expected.p_value < level
@@ -163,8 +180,8 @@ def _volume(
         words = f"{rows:,} rows, where {usual}: {change} {'fewer' if gone > 0 else 'more'}, beyond what chance and habit explain."
     else:
         words = f"{rows:,} rows, where {usual}; {expected.lower:,.0f} to {expected.upper:,.0f} is usual."
-    return replace(
-        blank, reference_value=expected.rows, threshold=expected.lower if gone > 0 else expected.upper,
+    return own.reading(
+        check="row_volume", value=float(rows), reference_value=expected.rows, threshold=expected.lower if gone > 0 else expected.upper,
         lower=expected.lower, upper=expected.upper, p_value=expected.p_value,
         effect=abs(gone) / max(expected.rows, 1.0), verdict=verdict, significant=significant, material=material,
         sentence=f"{words} Judged by {source}.",
@@ -180,32 +197,32 @@ def _name(window: Window, window_spec: WindowSpec) -> str:
 
 
 def _freshness(
-    blank: Reading, traffic: Traffic, silences: Sequence[float | None], place: int, season: Season, level: float
+    own: _Own, traffic: Traffic, silences: Sequence[float | None], place: int, season: Season, level: float
 ) -> Reading | None:
     """Judge how long it was silent at a window's end. Silences between rows of a steady stream are exponential: F with 2 and 2k."""
     silence = silences[place]
     if silence is None:
         return None
-    blank = replace(blank, check="freshness", unit="hours", value=silence)
+    blank: dict[str, Any] = {"check": "freshness", "unit": "hours", "value": silence}
     if not traffic.rows[place]:
         words = f"The latest row is {_ago(silence)} older than the window's end; none arrived in it."
-        return replace(blank, verdict="no_data", sentence=words)
+        return own.reading(**blank, verdict="no_data", sentence=words)
     since = max(place - season.reach, 0)
     known = [s for i in range(since, place) if traffic.rows[i] and (s := silences[i]) is not None]
     if len(known) < max(season.least, 6):
         words = f"The latest row came {_ago(silence)} before the window's end; too few windows were before to say what is usual."
-        return replace(blank, verdict="insufficient", sentence=words)
+        return own.reading(**blank, verdict="insufficient", sentence=words)
     hours = np.asarray(known)
     mean, longest = float(hours.mean()), float(hours.max())
-    window = (blank.window.end - blank.window.start) / timedelta(hours=1)
-    p = float(special.fdtrc(2, 2 * len(hours), blank.value / mean)) if mean > 0 else float(blank.value <= 0)
+    window = (own.window.end - own.window.start) / timedelta(hours=1)
+    p = float(special.fdtrc(2, 2 * len(hours), silence / mean)) if mean > 0 else float(silence <= 0)
     limit = max(STALE_TIMES * longest, STALE_SHARE * window)
-    significant, material = p < level, blank.value > limit
+    significant, material = p < level, silence > limit
     stale = significant and material
     usual = f"up to {explain.number(longest)} hours was usual in the {len(known)} windows before"
     tail = f"; {usual}." if not stale else f", where {usual}: rows seem to have stopped coming."
-    return replace(
-        blank, reference_value=mean, threshold=limit, lower=0.0, upper=longest, p_value=p, effect=blank.value / window,
+    return own.reading(
+        **blank, reference_value=mean, threshold=limit, lower=0.0, upper=longest, p_value=p, effect=silence / window,
         verdict="warning" if stale else "ok", significant=significant, material=material,
         sentence=f"The latest row came {_ago(silence)} before the window's end{tail}",
     )  # fmt: skip
@@ -222,15 +239,15 @@ def _ago(silence: float) -> str:
     return f"{explain.number(silence)} hours"
 
 
-def _repeated(blank: Reading, traffic: Traffic, place: int) -> Reading | None:
+def _repeated(own: _Own, traffic: Traffic, place: int) -> Reading | None:
     """Judge the share of rows that came under an id that was known; nothing where none did.
 
     The same rows sent once more do no harm, and are told only when it is a storm. Other rows under a known id are lost.
     """
-    again, others = traffic.repeats.get(blank.window.start, (0, 0))
+    again, others = traffic.repeats.get(own.window.start, (0, 0))
     if not again:
         return None
-    arrived = again + blank.n
+    arrived = again + own.rows
     share = again / arrived
     earlier = [_share_repeated(traffic, i) for i in range(max(place - 28, 0), place)]
     usual = float(np.median(earlier)) if len(earlier) >= 7 else 0.0
@@ -243,8 +260,8 @@ def _repeated(blank: Reading, traffic: Traffic, place: int) -> Reading | None:
         if others
         else ""
     )
-    return replace(
-        blank, check="repeated_rows", unit="share", value=share, reference_value=usual, threshold=most, effect=share, n=arrived,
+    return own.reading(
+        check="repeated_rows", unit="share", value=share, reference_value=usual, threshold=most, effect=share, n=arrived,
         significant=warns, material=warns, verdict="warning" if warns else "ok",
         sentence=f"{again:,} of {arrived:,} rows had an id that was known already ({explain.number(share, 'share')}){before}. "
         f"They were left out.{lost}",

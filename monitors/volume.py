@@ -89,8 +89,10 @@ def _predictions(y: Values, season: Season) -> Values:
     away = False
     for t in range(len(y)):
         predicted[t] = _predict(seen, t, season)
-        usual = predicted[t] if np.isfinite(predicted[t]) else float(np.median(seen[:t])) if t else 0.0
-        missed = bool(y[t] == 0 and usual >= USUALLY_EMPTY)
+        usual = 0.0
+        if y[t] == 0 and t:
+            usual = predicted[t] if np.isfinite(predicted[t]) else _median(seen[:t])
+        missed = bool(usual >= USUALLY_EMPTY)
         if missed and away:
             seen[t] = usual
         away = missed
@@ -103,17 +105,27 @@ def _predict(y: Values, t: int, season: Season) -> float:
         return np.nan
     cycle, span = season.cycle, season.span
     if cycle == 1:
-        return float(np.median(y[t - span : t]))
+        return _median(y[t - span : t])
     blocks = min(t // cycle, BLOCKS if cycle <= 7 else 4)
     weeks = y[t - blocks * cycle : t].reshape(blocks, cycle)
-    mean = weeks.mean(axis=1, keepdims=True)
+    mean = weeks.sum(axis=1, keepdims=True) / cycle
     filled = mean[:, 0] > 0
     if not filled.any():
         return 0.0
-    habit = np.median(weeks[filled] / mean[filled], axis=0)
+    habit = _middle(weeks[filled] / mean[filled])
     latest, habits = weeks[-1, -span:], habit[-span:]
     some = habits > 0
-    return float(np.median(latest[some] / habits[some]) * habit[0]) if some.any() else 0.0
+    return _median(latest[some] / habits[some]) * float(habit[0]) if some.any() else 0.0
+
+
+def _middle(values: Values) -> Values:
+    """Return the median along the first axis, of values without NaN: a fifth of the time that NumPy's takes for a few."""
+    ordered, half = np.sort(values, axis=0), len(values) // 2
+    return np.asarray(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
+
+
+def _median(values: Values) -> float:
+    return float(_middle(values))
 
 
 def _held(y: Values, predicted: Values, miss: Values, t: int, season: Season) -> Expected:
@@ -124,9 +136,9 @@ def _held(y: Values, predicted: Values, miss: Values, t: int, season: Season) ->
     past, were = miss[since:t], predicted[since:t]
     held = np.isfinite(past) & (y[since:t] > 0) & (were > 0)
     past, were = past[held], were[held]
-    noise = float((1 / np.maximum(were, 0.5)).mean()) if len(were) else 1 / max(rows, 0.5)
+    noise = float((1 / np.maximum(were, 0.5)).sum()) / len(were) if len(were) else 1 / max(rows, 0.5)
     if len(past):
-        most = 3 * max(1.4826 * float(np.median(np.abs(past))), float(np.sqrt(noise)), 0.1)
+        most = 3 * max(1.4826 * _median(np.abs(past)), float(np.sqrt(noise)), 0.1)
         past = np.clip(past, -most, most)  # an outage must not hide the next one
     variance = (float((past**2).sum()) + PRIOR_WEIGHT * (PRIOR_MISS**2 + noise)) / (len(past) + PRIOR_WEIGHT)
     variance += max(1 / max(rows, 0.5) - noise, 0.0)  # smaller windows are noisier

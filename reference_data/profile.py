@@ -266,8 +266,19 @@ class Profile:
 
     def valid_counts(self) -> Counts:
         """Return the finite values per ordered column, shape (..., number of ordered columns): weights of the means."""
-        valid = [self.column(e.column.name).valid for e in self.layout.columns if e.ordered]
-        return np.stack(valid, axis=-1) if valid else np.zeros((*self.rows.shape, 0), dtype=np.int64)
+        return self.valid_of([entry.column.name for entry in self.layout.columns if entry.ordered])
+
+    def valid_of(self, names: Sequence[str]) -> Counts:
+        """Return the rows of each named column that fell into a cell: (..., names)."""
+        every = self.layout.names
+        if not every or not self.counts.size:
+            return np.zeros((*self.rows.shape, len(names)), dtype=np.int64)
+        spans = [self.layout.count_slice(name) for name in every]
+        # every other sum is of what lies between two columns; the last one goes up to the end by itself
+        edges = [edge for span in spans for edge in (span.start + CELLS, span.stop)][:-1]
+        sums = np.add.reduceat(self.counts, edges, axis=-1)[..., ::2]
+        places = {name: place for place, name in enumerate(every)}
+        return np.asarray(sums.take([places[name] for name in names], axis=-1))
 
     def __getitem__(self, index: Any) -> Profile:
         """Select along the leading axes."""
