@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from monitors.why import fit
+from service.local.recall import Recall
 from service.workspace import WorkspaceError
 from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Clock, Tiny, rows, tiny
 
@@ -46,8 +48,19 @@ def live(first: int, count: int = 1, **changes: Any) -> pd.DataFrame:
     return frame(REFERENCE_DAYS + first, count, **changes)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """What explains a change is fitted with little: that it is another is tested here, not how good it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "_TIMES", 1)
+        for name in ("_regressor", "_classifier"):
+            made = getattr(fit, name)
+            patch.setattr(fit, name, lambda *args, made=made: made(*args).set_params(max_iter=3))
+        yield
+
+
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("recall") / "home"
     with tiny(home, DECLARED) as ws:
         ws.workspace.reference(MODEL, frame(0, REFERENCE_DAYS))
@@ -388,6 +401,29 @@ def test_what_is_recalled_is_what_is_so(ws: Tiny, change: Callable[[Tiny], None]
     after = compared(ws)
     told = {name for name in after if before[name] != after[name]}
     assert moved <= told, "the change has to be one that the answers tell of"
+
+
+# -- what changes nothing ----------------------------------------------------------------------------------------------
+def backed_up(ws: Tiny) -> None:
+    ws.workspace.backup(ws.home.parent / "backup.tar")
+
+
+def checkpointed(ws: Tiny) -> None:
+    ws.workspace.core.db.checkpoint()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [backed_up, checkpointed])
+def test_what_changes_no_row_renews_nothing(
+    ws: Tiny, step: Callable[[Tiny], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, kept, put = answers(ws.workspace), list[Any](), Recall.put
+    monkeypatch.setattr(Recall, "put", lambda self, *rest: (kept.append(rest[0]), put(self, *rest)))
+    answers(ws.workspace)
+    of_itself = len(kept)  # what is never kept for long
+    step(ws)
+    assert answers(ws.workspace) == before
+    assert len(kept) == 2 * of_itself
 
 
 # -- what callers do with an answer ------------------------------------------------------------------------------------
