@@ -14,11 +14,12 @@ GRAVE = ("serious", "critical")
 
 def grave(visitor: Visitor) -> list[str]:
     """Return what is serious or critical on the page that is open; what is only seen while a page is drawn anew is not on it."""
-    found = _found(visitor.calm())
-    return _found(visitor.calm()) if found else []
+    found = findings(visitor.calm())
+    return findings(visitor.calm()) if found else []
 
 
-def _found(page: Page) -> list[str]:
+def findings(page: Page) -> list[str]:
+    """Return what is serious or critical on a page as it is now."""
     rules: list[dict[str, Any]] = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {node['failureSummary'][:200]}"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import grave
 from tests.browser.serving import DRIFTDECK, PATIENCE, Visitor, free_port, get, process
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -68,6 +69,7 @@ def test_a_dropped_file_ends_on_a_model_with_readings(
         page.locator("input[type=file]").set_input_files(str(dropped))
         expect(page.get_by_text("What was recognised")).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_text("1,600 rows of 7 columns")).to_be_visible(timeout=PATIENCE)
+        assert grave(visitor) == []
         field = page.get_by_label("Name", exact=True)
         field.fill(name)
         field.press("Enter")
@@ -82,6 +84,7 @@ def test_a_dropped_file_ends_on_a_model_with_readings(
         expect(page.get_by_text("First readings")).to_be_visible(timeout=MINUTES)
         visitor.settled()
         expect(page.get_by_text(f"[models.{name}]").first).to_be_visible(timeout=PATIENCE)
+        assert grave(visitor) == []
         page.get_by_role("button", name="Open the model").click()
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=PATIENCE)
         visitor.settled()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import findings, grave
 from tests.browser.serving import DRIFTDECK, PATIENCE, ROOT, Visitor, free_port, process
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -127,6 +128,7 @@ def test_signing_out_and_what_is_said_of_a_wrong_password(visitor: Visitor) -> N
     page = sign_in(visitor, "ada")
     page.get_by_role("button", name="ada").click()
     expect(page.get_by_text("admin").first).to_be_visible()
+    assert grave(visitor) == []
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You have signed out.")).to_be_visible(timeout=PATIENCE)
     page.go_back()
@@ -135,6 +137,7 @@ def test_signing_out_and_what_is_said_of_a_wrong_password(visitor: Visitor) -> N
     page.get_by_label("Password").fill("not the password")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("The name or the password is not right.")
+    assert findings(page) == []
     expect(page.get_by_label("Password")).to_be_focused()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import grave
 from tests.browser.serving import DRIFTDECK, PATIENCE, Visitor, free_port, get, process
 
 BUILD_SECONDS, JOB, REPLAY = 420, 180_000, 240_000  # on a machine that does other things beside
@@ -86,6 +87,7 @@ def _alert_says_how_bad_and_why(visitor: Visitor) -> float:
     expect(page.get_by_text("The same inputs now lead to other labels")).to_be_visible()
     expect(page.get_by_role("button", name="Roll back…")).to_be_disabled()
     assert _minutes(page, "Bias") > 5
+    assert grave(visitor) == []
     return _minutes(page, "MAE, last week")
 
 
@@ -136,6 +138,7 @@ def _retraining_is_confirmed_and_won(visitor: Visitor) -> None:
     visitor.settled()
     expect(page.get_by_text("v2 beats v1 on the same").first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("exit code 0")).to_be_visible()
+    assert grave(visitor) == []
     assert len(get(f"{visitor.base}/api/v1/models/air_time/versions")) == 2  # two clicks made one job
 
 
@@ -144,6 +147,7 @@ def _promoted_on_a_persons_word(visitor: Visitor) -> None:
     page.get_by_role("button", name="Promote v2 to champion…").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("goes on beside it as a shadow")).to_be_visible(timeout=PATIENCE)
+    assert grave(visitor) == []
     dialog.get_by_role("button", name="Promote v2").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("v2 serves since 4 Jun 2013", timeout=PATIENCE)
 
@@ -165,5 +169,6 @@ def _rolled_back(visitor: Visitor) -> None:
     page.get_by_role("button", name="Roll back to v1…").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("answers again from now on")).to_be_visible(timeout=PATIENCE)
+    assert grave(visitor) == []
     dialog.get_by_role("button", name="Roll back to v1").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("v1 serves since 2 Jul 2013", timeout=PATIENCE)
