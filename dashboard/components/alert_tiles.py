@@ -25,9 +25,10 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[Per
     if alert["kind"] == "business":
         shown += _ratio(ws, alert)
     if metric is not None:
-        last = own[-1]["value"] if own else metric["value"]
-        shown.append(_metric_tile(model, last, text.window_word(model["window"])))
-        bias = _bias(ws, model, alert, own[-1]["start"] if own else None)
+        told = _told(own, alert, higher_is_worse=metric["direction"] == "higher_is_worse")
+        window = f"{'worst' if alert['state'] == 'resolved' else 'last'} {text.window_word(model['window'])}"
+        shown.append(_metric_tile(model, told["value"] if told else metric["value"], window))
+        bias = _bias(ws, model, alert, told["start"] if told else None)
         if bias is not None:
             shown.append(bias)
     rows = sum(window["rows"] for window in windows)
@@ -62,6 +63,13 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[Per
     if len(shown) < 4:
         shown.append({"label": "Labels in", "value": text.share(model["label_coverage"]), "remark": "latest window"})
     tiles.row(shown[:4], key="alert_tiles")
+
+
+def _told(own: Sequence[PerformancePoint], alert: AlertView, *, higher_is_worse: bool) -> PerformancePoint | None:
+    """Return the window that says how bad it is: the latest one; of an alert that is over, the worst, for the latest is well again."""
+    if not own or alert["state"] != "resolved":
+        return own[-1] if own else None
+    return max(own, key=lambda point: (point["value"] or 0.0) * (1 if higher_is_worse else -1))
 
 
 def _silence(ws: Workspace, alert: AlertView, model: ModelView) -> list[tiles.Tile]:
@@ -160,7 +168,7 @@ def _metric_tile(model: ModelView, value: float | None, window: str) -> tiles.Ti
     metric = model["metric"]
     assert metric is not None
     name, reference = text.metric_name(metric["name"]), metric["reference"]
-    tile: tiles.Tile = {"label": f"{text.plain(name)}, last {window}", "value": text.number(value, metric["unit"])}
+    tile: tiles.Tile = {"label": f"{text.plain(name)}, {window}", "value": text.number(value, metric["unit"])}
     if value is None:
         return {**tile, "remark": "no labels", "tone": "neutral"}
     if reference is None:
@@ -194,7 +202,7 @@ def _bias(ws: Workspace, model: ModelView, alert: AlertView, until: str | None) 
         "label": "Bias",
         "value": text.number(own[-1]["value"], unit, signed=True),
         "remark": remark,
-        "help": "Predicted minus true, last window.",
+        "help": "Predicted minus true, in the same window.",
     }
 
 

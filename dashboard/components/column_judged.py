@@ -64,18 +64,18 @@ def checks(model: ModelView, view: FeatureView) -> None:
     ]
     with st.container(key="every_check"):
         _heading("Every check", f"reference {reference} against {current}", rows, f"{view['column']}_checks", "checks")
-        values = [number for r in view["readings"] for number in (r["value"], r["threshold"])]
+        shown = numbers.each_its_own([{**row, "p": numbers.chance(row["p"])} for row in rows], "value", "threshold")
         settings: Any = {
             "verdict": health.column("Verdict", health.DRIFT),
             "check": st.column_config.TextColumn("Check"),
-            "value": numbers.column("Value", values),
-            "threshold": numbers.column("Threshold", values),
-            "p": st.column_config.NumberColumn("p", format="%.2g"),
+            "value": numbers.mixed("Value"),
+            "threshold": numbers.mixed("Threshold"),
+            "p": numbers.mixed("p"),
             "rows": st.column_config.NumberColumn("Rows", format="localized"),
             "reference rows": st.column_config.NumberColumn("Reference rows", format="localized"),
         }
         st.dataframe(
-            pd.DataFrame(rows),
+            pd.DataFrame(shown),
             hide_index=True,
             height="content",
             placeholder=text.MISSING,
@@ -100,9 +100,9 @@ def peers(view: FeatureView) -> None:
     with st.container(key="what_others_say"):
         _heading("What others would say", "same rows, their defaults", rows, f"{view['column']}_others", "peers")
         settings: Any = {
-            "rule": st.column_config.TextColumn("Rule", width=135),
-            "verdict": st.column_config.TextColumn("Verdict", width=70),
-            "statistic": st.column_config.TextColumn("Statistic", width=165),
+            "rule": st.column_config.TextColumn("Rule", width=130),
+            "verdict": st.column_config.TextColumn("Verdict", width=66),
+            "statistic": st.column_config.TextColumn("Statistic", width=196),
             "threshold": st.column_config.TextColumn("Threshold", width=150),
             "inputs": st.column_config.TextColumn(
                 "Columns flagged",

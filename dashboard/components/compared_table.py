@@ -63,7 +63,7 @@ def _table(shown: Sequence[ComparedColumn], key: str) -> ComparedColumn:
             state.set_params(column=part[cells[0][0]]["column"])
 
     st.dataframe(
-        pd.DataFrame([_cells(column, palette) for column in part]),
+        pd.DataFrame(_alike([_cells(column, palette) for column in part], part)),
         hide_index=True,
         height="content",
         row_height=40,
@@ -88,7 +88,7 @@ def _cells(column: ComparedColumn, palette: theme.Palette) -> dict[str, object]:
         "type": column["type"] if column["kind"] == "column" else column["kind"],
         "histogram": svg.histogram(bars["reference"], bars["current"], palette) if bars and known else None,
         "effect": column["effect"],
-        "p": column["p_value"],
+        "p": numbers.chance(column["p_value"]),
         "value": column["value"],
         "threshold": column["threshold"],
         "bullet": svg.bullet(
@@ -101,6 +101,12 @@ def _cells(column: ComparedColumn, palette: theme.Palette) -> dict[str, object]:
     }
 
 
+def _alike(cells: list[dict[str, object]], part: Sequence[ComparedColumn]) -> list[dict[str, Any]]:
+    """Return the cells; where each row has a statistic of its own, with digits of its own too."""
+    one = len({column["check"] for column in part if column["check"]}) <= 1
+    return cells if one else numbers.each_its_own(cells, "value", "threshold")
+
+
 def _change(before: float | None, after: float | None) -> str | None:
     if not before and not after:
         return None
@@ -110,6 +116,7 @@ def _change(before: float | None, after: float | None) -> str | None:
 def _config(part: Sequence[ComparedColumn]) -> Any:
     statistics = {text.metric_name(column["check"]) for column in part if column["check"]}
     values = [number for column in part for number in (column["value"], column["threshold"])]
+    one = len(statistics) <= 1
     statistic = statistics.pop() if len(statistics) == 1 else "Value"
     return {
         "verdict": health.column("Verdict", VERDICTS, pinned=True),
@@ -122,9 +129,9 @@ def _config(part: Sequence[ComparedColumn]) -> Any:
             width=75,
             help="How far it moved, in standard deviations of the reference",
         ),
-        "p": column_config.NumberColumn("p", format="%.2g", width=75, help="Of this column alone, before correction"),
-        "value": numbers.column(statistic, values, width=125),
-        "threshold": numbers.column("Threshold", values, width=85),
+        "p": numbers.mixed("p", width=75, help="Of this column alone, before correction"),
+        "value": numbers.column(statistic, values, width=125) if one else numbers.mixed(statistic, width=125),
+        "threshold": numbers.column("Threshold", values, width=85) if one else numbers.mixed("Threshold", width=85),
         "bullet": column_config.ImageColumn(
             "Value / threshold",
             width=170,
@@ -246,19 +253,18 @@ def _checks(column: ComparedColumn, key: str) -> None:
             "check": text.metric_name(check["check"]),
             "value": check["value"],
             "threshold": check["threshold"],
-            "p": check["p_value"],
+            "p": numbers.chance(check["p_value"]),
         }
         for check in column["checks"]
     ]
-    values = [number for check in column["checks"] for number in (check["value"], check["threshold"])]
     config: Any = {
         "check": column_config.TextColumn("Check"),
-        "value": numbers.column("Value", values),
-        "threshold": numbers.column("Threshold", values),
-        "p": column_config.NumberColumn("p", format="%.2g"),
+        "value": numbers.mixed("Value"),
+        "threshold": numbers.mixed("Threshold"),
+        "p": numbers.mixed("p"),
     }
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(numbers.each_its_own(rows, "value", "threshold")),
         hide_index=True,
         height="content",
         placeholder=text.MISSING,

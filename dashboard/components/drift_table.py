@@ -102,8 +102,9 @@ def draw(rows: Sequence[DriftRow], *, key: str, beside: bool = False) -> None:
 
     palette = theme.palette()
     columns: Any = _columns(shown)
+    cells = [_cells(row, palette) for row in shown]
     st.dataframe(
-        pd.DataFrame([_cells(row, palette) for row in shown]),
+        pd.DataFrame(cells if _one_statistic(shown) else numbers.each_its_own(cells, "value", "threshold")),
         hide_index=True,
         height="content",
         row_height=40,
@@ -138,9 +139,14 @@ def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
     }
 
 
+def _one_statistic(shown: Sequence[DriftRow]) -> bool:
+    return len({(row["check"], row["unit"]) for row in shown if row["value"] is not None}) <= 1
+
+
 def _columns(shown: Sequence[DriftRow]) -> dict[str, object]:
     trend = max((len(row["trend"]) for row in shown), default=0)
     values = [number for row in shown for number in (row["value"], row["threshold"])]
+    one = _one_statistic(shown)
     return {
         "verdict": health.column("Verdict", health.DRIFT, pinned=True),
         "column": column_config.TextColumn("Column", width=150),
@@ -148,8 +154,8 @@ def _columns(shown: Sequence[DriftRow]) -> dict[str, object]:
         "type": column_config.TextColumn("Type", width=90),
         "histogram": column_config.ImageColumn("Reference (grey), current", width=170),
         "statistic": column_config.TextColumn("Statistic", width=130),
-        "value": numbers.column("Value", values, width=75),
-        "threshold": numbers.column("Threshold", values, width=80),
+        "value": numbers.column("Value", values, width=75) if one else numbers.mixed("Value", width=75),
+        "threshold": numbers.column("Threshold", values, width=80) if one else numbers.mixed("Threshold", width=80),
         "bullet": column_config.ImageColumn(
             "Value / threshold", width=170, help="The tick is the threshold; the arrow says more than twice"
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from streamlit import column_config
@@ -32,3 +32,16 @@ def percent(value: float | None) -> float | None:
 def mixed(label: str, *, width: int | None = None, help: str | None = None) -> Any:  # noqa: A002
     """Return the column of a table for numbers of several kinds, one a row: text, each with its own digits."""
     return column_config.TextColumn(label, width=width, help=help, alignment="right")
+
+
+def each_its_own(rows: Sequence[Mapping[str, Any]], *names: str) -> list[dict[str, Any]]:
+    """Return rows with the numbers ``names`` as text for :func:`mixed` columns, each with its own digits; what is missing stays missing."""
+    return [
+        {**row, **{name: None if row[name] is None else text.number(row[name]) for name in names if name in row}}
+        for row in rows
+    ]
+
+
+def chance(value: float | None) -> str | None:
+    """Return a p-value with three decimals, as a cell of a :func:`mixed` column."""
+    return None if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"

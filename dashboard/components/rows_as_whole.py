@@ -39,24 +39,24 @@ def card(found: Sequence[RowsReading], window_start: str, name: str) -> None:
         }
         for row in mine
     ]
-    values = [number for row in mine for number in (row["value"], row["threshold"])]
     columns: Any = {
         "verdict": health.column("Verdict", health.DRIFT, pinned=True),
         "check": column_config.TextColumn("Check", width=190),
         "column": column_config.TextColumn("Of", width=110),
-        "value": numbers.column("Value", values, width=80),
-        "threshold": numbers.column("Threshold", values, width=85),
+        "value": numbers.mixed("Value", width=80),
+        "threshold": numbers.mixed("Threshold", width=85),
         "bullet": column_config.ImageColumn("Value / threshold", width=170, help="The tick is the threshold"),
         "drivers": column_config.TextColumn("Driven by", width=260),
-        "sentence": column_config.TextColumn("In words", width=520),
+        "sentence": column_config.TextColumn("In words", width=620),
     }
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(numbers.each_its_own(rows, "value", "threshold")),
         hide_index=True,
         height="content",
         row_height=40,
         placeholder=text.MISSING,
         column_config=columns,
+        column_order=[name for name in columns if name != "drivers" or any(row["drivers"] for row in rows)],
         key="rows_as_whole",
         alt="Checks on rows as a whole in this window",
     )

@@ -85,9 +85,12 @@ def table(runs: Sequence[ModelRunView], zones: Mapping[str, str], *, key: str) -
         placeholder=text.MISSING,
         key=key,
         alt=f"The latest {text.plural(len(rows), 'run')} of monitors",
+        column_order=[name for name in rows[0] if name != "Error" or any(row["Error"] for row in rows)],
         column_config={
             "State": health.column("State", STATES, pinned=True),
+            "Windows": column_config.TextColumn("Windows", alignment="right"),
             "Rows": column_config.NumberColumn("Rows", format="localized"),
+            "Took": column_config.TextColumn("Took", alignment="right"),
             "Error": column_config.TextColumn("Error", width=360),
         },
     )

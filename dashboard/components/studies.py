@@ -85,6 +85,10 @@ def _backtest(found: BacktestView | None, zone: str) -> None:
         alt=text.clean(found["sentence"], 300),
         column_config={
             "Learned from": column_config.TextColumn("Learned from", width=300),
+            **{
+                name: column_config.TextColumn(name, alignment="right")
+                for name in ("Rows", text.metric_name(found["metric"]), "Against the best")
+            },
             "": column_config.TextColumn(
                 "",
                 width=36,

@@ -91,7 +91,7 @@ def _slices(slices: Sequence[SliceView], key: str) -> None:
         "reference": numbers.column("Reference", measured, width=84),
         "current": numbers.column("Now", measured, width=72),
         "shrunk": numbers.column("Loss, shrunk", measured, width=92, help="Towards the whole: a small slice is not believed at once"),
-        "p": column_config.NumberColumn("p, held out", format="%.1e", width=84),
+        "p": numbers.mixed("p, held out", width=84),
     }  # fmt: skip
     frame = pd.DataFrame(
         {
@@ -101,7 +101,7 @@ def _slices(slices: Sequence[SliceView], key: str) -> None:
             "reference": [s["reference"] for s in slices],
             "current": [s["current"] for s in slices],
             "shrunk": [s["shrunk"] for s in slices],
-            "p": [s["p_value"] for s in slices],
+            "p": [numbers.chance(s["p_value"]) for s in slices],
         }
     )
     st.dataframe(
@@ -128,6 +128,12 @@ def _rows(rows: Sequence[RowExample], model: ModelView, key: str) -> None:
         ]
     )
     settings: Any = {"loss": numbers.column("loss", [row["loss"] for row in rows])}
+    settings |= {
+        text.clean(name, 40): numbers.mixed(text.clean(name, 40))
+        for name in names
+        if all(isinstance(row["values"].get(name), int | float | None) for row in rows)
+    }
+    settings |= {name: numbers.mixed(name) for name in ("prediction", "label") if isinstance(rows[0][name], float)}
     st.dataframe(
         frame, hide_index=True, height="content", placeholder=text.MISSING, column_config=settings, key=f"{key}_rows"
     )
@@ -136,4 +142,6 @@ def _rows(rows: Sequence[RowExample], model: ModelView, key: str) -> None:
 def _said(value: object) -> str | None:
     if value is None:
         return None
-    return text.number(value) if isinstance(value, float) else text.clean(value, 60)
+    if isinstance(value, float):
+        return f"{value:.0f}".replace("-", "−") if value.is_integer() and abs(value) < 1e6 else text.number(value)
+    return text.clean(value, 60)

@@ -146,6 +146,20 @@ def test_a_window_that_still_goes_on_is_neither_the_latest_value_nor_past_the_li
     assert shown[0]["value"] == text.number(own[-1]["value"], "min")
 
 
+def test_an_alert_that_is_over_shows_its_worst_window(shown: list[tiles.Tile]) -> None:
+    fake = FakeWorkspace()
+    points = fake.performance(MODEL)
+    own = alert_tiles.judged(alert_tiles.during(points, alert()))
+    worst = max(own, key=lambda point: point["value"] or 0.0)
+    assert worst is not own[-1]
+    over = alert(state="resolved", resolved_at=own[-1]["end"])
+    alert_tiles.draw(fake, over, fake.model(MODEL), points)
+    assert (shown[0]["label"], shown[0]["value"]) == ("MAE, worst week", text.number(worst["value"], "min"))
+    shown.clear()
+    alert_tiles.draw(fake, alert(), fake.model(MODEL), points)
+    assert (shown[0]["label"], shown[0]["value"]) == ("MAE, last week", text.number(own[-1]["value"], "min"))
+
+
 def test_an_alert_of_a_ratio_shows_the_ratio_first(shown: list[tiles.Tile]) -> None:
     fake = FakeWorkspace()
     about = alert(kind="business", column=None, members=["late_gates"], limit=None)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard import text
-from dashboard.components import drift_table, model_table, model_tiles, numbers, reference_table
+from dashboard.components import data_words, drift_table, model_table, model_tiles, numbers, reference_table, why
 from service import report_data
 from service.local import overview, reading_board
 from tests.support.fake_workspace import MODEL, FakeWorkspace
@@ -149,3 +149,40 @@ def test_a_table_of_models_writes_each_metric_with_its_own_digits() -> None:
     model["metric"] = {**model["metric"], "value": 0.9, "reference": 0.902}
     frame = model_table._frame([model], None)
     assert (frame["now"][0], frame["reference"][0]) == ("0.900", "0.902")
+
+
+def test_numbers_of_several_kinds_have_each_their_own_digits() -> None:
+    rows: list[dict[str, object]] = [{"value": 213.1, "threshold": 63.2}, {"value": 0.0929, "threshold": None}]
+    assert numbers.each_its_own(rows, "value", "threshold") == [
+        {"value": "213", "threshold": "63.2"},
+        {"value": "0.0929", "threshold": None},
+    ]
+    two: list[Any] = [{**ROWS[0], "check": "chi_square", "value": 213.0}, *ROWS[1:]]
+    columns: Any = drift_table._columns(two)
+    assert columns["value"]["type_config"]["type"] == "text"
+    assert columns["value"]["alignment"] == "right"
+
+
+@pytest.mark.parametrize(("p", "said"), [(None, None), (3.1e-8, "< 0.001"), (0.41, "0.410"), (1.0, "1.000")])
+def test_chances_have_three_decimals(p: float | None, said: str | None) -> None:
+    assert numbers.chance(p) == said
+
+
+def test_rows_that_stand_for_a_change_say_whole_numbers_as_such() -> None:
+    assert [why._said(value) for value in (6.0, 2006.0, -3.0, 12.25, None, "UA")] == [
+        "6",
+        "2006",
+        "−3",
+        "12.2",
+        None,
+        "UA",
+    ]
+
+
+def test_runs_take_seconds_with_one_decimal() -> None:
+    assert [data_words.seconds(value) for value in (0.913, 2.28, 0.0042, 250.0)] == [
+        "0.9 s",
+        "2.3 s",
+        "0.00420 s",
+        "4 min",
+    ]
