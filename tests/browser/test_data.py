@@ -95,8 +95,7 @@ def test_hostile_text_executes_nothing_also_when_sources_run(browser: Browser, h
         expect(page.locator("[data-testid=stAlertContentWarning]")).to_be_visible(timeout=PATIENCE)
         for opener in page.get_by_text("Latest runs").all():
             opener.click()
-            page.wait_for_timeout(300)
-        visitor.settled()
+        visitor.calm()
         for plot in page.locator(".js-plotly-plot").all():
             plot.hover()
         assert page.evaluate("window.__pwned") is None
