@@ -17,7 +17,7 @@ from monitors.drift_critical import all_episodes, critical_values
 from monitors.drift_exact import hold_rare, without_skew
 from monitors.drift_null import DriftNull, correlated, deviations
 from monitors.drift_scores import KINDS, Integers, Kind
-from monitors.drift_sums import Latest, Sums
+from monitors.drift_sums import Deviations, Latest, Sums
 from reference_data.profile import Profile
 from reference_data.windows import Window
 
@@ -31,6 +31,7 @@ _ENOUGH_COLUMNS = 10  # to say that a day is wild
 _MEDIAN_OF_Z = 0.6745
 _BY_CHANCE = 1.4  # times as far as usual
 _WILDEST = 2.5
+_AT_ONCE = 15_000  # numbers of an array: so small ones take memory that is at hand, larger ones are asked of the system each time
 _LOOK = 2.0  # z from which on corrections for skew are worth their time
 
 
@@ -104,7 +105,7 @@ def find_drift(
     if shift.size:
         scales = null.scales_of(len(windows))
         critical = critical_values(null, levels, scales)
-        seen = _best(null, windows, shift, valid, held, scales, critical, tolerance)
+        seen = _look(null, Deviations.of(null, windows, shift, valid, held), scales, critical, tolerance)
         limit = _limit(null, windows, valid, critical[0], tolerance)
     p = _p_values(null, seen)
     found = held & np.isfinite(p)
@@ -150,39 +151,54 @@ class _Seen:
 
     @classmethod
     def nothing(cls, shape: tuple[int, ...]) -> _Seen:
-        nan = np.full(shape, np.nan)
-        return cls(nan, nan, nan, np.ones(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64))
+        ratio, z, shift = np.full((3, *shape), np.nan)
+        return cls(ratio, z, shift, np.ones(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64))
+
+    def take(self, columns: slice, part: _Seen, first: int) -> None:
+        """Take in what was seen in some columns, whose series begin at place ``first``."""
+        self.ratio[:, columns], self.z[:, columns], self.shift[:, columns] = part.ratio, part.z, part.shift
+        self.scale[:, columns], self.series[:, columns] = part.scale, part.series + first
+
+
+def _look(null: DriftNull, every: Deviations, scales: Sequence[int], critical: Values, tolerance: float) -> _Seen:
+    """Choose, for each window and column, the series and scale that says most.
+
+    So few columns are looked at at once that their arrays stay small; see :data:`_AT_ONCE`.
+    """
+    wild, seen = _wild(null, every), _Seen.nothing(every.valid.shape[::-1])
+    many = len(null.scores.names)
+    until = np.searchsorted(null.scores.column, np.arange(many + 1))  # the first series of each column, and the end
+    first = 0
+    while first < many:
+        most = until[first] + _AT_ONCE // len(wild)
+        last = max(int(np.searchsorted(until, most, side="right")) - 1, first + 1)
+        columns, ours = slice(first, last), np.arange(until[first], until[last])
+        if len(ours):
+            part, own = null.part(ours, columns), every.part(ours, columns)
+            seen.take(columns, _best(part, own, wild, scales, critical[:, ours], tolerance), int(ours[0]))
+        first = last
+    return seen
 
 
 def _best(
-    null: DriftNull,
-    windows: Sequence[Window],
-    shift: Values,
-    valid: Integers,
-    held: Flags,
-    scales: Sequence[int],
-    critical: Values,
-    tolerance: float,
+    null: DriftNull, own: Deviations, wild: Values, scales: Sequence[int], critical: Values, tolerance: float
 ) -> _Seen:
     """Choose, for each window and column, the series and scale that says most; what is material goes before what is not.
 
     Inside, arrays are (series, windows) or (columns, windows): what is of a column is then spread over its series row by row.
     """
-    shift, there = np.ascontiguousarray(shift.T), np.ascontiguousarray(held.T)
-    sums = Sums.of(null, windows, shift, valid, held)
+    sums, calm = Sums.of(own), bool((wild == 1).all())
     every: list[tuple[Values, Values, Values]] = []  # of each scale: the evidence, z and the mean
     seen: list[tuple[Values, Values]] = []
-    key = np.full(shift.shape, -np.inf)
+    key = np.full(own.shift.shape, -np.inf)
     clipped: Latest | None = None
     for place, scale in enumerate(scales):
-        d, now, sd = _at_scale(null, sums, clipped, there, scale)
+        d, now, sd = _at_scale(null, sums, clipped, own.held, scale)
         if scale == 1:
-            wild = _wild(null, now)
-            calm = bool((wild == 1).all())
             now = now if calm else now / wild
             if len(scales) > 1:
-                told = _clipped(null, windows, shift if calm else shift / wild, valid, critical[1])
-                clipped = None if told is shift else Latest(sums.where_held(told))
+                told = _clipped(null, own.sampling, own.shift if calm else own.shift / wild, critical[1])
+                clipped = None if told is own.shift else Latest(own.where_held(told))
         against = np.abs(now)
         against /= critical[place][:, None]
         beyond = np.flatnonzero(against > 1)  # few
@@ -192,12 +208,13 @@ def _best(
         np.fmax(key, against, out=key)  # NaN never is
         flat = key.ravel()
         flat[beyond] = np.fmax(flat[beyond], _better(against.ravel()[beyond], d.ravel()[beyond], tolerance))
-    series = _foremost(null.scores.column, key, held.shape)
+    series = _foremost(null.scores.column, key, own.valid.shape[::-1])
     at = series * len(series) + np.arange(len(series))[:, None]  # in the flat arrays
     told_at = [(against.take(at), now.take(at), d.take(at)) for against, now, d in every]
     better = np.stack([_better(against, d, tolerance) for against, _, d in told_at])
     best = np.where(np.isnan(better), -np.inf, better).argmax(axis=0)
     said = np.isfinite(key.take(at))  # else there was nothing at any scale
+    said &= np.isin(np.arange(series.shape[1]), null.scores.column)  # nor has a column without series anything to say
 
     def chosen(part: int) -> Values:
         found = np.take_along_axis(np.stack([told[part] for told in told_at]), best[None], axis=0)[0]
@@ -272,15 +289,17 @@ def _at_scale(
     return d, z, sd
 
 
-def _wild(null: DriftNull, z: Values) -> Values:
+def _wild(null: DriftNull, every: Deviations) -> Values:
     """Return how many times as far as usual all columns are on a day, (windows,): the median of |z|, which one that drifts does not move.
 
     1 where that may be chance, or columns are few. Bounded, and 1 on the day after a wild one: where many columns drift they stay there.
     """
-    many = np.unique(null.scores.column[null.leading]).size
-    if many < _ENOUGH_COLUMNS:
-        return np.ones(z.shape[1])
-    held = np.ascontiguousarray(np.abs(z[null.leading]).T)
+    ours = np.flatnonzero(null.leading)
+    if np.unique(null.scores.column[ours]).size < _ENOUGH_COLUMNS:
+        return np.ones(every.valid.shape[1])
+    part, own = null.part(ours, slice(0, None)), every.part(ours, slice(0, None))
+    _, z, _ = _at_scale(part, Sums.of(own), None, own.held, 1)
+    held = np.ascontiguousarray(np.abs(z).T)
     gaps = np.isnan(held)
     whole, some = ~gaps.any(axis=1), ~gaps.all(axis=1)
     median = np.zeros(len(held))
@@ -328,15 +347,15 @@ def _limit(null: DriftNull, windows: Sequence[Window], valid: Integers, critical
     return found
 
 
-def _clipped(null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, critical: Values) -> Values:
+def _clipped(null: DriftNull, sampling: Values, shift: Values, critical: Values) -> Values:
     """Return each window's deviation, held to what two have to agree on where tails are heavy: one outlier makes no long mean.
 
-    (series, windows); what was given if no tails are.
+    (series, windows), and so is ``sampling`` (or by column), the sampling variance; what was given if no tails are heavy.
     """
     heavy = np.flatnonzero(np.isfinite(null.tails))
     if not len(heavy):
         return shift
-    inverse = null.inverse(windows, np.maximum(valid, 1)).T[heavy]
+    inverse = sampling[null.scores.column[heavy] if null.uneven is None else heavy]
     most = (_AGREED * critical[heavy] / np.sqrt(2))[:, None] * np.sqrt(inverse + null.tau2[heavy, None])
     most = most * np.sqrt(1 + 2 / null.windows)  # what two windows are held against is uncertain too
     held = shift.copy()

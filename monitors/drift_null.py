@@ -92,6 +92,31 @@ class DriftNull:
         """The series that say how a day is; see :func:`monitors.drift_tails.leading`."""
         return leading(self.scores)
 
+    def part(self, series: Integers, columns: slice) -> DriftNull:
+        """Return what deviations of some series are held against; all of their columns are among ``columns``, which has a start."""
+        scores = replace(
+            self.scores,
+            names=self.scores.names[columns],
+            blocks=self.scores.blocks[columns],
+            groups=self.scores.groups[columns],
+            column=self.scores.column[series] - columns.start,
+            kind=self.scores.kind[series],
+            cells=self.scores.cells[series],
+            weight=self.scores.weight[series],
+        )
+        return replace(
+            self,
+            scores=scores,
+            population=self.population.part(series),
+            fit=self.fit[:, series],
+            inverse_rows=self.inverse_rows[columns],
+            tau2=self.tau2[series],
+            freedom=self.freedom[series],
+            tails=self.tails[series],
+            natural_skew=self.natural_skew[series],
+            uneven=None if self.uneven is None else self.uneven[:, series],
+        )
+
     def scales_of(self, windows: int) -> tuple[int, ...]:
         """Return the scales that a series of so many windows has; always the first."""
         return tuple(scale for scale in self.scales if scale <= max(windows, 1))

@@ -88,6 +88,11 @@ class Population:
         """That of the smaller side of a category or group of cells, 1 for a location or dispersion."""
         return np.asarray(np.minimum(self.usual, 1 - self.usual) + (self.usual == 1))
 
+    def part(self, series: Integers) -> Population:
+        """Return that of some series."""
+        every = (self.mean, self.sd, self.skew, self.usual, self.slack)
+        return Population(*(values[series] for values in every))
+
 
 def make_scores(total: Profile, names: Sequence[str]) -> Scores:
     """Choose the series of the columns called ``names`` from what the reference holds, ``total`` (without leading axes)."""

@@ -37,10 +37,59 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Deviations:
+    """By how much windows differ from a reference: ``shift`` (series, windows); ``valid``, their values, and ``held``, (columns, windows).
+
+    ``sampling`` is the sampling variance of their means, by column unless it is uneven, and ``design`` (parameters, windows) the season's.
+    """
+
+    shift: Values
+    valid: Integers
+    held: Flags
+    column: Integers  # of each series
+    sampling: Values
+    design: Values
+    uneven: bool
+
+    @classmethod
+    def of(cls, null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, held: Flags) -> Deviations:
+        """Take what is (windows, series) or (windows, columns)."""
+        some = np.maximum(valid, 1)
+        sampling = 1 / some if null.uneven is None else null.inverse(windows, some)
+        return cls(
+            shift=np.ascontiguousarray(shift.T),
+            valid=np.ascontiguousarray(valid.T),
+            held=np.ascontiguousarray(held.T),
+            column=null.scores.column,
+            sampling=np.ascontiguousarray(sampling.T),
+            design=np.ascontiguousarray(null.season.design(windows).T),
+            uneven=null.uneven is not None,
+        )
+
+    def part(self, series: Integers, columns: slice) -> Deviations:
+        """Return those of some series, whose columns are ``columns``; see :meth:`monitors.drift_null.DriftNull.part`."""
+        return Deviations(
+            self.shift[series],
+            self.valid[columns],
+            self.held[columns],
+            self.column[series] - columns.start,
+            self.sampling[series if self.uneven else columns],
+            self.design,
+            self.uneven,
+        )
+
+    def where_held(self, values: Values, *, by_series: bool = True) -> Values:
+        """Return values (series, windows), or (columns, windows), with 0 where nothing is held."""
+        left_out, found = ~self.held, values.copy()
+        np.putmask(found, left_out.take(self.column, axis=0) if by_series else left_out, 0.0)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sums:
     """What each scale adds up: by series, (series, windows), by column, (columns, windows), and the season's design.
 
-    ``inverse`` and ``squared``, of the sampling variance, are by column unless it is uneven. ``left_out`` is where nothing is held.
+    ``inverse`` and ``squared``, of the sampling variance, are by column unless it is uneven.
     """
 
     shift: Latest
@@ -49,33 +98,16 @@ class Sums:
     held: Latest
     rows: Latest
     design: Latest
-    left_out: Flags
 
     @classmethod
-    def of(cls, null: DriftNull, windows: Sequence[Window], shift: Values, valid: Integers, held: Flags) -> Sums:
-        """Take deviations ``shift`` (series, windows); ``valid`` and ``held`` are (windows, columns)."""
-        rows = np.where(held, valid, 0)
-        inverse = np.where(rows > 0, 1 / np.maximum(rows, 1), 0.0)
-        if null.uneven is not None:
-            inverse = null.inverse(windows, rows)
-        inverse = np.ascontiguousarray(inverse.T)
-        left_out = (~held.T).take(null.scores.column, axis=0)
+    def of(cls, own: Deviations) -> Sums:
+        """Take what is held of the deviations."""
+        inverse = own.where_held(own.sampling, by_series=own.uneven)
         return cls(
-            shift=Latest(_without(shift, left_out)),
+            shift=Latest(own.where_held(own.shift)),
             inverse=Latest(inverse),
             squared=Latest(inverse**2),
-            held=Latest(np.ascontiguousarray(held.T, dtype=np.float64)),
-            rows=Latest(np.ascontiguousarray(rows.T, dtype=np.float64)),
-            design=Latest(np.ascontiguousarray(null.season.design(windows).T)),
-            left_out=left_out,
+            held=Latest(own.held.astype(np.float64)),
+            rows=Latest(np.where(own.held, own.valid, 0).astype(np.float64)),
+            design=Latest(own.design),
         )
-
-    def where_held(self, values: Values) -> Values:
-        """Return values (series, windows) with 0 where nothing is held."""
-        return _without(values, self.left_out)
-
-
-def _without(values: Values, left_out: Flags) -> Values:
-    found = values.copy()
-    np.putmask(found, left_out, 0.0)
-    return found
