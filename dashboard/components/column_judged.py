@@ -50,7 +50,7 @@ def deciding(view: FeatureView) -> ReadingView | None:
 def checks(model: ModelView, view: FeatureView) -> None:
     """Draw every check of the window with both row counts."""
     reference, current = column_plots.periods(model, view)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "verdict": [health.words(health.DRIFT, state_of(r))],
             "check": text.metric_name(r["check"]),

@@ -242,9 +242,7 @@ def seconds(value: float | None) -> str:
     """Return how long a run took."""
     if value is None:
         return text.MISSING
-    if value < 0.1:
-        return text.number(value, "s")
-    return f"{value:.1f} s" if value < 100 else text.hours(value / 3600)
+    return text.number(value, "s") if value < 100 else text.hours(value / 3600)
 
 
 def outcome(run: SourceRunView) -> str:

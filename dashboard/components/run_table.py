@@ -112,6 +112,11 @@ def _row(view: ModelRunView, zone: str) -> dict[str, Any]:
         "Rows": view["rows"],
         "Readings": view["readings"],
         "Alerts opened": view["alerts_opened"],
-        "Took": None if view["seconds"] is None else data_words.seconds(view["seconds"]),
+        "Took": None if view["seconds"] is None else _took(view["seconds"]),
         "Error": text.clean(view["error"], 400) if view["error"] else None,
     }
+
+
+def _took(seconds: float) -> str:
+    """Return how long a run took, with one decimal below a minute and a half."""
+    return f"{seconds:.1f} s" if 0.1 <= seconds < 100 else data_words.seconds(seconds)

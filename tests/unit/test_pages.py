@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import registry
+from dashboard import registry, text
 from service import context
 from service.workspace import WorkspaceError
 from tests.support import fake_story as story
@@ -222,7 +222,7 @@ def test_feature_page_has_statistic_threshold_origin_rows_and_windows(serve):
     assert "1 false alert a year over 15 columns" in words
     assert "reference 1 Jan – 4 Mar against 30 Apr – 6 May" in words
     checks = page.dataframe[0].value
-    assert next(iter(checks["threshold"])) == story.threshold_of("temp")
+    assert next(iter(checks["threshold"])) == text.number(story.threshold_of("temp"))
     assert next(iter(checks["rows"])) == story.rows_in(17)
     assert next(iter(checks["reference rows"])) == 53_490
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard import text
-from dashboard.components import data_words, drift_table, model_table, model_tiles, numbers, reference_table, why
+from dashboard.components import drift_table, model_table, model_tiles, numbers, reference_table, run_table, why
 from service import report_data
 from service.local import overview, reading_board
 from tests.support.fake_workspace import MODEL, FakeWorkspace
@@ -180,7 +180,7 @@ def test_rows_that_stand_for_a_change_say_whole_numbers_as_such() -> None:
 
 
 def test_runs_take_seconds_with_one_decimal() -> None:
-    assert [data_words.seconds(value) for value in (0.913, 2.28, 0.0042, 250.0)] == [
+    assert [run_table._took(value) for value in (0.913, 2.28, 0.0042, 250.0)] == [
         "0.9 s",
         "2.3 s",
         "0.00420 s",
