@@ -23,10 +23,10 @@ class Areas:
     def absolute(self) -> Values:
         """Integral of the absolute gap, (...)."""
         low, high = np.abs(self.left), np.abs(self.right)
-        crossing = self.left * self.right < 0
         total = low + high
-        if crossing.any():
-            total[crossing] = (low[crossing] ** 2 + high[crossing] ** 2) / total[crossing]
+        flat, crossing = total.reshape(-1), np.flatnonzero(self.left * self.right < 0)
+        ends = low.reshape(-1)[crossing] ** 2 + high.reshape(-1)[crossing] ** 2
+        flat[crossing] = ends / flat[crossing]
         return np.asarray((self.widths * total / 2).sum(axis=-1))
 
     @property
@@ -42,20 +42,21 @@ def areas(reference: ColumnProfile, current: ColumnProfile) -> Areas:
     cell. Rows outside the edges are spread evenly up to the smallest and the largest value of both sides.
     """
     bins = reference.entry.bins
-    p, q = np.broadcast_arrays(reference.shares, current.shares)
-    gaps = np.cumsum(q - p, axis=-1)
-    gaps[..., -1] = 0.0 * gaps[..., -1]
-    left = np.concatenate([np.zeros_like(gaps[..., :1]), gaps[..., :-1]], axis=-1)
-    right = gaps.copy()
+    p, q = reference.shares, current.shares
+    steps = q - p
+    gaps = np.zeros((*steps.shape[:-1], steps.shape[-1] + 1))
+    np.cumsum(steps, axis=-1, out=gaps[..., 1:])
+    gaps[..., -1] *= 0.0
+    left, right = gaps[..., :-1], gaps[..., 1:]
     if bins.discrete:
+        right = right.copy()
         right[..., 1:-1] = left[..., 1:-1]
     edges = np.asarray(bins.edges)
-    widths = np.zeros(gaps.shape)
-    widths[..., 1:-1] = np.diff(edges)
-    sides = [side for side in (reference, current) if side.minimum is not None and side.maximum is not None]
-    for side, share in zip(sides, (p, q), strict=True):
-        assert side.minimum is not None
-        assert side.maximum is not None
+    widths = np.zeros(steps.shape)
+    widths[..., 1:-1] = edges[1:] - edges[:-1]
+    for side, share in ((reference, p), (current, q)):
+        if side.minimum is None or side.maximum is None:
+            continue
         below, above = edges[0] - side.minimum, side.maximum - edges[-1]
         widths[..., 0] = np.maximum(widths[..., 0], np.where(share[..., 0] > 0, below, 0.0))
         widths[..., -1] = np.maximum(widths[..., -1], np.where(share[..., -1] > 0, above, 0.0))

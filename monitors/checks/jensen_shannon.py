@@ -20,7 +20,7 @@ def jensen_shannon(reference: ColumnProfile, current: ColumnProfile) -> Values:
     def beyond(side: Values) -> Values:  # of equal shares exactly 0, which a difference of entropies is not
         terms = side / middle
         terms = side * np.log2(terms, out=terms)
-        np.putmask(terms, np.broadcast_to(side == 0, terms.shape), 0.0)
+        np.copyto(terms, 0.0, where=side == 0)
         return np.asarray(terms.sum(axis=-1))
 
     with np.errstate(divide="ignore", invalid="ignore"):
