@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from storage.control_base import ControlBase, Json, to_json, to_text
@@ -16,6 +16,7 @@ _IN_TURN = (
     "AND channel = ? AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.alert_id = o.alert_id AND o.alert_id <> '' "
     "AND e.seq < o.seq AND e.channel = o.channel AND e.state = 'waiting') "
 )
+_CAME = "coalesce(nullif(created_at, ''), due_at)"  # messages of old homes do not say when they were written
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,26 @@ class Outbox(ControlBase):
         values = (*given.values(), *(() if latest is None else (latest,)))
         rows = self._rows(f"SELECT * FROM outbox {f'WHERE {where} ' if where else ''}{order}", values)
         return [_item(row) for row in rows]
+
+    def prune_messages(self, age: timedelta, now: datetime, keep: Collection[str], most: int = 5000) -> int:
+        """Delete messages that were sent or given up ``age`` ago, with their attempts, up to ``most``, the oldest first; return how many.
+
+        Those of the alerts ``keep`` stay. Age is counted from the latest message that is not of the future, so that a clock which has
+        jumped ahead takes nothing.
+        """
+        latest = self._row(f"SELECT max({_CAME}) AS at FROM outbox WHERE {_CAME} <= ?", (to_text(now),))
+        if latest is None or latest["at"] is None:
+            return 0
+        before = to_text(datetime.fromisoformat(latest["at"]) - age)
+        rows = self._rows(
+            f"SELECT id, alert_id FROM outbox WHERE state <> 'waiting' AND {_CAME} < ? ORDER BY seq", (before,)
+        )
+        gone = [(row["id"],) for row in rows if row["alert_id"] not in keep][:most]
+        if gone:
+            with self._transaction() as con:
+                con.executemany("DELETE FROM outbox_attempt WHERE outbox_id = ?", gone)
+                con.executemany("DELETE FROM outbox WHERE id = ? AND state <> 'waiting'", gone)
+        return len(gone)
 
     def outbox_item(self, item_id: str) -> OutboxItem:
         """Return one message; raises :class:`MissingRecordError`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from service.local import digests, heartbeat, jobs, outbox, renotify, silencing, summaries, triggers, watchdog
+from service.local import digests, heartbeat, jobs, outbox, renotify, silencing, summaries, tidying, triggers, watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ STEPS: tuple[Callable[[Core], object], ...] = (
     summaries.summaries,
     heartbeat.heartbeat,
     outbox.deliver_due,
+    tidying.tidy,
 )
 
 
