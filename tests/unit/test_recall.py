@@ -418,7 +418,12 @@ def test_what_changes_no_row_renews_nothing(
     ws: Tiny, step: Callable[[Tiny], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, kept, put = answers(ws.workspace), list[Any](), Recall.put
-    monkeypatch.setattr(Recall, "put", lambda self, *rest: (kept.append(rest[0]), put(self, *rest)))
+
+    def noted(self: Recall, question: Any, *rest: Any) -> None:
+        kept.append(question)
+        put(self, question, *rest)
+
+    monkeypatch.setattr(Recall, "put", noted)
     answers(ws.workspace)
     of_itself = len(kept)  # what is never kept for long
     step(ws)
