@@ -88,7 +88,6 @@ def differences(found: Sequence[ReferenceDiffRow], pair: tuple[int, int]) -> Non
     columns: Any = {
         "change": health.column("Change", CHANGE, pinned=True),
         "column": column_config.TextColumn("Column", width=150),
-        "sentence": column_config.TextColumn("In words", width=470),
         "distance": numbers.column(
             "Distance", [row["distance"] for row in ordered], width=80, help="Jensen–Shannon distance, 0 to 1"
         ),
@@ -96,6 +95,7 @@ def differences(found: Sequence[ReferenceDiffRow], pair: tuple[int, int]) -> Non
         "mean_after": numbers.mixed(f"Mean in {after}", width=100),
         "missing_before": numbers.share(f"Missing in {before}", missing, width=105),
         "missing_after": numbers.share(f"Missing in {after}", missing, width=105),
+        "sentence": column_config.TextColumn("In words", width=470),
     }
     st.dataframe(
         pd.DataFrame(rows),
@@ -103,6 +103,7 @@ def differences(found: Sequence[ReferenceDiffRow], pair: tuple[int, int]) -> Non
         height="content",
         placeholder=text.MISSING,
         column_config=columns,
+        column_order=list(columns),
         key=f"reference_diff_{before}_{after}_{page}",
         alt=f"Columns of reference {before} and reference {after}, what changed first",
     )

@@ -10,6 +10,7 @@ from dashboard import registry, state, text
 from dashboard.components import drift_table, health, replay, setup_choices, standing, tiles
 from service.setting_up_views import SetUpView
 from service.views import DriftRow, ModelView
+from service.workspace import NotFoundError
 
 EVERY = 0.7  # seconds between two looks
 MOST = 6  # columns whose readings are shown
@@ -58,7 +59,7 @@ def result(view: SetUpView) -> None:
     rows = model["rows"]
     shown: list[tiles.Tile] = [
         {"label": "Rows", "value": text.count(rows["logs"]), "remark": f"{rows['labels']:,} with a label" if rows["labels"] else "no labels yet"},
-        {"label": "Windows judged", "value": text.count(_judged(model)), "remark": _each(model["window"])},
+        {"label": "Windows judged", "value": text.count(judged(model)), "remark": _each(model["window"])},
         {"label": "Open alerts", "value": text.count(len(alerts)), "remark": "nothing to do" if not alerts else "see below", "tone": "bad" if alerts else "neutral"},
         {"label": "Drop to readings", "value": f"{view['seconds']:.0f} s", "remark": "all steps together"},
     ]  # fmt: skip
@@ -86,7 +87,11 @@ def result(view: SetUpView) -> None:
 
 def _readings(model: ModelView) -> None:
     """Draw what the latest judged window says of the columns, the worst first."""
-    rows = drift_table.by_trouble(state.workspace().drift_table(model["name"]))[:MOST]
+    try:
+        rows = drift_table.by_trouble(state.workspace().drift_table(model["name"]))[:MOST]
+    except NotFoundError:  # all rows went into the reference, or lie ahead of the clock
+        st.info("No window has been judged yet: the first one is as soon as rows from after the reference are in.")
+        return
     if not rows:
         return
     st.subheader("First readings", anchor=False)
@@ -125,7 +130,7 @@ def _each(window: str) -> str:
     return f"{window} each" if word == window else f"{'an' if word == 'hour' else 'a'} {word} each"
 
 
-def _judged(model: ModelView) -> int:
+def judged(model: ModelView) -> int:
     """Count the closed windows behind the reference's period."""
     period = model["reference_period"]
     after = datetime.fromisoformat(period[1]) if period else None

@@ -109,33 +109,36 @@ def _actions(
     unrivalled = model["champion"] is None and ready is not None and ready["gate_verdict"] == "none"
     against = rollout_words.reservation(ready, back, model["timezone"]) if ready and not unrivalled else None
     set_aside = ready is not None and (ready["version"] in back or ready["gate_verdict"] == "failed")
-    if ready or not rollout_words.in_vain(jobs):
-        _promote(model, ready, against, recommended=ready is not None and against is None and not busy)
-    if st.button(
-        "Retrain…",
-        type="secondary" if ready and not set_aside else "primary",
-        icon=":material/model_training:",
-        **state.barred(
-            "operator", disabled=busy, why="A training job is under way; cancel it or wait" if busy else None
-        ),
-        on_click=confirm.opening,
-        key="retrain",
-    ):
-        confirm.retrain(model, alert)
-    target = rollout_words.former_champion(versions, model)
-    first = f"{text.plain(model['champion'])} is the first champion: there is nothing to roll back to"
-    label = f"Roll back to {text.plain(target['version'])}…" if target else "Roll back…"
-    reason = None if target else first if model["champion"] else "No version serves yet"
-    if (
-        st.button(
-            label,
-            icon=":material/undo:",
-            key="roll_back",
-            **state.barred("operator", disabled=target is None, why=reason),
-        )
-        and target
-    ):
-        confirm.roll_back(model, target)
+    with st.container(
+        horizontal=True, width="content", gap="small", key="retrain_actions"
+    ):  # one line on a narrow page too
+        if ready or not rollout_words.in_vain(jobs):
+            _promote(model, ready, against, recommended=ready is not None and against is None and not busy)
+        if st.button(
+            "Retrain…",
+            type="secondary" if ready and not set_aside else "primary",
+            icon=":material/model_training:",
+            **state.barred(
+                "operator", disabled=busy, why="A training job is under way; cancel it or wait" if busy else None
+            ),
+            on_click=confirm.opening,
+            key="retrain",
+        ):
+            confirm.retrain(model, alert)
+        target = rollout_words.former_champion(versions, model)
+        first = f"{text.plain(model['champion'])} is the first champion: there is nothing to roll back to"
+        label = f"Roll back to {text.plain(target['version'])}…" if target else "Roll back…"
+        reason = None if target else first if model["champion"] else "No version serves yet"
+        if (
+            st.button(
+                label,
+                icon=":material/undo:",
+                key="roll_back",
+                **state.barred("operator", disabled=target is None, why=reason),
+            )
+            and target
+        ):
+            confirm.roll_back(model, target)
 
 
 def _promote(model: ModelView, ready: VersionView | None, against: str | None, *, recommended: bool) -> None:

@@ -110,6 +110,7 @@ def _audit() -> None:
         pd.DataFrame(rows, columns=["When", "Who", "Did", "To", "Detail"]),
         hide_index=True,
         row_height=36,
+        height="content" if len(rows) <= 20 else 36 * 20 + 37 + 18,  # half a row says that there are more
         placeholder=text.MISSING,
         key="audit",
         alt=f"The latest {text.plural(len(rows), 'entry', 'entries')} of the audit log",

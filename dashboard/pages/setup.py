@@ -47,7 +47,8 @@ def _title(view: SetUpView | None) -> str:
         return "Set up a model"
     name = view["model"]
     if view["state"] == "done":
-        return f"{name} is ready"
+        waits = name is not None and not setup_steps.judged(state.workspace().model(name))
+        return f"{name} is set up and waits for rows" if waits else f"{name} is ready"
     if view["state"] == "running":
         return f"Setting up {name}" if name else "Setting up a model"
     return f"The set-up of {name} did not end"

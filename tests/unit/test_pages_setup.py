@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import state as state_of_page
+from dashboard.components import setup_steps
 from dashboard.pages import setup
 from service import context
 from service.setting_up_views import SetUpView
-from service.workspace import WorkspaceError
+from service.workspace import NotFoundError, WorkspaceError
 from tests.support.fake_workspace import FakeWorkspace
 
 Serve = Callable[..., FakeWorkspace]
@@ -219,12 +222,33 @@ def test_what_was_interrupted_says_what_stands_and_goes_on() -> None:
         ("failed", "eta", "The set-up of eta did not end"),
     ],
 )
-def test_the_title_says_what_is_ready(state: Any, model: str | None, said: str) -> None:
+def test_the_title_says_what_is_ready(
+    monkeypatch: pytest.MonkeyPatch, state: Any, model: str | None, said: str
+) -> None:
     view: SetUpView = {
         "upload": "0", "state": state, "steps": [], "error": None, "model": model, "toml": None, "warnings": [], "seconds": 0.0,
     }  # fmt: skip
+    monkeypatch.setattr(setup_steps, "judged", lambda _model: 5)
+    monkeypatch.setattr(state_of_page, "workspace", lambda: SimpleNamespace(model=lambda name: name))
     assert setup._title(view) == said
     assert setup._title(None) == "Set up a model"
+
+
+@pytest.mark.slow
+def test_a_model_of_which_no_window_is_judged_yet_waits_and_shows_the_rest(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, page = _dropped(serve)
+
+    def none(*_: object, **__: object) -> None:
+        raise NotFoundError("no window of 'air_time' has been judged yet")
+
+    monkeypatch.setattr(workspace, "drift_table", none)
+    monkeypatch.setattr(workspace, "windows", lambda _name: [])
+    page.button(key="setup_go").click().run()
+    assert page.title[0].value.replace("\\", "") == "air_time is set up and waits for rows"
+    assert "No window has been judged yet" in _words(page)
+    assert "The TOML, to keep" in _words(page)
 
 
 @pytest.mark.slow
