@@ -22,7 +22,7 @@ def picker(names: Sequence[str]) -> str | None:
     """Draw the choice of whose rows are shown; returns a segment, or None for all rows. Without segments nothing is drawn."""
     if not names:
         return None
-    options = {ALL: "All rows", **{name: text.plain(name, 40) for name in names}}
+    options = {ALL: "All rows", **{name: text.clean(name, 40) for name in names}}
     chosen = state.select("Rows of", "segment", options, ALL)
     return None if chosen == ALL else chosen
 

@@ -24,6 +24,14 @@ _READ = (
     " words: (g.layout.annotations || []).map(a => a.text), range: g._fullLayout.xaxis.range,"
     " axes: [...new Set(g.data.map(d => d.xaxis || 'x'))], dashed: g.data.filter(d => d.line && d.line.dash).length})"
 )
+#: where on the page a curve has its point of a day
+_POINT = """(g, [name, day]) => {
+  const of = g._fullData.find(d => d.name.startsWith(name));
+  const [x, y] = [g._fullLayout[of.xaxis.replace("x", "xaxis")], g._fullLayout[of.yaxis.replace("y", "yaxis")]];
+  const place = [...of.x].findIndex(at => String(at).startsWith(day));
+  const box = g.getBoundingClientRect();
+  return [box.x + x._offset + x.d2p(of.x[place]), box.y + y._offset + y.d2p(of.y[place])];
+}"""
 
 
 @pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
@@ -135,18 +143,42 @@ def test_2_3_and_4_a_feature_names_statistic_threshold_its_origin_rows_windows_a
     fits(visitor)
 
 
-def test_4_5_11_13_18_and_23_a_models_week_its_three_kinds_of_drift_and_its_rows_page_by_page(visitor: Visitor) -> None:
-    page = visitor.open("/model?model=air_time&window=2013-04-30T00:00:00-04:00")  # as one click on its point does
-    tiles = page.get_by_test_id("stMetric")
-    for label, words in (("Data drift", "0 of 13"), ("Prediction drift", "Within"), ("Concept drift", "Harmful")):
-        expect(tiles.filter(has_text=label)).to_contain_text(words, timeout=PATIENCE)
-    expect(tiles.filter(has_text="Concept drift")).to_contain_text("98 % labels · lag 4.2 h")
+def test_4_5_11_13_18_and_23_a_models_kinds_of_drift_and_from_a_point_to_its_rows_in_two_clicks(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open("/model?model=air_time")
     expect(page.get_by_text("from file").first).to_be_visible()
     over_time(page, "realised MAE")
+    panels = page.locator(".st-key-model_panels .js-plotly-plot")
+    panels.scroll_into_view_if_needed()
+    visitor.calm()
+    page.mouse.click(*panels.evaluate(_POINT, ["realised MAE", "2013-05-03"]))  # the middle of its week
+    page.wait_for_url("**window=2013-04-30**", timeout=PATIENCE)
     expect(page.get_by_text("Drift, week of 30 Apr 2013").first).to_be_visible(timeout=PATIENCE)
     page.get_by_text("Rows behind the week of 30 Apr 2013").first.click()
     expect(page.get_by_text("1 to 20 of 100,000 rows")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("button", name="Page 5000")).to_be_visible()
+    tiles = page.get_by_test_id("stMetric")
+    for label, words in (("Data drift", "0 of 13"), ("Prediction drift", "Within"), ("Concept drift", "Harmful")):
+        expect(tiles.filter(has_text=label)).to_contain_text(words, timeout=PATIENCE)
+    expect(tiles.filter(has_text="Concept drift")).to_contain_text("98 % labels · lag 4.2 h")
+    fits(visitor)
+
+
+def test_6_a_segment_is_judged_by_itself_and_the_worst_stands_first(visitor: Visitor) -> None:
+    page = visitor.open("/model?model=air_time&window=2013-04-30T00:00:00-04:00")
+    expect(page.get_by_role("radio", name="All 15")).to_be_visible(timeout=PATIENCE)
+    whose = page.get_by_role("combobox", name="Rows of")
+    whose.scroll_into_view_if_needed()
+    visitor.calm()
+    whose.press("ArrowDown")
+    page.get_by_role("option", name="carrier=B6", exact=True).click()
+    page.wait_for_url("**segment=carrier%3DB6**", timeout=PATIENCE)
+    expect(page.get_by_text("Only the rows of carrier=B6")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("radio", name="■ Material 1")).to_be_visible()
+    page.get_by_text("By segment, week of 30 Apr 2013").click()
+    worst = page.get_by_text("Most in carrier=B6: Inside carrier=B6, distance is 0.34 standard deviations higher")
+    expect(worst).to_be_visible(timeout=PATIENCE)
     fits(visitor)
 
 
@@ -189,25 +221,6 @@ def test_12_retraining_asks_before_it_starts(visitor: Visitor) -> None:
     expect(dialog).to_have_count(0, timeout=PATIENCE)
     expect(page.get_by_text("Job j1")).to_have_count(0)
     fits(visitor)
-
-
-def test_6_a_segment_is_chosen_and_its_rows_are_judged_anew(browser: Browser, still: str) -> None:
-    with Visitor(browser, still) as alone:
-        page = alone.open("/model?model=air_time")
-        page.get_by_text("By segment,").first.click()
-        expect(page.get_by_text("Whole model").or_(page.get_by_text("segment")).first).to_be_visible(timeout=PATIENCE)
-
-
-def test_19_what_is_exported_is_what_is_shown(browser: Browser, still: str) -> None:
-    with Visitor(browser, still) as alone:
-        page = alone.open("/alerts")
-        page.get_by_role("button", name="Export").first.click()
-        with page.expect_download() as download:
-            page.get_by_role("button", name="JSON").first.click()
-        rows = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-        assert len(rows) == 2
-        expect(page.get_by_role("radio", name="Open 2")).to_be_checked()
-        assert any("Flights arrive 14 minutes earlier than predicted" in json.dumps(row) for row in rows)
 
 
 def test_17_a_page_of_six_charts_weighs_less_than_100_kilobytes(still: str) -> None:
