@@ -36,6 +36,9 @@ class Part:
     merged: dict[tuple[int, int], Profile] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
     checks: dict[str, dict[str, Check]] = field(default_factory=dict)
+    values: dict[tuple[str, str], Values] = field(
+        default_factory=dict
+    )  # of checks and columns, where all were computed at once
 
     def of(self, run: Run, name: str) -> Asked:
         """Return what is asked of one column, taken out of the profiles once."""
@@ -66,6 +69,7 @@ def judge_columns(run: Run, part: Part, harmful: Mapping[str, Flags]) -> Reading
     ``harmful``: by the names of the columns, in which windows harm was found beside them.
     """
     shares = _shares(run, part, list(harmful))
+    _compute_together(run, part, list(harmful))
     readings = Readings()
     for name, harm in harmful.items():
         readings += _judge_column(run, part, name, harm, shares)
@@ -84,7 +88,9 @@ def _judge_column(run: Run, part: Part, name: str, harmful: Flags, shares: Mappi
                 found = shares.get((check.name, name))
                 readings += found or judge_share(run, check, [asked])[0]
             elif check.name != DECIDING:
-                readings += _beside(run, check, null, base, now, states, p, drifted)
+                value = part.values.get((check.name, name))
+                value = column_values(check, base, now) if value is None else value
+                readings += _beside(run, check, asked, value, p, drifted)
         return readings
     except Exception as error:
         words = f"{name} could not be judged: {error}"
@@ -112,6 +118,25 @@ def _shares(run: Run, part: Part, names: Sequence[str]) -> dict[tuple[str, str],
         }
     except Exception:
         return {}
+
+
+def _compute_together(run: Run, part: Part, names: Sequence[str]) -> None:
+    """Compute the checks that are faster on all columns at once; if one column's fails, each is computed alone."""
+    columns: dict[str, list[str]] = {}
+    checks: dict[str, Check] = {}
+    try:
+        for name in names:
+            for check in part.checks_of(run, part.of(run, name).base.entry).values():
+                if check.columns_function is not None:
+                    checks[check.name] = check
+                    columns.setdefault(check.name, []).append(name)
+        for check in checks.values():
+            assert check.columns_function is not None
+            own = [part.of(run, name) for name in columns[check.name]]
+            found = check.columns_function([one.base for one in own], [one.now for one in own])
+            part.values.update(zip(((check.name, name) for name in columns[check.name]), found, strict=True))
+    except Exception:
+        part.values.clear()
 
 
 def _deciding(
@@ -206,19 +231,10 @@ def thresholds(
     return np.asarray(np.where(np.isnan(value), np.nan, held))
 
 
-def _beside(
-    run: Run,
-    check: Check,
-    null: ColumnNull,
-    base: ColumnProfile,
-    now: ColumnProfile,
-    states: States,
-    p: Values,
-    drifted: Flags,
-) -> Block:
+def _beside(run: Run, check: Check, asked: Asked, value: Values, p: Values, drifted: Flags) -> Block:
     """Return a check that shows the same window in another unit: it flags only where the column drifted as well."""
-    value = column_values(check, base, now)
-    low, high = null.bands[check.name]
+    base, states = asked.base, asked.states
+    low, high = asked.null.bands[check.name]
     if check.direction == "both":
         beyond, threshold = drifted & ~((value >= low) & (value <= high)), high
     elif check.direction == "lower_is_worse":

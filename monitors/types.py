@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -27,6 +27,7 @@ Values = NDArray[np.float64]
 #: (reference column, current column with leading axes (windows,)) -> one value a window. The reference has no leading axis,
 #: or the same as the current one (each reference window against the rest without it): write for both, by broadcasting.
 ColumnFunction = Callable[[ColumnProfile, ColumnProfile], Values]
+ColumnsFunction = Callable[[Sequence[ColumnProfile], Sequence[ColumnProfile]], list[Values]]
 #: (outcomes profile with leading axes (windows,), positive class of a binary task or None) -> one value a window. Raises
 #: :class:`KeyError` when the layout lacks a column it needs.
 OutcomeFunction = Callable[[Profile, str | None], Values]
@@ -66,6 +67,7 @@ class Check:
     shown: bool = True  # performance: read in every window; the others are there for whoever asks for them by name
     headline: bool = False  # performance: the metric a task is judged by first
     title: str = ""  # what people call it; the name with spaces where left out
+    columns_function: ColumnsFunction | None = None  # column_function of many columns at once, where that is faster
 
     @property
     def label(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,16 +34,33 @@ def merge_groups(expected: Values, least: NDArray[Any]) -> NDArray[np.int64]:
     ``expected`` is (windows, cells), ``least`` (windows,); returns group numbers (windows, cells), ascending along the
     cells. A remainder at the end joins the last full group; a window that cannot fill one group gets a single one.
     """
-    full = np.empty(expected.shape[::-1], dtype=bool)  # whether a cell fills the group that it is in
-    held = np.zeros(expected.shape[0])
-    for more, fills in zip(np.ascontiguousarray(expected.T), full, strict=True):
-        held += more
-        np.greater_equal(held, least, out=fills)
-        np.putmask(held, fills, 0.0)
+    return merge_each([expected], [least])[0]
+
+
+def merge_each(expected: Sequence[Values], least: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
+    """Return :func:`merge_groups` of several columns with as many windows each: their cells are gone through together."""
+    order = sorted(range(len(expected)), key=lambda place: -expected[place].shape[1])  # the longest first
+    windows, most = len(expected[order[0]]), expected[order[0]].shape[1]
+    laid = np.zeros((most, len(order) * windows))
+    spans = {place: slice(at * windows, (at + 1) * windows) for at, place in enumerate(order)}
+    for place, span in spans.items():
+        laid[: expected[place].shape[1], span] = expected[place].T
+    full = np.zeros(laid.shape, dtype=bool)  # whether a cell fills the group that it is in
+    limit, held = np.concatenate([least[place] for place in order]), np.zeros(laid.shape[1])
+    for cell in range(most):
+        many = sum(part.shape[1] > cell for part in expected) * windows
+        own, fills = held[:many], full[cell, :many]
+        own += laid[cell, :many]
+        np.greater_equal(own, limit[:many], out=fills)
+        np.putmask(own, fills, 0.0)
+    return [_numbered(full[: part.shape[1], spans[place]]) for place, part in enumerate(expected)]
+
+
+def _numbered(full: NDArray[np.bool_]) -> NDArray[np.int64]:
     groups = np.cumsum(full, axis=0, dtype=np.int64)
     last_full = np.maximum(groups[-1] - 1, 0) if len(groups) else 0
     groups -= full
-    return np.minimum(groups, last_full).T
+    return np.asarray(np.minimum(groups, last_full).T)
 
 
 def merged_counts(
@@ -53,24 +72,45 @@ def merged_counts(
     merged, neighbours with neighbours (``nominal``: from the most to the least frequent), until each expects at least 5 rows
     in the smaller of both samples (Cochran 1954), and into at most ``finest`` groups if given.
     """
-    left, right = np.broadcast_arrays(np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64))
-    n_cells = left.shape[-1]
-    left, right = left.reshape(-1, n_cells), right.reshape(-1, n_cells)
-    n_left, n_right = left.sum(axis=1), right.sum(axis=1)
-    pooled = (left + right) / np.maximum(n_left + n_right, 1.0)[:, None]  # counts are whole: 0 where there are none
-    smaller = np.minimum(n_left, n_right)
-    least = np.full(smaller.shape, 5.0) if finest is None else np.maximum(5.0, smaller / finest)
-    if nominal:
-        order = np.argsort(-pooled, axis=1, kind="stable")
-        left, right, pooled = (np.take_along_axis(part, order, axis=1) for part in (left, right, pooled))
-    groups = merge_groups(pooled * smaller[:, None], least)
-    flat = (groups + n_cells * np.arange(len(left))[:, None]).ravel()
+    paired = Paired.of(reference, current, nominal=nominal, finest=finest)
+    return paired.grouped(merge_groups(paired.expected, paired.least))
 
-    def grouped(part: Values) -> Values:
-        sums = np.bincount(flat, part.ravel(), minlength=len(left) * n_cells).reshape(-1, n_cells)
-        return np.asarray(sums, dtype=np.float64)
 
-    return grouped(left), grouped(right)
+@dataclass(frozen=True, slots=True, eq=False)
+class Paired:
+    """Both sides' counts (windows, cells) in the order in which cells are merged, how many rows each expects, and how many it needs."""
+
+    left: Values
+    right: Values
+    expected: Values
+    least: Values
+
+    @classmethod
+    def of(cls, reference: NDArray[Any], current: NDArray[Any], *, nominal: bool, finest: int | None = None) -> Paired:
+        """Take counts as :func:`merged_counts` does."""
+        shape = np.broadcast_shapes(np.shape(reference), np.shape(current))
+        both = np.empty((2, *shape))
+        both[0], both[1] = reference, current
+        left, right = both.reshape(2, -1, shape[-1])
+        n_left, n_right = left.sum(axis=1), right.sum(axis=1)
+        pooled = (left + right) / np.maximum(n_left + n_right, 1.0)[:, None]  # counts are whole: 0 where there are none
+        smaller = np.minimum(n_left, n_right)
+        least = np.full(smaller.shape, 5.0) if finest is None else np.maximum(5.0, smaller / finest)
+        if nominal:
+            order = np.argsort(-pooled, axis=1, kind="stable")
+            left, right, pooled = (np.take_along_axis(part, order, axis=1) for part in (left, right, pooled))
+        return cls(left, right, pooled * smaller[:, None], least)
+
+    def grouped(self, groups: NDArray[np.int64]) -> tuple[Values, Values]:
+        """Return the counts of both sides by group, (windows, groups)."""
+        many, n_cells = self.left.shape
+        flat = (groups + n_cells * np.arange(many)[:, None]).ravel()
+
+        def of_groups(part: Values) -> Values:
+            sums = np.bincount(flat, part.ravel(), minlength=many * n_cells).reshape(many, n_cells)
+            return np.asarray(sums, dtype=np.float64)
+
+        return of_groups(self.left), of_groups(self.right)
 
 
 def expected_counts(left: Values, right: Values) -> tuple[Values, Values]:
@@ -88,17 +128,24 @@ def two_sample_chi_square(
     NaN where a sample is empty; 0 with 0 degrees of freedom where one group is left.
     """
     lead = np.broadcast_shapes(np.shape(reference), np.shape(current))[:-1]
-    left, right = merged_counts(reference, current, nominal=nominal, finest=finest)
-    statistic = np.zeros(len(left))
-    for observed, expected in zip((left, right), expected_counts(left, right), strict=True):
-        gaps = np.square(observed - expected)
-        statistic += np.divide(gaps, expected, out=gaps, where=expected > 0).sum(
-            axis=1
-        )  # none are expected where none are
-    freedom = np.maximum(((left + right) > 0).sum(axis=1) - 1.0, 0.0)
-    empty = (left.sum(axis=1) == 0) | (right.sum(axis=1) == 0)
-    statistic[empty] = freedom[empty] = np.nan
+    statistic, freedom = merged_chi_square(*merged_counts(reference, current, nominal=nominal, finest=finest))
     return statistic.reshape(lead), freedom.reshape(lead)
+
+
+def merged_chi_square(left: Values, right: Values) -> tuple[Values, Values]:
+    """Return the statistic and its degrees of freedom, (windows,), of what :func:`merged_counts` gives."""
+    n_left, n_right, total = left.sum(axis=1), right.sum(axis=1), left + right
+    whole = np.maximum(n_left + n_right, 1.0)  # counts are whole
+    statistic = np.zeros(len(left))
+    for observed, n in ((left, n_left), (right, n_right)):
+        expected = total * (n / whole)[:, None]
+        gaps = np.square(observed - expected)
+        np.divide(gaps, expected, out=gaps, where=expected > 0)  # where none are expected none are
+        statistic += gaps.sum(axis=1)
+    freedom = np.maximum((total > 0).sum(axis=1) - 1.0, 0.0)
+    empty = (n_left == 0) | (n_right == 0)
+    statistic[empty] = freedom[empty] = np.nan
+    return statistic, freedom
 
 
 def sides(reference: ColumnProfile, current: ColumnProfile) -> tuple[Values, Values]:

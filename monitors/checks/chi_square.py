@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from monitors.checks._cells import two_sample_chi_square
+from monitors.checks._cells import Paired, merge_each, merged_chi_square, two_sample_chi_square
 from monitors.checks._chance import ONCE_IN
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
@@ -21,6 +23,19 @@ def chi_square(reference: ColumnProfile, current: ColumnProfile) -> Values:
     It grows with the number of rows: read it beside its p-value. NaN where either side has no value in a cell.
     """
     return _statistic(reference, current)[0]
+
+
+def chi_squares(reference: Sequence[ColumnProfile], current: Sequence[ColumnProfile]) -> list[Values]:
+    """Return :func:`chi_square` of several columns in the same windows, whose cells are merged together."""
+    paired = [
+        Paired.of(base.cells, now.cells, nominal=base.entry.bins.kind == "nominal")
+        for base, now in zip(reference, current, strict=True)
+    ]
+    groups = merge_each([one.expected for one in paired], [one.least for one in paired])
+    return [
+        merged_chi_square(*one.grouped(own))[0].reshape(now.rows.shape)
+        for one, own, now in zip(paired, groups, current, strict=True)
+    ]
 
 
 def p_value(reference: ColumnProfile, current: ColumnProfile) -> Values:
@@ -48,6 +63,7 @@ CHECK = Check(
     summary="Pearson's chi-square for two samples: how unlikely their difference is if both came from one source.",
     citation="Cochran (1954), Some methods for strengthening the common chi-square tests, Biometrics 10(4).",
     column_function=chi_square,
+    columns_function=chi_squares,
     p_function=p_value,
     level_function=level,
     approximate="exact on the reference's cells, merged until each expects 5 rows",
