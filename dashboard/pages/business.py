@@ -123,7 +123,7 @@ def _lift(model: ModelView, versions: Sequence[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Lift** :gray[over the time in which both answered]", width="content")
             st.space("stretch")
-            options = {name: text.plain(name, 30) for name in versions}
+            options = {name: text.clean(name, 30) for name in versions}
             new = state.select("Version", "version", options, versions[-1], width=130)
             old = state.select("against", "other", options, versions[0], width=130)
         if new == old:
