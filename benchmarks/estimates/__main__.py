@@ -110,6 +110,8 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=["measure", "fixture"], default="measure")
     parser.add_argument("--only", choices=["generated", "shipped"])
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--every", type=int, default=1, help="of each generated case's windows, look at every so many")
     parser.add_argument("--case", help="only cases whose name holds this")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
@@ -117,7 +119,7 @@ def main() -> None:
         if asked.what == "fixture":
             fixture.write(list(shipped(Path(folder))), theirs)
             return
-        cases = [] if asked.only == "shipped" else list(generated(asked.seeds))
+        cases = [] if asked.only == "shipped" else list(generated(asked.seeds, asked.first, asked.every))
         cases += [] if asked.only == "generated" else list(shipped(Path(folder)))
         cases = [case for case in cases if asked.case is None or asked.case in case.name]
         rows: list[dict[str, Any]] = []

@@ -33,9 +33,12 @@ class Case:
     concept: bool = False
 
 
-def generated(seeds: int) -> Iterator[Case]:
-    """Yield every shift for a linear and a boosted model of each task; the rule never changes but in the case ``concept``."""
-    for seed in range(seeds):
+def generated(seeds: int, first: int = 0, every: int = 1) -> Iterator[Case]:
+    """Yield every shift for a linear and a boosted model of each task; the rule never changes but in the case ``concept``.
+
+    ``every``: which of the windows after the reference are kept; all rows are drawn whatever it is.
+    """
+    for seed in range(first, first + seeds):
         for task in ("binary", "regression"):
             for kind in ("linear", "boosted"):
                 model = _trained(task, kind, np.random.default_rng(1000 + seed))
@@ -51,7 +54,7 @@ def generated(seeds: int) -> Iterator[Case]:
                         NUMBERS,
                         ["kind"],
                         pd.concat(frames, ignore_index=True),
-                        pd.concat(current, ignore_index=True),
+                        pd.concat(current[every - 1 :: every], ignore_index=True),
                         ("0", "1") if task == "binary" else (),
                         concept=shift == "concept",
                     )

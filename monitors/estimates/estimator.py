@@ -15,8 +15,8 @@ from monitors.estimates._matrix import Coder
 from monitors.estimates._rows import Rows, read_rows
 from monitors.estimates.error_model import ErrorModel, fit_errors
 from monitors.estimates.expected import Expected, mean_losses, several_classes, two_classes
-from monitors.estimates.label_model import FOLDS, LabelModel, fit_labels, isotonic, log_odds
-from monitors.estimates.weights import Weights, some_of, weigh
+from monitors.estimates.label_model import FOLDS, LabelModel, fit_labels, log_odds
+from monitors.estimates.weights import some_of, weigh
 from monitors.multivariate._threads import one_thread
 from reference_data.declaration import ModelSpec
 
@@ -25,10 +25,6 @@ Places = NDArray[np.intp]
 LEAST_ROWS = 300  # labelled rows of a reference that an estimate can rest on
 MOST_ROWS = 20_000  # of a reference that are learned from
 PRIOR_GAP = 0.05  # assumed standard deviation of realised - estimated between windows, relative to the metric's scale
-EXTRAPOLATED = (
-    0.5  # assumed standard deviation of the loss of rows beyond what was learned from, relative to the metric
-)
-_EDGES = (0.005, 0.995)  # quantiles of the reference beyond which hardly anything was learned
 _LEAST_WINDOW = 20  # labelled rows of a reference window that tell how far estimates miss
 
 
@@ -112,36 +108,36 @@ class Estimator:
         if weighted and nominal:
             weights = weigh(basis[some_of(len(basis))], _looked_at(self, rows)[0], nominal)
         shifted = weights if weights is not None and weights.shifted else None
-        answers = _answers(self, rows, shifted)
+        answers = _answers(self, rows)
         found = _summed(self, rows, answers)
-        beyond = 0.0 if self.errors is None else _beyond(basis, _looked_at(self, rows)[0], nominal)
+        doubt = {} if self.errors is None else _doubt(self.errors, rows, answers, found)
         held = float(len(self.rows))
         if shifted is not None:
             held *= shifted.effective / len(shifted.values)
         sampled = _sampling(self, rows, answers, found, 1 - len(rows) / whole) if whole > len(rows) else {}
         metrics = {
-            name: self._estimate(
-                name, e, len(rows), whole, held, sampled.get(name, 0.0) + (EXTRAPOLATED * beyond * e.value) ** 2
+            name: _estimate(
+                e, self.gaps[name], len(rows), whole, held, sampled.get(name, 0.0) + doubt.get(name, 0.0) ** 2
             )
             for name, e in found.items()
         }
         return Estimated(
             metrics=metrics,
             n=whole,
-            method=self.method + (", weighted for shift" if shifted is not None else ""),
+            method=self.method,
             weighted=shifted is not None,
             outside=weights is not None and weights.outside,
             effective_share=held / len(self.rows),
             told_apart=0.5 if weights is None else weights.told_apart,
         )
 
-    def _estimate(self, name: str, expected: Expected, rows: int, whole: int, held: float, sampled: float) -> Estimate:
-        one = expected.sd**2 * rows  # variance that one label brings
-        chance = one / whole + one / held + sampled
-        gap = self.gaps[name]
-        total = chance + gap.variance
-        freedom = gap.freedom * (total / gap.variance) ** 2 if gap.variance > 0 else 1e6  # Welch and Satterthwaite
-        return Estimate(expected.value, float(np.sqrt(total)), float(min(freedom, 1e6)), held)
+
+def _estimate(expected: Expected, gap: Gap, rows: int, whole: int, held: float, beside: float) -> Estimate:
+    """Put together what makes a realised value miss: its labels, the reference's, ``beside`` (a variance), and what windows miss by."""
+    one = expected.sd**2 * rows  # variance that one label brings
+    total = one / whole + one / held + beside + gap.variance
+    freedom = gap.freedom * (total / gap.variance) ** 2 if gap.variance > 0 else 1e6  # Welch and Satterthwaite
+    return Estimate(expected.value, float(np.sqrt(total)), float(min(freedom, 1e6)), held)
 
 
 def fit(
@@ -204,33 +200,22 @@ def _looked_at(estimator: Estimator, rows: Rows) -> tuple[Numbers, list[bool]]:
     return np.column_stack([matrix, odds]), [*nominal, *[False] * odds.shape[1]]
 
 
-def _beyond(reference: Numbers, window: Numbers, nominal: list[bool]) -> float:
-    """Return the share of a window's rows of which some number lies past the edges of the reference, beyond what chance explains.
-
-    Trees say of such rows what they learned at the edge.
-    """
-    numbers = ~np.asarray(nominal, dtype=bool)
-    if not numbers.any():
-        return 0.0
-    held, now = reference[:, numbers], window[:, numbers]
-    with np.errstate(invalid="ignore"):
-        low, high = np.nanquantile(np.where(np.isnan(held).all(axis=0), 0.0, held), _EDGES, axis=0)
-    usual, share = (float(((side < low) | (side > high)).any(axis=1).mean()) for side in (held, now))
-    return max(share - usual - 2 * float(np.sqrt(usual * (1 - usual) / len(now))), 0.0)
+def _doubt(
+    errors: ErrorModel, rows: Rows, answers: Mapping[str, Numbers], found: Mapping[str, Expected]
+) -> dict[str, float]:
+    """Return the standard deviation of each metric that comes of rows past the edges of the reference."""
+    doubt = errors.doubt(rows.matrix, answers)
+    root = found["rmse"].value
+    doubt["rmse"] = doubt["mse"] / (2 * root) if root > 0 else 0.0
+    return doubt
 
 
-def _answers(estimator: Estimator, rows: Rows, weights: Weights | None) -> dict[str, Numbers]:
+def _answers(estimator: Estimator, rows: Rows) -> dict[str, Numbers]:
     """Return what is expected of each row: losses (n,) by name, or the labels' probabilities (n, classes) under ``""``."""
     if estimator.errors is not None:
         return estimator.errors.predict(rows.matrix)
     assert estimator.labels is not None
-    p = estimator.labels.predict(rows.scores, rows.matrix)
-    if weights is not None and rows.scores is not None and estimator.labels.way == "with inputs":
-        own, some = estimator.rows, some_of(len(estimator.rows))
-        assert own.scores is not None
-        again = isotonic(own.scores[some], own.label[some], len(own.classes), weights.values)
-        p = (p + again(rows.scores, rows.matrix)) / 2
-    return {"": p}
+    return {"": estimator.labels.predict(rows.scores, rows.matrix)}
 
 
 def _summed(estimator: Estimator, rows: Rows, answers: Mapping[str, Numbers]) -> dict[str, Expected]:

@@ -121,7 +121,11 @@ def _sentence(
         )
     words = f"Once its labels come, {name} is to be expected at {told[0]}, between {told[1]} and {told[2]}"
     beside = f": all of it beyond the limit of {told[3]}." if harmful else f"; the limit is {told[3]}."
-    moved = " The inputs moved; the reference's rows were weighted to look like them." if estimated.weighted else ""
+    moved = (
+        " The inputs moved: what few rows of the reference look like them count, which widens the interval."
+        if estimated.weighted
+        else ""
+    )
     return f"{words}{beside}{moved} {BLIND}"
 
 

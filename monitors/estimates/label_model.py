@@ -77,17 +77,13 @@ def fit_labels(
     return LabelModel(way, held_out, predict, (float(gain.mean()), _standard_errors(gain)), relied)
 
 
-def isotonic(scores: Numbers, label: Places, classes: int, weights: Numbers | None = None) -> Predict:
-    """Fit one monotone step function a class: Zadrozny and Elkan (2002), Transforming classifier scores into accurate probabilities.
-
-    With ``weights`` of the reference's rows by which they look like a window, it is calibrated for that window: M-CBPE, arXiv 2401.08348.
-    """
+def isotonic(scores: Numbers, label: Places, classes: int) -> Predict:
+    """Fit one monotone step function a class: Zadrozny and Elkan (2002), Transforming classifier scores into accurate probabilities."""
     from sklearn.isotonic import IsotonicRegression
 
     several = range(classes) if classes > 2 else (1,)
     maps: dict[int, Any] = {
-        c: IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores[:, c], label == c, weights)
-        for c in several
+        c: IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores[:, c], label == c) for c in several
     }
 
     def predict(held: Numbers | None, inputs: Numbers) -> Numbers:  # noqa: ARG001  ways share one signature
