@@ -56,16 +56,8 @@ def standing(core: Core, model: str, since: datetime | None = None) -> list[Read
 
     A column whose distribution holds may still miss values, leave its range or pass a fixed limit.
     """
-    readings = deciding(core, model, since)
-    with core.db.cursor() as cursor:
-        rows = [
-            row
-            for kind in ("critical", "warning")
-            for row in current_readings(cursor, model, scope="column", verdict=kind, since=since)
-        ]
     worse: dict[tuple[str | None, datetime, str, int], Reading] = {}
-    for row in rows:
-        wrong = replace(row_to_reading(row), significant=True, material=True)
+    for wrong in _wrong(core, model, since):
         worse.setdefault((wrong.column, wrong.window.start, wrong.model_version, wrong.reference_version), wrong)
     return [
         reading
@@ -73,8 +65,20 @@ def standing(core: Core, model: str, since: datetime | None = None) -> list[Read
         else worse.get(
             (reading.column, reading.window.start, reading.model_version, reading.reference_version), reading
         )
-        for reading in readings
+        for reading in deciding(core, model, since)
     ]
+
+
+@recalled("judged")
+def _wrong(core: Core, model: str, since: datetime | None) -> list[Reading]:
+    """Return what is wrong with columns beside the deciding readings, the worst kind first: few, asked by table and heat map alike."""
+    with core.db.cursor() as cursor:
+        rows = [
+            row
+            for kind in ("critical", "warning")
+            for row in current_readings(cursor, model, scope="column", verdict=kind, since=since)
+        ]
+    return [replace(row_to_reading(row), significant=True, material=True) for row in rows]
 
 
 @recalled("judged")
