@@ -23,7 +23,8 @@ SORTS: dict[str, str] = {
 }
 _ORDER = list(health.DRIFT)
 _IN_LABEL_UNITS = ("mae", "rmse", "bias")
-_FULL = ("verdict", "column", "kind", "type", "histogram", "statistic", "value", "threshold", "bullet", "trend")
+#: What a narrow page has room for comes first.
+_FULL = ("verdict", "column", "histogram", "value", "threshold", "bullet", "trend", "statistic", "kind", "type")
 _BESIDE = ("verdict", "column", "bullet", "value", "threshold", "histogram", "trend")  # what is left of a narrow table
 
 
@@ -122,14 +123,13 @@ def draw(rows: Sequence[DriftRow], *, key: str, beside: bool = False) -> None:
 def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
     known = row["state"] not in ("insufficient", "no_data")
     bars = row["histogram"]
-    unit = f" {row['unit']}" if row["unit"] and row["check"] in _IN_LABEL_UNITS else ""
     return {
         "verdict": [health.words(health.DRIFT, row["state"])],
         "column": text.clean(row["column"], 120),
         "kind": row["kind"],
         "type": row["type"] or None,
         "histogram": svg.histogram(bars["reference"], bars["current"], palette) if known else None,
-        "statistic": text.metric_name(row["check"]) + unit,
+        "statistic": _statistic(row),
         "value": row["value"],
         "threshold": row["threshold"],
         "bullet": svg.bullet(row["value"], row["threshold"], palette, state=row["state"]),
@@ -139,8 +139,13 @@ def _cells(row: DriftRow, palette: theme.Palette) -> dict[str, object]:
     }
 
 
+def _statistic(row: DriftRow) -> str:
+    unit = f" {row['unit']}" if row["unit"] and row["check"] in _IN_LABEL_UNITS else ""
+    return text.metric_name(row["check"]) + unit
+
+
 def _one_statistic(shown: Sequence[DriftRow]) -> bool:
-    return len({(row["check"], row["unit"]) for row in shown if row["value"] is not None}) <= 1
+    return len({_statistic(row) for row in shown if row["value"] is not None}) <= 1
 
 
 def _columns(shown: Sequence[DriftRow]) -> dict[str, object]:

@@ -21,7 +21,13 @@ STATES = {
 
 
 def _row(column: str, kind: str, state: str) -> Any:
-    return {**FakeWorkspace().drift_table(MODEL)[0], "column": column, "kind": kind, "state": state}
+    return {
+        **FakeWorkspace().drift_table(MODEL)[0],
+        "column": column,
+        "kind": kind,
+        "state": state,
+        "check": "jensen_shannon",
+    }
 
 
 ROWS = [
@@ -122,9 +128,14 @@ def test_numbers_of_one_column_have_the_same_decimals() -> None:
 
 
 def test_value_and_threshold_of_the_drift_table_have_the_same_decimals() -> None:
-    columns: Any = drift_table._columns(ROWS)
+    units: list[Any] = [
+        {**row, "unit": f"unit {place}"} for place, row in enumerate(ROWS)
+    ]  # of the columns, not of the statistic
+    columns: Any = drift_table._columns(units)
     assert columns["value"]["type_config"]["format"] == columns["threshold"]["type_config"]["format"]
     assert "g" not in columns["value"]["type_config"]["format"]
+    shown = drift_table._FULL[: drift_table._FULL.index("bullet") + 1]
+    assert sum(columns[name]["width"] for name in shown) <= 844  # what a page of 900 pixels has
 
 
 @pytest.mark.parametrize(
