@@ -109,7 +109,7 @@ def _readings(
     every: bool,
 ) -> list[Reading]:
     value = column_values(check, base, now)
-    if not every and check.name in _NOTHING_AT_ZERO and not (np.nan_to_num(value) > 0).any():
+    if not every and check.name in _NOTHING_AT_ZERO and not (value > 0).any():
         return []
     name, n = base.entry.column.name, now.valid
     finding = _FINDINGS[check.name](base, now, before.column(name), value, least)

@@ -126,6 +126,29 @@ def current_readings(
     return found
 
 
+def checks_with(
+    con: DuckDBPyConnection,
+    model: str,
+    verdict: str,
+    among: Collection[str],
+    *,
+    since: datetime,
+    until: datetime,
+    model_version: str,
+    reference_version: int,
+) -> set[str]:
+    """Return which of the column checks ``among`` have a current reading of a verdict, in windows that start in [since, until)."""
+    key = ", ".join(map(quote, KEY))
+    sql = (
+        'SELECT DISTINCT "check" FROM (SELECT "check", arg_max(verdict, seq) AS verdict FROM reading '
+        "WHERE model = ? AND model_version = ? AND reference_version = ? AND scope = 'column' AND segment IS NULL "
+        f'AND "check" IN (SELECT unnest(?::VARCHAR[])) AND window_start >= ? AND window_start < ? GROUP BY {key}) '
+        "WHERE verdict = ?"
+    )
+    values = [model, model_version, reference_version, list(among), naive(since), naive(until), verdict]
+    return {name for (name,) in con.execute(sql, values).fetchall()}
+
+
 def latest_window(con: DuckDBPyConnection, model: str, check: str) -> datetime | None:
     """Return the start (aware) of the latest window that has a reading of a check."""
     found = single(con, 'SELECT max(window_start) FROM reading WHERE model = ? AND "check" = ?', [model, check])

@@ -21,8 +21,8 @@ def constant(reference: ColumnProfile, current: ColumnProfile) -> Values:
         same = current.minimum == current.maximum
     else:
         same = (current.cells[..., :-_UNLISTED] == current.valid[..., None]).any(axis=-1)
-    valid = np.broadcast_to(current.valid, shape) > 0
-    return np.asarray(np.where(valid, np.broadcast_to(same, shape), np.nan), dtype=np.float64)
+    found = np.where(current.valid > 0, same, np.nan)
+    return found if found.shape == shape else np.broadcast_to(found, shape).copy()
 
 
 CHECK = Check(

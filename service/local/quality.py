@@ -24,7 +24,7 @@ from reference_data.profile import Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
 from service.local import own_checks
-from storage.readings import current_readings
+from storage.readings import checks_with, current_readings
 from storage.repeats import latest_times, repeats
 from storage.traffic import bucket_rows
 
@@ -78,17 +78,16 @@ def with_quality(
 def _told(core: Core, spec: ModelSpec, version: str, reference: Reference, windows: Sequence[Window]) -> set[str]:
     """Return the checks of which a window was said to be wrong: late rows may have put it right, and that is to be said too."""
     with core.db.cursor() as cursor:
-        earlier = current_readings(
+        return checks_with(
             cursor,
             spec.name,
+            "warning",
+            QUALITY_CHECKS,
             since=windows[0].start,
             until=windows[-1].end,
             model_version=version,
             reference_version=reference.version,
-            scope="column",
-            verdict="warning",
         )
-    return {row["check"] for row in earlier} & set(QUALITY_CHECKS)
 
 
 # -- arrival -----------------------------------------------------------------------------------------------------------
