@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from monitors.check_list import documentation
-from monitors.checks._cells import merge_groups, two_sample_chi_square
+from monitors.checks._cells import merge_each, merge_groups, two_sample_chi_square
 from monitors.checks.kolmogorov_smirnov import largest_gap
 from monitors.registry import column_checks, column_values, metric_values, performance_checks, positive_class
 from tests.support.profiles import class_outcomes, layout_of, profile_of, spec_of
@@ -234,3 +234,19 @@ def test_a_class_without_rows_leaves_the_area_unsaid() -> None:
     layout = layout_of(class_outcomes(["yes", "no"], ["yes", "no"], [0.9, 0.1]))
     area = metric_values(spec, performance_checks(spec, layout)["roc_auc"], profile_of(layout, columns))
     assert np.isnan(area)
+
+
+def test_cells_of_several_columns_merge_as_those_of_each() -> None:
+    draw = np.random.default_rng(3)
+    expected = [draw.gamma(1, 3, (7, cells)) for cells in (4, 19, 1, 11)]
+    least = [np.full(7, 5.0), np.full(7, 2.0), np.full(7, 5.0), draw.uniform(1, 9, 7)]
+    together = merge_each(expected, least)
+    for own, few, found in zip(expected, least, together, strict=True):
+        for window in range(7):
+            current, held, groups = 0, 0.0, []
+            for more in own[window]:
+                groups.append(current)
+                held += more
+                if held >= few[window]:
+                    current, held = current + 1, 0.0
+            assert found[window].tolist() == [min(group, max(current - 1, 0)) for group in groups]
