@@ -20,7 +20,18 @@ from monitors.checks._cells import Values
 from monitors.sequence.baseline import LossBaseline
 
 #: Sizes of a change, in scales of a step, and their weights: large ones are found at once whatever they weigh, small ones have to add up.
-SIZES = {0.5: 0.12, 1.0: 0.24, 2.0: 0.24, 4.0: 0.16, 8.0: 0.1, 20.0: 0.06, 50.0: 0.05, 130.0: 0.02, 350.0: 0.007, 1000.0: 0.003}
+SIZES = {
+    0.5: 0.12,
+    1.0: 0.24,
+    2.0: 0.24,
+    4.0: 0.16,
+    8.0: 0.1,
+    20.0: 0.06,
+    50.0: 0.05,
+    130.0: 0.02,
+    350.0: 0.007,
+    1000.0: 0.003,
+}
 TAILS = (
     5.0  # degrees of freedom of a step's noise: one wild day is no change; for normal noise the ratio stays within 2 %
 )
