@@ -35,8 +35,7 @@ def draw(job: JobView | None) -> None:
 
 def _live_job(job_id: str, seen: str) -> None:
     """Draw one job as it stands now; when its state is not what the page has ``seen``, the whole page is drawn anew."""
-    ws = state.workspace()
-    job = ws.job(job_id)
+    job = state.workspace().job(job_id)
     if job["state"] != seen:
         st.rerun()
     running = seen in rollout_words.ACTIVE
@@ -54,13 +53,15 @@ def _live_job(job_id: str, seen: str) -> None:
     with st.container(height=260 if log.count("\n") > 11 else "content", border=False, autoscroll=True, key="job_log"):
         st.code(log, language=None)
     with st.container(horizontal=True, gap="small"):
-        if running and st.button("Cancel", icon=":material/stop_circle:", key="job_cancel", **state.barred("operator")):
-            try:
-                ws.cancel_job(job_id, actor=state.actor())
-            except WorkspaceError as error:
-                st.error(text.plain(error, 300))
-            else:
-                st.rerun()
+        if running:
+            st.button(
+                "Cancel",
+                icon=":material/stop_circle:",
+                key="job_cancel",
+                on_click=_cancel,  # called before the panel is drawn: a state that changes meanwhile loses no click
+                args=(job_id,),
+                **state.barred("operator"),
+            )
         st.download_button(
             "Download log",
             job["log"],
@@ -71,6 +72,13 @@ def _live_job(job_id: str, seen: str) -> None:
             on_click="ignore",
             key="job_download",
         )
+
+
+def _cancel(job_id: str) -> None:
+    try:
+        state.workspace().cancel_job(job_id, actor=state.actor())
+    except WorkspaceError as error:
+        st.toast(text.plain(error, 300), icon=":material/error:")
 
 
 def _title(job: JobView) -> str:

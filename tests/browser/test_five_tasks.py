@@ -96,3 +96,17 @@ def _retrain_and_roll_back(visitor: Visitor, stranger: Stranger) -> None:
     stranger.click(page.get_by_role("button", name="Roll back to v1…"))
     stranger.click(page.get_by_role("dialog").get_by_role("button", name="Roll back to v1"))
     expect(heading).to_have_text(re.compile("v1 serves since"), timeout=PATIENCE)
+
+
+@pytest.mark.timeout(1200)
+def test_a_training_is_cancelled_and_says_so_after_a_reload(browser: Browser, demo: str) -> None:
+    with Visitor(browser, demo) as visitor:
+        page = visitor.open("/retrain?model=air_time")
+        page.get_by_role("button", name="Retrain…").click()
+        page.get_by_role("dialog").get_by_role("button", name="Start training").click()
+        page.locator(".st-key-job_cancel button").click(timeout=PATIENCE)  # the dialog has a Cancel too
+        expect(page.get_by_text("cancelled").first).to_be_visible(timeout=PATIENCE)
+        page.reload()
+        expect(page.get_by_text("cancelled").first).to_be_visible(timeout=PATIENCE)
+        expect(page.locator(".st-key-job_cancel")).to_have_count(0)
+        expect(page.get_by_role("heading", level=1)).not_to_contain_text("is training")
