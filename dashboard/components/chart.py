@@ -7,14 +7,13 @@ the frame of all pages mounts: a figure need not know of it, and no page grows b
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import theme
+from dashboard.components import browser_side
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset", "showTips": False}
 
@@ -42,16 +41,4 @@ def exports() -> None:
     colours = theme.palette()
     data = {name: getattr(colours, name) for name in ("text", "panel", "border", "accent")}
     with st.container(key="chart_export"):
-        _component()(data=data, key="chart_export_component")
-
-
-@cache
-def _component() -> Any:
-    """Return what mounts the component: registered once, and not before there is a page."""
-    here = Path(__file__).parent
-    return st.components.v2.component(
-        "driftdeck_chart_export",
-        js=(here / "chart_export.js").read_text(encoding="utf-8"),
-        css=(here / "chart_export.css").read_text(encoding="utf-8"),
-        isolate_styles=False,
-    )
+        browser_side.component("chart_export")(data=data, key="chart_export_component")

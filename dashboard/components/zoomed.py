@@ -6,13 +6,11 @@ Zooming is done by the browser alone, at once and in all panels; the server does
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from dashboard import state
+from dashboard.components import browser_side
 
 
 def button(chart: str, shown: Sequence[str], *, key: str) -> None:
@@ -24,16 +22,6 @@ def button(chart: str, shown: Sequence[str], *, key: str) -> None:
             first, last = found
             state.set_custom_range(first, last)
 
-    _component()(data={"chart": chart, "range": list(shown)}, key=key, on_range_change=chosen, width="content")
-
-
-@cache
-def _component() -> Any:
-    """Return what mounts the component: registered once, and not before there is a page."""
-    here = Path(__file__).parent
-    return st.components.v2.component(
-        "driftdeck_zoomed",
-        js=(here / "zoomed.js").read_text(encoding="utf-8"),
-        css=(here / "zoomed.css").read_text(encoding="utf-8"),
-        isolate_styles=False,
+    browser_side.component("zoomed")(
+        data={"chart": chart, "range": list(shown)}, key=key, on_range_change=chosen, width="content"
     )

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
 OUTERMOST = (0.005, 0.995)  # quantiles of the reference beyond which hardly anything was learned
-_PEELED, _WITHIN = (
-    0.05,
-    0.5,
-)  # rows peeled off a side, at most, where the growth is measured; share of rows within all inner edges
+_PEELED = 0.05  # rows peeled off a side, at most, where the growth is measured
+_WITHIN = 0.5  # share of rows within all inner edges
 _LEAST_PAST = 50  # rows past an edge, to measure by
 
 
