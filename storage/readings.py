@@ -221,14 +221,22 @@ def judged_windows(
     ``outcomes`` are the columns whose readings need labels, as all of scope ``performance`` do; ``without`` are the verdicts that say
     there were none.
     """
-    key = ", ".join(map(quote, KEY))
-    sql = (
-        "SELECT window_start, max(computed), bool_or(needs AND verdict NOT IN (SELECT unnest(?::VARCHAR[]))) FROM ("
-        "SELECT window_start, arg_max(computed_at, seq) AS computed, arg_max(verdict, seq) AS verdict, "
-        "any_value(scope = 'performance' OR coalesce(\"column\" IN (SELECT unnest(?::VARCHAR[])), false)) AS needs "
-        f"FROM reading WHERE model = ? AND model_version = ? AND reference_version = ? GROUP BY {key}) GROUP BY window_start"
+    # only the few readings that need labels are told from their restatements: the rest are many, and are asked for their age alone
+    key, of = (
+        ", ".join(map(quote, KEY)),
+        "FROM reading WHERE model = $m AND model_version = $v AND reference_version = $r",
     )
-    values = [list(without), list(outcomes), model, model_version, reference_version]
+    sql = (
+        f"SELECT window_start, max(computed_at), coalesce(any_value(labelled), false) "
+        f"FROM (SELECT window_start, computed_at {of}) LEFT JOIN ("
+        "SELECT window_start, bool_or(verdict NOT IN (SELECT unnest($without::VARCHAR[]))) AS labelled FROM ("
+        f"SELECT window_start, arg_max(verdict, seq) AS verdict {of} "
+        f"AND (scope = 'performance' OR \"column\" IN (SELECT unnest($outcomes::VARCHAR[]))) GROUP BY {key}) GROUP BY window_start"
+        ") USING (window_start) GROUP BY window_start"
+    )
+    values = {
+        "m": model, "v": model_version, "r": reference_version, "without": list(without), "outcomes": list(outcomes)
+    }  # fmt: skip
     return {
         aware(start): Judged(aware(at), bool(labelled)) for start, at, labelled in con.execute(sql, values).fetchall()
     }
