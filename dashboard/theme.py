@@ -118,6 +118,10 @@ def style() -> None:
         "{max-width: 1680px; padding-left: 1.75rem; padding-right: 1.75rem; padding-bottom: 3rem}"
         '.stApp [data-testid="stMetricLabel"] * {font-size: 12px}'
         '.stApp [data-testid="stMetricDelta"] * {white-space: normal; overflow: visible}'
+        # the title of a card is as large as its text
+        '.stApp [data-testid="stMarkdown"] h2 '
+        "{font-size: 1rem; line-height: 1.2; letter-spacing: normal; padding: 0.5rem 0 1rem}"
+        '.stApp [data-testid="stMarkdown"] h2 .stMarkdownColoredText {font-weight: 400}'
         "@media (max-width: 1100px) {.st-key-retrain_halves [data-testid='stHorizontalBlock'] {flex-wrap: wrap} "
         ".st-key-retrain_halves [data-testid='stColumn'] {min-width: 100%}}"
         # a line of code that wraps hides nothing, and is not to be scrolled to without a mouse; in a caption it has the caption's contrast

@@ -60,7 +60,7 @@ def _windows(reference: Reference, calibration: Calibration, window_spec: Window
     k = calibration.windows
     if not _timed(reference) or k >= LEARN:
         return ""
-    held = f"It holds {k} {'window' if k == 1 else 'windows'} of {window_spec}"
+    held = f"It holds {window_spec.many(k)}"
     if k < ENOUGH:
         return (
             f"{held}: natural variation is assumed, not measured; {LEARN} windows or more are needed to learn it well."

@@ -101,11 +101,10 @@ SOON = 0.2  # standard deviations: the shift that a summary speaks of, if it is 
 
 
 def spell(windows: int, spec: ModelSpec) -> str:
-    """Return a number of windows in words, by their length: "2 days", "1 week", "3 windows of 6h"."""
+    """Return a number of windows in words, by their length: "2 days", "1 week", "3 windows of 6 hours"."""
     length = spec.monitor.window
-    word = {"1d": "day", "1w": "week", "1h": "hour"}.get(length, "window")
-    more = "" if word != "window" else f" of {length}"
-    return f"{windows} {word}{'s' if windows != 1 else ''}{more}"
+    word = {"1d": "day", "1w": "week", "1h": "hour"}.get(length)
+    return WindowSpec.parse(length).many(windows) if word is None else f"{windows} {word}{'s' if windows != 1 else ''}"
 
 
 def _expected(budget: float, seen: int, years: float) -> float:

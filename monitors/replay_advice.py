@@ -63,8 +63,7 @@ def _few_windows(reference: Reference, window_spec: WindowSpec, windows: int) ->
             f"({PRIOR_SHIFT:g} standard deviations between windows) and not measured: "
             f"{ENOUGH_WINDOWS} windows or more with event times would measure it."
         )
-    holds = f"{windows} window" + ("" if windows == 1 else "s")
-    return f"The reference holds {holds} of {window_spec}: {ENOUGH_WINDOWS} or more would measure natural variation better."
+    return f"The reference holds {window_spec.many(windows)}: {ENOUGH_WINDOWS} or more would measure natural variation better."
 
 
 def _restless(alerts: Sequence[ReplayedAlert], windows: int) -> str:

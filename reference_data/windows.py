@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 _MOST = 9999
 _SPEC = re.compile(r"(\d+)\s*([hdw])")
+_SPOKEN = {"h": ("hour", "hourly"), "d": ("day", "daily"), "w": ("week", "weekly")}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,6 +47,12 @@ class WindowSpec:
     def __str__(self) -> str:
         """Return the declaration's spelling."""
         return f"{self.length}{self.unit}"
+
+    def many(self, windows: int) -> str:
+        """Return a number of windows in words: "5 weekly windows", "1 daily window", "3 windows of 6 hours"."""
+        word, often = _SPOKEN[self.unit]
+        noun = f"window{'' if windows == 1 else 's'}"
+        return f"{windows} {often} {noun}" if self.length == 1 else f"{windows} {noun} of {self.length} {word}s"
 
     @property
     def bucket(self) -> WindowSpec:

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MISSING = "—"
 UNITS_UNSAID = ("share", "area", "statistic")  # kinds of numbers, nothing to write behind them
+_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+_DAILY = re.compile(r"(\d{1,2}) (\d{1,2}) \* \* \*")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
@@ -197,9 +200,37 @@ def metric_name(name: str) -> str:
     return _METRICS.get(name, name.replace("_", " "))
 
 
+def duration(declared: str) -> str:
+    """Return a declared duration in words, as it is where it is none.
+
+    >>> duration("15m"), duration("1w"), duration("6h"), duration("soon")
+    ('15 minutes', '1 week', '6 hours', 'soon')
+    """
+    found = _DURATION.fullmatch(declared.strip())
+    return declared if found is None else plural(int(found[1]), _UNITS[found[2]])
+
+
+def schedule(declared: str) -> str:
+    """Return a declared schedule in words; a cron line of more than a daily time stays one.
+
+    >>> schedule("every 15m"), schedule("every 1h"), schedule("0 2 * * *"), schedule("0 6 * * 1"), schedule("every 500 rows")
+    ('every 15 minutes', 'every hour', 'daily at 02:00', '0 6 * * 1', 'every 500 rows')
+    """
+    if declared.startswith("every "):
+        return f"every {duration(declared.removeprefix('every ')).removeprefix('1 ')}"
+    daily = _DAILY.fullmatch(declared.strip())
+    return declared if daily is None else f"daily at {int(daily[2]):02}:{int(daily[1]):02}"
+
+
 def window_word(window: str) -> str:
-    """Return what a window length is called in a heading: week, day, hour."""
-    return {"1w": "week", "1d": "day", "1h": "hour"}.get(window, window)
+    """Return what a window length is called in a heading: week, day, hour, 6 hours."""
+    return duration(window).removeprefix("1 ")
+
+
+def a_window(window: str) -> str:
+    """Return a window length with its article: a week, an hour, 6 hours."""
+    word = window_word(window)
+    return word if word[:1].isdigit() else f"{'an' if word == 'hour' else 'a'} {word}"
 
 
 def window_length(window: str) -> timedelta | None:

@@ -93,7 +93,7 @@ def _unsilence(silence_id: str) -> None:
 def history(alert: AlertView, model: ModelView) -> None:
     """Draw what happened to an alert, and a line to add to it."""
     with st.container(border=True, key="alert_history", gap="xsmall"):
-        st.markdown("#### History", anchors=False)
+        st.markdown("## History", anchors=False)
         for event in alert["history"]:
             with st.container(horizontal=True, gap="small", wrap=False):
                 st.markdown(f":gray[{text.moment(event['at'], model['timezone'])}]", width=96)
@@ -122,7 +122,7 @@ def deliveries(alert: AlertView, model: ModelView) -> None:
     """Draw whom an alert reached, attempt by attempt."""
     found = state.workspace().deliveries(alert_id=alert["id"])
     with st.container(border=True, key="alert_deliveries", gap="xsmall"):
-        st.markdown("#### Who was told", anchors=False)
+        st.markdown("## Who was told", anchors=False)
         if not found:
             st.caption(_nobody(alert))
         for view in found:

@@ -45,7 +45,7 @@ def _course(ws: Workspace, alert: AlertView, model: ModelView, about: About) -> 
     if alert["column"] and len(readings) < LEAST:  # the plot of its values says more
         return
     with st.container(border=True, key="alert_course"):
-        st.markdown("#### How bad, and since when", anchors=False)
+        st.markdown("## How bad, and since when", anchors=False)
         if not readings:
             st.markdown(text.plain(alert["message"], 600))
             st.caption("Of what it speaks of, no course over time is kept.")
@@ -79,7 +79,7 @@ def _performance(
     ws: Workspace, alert: AlertView, model: ModelView, points: Sequence[PerformancePoint], title: str
 ) -> None:
     with st.container(border=True, key="how_bad"):
-        st.markdown(f"#### {title}", anchors=False)
+        st.markdown(f"## {title}", anchors=False)
         metric = model["metric"]
         if metric is None or not any(point["value"] is not None for point in points):
             st.badge("○ No labels", color="gray")
@@ -135,7 +135,7 @@ def _markers(ws: Workspace, alert: AlertView) -> list[Marker]:
 
 def _traffic(ws: Workspace, model: ModelView) -> None:
     with st.container(border=True, key="alert_traffic"):
-        st.markdown("#### When rows came", anchors=False)
+        st.markdown("## When rows came", anchors=False)
         windows = ws.windows(model["name"])
         if not windows:
             st.caption("No row has ever come.")
@@ -166,7 +166,7 @@ def _compared(ws: Workspace, alert: AlertView, model: ModelView, about: About) -
     bars, palette = view["histogram"], theme.palette()
     with st.container(border=True, key="alert_compared"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"#### {text.plain(column)} :gray[reference against current]", anchors=False, width="content")
+            st.markdown(f"## {text.plain(column)} :gray[reference against current]", anchors=False, width="content")
             st.space("stretch")
             registry.link("Open the column ›", "feature", model=model["name"], column=column, window=window)
         st.markdown(text.plain(view["sentence"], 300))
@@ -202,7 +202,7 @@ def _errors_by_segment(ws: Workspace, alert: AlertView, model: ModelView) -> Non
         metric = model["metric"]
         unit = metric["unit"] if metric else ""
         name = text.metric_name(metric["name"]) if metric else "error"
-        st.markdown(f"#### Where it is worst :gray[reference → now, {text.plain(name)}]", anchors=False)
+        st.markdown(f"## Where it is worst :gray[reference → now, {text.plain(name)}]", anchors=False)
         if not rows:
             st.caption(
                 'No segment has labels in this period, or none is declared. Declare some with `segments = ["…"]`.'
@@ -232,7 +232,7 @@ def _drift_by_segment(ws: Workspace, alert: AlertView, about: About) -> None:
     if not found:
         return
     with st.container(border=True, key="where_moved"):
-        st.markdown("#### Where it moved most :gray[each segment against itself in the reference]", anchors=False)
+        st.markdown("## Where it moved most :gray[each segment against itself in the reference]", anchors=False)
         worst = [row for row in found if row["verdict"] == "drift"]
         if worst:
             st.markdown(text.plain(worst[0]["sentence"], 300))

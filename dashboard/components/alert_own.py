@@ -30,7 +30,7 @@ def draw(ws: Workspace, alert: AlertView, model: ModelView) -> None:
     title, rows = _runs(ws, alert, model)
     with st.container(border=True, key="alert_runs"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"#### {title}", anchors=False, width="content")
+            st.markdown(f"## {title}", anchors=False, width="content")
             st.space("stretch")
             export.table(rows, name=f"{alert['model']}_{alert['id']}", key="alert_runs")
         if not rows:

@@ -87,12 +87,12 @@ def _silence(ws: Workspace, alert: AlertView, model: ModelView) -> list[tiles.Ti
         {
             "label": "Windows without rows",
             "value": text.count(len(empty)) if empty else text.MISSING,
-            "remark": f"each a {text.window_word(model['window'])}",
+            "remark": f"each {text.a_window(model['window'])}",
         },
         {
             "label": "Usual rows",
             "value": text.count(usual[len(usual) // 2]) if usual else text.MISSING,
-            "remark": f"a {text.window_word(model['window'])}, median",
+            "remark": f"{text.a_window(model['window'])}, median",
         },
     ]
 

@@ -15,7 +15,7 @@ _MOST = 12  # columns beside the causes
 def why(alert: AlertView, about: About) -> None:
     """Draw the ranked causes; of a fixed limit and of silence, what they mean instead."""
     with st.container(border=True, key="why"):
-        st.markdown("#### Why", anchors=False)
+        st.markdown("## Why", anchors=False)
         if not alert["causes"]:
             st.markdown(_no_cause(alert, about))
         for place, cause in enumerate(alert["causes"], start=1):
@@ -96,7 +96,7 @@ def three_gates(alert: AlertView, model: ModelView, about: About) -> None:
     if alert["kind"] == "no_data":
         return
     with st.container(border=True, key="alert_gates"):
-        st.markdown("#### Three gates", anchors=False)
+        st.markdown("## Three gates", anchors=False)
         gates.rows(alert_words.judged(alert, about.first, model["metric"]["name"] if model["metric"] else None))
         if alert.get("limit"):
             st.caption("A fixed limit wakes as it was declared: the gates are not asked.")

@@ -71,7 +71,7 @@ def _channel(view: ChannelView) -> None:
 def _terms(view: ChannelView) -> str:
     """Return what is sent there, in words."""
     if view["heartbeat"] and not view["severity"]:
-        return f"Called every {text.plain(view['heartbeat'], 20)} while all is well; its silence means that Driftdeck is dead."
+        return f"Called every {text.plain(text.window_word(view['heartbeat']), 20)} while all is well; its silence means that Driftdeck is dead."
     words = " and ".join(health.words(health.HEALTH, name) for name in view["severity"]) or "nothing"
     models = "" if view["models"] == ["*"] else f" of {', '.join(text.plain(name, 40) for name in view['models'])}"
     kinds = (
@@ -81,12 +81,12 @@ def _terms(view: ChannelView) -> str:
     )
     said = f"At once: {words}{models}{kinds}."
     if view["renotify"]:
-        said += f" Told again every {text.plain(view['renotify'], 20)} while nobody took it."
+        said += f" Told again every {text.plain(text.window_word(view['renotify']), 20)} while nobody took it."
     if view["digest"]:
         due = f", next {text.moment(view['next_digest'])}" if view["next_digest"] else ""
-        said += f" Digest of the rest: {text.plain(view['digest'], 40)}{due}."
+        said += f" Digest of the rest: {text.plain(text.schedule(view['digest']), 40)}{due}."
     if view.get("summary"):
-        said += f" The week in one message: {text.plain(view['summary'], 40)}."
+        said += f" The week in one message: {text.plain(text.schedule(view['summary']), 40)}."
     return said
 
 
@@ -102,7 +102,7 @@ def _failed() -> None:
     found = state.workspace().deliveries(state="failed", limit=LATEST)
     if not found:
         return
-    st.subheader(f"{text.plural(len(found), 'message was', 'messages were')} given up", anchor=False)
+    st.header(f"{text.plural(len(found), 'message was', 'messages were')} given up", anchor=False)
     with st.container(border=True, gap="xsmall", key="dead_letters"):
         for view in found:
             alert_care.message(view, "UTC", key="channels")

@@ -143,7 +143,7 @@ def _against(view: FeatureView) -> str:
 
 def _heading(title: str, beside: str, rows: list[dict[str, Any]], name: str, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"#### {title} :gray[{beside}]", width="content")
+        st.markdown(f"## {title} :gray[{beside}]", width="content")
         st.space("stretch")
         export.table(rows, name=name, key=key)
 

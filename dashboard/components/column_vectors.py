@@ -29,7 +29,7 @@ def draw(
             _check(model, name, own, markers, window)
     rows = [_row(model, row) for row in reversed(found) if chosen.touches(row["window_start"], row["window_end"])]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("#### Window by window", width="content")
+        st.markdown("## Window by window", width="content")
         st.space("stretch")
         export.table(rows, name=f"{model['name']}_{found[0]['column']}", key="vector_rows")
     values = [number for row in found for number in (row["value"], row["threshold"])]

@@ -214,7 +214,7 @@ def _name(part: SliceView, zone: str, *, legend: bool = False) -> str:
 def _metrics(found: SliceComparison) -> None:
     rows = found["metrics"]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("#### How well the model did :gray[95 % intervals]", width="content")
+        st.markdown("## How well the model did :gray[95 % intervals]", width="content")
         st.space("stretch")
         export.table([dict(row) for row in rows], name=f"{found['model']}-metrics-compared", key="compared_metrics")
     with st.grid(2, min_column_width=480, gap="small", key="metrics_compared"):

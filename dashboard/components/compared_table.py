@@ -145,7 +145,7 @@ def _config(part: Sequence[ComparedColumn]) -> Any:
 def _chosen(columns: Sequence[ComparedColumn], column: ComparedColumn, sides: tuple[str, str], key: str) -> None:
     """Draw one column at length: both distributions, the sentence, and what others say."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"#### {text.plain(column['column'])}", width="content")
+        st.markdown(f"## {text.plain(column['column'])}", width="content")
         health.badge(VERDICTS, column["verdict"])
         st.badge(text.plain(column["type"], 20), color="gray")
         st.space("stretch")

@@ -57,17 +57,17 @@ def ways(model: str) -> None:
     named = {"model": shlex.quote(model), "path": quote(model, safe=""), "address": address}
     with st.grid(2, min_column_width=380, gap="small", key="ways_in"):
         with st.container(border=True, height="stretch"):
-            st.markdown("#### Over HTTP, from any language", anchors=False)
+            st.markdown("## Over HTTP, from any language", anchors=False)
             st.code(OVER_HTTP.format(**named), language=None, wrap_lines=True)
             st.caption("The answer comes after the commit and names each bad row; sending again changes nothing.")
         with st.container(border=True, height="stretch"):
-            st.markdown("#### From a Python service", anchors=False)
+            st.markdown("## From a Python service", anchors=False)
             st.code(CLIENT.format(model=model, address=address), language=None, wrap_lines=True)
             st.caption("Never slows or breaks a prediction: buffered, sent behind it, kept on disk while this is away.")
         with st.container(border=True, height="stretch"):
-            st.markdown("#### From files", anchors=False)
+            st.markdown("## From files", anchors=False)
             st.code(FILES.format(**named), language=None, wrap_lines=True)
             st.caption("CSV, TSV, JSON lines, Parquet, Arrow, a pattern or standard input; bad lines are set apart.")
         with st.container(border=True, height="stretch"):
-            st.markdown("#### By itself, from a source", anchors=False)
+            st.markdown("## By itself, from a source", anchors=False)
             source(model)

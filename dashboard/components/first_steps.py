@@ -33,7 +33,7 @@ def draw() -> None:
     st.write("Nothing is watched yet. A file of predictions is enough to begin, and takes a minute or two.")
     with st.grid(3, min_column_width=300, gap="small", key="first_steps"):
         with st.container(border=True, height="stretch"):
-            st.markdown("#### 1 Set up a model from a file")
+            st.markdown("## 1 Set up a model from a file")
             st.caption(
                 "Drop a CSV or Parquet file: columns, task and reference are recognised, and the first readings follow."
             )
@@ -41,13 +41,13 @@ def draw() -> None:
             st.code(INIT, language=None)
             st.caption("The same on the command line: first what was recognised, then, with `--yes`, all of it.")
         with st.container(border=True, height="stretch"):
-            st.markdown("#### 2 Or see it work")
+            st.markdown("## 2 Or see it work")
             st.code("driftdeck demo", language=None)
             st.caption("Builds a year of real flights with a model that goes wrong, and serves it. No network.")
             if registry.exists("compare"):
                 registry.link("Or compare two files, without a model ›", "compare")
         with st.container(border=True, height="stretch"):
-            st.markdown("#### 3 Or declare it yourself, and send rows")
+            st.markdown("## 3 Or declare it yourself, and send rows")
             st.code(f"{DECLARE}\n{SEND}", language=None)
             st.caption(
                 "The reference is what normal looks like. Files of CSV, JSON lines, Parquet or Arrow; or over HTTP."

@@ -28,7 +28,7 @@ def draw(version: VersionView, timezone: str) -> None:
     name, held = text.plain(version["version"]), rollout_words.days(version["holdout"], timezone)
     against = any(row["champion"] is not None for row in rows)
     what = f"{name} against its champion" if against else f"{name} against the baseline"
-    st.markdown(f"#### Gate: {what} :gray[same rows{', ' + held if held else ''}]", anchors=False)
+    st.markdown(f"## Gate: {what} :gray[same rows{', ' + held if held else ''}]", anchors=False)
     if version["gate_sentence"]:
         st.markdown(text.plain(version["gate_sentence"], 800))
     st.dataframe(

@@ -26,7 +26,7 @@ def draw(job: JobView | None) -> None:
     """Draw a job; while it runs, it is drawn anew every second."""
     with st.container(border=True, key="job"):
         if job is None:
-            st.markdown("#### Job", anchors=False)
+            st.markdown("## Job", anchors=False)
             st.caption("No job has run yet. A training shows its progress, its log and its exit code here.")
             return
         running = job["state"] in rollout_words.ACTIVE
@@ -40,7 +40,7 @@ def _live_job(job_id: str, seen: str) -> None:
         st.rerun()
     running = seen in rollout_words.ACTIVE
     st.markdown(
-        f"#### {_title(job)} :gray[job {text.plain(job['id'])}] {health.inline(JOB_STATES, job['state'])}",
+        f"## {_title(job)} :gray[job {text.plain(job['id'])}] {health.inline(JOB_STATES, job['state'])}",
         anchors=False,
     )
     if running:

@@ -40,7 +40,7 @@ def _metrics(found: DetailView, name: str) -> None:
             "Now": column_config.TextColumn("Now", width=84, alignment="right"),
             "95 %": column_config.TextColumn("95 %", width=120, alignment="right"),
             "Reference": column_config.TextColumn("Reference", width=84, alignment="right"),
-            "": column_config.TextColumn("", width=76),
+            "Against it": column_config.TextColumn("Against it", width=86),
         }
         st.dataframe(
             pd.DataFrame(rows),
@@ -70,7 +70,7 @@ def _cells(metric: MetricDetail) -> dict[str, str]:
         "Now": words(metric["value"]),
         "95 %": span,
         "Reference": words(metric["reference"]),
-        "": _way(metric),
+        "Against it": _way(metric),
     }
 
 

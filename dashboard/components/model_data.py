@@ -87,13 +87,7 @@ def _retention(held: StorageView, zone: str) -> str:
         return f'Rows are kept for good; `retention = {{ keep = "400d" }}` would bound them.{oldest}'
     then = "go to the archive" if held["then"] == "archive" else "are dropped"
     cut = f" The next cut is at {text.day(held['next_cut'], zone, year=True)}." if held["next_cut"] else ""
-    return f"Rows older than **{_age(held['keep'])}** {then}; profiles and readings stay.{oldest}{cut}"
-
-
-def _age(keep: str) -> str:
-    units = {"h": "hour", "d": "day", "w": "week"}
-    amount, unit = keep[:-1].strip(), units.get(keep[-1:])
-    return text.plural(int(amount), unit) if unit and amount.isdecimal() else text.plain(keep)
+    return f"Rows older than **{text.plain(text.duration(held['keep']))}** {then}; profiles and readings stay.{oldest}{cut}"
 
 
 def _erased(receipts: int) -> str:

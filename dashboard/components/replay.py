@@ -80,7 +80,7 @@ def alerts(found: Sequence[ReplayAlert], timezone: str) -> None:
     """Draw the windows of the reference that would have raised an alert."""
     if not found:
         return
-    st.subheader("What would have been raised", anchor=False)
+    st.header("What would have been raised", anchor=False)
     rows = [
         {
             "severity": [health.words(health.HEALTH, alert["severity"])],
@@ -111,7 +111,7 @@ def alerts(found: Sequence[ReplayAlert], timezone: str) -> None:
 
 def power(found: Sequence[Sensitivity], word: str) -> None:
     """Draw how small a change is found, and after how many windows."""
-    st.subheader("How small a change is found", anchor=False)
+    st.header("How small a change is found", anchor=False)
     st.caption(
         f"The shift of a column that is found half of the time, by how many {word}s it has lasted. "
         "Smaller is better; more rows, a steadier reference or a larger budget bring it down."

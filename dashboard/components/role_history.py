@@ -29,7 +29,7 @@ def draw(model: ModelView, found: Sequence[DeploymentView]) -> None:
     """Draw the card. ``found``: what the workspace knows of roles, newest first."""
     with st.container(border=True, key="role_history"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("#### Who served when", anchors=False)
+            st.markdown("## Who served when", anchors=False)
             st.space("stretch")
             export.table(found, name=f"{model['name']}-deployments", key="deployments")
         if not found:

@@ -19,7 +19,7 @@ def card(found: Sequence[RowsReading], window_start: str, name: str) -> None:
     mine = [row for row in found if row["window_start"] == window_start]
     if not mine:
         return
-    st.subheader("Rows as a whole", anchor=False)
+    st.header("Rows as a whole", anchor=False)
     st.caption(
         f"Held against a sample of the reference, {name}: what the columns say together, and what texts and embeddings hold."
     )

@@ -219,7 +219,7 @@ def monitor(proposal: Proposal) -> None:
         _learn(proposal)
     with right:
         if proposal["times"] == "column":
-            _select("Window", "window", {each: text.window_word(each).capitalize() if each in ("1h", "1d", "1w") else each for each in WINDOWS}, proposal["window"], proposal["window_why"])  # fmt: skip
+            _select("Window", "window", {each: text.window_word(each).capitalize() for each in WINDOWS}, proposal["window"], proposal["window_why"])  # fmt: skip
         _budget(proposal)
 
 

@@ -94,7 +94,7 @@ def _readings(model: ModelView) -> None:
         return
     if not rows:
         return
-    st.subheader("First readings", anchor=False)
+    st.header("First readings", anchor=False)
     with st.container(border=True, gap="xsmall", key="setup_readings"):
         for row in rows:
             with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="top"):
@@ -126,8 +126,7 @@ def _sensitivity(model: ModelView) -> None:
 
 
 def _each(window: str) -> str:
-    word = text.window_word(window)
-    return f"{window} each" if word == window else f"{'an' if word == 'hour' else 'a'} {word} each"
+    return f"{text.a_window(window)} each"
 
 
 def judged(model: ModelView) -> int:
@@ -141,7 +140,7 @@ def judged(model: ModelView) -> int:
 def toml(content: str, name: str) -> None:
     """Draw the declaration, to copy or to save."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("The TOML, to keep", anchor=False, width="content")
+        st.header("The TOML, to keep", anchor=False, width="content")
         st.space("stretch")
         st.download_button(
             "Save as driftdeck.toml",

@@ -87,7 +87,7 @@ def _source(view: SourceView, now: str | None, zone: str) -> None:
     with last:
         _last(view, now, zone)
     soon = data_words.until(view["next_run"], now, zone)
-    upcoming.markdown(f"{soon}  \n{_small(text.plain(view['schedule'], 40))}")
+    upcoming.markdown(f"{soon}  \n{_small(text.plain(text.schedule(view['schedule']), 40))}")
     with act:
         _button(view["name"], running=condition == "running")
     if condition != "running":

@@ -31,7 +31,7 @@ def draw(model: ModelView, *, busy: bool) -> None:
 
 def _head(title: str, kind: str, model: str, *, made: bool, busy: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"#### {title}", anchors=False, width="content")
+        st.markdown(f"## {title}", anchors=False, width="content")
         st.space("stretch")
         st.button(
             "Again" if made else "Find out",
@@ -89,9 +89,9 @@ def _backtest(found: BacktestView | None, zone: str) -> None:
                 name: column_config.TextColumn(name, alignment="right")
                 for name in ("Rows", text.metric_name(found["metric"]), "Against the best")
             },
-            "": column_config.TextColumn(
-                "",
-                width=36,
+            "Take": column_config.TextColumn(
+                "Take",
+                width=60,
                 help="★ what to take: the simplest of those that differ from the best by no more than noise",
             ),
         },
@@ -104,7 +104,7 @@ def _row(row: BacktestRow, found: BacktestView, zone: str) -> dict[str, object]:
     interval = "" if row["lower"] is None else f" ({text.number(row['lower'])} to {text.number(row['upper'])})"
     since = f", from {text.day(row['since'], zone)}" if row["since"] else ""
     return {
-        "": "★" if row["name"] == found["best"] else "",
+        "Take": "★" if row["name"] == found["best"] else "",
         "Learned from": text.clean(row["words"], 120) + since,
         "Rows": text.count(row["rows"]),
         text.metric_name(found["metric"]): f"{text.number(row['value'], unit)}{interval}",

@@ -33,7 +33,7 @@ def filtered(zones: Mapping[str, str]) -> list[TimelineItem]:
     """Draw the choice of a model and of a kind with its count; return what happened, newest first."""
     models = {"all": "All models"} | {name: text.clean(name, 60) for name in zones}
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="timeline_bar"):
-        st.subheader("What happened", anchor=False, width="content")
+        st.header("What happened", anchor=False, width="content")
         registry.link("The week in one page ›", "report")
         st.space("stretch")
         of = state.select("Model", "of", models, "all", width=170) if len(zones) > 1 else "all"

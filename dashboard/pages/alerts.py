@@ -87,7 +87,7 @@ def _nothing(shown: str, alerts: Sequence[AlertView]) -> str:
 
 
 def _diary(over: Sequence[AlertView], models: Mapping[str, ModelView]) -> None:
-    st.subheader("What is over", anchor=False)
+    st.header("What is over", anchor=False)
     newest = sorted(over, key=_ended, reverse=True)[:DIARY_LENGTH]
     zones = {name: model["timezone"] for name, model in models.items()}
     timeline.draw([_item(alert, models[alert["model"]]) for alert in newest], zones, key="alerts_diary")

@@ -64,12 +64,12 @@ def _draw() -> None:
 
 
 def _sources(seen: data_words.State, models: list[ModelView]) -> None:
-    st.subheader("Sources", anchor=False)
+    st.header("Sources", anchor=False)
     source_table.draw(seen.sources, {view["name"]: view["timezone"] for view in models})
 
 
 def _no_source(model: ModelView) -> None:
-    st.subheader("Sources", anchor=False)
+    st.header("Sources", anchor=False)
     st.markdown("None is declared. A source is read by itself, on its own schedule; this goes into `driftdeck.toml`:")
     data_steps.source(model["name"])
 

@@ -44,7 +44,7 @@ def _draw() -> None:
 
 def _column(view: FairnessView, model: ModelView) -> None:
     st.markdown(
-        f"#### By {text.plain(view['column'])} :gray[{text.period(view['start'], view['end'], model['timezone'], year=True)}]",
+        f"## By {text.plain(view['column'])} :gray[{text.period(view['start'], view['end'], model['timezone'], year=True)}]",
         anchors=False,
     )
     wide = [gap for gap in view["gaps"] if gap["significant"]]

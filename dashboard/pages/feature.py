@@ -167,7 +167,7 @@ def _worst(readings: Sequence[RowsReading]) -> RowsReading:
 def _as_texts(model: ModelView, view: FeatureView, chosen: state.TimeRange) -> None:
     """Draw what the words of a text column say; its bars are of its length alone."""
     found = column_vectors.readings_of(model["name"], view["column"])
-    st.markdown("#### As texts :gray[the bars above are of their length]")
+    st.markdown("## As texts :gray[the bars above are of their length]")
     if found:
         column_vectors.draw(model, found, chosen, [], view["window_start"])
     else:

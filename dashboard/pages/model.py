@@ -236,7 +236,7 @@ def _table(model: ModelView, shown: _Shown, table: list[DriftRow]) -> None:
     names = {w["start"]: text.window_name(w["start"], w["end"], zone) for w in reversed(shown.windows)}
     name, start, ws = names[window["start"]], datetime.fromisoformat(window["start"]), state.workspace()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"Drift, {name}", anchor=DRIFT_ANCHOR, width="content")
+        st.header(f"Drift, {name}", anchor=DRIFT_ANCHOR, width="content")
         st.space("stretch")
         segment = segments.picker(ws.segment_names(model["name"]))
         state.select("Window", "window", names, window["start"])

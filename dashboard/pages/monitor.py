@@ -49,7 +49,7 @@ def _draw() -> None:
     replay.advice(view)
     replay.alerts(view["alerts"], model["timezone"])
     replay.power(view["sensitivity"], word)
-    st.subheader("Rules of your own", anchor=False)
+    st.header("Rules of your own", anchor=False)
     if declared is not None:
         rule_trial.declared(declared["values"]["monitor"])
     rule_trial.attempt(model)

@@ -75,9 +75,9 @@ def _below(models: Sequence[ModelView], alerts: Sequence[AlertView]) -> None:
         zones = {model["name"]: model["timezone"] for model in models}
         timeline.draw(timeline.filtered(zones), zones, key="timeline")
     with right:
-        st.subheader("Open alerts", anchor=False)
+        st.header("Open alerts", anchor=False)
         _alerts(alerts)
-        st.subheader("Alert budget", anchor=False)
+        st.header("Alert budget", anchor=False)
         budget.draw(models)
         with st.expander("Another model?", icon=":material/add:"):
             first_steps.button("another_model", primary=False)

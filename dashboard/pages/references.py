@@ -42,7 +42,7 @@ def _draw() -> None:
     st.markdown(_sentence(found, zone))
     reference_table.versions(found, zone)
     _warnings(found)
-    st.subheader("What differs", anchor=False)
+    st.header("What differs", anchor=False)
     if len(found) < 2:
         st.caption("There is one reference only: with a second one, the two can be compared here, column by column.")
         return

@@ -255,7 +255,7 @@ def _steps(model: ModelView, jobs: Sequence[JobView], version: VersionView | Non
 def _gate(model: ModelView, version: VersionView | None) -> None:
     with st.container(border=True, key="gate"):
         if version is None or not version["gate"]:
-            st.markdown("#### Gate", anchors=False)
+            st.markdown("## Gate", anchors=False)
             st.caption("The gate holds a challenger against the champion on the same rows, once one is trained.")
             return
         gate_table.draw(version, model["timezone"])
@@ -263,7 +263,7 @@ def _gate(model: ModelView, version: VersionView | None) -> None:
 
 def _versions(model: ModelView, versions: Sequence[VersionView]) -> None:
     with st.container(border=True, key="versions"):
-        st.markdown("#### Versions", anchors=False)
+        st.markdown("## Versions", anchors=False)
         if not versions:
             st.caption("None yet. The first training registers v1.")
             return
@@ -316,7 +316,7 @@ def _both(ws: Workspace, model: ModelView, versions: Sequence[VersionView], vers
             point["model_version"] for point in points if point["role"] != "reference" and point["value"] is not None
         }
         what = "All versions on the same rows" if len(seen) > 1 else "The champion so far"
-        st.markdown(f"#### {what}, {word} by {word}", anchors=False)
+        st.markdown(f"## {what}, {word} by {word}", anchors=False)
         metric = model["metric"]
         if metric is None or not any(point["value"] is not None for point in points):
             st.badge("○ No data", color="gray")

@@ -66,7 +66,7 @@ def _draw(entries: list[ScheduleEntry], runs: list[ModelRunView]) -> None:
             st.html(_LINE)
             _entry(entry, now, busy, position)
     export.foot(entries, name="schedule", key="schedule_rows")
-    st.subheader("Latest runs of monitors", anchor=False)
+    st.header("Latest runs of monitors", anchor=False)
     run_table.table(runs, zones, key="latest_runs")
 
 
@@ -91,7 +91,7 @@ def _entry(entry: ScheduleEntry, now: str | None, busy: set[str], position: int)
     icon, kind = _KINDS.get(entry["kind"], ("", entry["kind"]))
     of = f" of {text.plain(entry['model'], 60)}" if entry["model"] not in (None, entry["name"]) else ""
     owner = " · from file" if entry["declared_in"] == "file" else ""
-    small = f":small[:gray[{text.plain(entry['schedule'], 60)} · {text.plain(zone)}{owner}]]"
+    small = f":small[:gray[{text.plain(text.schedule(entry['schedule']), 60)} · {text.plain(zone)}{owner}]]"
     what.markdown(f"{icon} **{text.plain(entry['name'], 60)}** {kind.lower()}{of}  \n{small}")
     last.markdown(data_words.ago(entry["last_run"], now, zone) if entry["last_run"] else "not yet")
     if entry["next_run"]:

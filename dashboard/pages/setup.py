@@ -78,7 +78,7 @@ def _drop() -> None:
             kept = state.workspace().keep_upload(dropped, name=dropped.name, actor=state.actor())
             _opened(kept["id"])
     with right, st.container(border=True):
-        st.markdown("#### No file at hand?", anchors=False)
+        st.markdown("## No file at hand?", anchors=False)
         st.markdown(
             "Made-up customers of two months, who of them would leave, and who did. On the last days it goes wrong."
         )
@@ -113,13 +113,13 @@ def _form(upload: str, failed: str | None) -> None:
     if failed is not None:
         st.error(text.plain(failed, 600), icon=":material/error:")
     setup_form.notes(proposal["notes"])
-    st.subheader("What was recognised", anchor=False)
+    st.header("What was recognised", anchor=False)
     st.caption("Change a role or a type where it is wrong: a click on the cell offers what there is.")
     setup_form.columns(proposal)
     setup_form.preview(proposal)
-    st.subheader("The model", anchor=False)
+    st.header("The model", anchor=False)
     setup_form.model(proposal)
-    st.subheader("Windows, reference and budget", anchor=False)
+    st.header("Windows, reference and budget", anchor=False)
     setup_form.monitor(proposal)
     _go(proposal)
 
@@ -153,7 +153,7 @@ def _another(label: str) -> None:
 # -- 4 go --------------------------------------------------------------------------------------------------------------
 def _go(proposal: Proposal) -> None:
     against = [note for note in proposal["notes"] if note["level"] == "impossible"]
-    st.subheader("Go", anchor=False)
+    st.header("Go", anchor=False)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         started = st.button(
             "Set it up",

@@ -27,6 +27,7 @@ from service.local.performance import metric
 from service.local.recall import recalled
 from service.local.relation import by_value
 from service.local.series import held_against, load_series
+from service.words import plural
 from service.workspace import NotFoundError
 from storage.profile_store import Part
 from storage.readings import current_readings
@@ -91,7 +92,7 @@ def _judged(core: Core, model: str, column: str, window_start: datetime | None) 
         "reference_version": reference.version,
         "state": state_of(told),
         "sentence": told.sentence,
-        "threshold_origin": threshold_origin(spec, held.calibration, len(reference.inputs.layout.columns)),
+        "threshold_origin": threshold_origin(spec, held.calibration, reference.inputs.layout.names),
         "gates": gates(core, told),
         "histogram": histogram(base, now),
         "quantiles": _quantiles(steps, series.windows, zone) if base.entry.ordered else [],
@@ -178,13 +179,18 @@ def _pairs(base: ColumnProfile, now: ColumnProfile) -> list[views.QuantilePair]:
     ]
 
 
-def threshold_origin(spec: ModelSpec, calibration: Calibration, columns: int) -> str:
-    """Say in a sentence where a threshold comes from."""
+def threshold_origin(spec: ModelSpec, calibration: Calibration, names: Sequence[str]) -> str:
+    """Say in a sentence where a threshold comes from; ``names``: what comes in, and prediction and score beside it."""
     budget = spec.monitor.alert_budget
-    return (
-        f"Threshold {calibration.origin}, for a budget of {budget.pages_per_year:g} false page and "
-        f"{budget.warnings_per_year:g} false warning a year over {columns} columns."
-    )
+    columns = [name for name in names if kind_of(name, spec) in ("feature", "context")]
+    named = [plural(len(columns), "column"), *(f"the {name}" for name in names if name not in columns)]
+    over = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
+    allowed = f"{_false(budget.pages_per_year, 'page')} and {_false(budget.warnings_per_year, 'warning')} a year"
+    return f"Threshold {calibration.origin}, for a budget of {allowed} over {over}."
+
+
+def _false(a_year: float, word: str) -> str:
+    return f"{a_year:g} false {word}{'' if a_year == 1 else 's'}"
 
 
 def gates(core: Core, reading: Reading) -> list[views.GateView]:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.browser.serving import Visitor
 
-GRAVE = ("serious", "critical")
+GRAVE = ("moderate", "serious", "critical")
 
 
 def grave(visitor: Visitor) -> list[str]:

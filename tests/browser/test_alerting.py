@@ -279,7 +279,7 @@ def test_a_real_channel_is_tested_and_says_when_it_does_not_get_through(browser:
 def test_a_real_monitor_runs_when_told_and_a_real_rule_is_tried(browser: Browser, real: Served) -> None:
     with Visitor(browser, real.base) as visitor:
         page = visitor.open("/schedule")
-        expect(page.get_by_text("every 15m")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("every 15 minutes")).to_be_visible(timeout=PATIENCE)
         page.get_by_role("button", name="Run now").click()
         expect(page.get_by_role("button", name="Run now")).to_be_enabled(timeout=PATIENCE)
         ended(real, "dashboard")

@@ -47,7 +47,7 @@ class FakeReplay:
             "budget_warnings_per_year": budget,
             "sensitivity": found,
             "advice": [
-                f"The reference holds {story.REFERENCE_WEEKS} windows of 1w: 14 or more would measure natural variation better.",
+                f"The reference holds {story.REFERENCE_WEEKS} weekly windows: 14 or more would measure natural variation better.",
                 "The reference alerts on itself once in 8 windows (seats): it holds a change of its own.",
             ],
             "summary": "In a year without change expect 1.3 false warnings; a shift of 0.11 sd in distance is found within 1 week.",

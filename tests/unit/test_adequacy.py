@@ -42,8 +42,8 @@ def test_a_reference_that_will_do_is_not_spoken_of() -> None:
 @pytest.mark.parametrize(
     ("reference", "arguments", "words"),
     [
-        (lambda: days(7), {"window": "1w"}, "It holds 1 window of 1w: natural variation is assumed, not measured"),
-        (lambda: days(28), {"window": "1w"}, "It holds 4 windows of 1w: natural variation is learned from few"),
+        (lambda: days(7), {"window": "1w"}, "It holds 1 weekly window: natural variation is assumed, not measured"),
+        (lambda: days(28), {"window": "1w"}, "It holds 4 weekly windows: natural variation is learned from few"),
         (lambda: days(28), {"live": 5000.0}, "11,200 rows, less than 3 windows of the 5,000 rows they usually have"),
         (lambda: days(28, labelled=0), {}, "None of its rows has both a prediction and a label"),
         (lambda: days(28, labelled=20), {}, "560 of its 11,200 rows are labelled, and 0 of its 28 windows have the 30"),

@@ -59,10 +59,10 @@ def test_references_are_made_listed_and_compared(run: Run, tmp_path: Path) -> No
     assert made.err.startswith("note: With 1,680 rows here and 60 in a window, a number must shift by about")
     rows(28, 3, shift=4.0).to_csv(tmp_path / "few.csv", index=False)
     few = run("reference", "eta", str(tmp_path / "few.csv"))
-    assert "note: It holds 3 windows of 1d" in few.err
+    assert "note: It holds 3 daily windows" in few.err
     listed = run("references", "eta")
     assert "in force" in listed.out
-    assert "reference 2: It holds 3 windows of 1d" in listed.err
+    assert "reference 2: It holds 3 daily windows" in listed.err
     views = json.loads(run("references", "eta", "--json").out)
     assert [view["version"] for view in views] == [2, 1]
     changed = run("references", "eta", "--diff", "1", "2").out

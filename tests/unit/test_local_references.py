@@ -451,7 +451,7 @@ def test_references_say_who_uses_them_and_what_they_are_too_small_for(tmp_path: 
         assert second["warnings"] == small["warnings"]
         assert (first["used_by"], second["used_by"]) == ([], ["v0"])
         said = " ".join(second["warnings"])
-        assert "It holds 2 windows of 1d: natural variation is assumed" in said
+        assert "It holds 2 daily windows: natural variation is assumed" in said
         assert "120 rows, less than 3 windows" in said
         assert "performance and concept drift cannot be judged" in said
         assert "covers 2 days, not whole weeks" in said

@@ -61,7 +61,12 @@ def test_performance_shows_every_metric_with_its_interval_and_says_how_many_labe
     page = _open("performance")
     (table,) = [t.value for t in page.dataframe if "95 %" in t.value.columns]
     mae = table[table["Metric"] == "MAE"].iloc[0]
-    assert (mae["Now"], mae["95 %"], mae["Reference"], mae[""]) == ("12.6 min", "12.2 – 13.0", "7.62 min", "▲ worse")
+    assert (mae["Now"], mae["95 %"], mae["Reference"], mae["Against it"]) == (
+        "12.6 min",
+        "12.2 – 13.0",
+        "7.62 min",
+        "▲ worse",
+    )
     assert "5,960 labelled rows, 62 % of all; by now 66 % were to be expected, so more will come" in _words(page)
 
 

@@ -59,7 +59,7 @@ def test_studies_are_started_here_and_say_what_they_found(workspace):
     words = _words(page)
     assert "8,000 rows are as good as all 28,375" in words
     table = next(frame.value for frame in page.dataframe if "Learned from" in frame.value.columns)
-    assert list(table[""]) == ["★", "", "", "", ""]
+    assert list(table["Take"]) == ["★", "", "", "", ""]
 
 
 def test_no_study_is_started_while_a_job_is_under_way(workspace):

@@ -129,7 +129,7 @@ def test_a_reference_of_one_window_has_nothing_to_replay(model: Model) -> None:
     monthly = WindowSpec.parse("60d")
     found = replay(model.spec, model.reference, monthly)
     assert (found.windows, found.alerts) == (0, [])
-    assert any("holds 1 window of 60d: 14 or more" in words for words in found.advice)
+    assert any("holds 1 window of 60 days: 14 or more" in words for words in found.advice)
     assert np.isfinite([own.shifts[0] for own in found.sensitivity]).all()
 
 
@@ -142,7 +142,13 @@ def test_the_summary_says_what_to_expect_and_what_is_found(model: Model, played:
 
 @pytest.mark.parametrize(
     ("window", "number", "words"),
-    [("1d", 1, "1 day"), ("1d", 2, "2 days"), ("1w", 4, "4 weeks"), ("1h", 7, "7 hours"), ("6h", 2, "2 windows of 6h")],
+    [
+        ("1d", 1, "1 day"),
+        ("1d", 2, "2 days"),
+        ("1w", 4, "4 weeks"),
+        ("1h", 7, "7 hours"),
+        ("6h", 2, "2 windows of 6 hours"),
+    ],
 )
 def test_windows_are_spelt_by_their_length(model: Model, window: str, number: int, words: str) -> None:
     spec = model.spec.model_copy(update={"monitor": model.spec.monitor.model_copy(update={"window": window})})
