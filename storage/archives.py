@@ -70,8 +70,9 @@ def whole_log(con: DuckDBPyConnection, model: str, within: Window | None = None)
     Columns that an archived file does not have yet are NULL there.
     """
     table = quote(f"log_{model}")
-    folder, files = folder_of(con), archive_files(con, model, within)
-    if folder is None or not files:
+    files = archive_files(con, model, within)
+    folder = folder_of(con) if files else None
+    if folder is None:
         return table
     paths = ", ".join(literal(str(folder / file.path)) for file in files)
     return (

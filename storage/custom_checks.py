@@ -352,9 +352,7 @@ def logged_values(
 
 
 def latencies_logged(con: duckdb.DuckDBPyConnection, model: str, within: Window) -> bool:
-    """Whether any row of the log in this time carries a latency; where none does, the engine knows without reading rows."""
-    if not tables_exist(con, model):
-        return False
+    """Whether any row of a model's log in this time carries a latency; where none does, the engine knows without reading rows."""
     sql = (
         f"SELECT 1 FROM {whole_log(con, model, within)} AS l WHERE _latency_ms IS NOT NULL "
         f"AND {EVENT_TIME} >= {moment_sql(within.start)} AND {EVENT_TIME} < {moment_sql(within.end)} LIMIT 1"

@@ -9,9 +9,9 @@ from duckdb import DuckDBPyConnection
 
 from reference_data.windows import Window
 from storage.buckets import aware, naive
-from storage.model_tables import log_table, tables_exist
+from storage.model_tables import log_table
 from storage.observed import Observation, observations
-from storage.rows import single
+from storage.rows import first_row, single
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,13 @@ class DoorCount:
 
 
 def door_counts(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> list[DoorCount]:
-    """Return the windows of which there is anything to say, in order."""
-    if not windows or not tables_exist(con, model):
+    """Return the windows of which there is anything to say, in order; ``windows`` are ascending, of a model that has a log."""
+    if not windows:
         return []
     seen = observations(con, model)[::-1]
     refused = _refused(con, model, windows)
+    if not seen and not refused:
+        return []
     first = single(con, f"SELECT min(_arrival_time) FROM {log_table(model)}") if seen else None
     found: list[DoorCount] = []
     for window in windows:
@@ -59,6 +61,10 @@ def _arrived(con: DuckDBPyConnection, model: str, window: Window) -> int:
 
 
 def _refused(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> dict[Window, tuple[int, str | None]]:
+    known = "FROM quarantine WHERE model = ? AND kind = 'log' AND arrival_time >= ? AND arrival_time < ?"
+    span = [model, naive(windows[0].start), naive(windows[-1].end)]
+    if first_row(con, f"SELECT 1 {known} LIMIT 1", span) is None:  # as is usual; the join costs several times as much
+        return {}
     sql = (
         "WITH w AS (SELECT unnest($starts::TIMESTAMP[]) AS a, unnest($ends::TIMESTAMP[]) AS b), "
         "n AS (SELECT a, b, field, expected, count(*) AS c FROM quarantine JOIN w "

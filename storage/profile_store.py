@@ -240,7 +240,7 @@ def load(
     table = con.sql(
         "SELECT bucket, bucket_end, model_version, role, counts, moments FROM profile "
         "WHERE model = $m AND reference_version = $r AND part = $p AND segment IS NOT DISTINCT FROM $s::VARCHAR "
-        "AND bucket >= $a AND bucket < $b ORDER BY bucket, model_version, role",
+        "AND bucket >= $a AND bucket < $b",
         params={"m": model, "r": reference_version, "p": part, "s": segment, "a": naive(since), "b": naive(until)},
     ).to_arrow_table()
     layout = layout if segment is None else layout.narrow()
@@ -248,7 +248,11 @@ def load(
     keys = [BucketKey(aware(a), aware(b), version, role) for a, b, version, role in zip(*columns, strict=True)]
     counts = _matrix(table["counts"], len(keys), layout.n_counts, np.int64)
     moments = _matrix(table["moments"], len(keys), layout.n_moments, np.float64)
-    return keys, Profile(layout, counts, moments)
+    order = sorted(range(len(keys)), key=lambda i: (keys[i].start, keys[i].model_version, keys[i].role))
+    found = Profile(layout, counts, moments)
+    if order == list(range(len(keys))):  # as they were written; sorted by the engine, long lists would be moved as well
+        return keys, found
+    return [keys[i] for i in order], found[np.asarray(order)]
 
 
 class SegmentKey(NamedTuple):

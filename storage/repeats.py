@@ -13,7 +13,6 @@ from reference_data.windows import Window, WindowSpec
 from storage.append_common import touched_buckets
 from storage.archives import whole_log
 from storage.buckets import aware, bucket_sql, bucket_start, naive
-from storage.model_tables import tables_exist
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (naive UTC, as stored)
 _MICROSECOND = timedelta(microseconds=1)
@@ -56,8 +55,11 @@ def repeats(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> d
 
 
 def latest_times(con: DuckDBPyConnection, model: str, windows: Sequence[Window]) -> dict[datetime, datetime]:
-    """Return the latest event time that was served in each window (aware starts) with rows; ``windows`` are ascending and apart."""
-    if not windows or not tables_exist(con, model):
+    """Return the latest event time that was served in each window (aware starts) with rows.
+
+    ``windows`` are ascending and apart, of a model that has a log.
+    """
+    if not windows:
         return {}
     bucket, inside = bucket_sql(windows, "_event_time")
     log = whole_log(con, model, Window(windows[0].start, windows[-1].end))

@@ -159,8 +159,12 @@ def _latest(core: Core, spec: ModelSpec, series: Sequence[Window], first: Window
     """Return the latest event time up to the end of each window: of earlier windows from their readings, so the log is not read again."""
     ends = {window.start: window.end for window in series}
     with core.db.cursor() as cursor:
-        stored = current_readings(
-            cursor, spec.name, since=series[0].start, until=first.start, check="freshness", scope="traffic"
+        stored = (
+            current_readings(
+                cursor, spec.name, since=series[0].start, until=first.start, check="freshness", scope="traffic"
+            )
+            if series[0].start < first.start
+            else []
         )
         known = {
             row["window_start"]: ends[row["window_start"]] - timedelta(hours=row["value"])

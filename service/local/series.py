@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from reference_data.profile import Layout, Profile
 from reference_data.reference import Reference
 from reference_data.windows import Window, WindowSpec
 from storage import profile_store
-from storage.traffic import BucketRows, bucket_rows
+from storage.traffic import bucket_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,7 +52,7 @@ def _log(core: Core, reference: Reference, chosen: Baselines, windows: Sequence[
         rows = bucket_rows(cursor, model, reference.version, "inputs")
         since, until = min(start for _, start in cuts), max(end for end, _ in cuts)
         keys, buckets = profile_store.load(cursor, layout, model, reference.version, "inputs", since, until)
-    ours = _of_reference(core, reference, rows)
+    ours = _of_reference(core, reference, {row.model_version for row in rows if row.role == "serving"})
     first = next((row.start for row in rows if row.role == "serving" and row.model_version in ours), None)
     if first is None:
         return None
@@ -63,9 +63,8 @@ def _log(core: Core, reference: Reference, chosen: Baselines, windows: Sequence[
     return LogBuckets(tuple(places), sum_groups(layout, buckets, list(places.values())), first)
 
 
-def _of_reference(core: Core, reference: Reference, rows: Sequence[BucketRows]) -> frozenset[str]:
-    """Return the versions that served anything and are held against this reference."""
-    served = {row.model_version for row in rows if row.role == "serving"}
+def _of_reference(core: Core, reference: Reference, served: Set[str]) -> frozenset[str]:
+    """Return which of the versions that served anything are held against this reference."""
     found = {name: core.reference_for(reference.model, name) for name in served}
     return frozenset(name for name, own in found.items() if own is not None and own.version == reference.version)
 
@@ -76,14 +75,13 @@ def load_inputs(core: Core, reference: Reference, windows: Sequence[Window], ver
     What arrives is one story whoever answers it: after a change of champion the means over several windows go on. The answers themselves
     (prediction, score) are the version's own in both.
     """
-    with core.db.cursor() as cursor:
-        rows = bucket_rows(cursor, reference.model, reference.version, "inputs")
-    ours = _of_reference(core, reference, rows)
-    own = load_series(core, reference, "inputs", windows, version=version).profile
-    if ours <= {version}:
+    layout = reference.inputs.layout
+    keys, buckets = _load(core, reference, "inputs", windows)
+    ours = _of_reference(core, reference, {key.model_version for key in keys if key.role == "serving"}) | {version}
+    own = sum_groups(layout, buckets, _places(keys, windows, frozenset({version}), "serving"))
+    if ours == {version}:
         return own, own
-    every = load_series(core, reference, "inputs", windows, version=ours | {version}).profile
-    layout = own.layout
+    every = sum_groups(layout, buckets, _places(keys, windows, ours, "serving"))
     for name in (entry.column.name for entry in layout.columns if entry.column.role in ("prediction", "score")):
         counts, moments = layout.count_slice(name), layout.moment_slice(name)
         every.counts[:, counts] = own.counts[:, counts]
@@ -110,20 +108,32 @@ def load_series(
     role: str | None = "serving",
 ) -> Series:
     """Sum the stored buckets of a model into ``windows`` (ascending, apart), for one version (or several) and role, or for all."""
-    layout = reference.inputs.layout if part == "inputs" or reference.outcomes is None else reference.outcomes.layout
-    if not windows:
-        return Series([], layout.empty(0))
-    with core.db.cursor() as cursor:
-        keys, buckets = profile_store.load(
-            cursor,
-            layout,
-            reference.model,
-            reference.version,
-            part,
-            windows[0].start,
-            windows[-1].end,
-        )
+    layout = _layout(reference, part)
+    keys, buckets = _load(core, reference, part, windows)
     names = frozenset({version}) if isinstance(version, str) else version
+    return Series(list(windows), sum_groups(layout, buckets, _places(keys, windows, names, role)))
+
+
+def _load(
+    core: Core, reference: Reference, part: profile_store.Part, windows: Sequence[Window]
+) -> tuple[list[profile_store.BucketKey], Profile]:
+    """Return the stored buckets from the first window's start to the last one's end, whoever answered them."""
+    layout = _layout(reference, part)
+    if not windows:
+        return [], layout.empty(0)
+    since, until = windows[0].start, windows[-1].end
+    with core.db.cursor() as cursor:
+        return profile_store.load(cursor, layout, reference.model, reference.version, part, since, until)
+
+
+def _layout(reference: Reference, part: profile_store.Part) -> Layout:
+    return reference.inputs.layout if part == "inputs" or reference.outcomes is None else reference.outcomes.layout
+
+
+def _places(
+    keys: Sequence[profile_store.BucketKey], windows: Sequence[Window], names: Set[str] | None, role: str | None
+) -> list[list[int]]:
+    """Return which buckets each window sums: those of these versions and this role, of any where None is given."""
     starts = [window.start for window in windows]
     rows: list[list[int]] = [[] for _ in windows]
     for index, key in enumerate(keys):
@@ -132,7 +142,7 @@ def load_series(
         place = bisect_right(starts, key.start) - 1
         if place >= 0 and key.start < windows[place].end:
             rows[place].append(index)
-    return Series(list(windows), sum_groups(layout, buckets, rows))
+    return rows
 
 
 def load_segments(core: Core, reference: Reference, window: Window) -> dict[str, Profile]:
@@ -152,6 +162,8 @@ def load_segments(core: Core, reference: Reference, window: Window) -> dict[str,
 
 def sum_groups(layout: Layout, buckets: Profile, groups: Sequence[Sequence[int]]) -> Profile:
     """Merge the given rows of ``buckets`` to one profile a group; an empty group is a profile of no rows."""
+    if all(len(rows) == 1 for rows in groups):
+        return buckets[np.asarray([row for (row,) in groups], dtype=np.int64)]
     result = layout.empty(len(groups))
     for place, rows in enumerate(groups):
         if rows:
