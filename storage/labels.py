@@ -23,7 +23,7 @@ from storage.archives import whole_log
 from storage.buckets import aware, bucket_sql, bucket_start, naive
 from storage.database import Database
 from storage.due import snapshot
-from storage.model_tables import label_table, tables_exist
+from storage.model_tables import label_table, log_table, tables_exist
 from storage.rows import first_row, registered, single
 
 _AT_ONCE = 400  # buckets measured in one statement
@@ -119,6 +119,9 @@ def _search(con: DuckDBPyConnection, model: str) -> _Matched | None:
                 f"SELECT u._id {join} AND u.seq <= $seq AND l._arrival_time >= $since", params=since
             ).to_arrow_table()
         )
+        came = f"SELECT count(*) FROM {log_table(model)} WHERE _arrival_time >= $at"
+        if top == searched and not any(part.num_rows for part in ids) and not single(con, came, {"at": at}):
+            return None  # nothing has come since, so there is nothing to remember either
     return _Matched(top, pa.concat_tables(ids), times, orphans)
 
 

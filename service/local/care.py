@@ -41,17 +41,18 @@ _BEGUN, _BACKUP, _FAILED = "backup begun", "backup", "backup failed"
 
 
 # -- retention ---------------------------------------------------------------------------------------------------------
-def retain(core: Core, spec: ModelSpec) -> None:
-    """Let rows leave the log that are older than the model keeps; what goes wrong waits for the next run."""
+def retain(core: Core, spec: ModelSpec) -> bool:
+    """Let rows leave the log that are older than the model keeps; False: it went wrong, and waits for the next run."""
     count_repeats(core.db, spec)
     try:
         done = apply_retention(core.db, spec, core.now(), core.window_spec(spec.name).bucket)
     except StorageError as error:
         log.warning("old rows of %s stay for now: %s", spec.name, error)
-        return
+        return False
     if done.archived or done.dropped:
         detail = {"archived": done.archived, "dropped": done.dropped, "keep": spec.retention.keep}
         core.control.append_audit("driftdeck", "retention", spec.name, detail, "schedule", core.now())
+    return True
 
 
 def storage(core: Core, model: str) -> data_views.StorageView:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from reference_data.declaration import ModelSpec, Source
     from reference_data.reference import Reference
+    from service.local.unmoved import Unmoved
     from storage.control import Control, ModelRecord
     from storage.database import Database
     from storage.home import Home, HomeLock
@@ -58,6 +59,7 @@ class Core:
     segments: Recall = field(
         default_factory=lambda: Recall(8)
     )  # the same of windows judged inside segments: large ones
+    unmoved: dict[str, Unmoved] = field(default_factory=dict)  # models of which the latest run found nothing to judge
     figures: Figures = field(default_factory=Figures)  # what is remembered from one look of /metrics to the next
     declared_file: Callable[[], dict[str, Any] | None] = field(default=lambda: None)  # how the watched file is doing
     source_runs: dict[str, dict[str, Any]] = field(default_factory=dict)  # that are under way, by source

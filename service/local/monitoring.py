@@ -82,6 +82,7 @@ class Course:
     opened: list[str] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
     whole: bool = False  # everything that was due is judged
+    retained: bool = False  # and what was to leave the log has
 
 
 def run_model(
@@ -103,9 +104,8 @@ def run_model(
                 continue
             stretch = plan.take(size)
             if stretch is None:
-                care.retain(core, spec)
-                core.control.put_setting(f"last_run/{model}", core.now().isoformat())
-                course.whole = True
+                course.retained = care.retain(core, spec)
+                looked(core, model, course)
                 return course
             began = time.monotonic()
             course.judging = course.judging or began
@@ -115,6 +115,12 @@ def run_model(
         fault_point("run.after_block")
         time.sleep(YIELD)  # who waits for the mutex is to get it: the lock itself is not fair
     return course
+
+
+def looked(core: Core, model: str, course: Course) -> None:
+    """Say that everything that is due of a model has been judged."""
+    core.control.put_setting(f"last_run/{model}", core.now().isoformat())
+    course.whole = True
 
 
 def next_size(size: int, seconds: float) -> int:

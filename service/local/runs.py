@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from reference_data.section import parse_duration
-from service.local import attend, jobs, timetable
+from service.local import attend, jobs, timetable, unmoved
 from service.local.convert import iso
-from service.local.monitoring import Course, run_model
+from service.local.monitoring import Course, looked, run_model
 from service.workspace import ConflictError
 from storage.privacy import HIDDEN, keeps_words
 from storage.transform import shortened
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _SAID = 10.0  # seconds between two records of how far a run is
 _PATIENCE = 10.0  # seconds that whoever cancels waits for the end
-_LOOK = 0.2  # seconds after which a run that waits looks whether it is still wanted
+_PAUSE = 0.2  # seconds after which a run that waits looks whether it is still wanted
 _GOES_ON = "the next run goes on from there"
 _ENDED = f"ended with its process; what it had judged is kept, and {_GOES_ON}"
 
@@ -58,7 +58,7 @@ def run(
     """Judge what is due of a model, now; waits while another run of it is under way. What goes wrong is recorded, and raised."""
     core.record(model)
     while (under_way := _begin(core, model, actor, trigger))[1] is False:
-        under_way[0].ended.wait(_LOOK)
+        under_way[0].ended.wait(_PAUSE)
     mine = under_way[0]
     started = time.monotonic()
     _work(core, mine, since, until)
@@ -151,7 +151,7 @@ def _work(core: Core, mine: Run, since: datetime | None, until: datetime | None)
             mine.course = Course(
                 stop=lambda: _why(core, mine, limit) is not None, told=_teller(core, mine), began=time.monotonic()
             )
-            run_model(core, model, since, until, mine.course)
+            _look(core, mine, since, until)
         ended = ("done", None) if mine.course.whole else _why(core, mine, limit) or ended
     except Exception as error:
         ended = ("failed", _words(core, model, error))
@@ -159,6 +159,19 @@ def _work(core: Core, mine: Run, since: datetime | None, until: datetime | None)
     finally:
         _count(mine)
         _end(core, mine, *ended, time.monotonic() - started)
+
+
+def _look(core: Core, mine: Run, since: datetime | None, until: datetime | None) -> None:
+    """Judge what is due; when nothing can be that was not due the last time, and no person asks, without looking for it."""
+    model, course = mine.record["model"], mine.course
+    if since is None and until is None and mine.record["trigger"] != "manual" and unmoved.holds(core, model):
+        course.windows_total = 0
+        looked(core, model, course)
+        return
+    before = unmoved.now(core, model)
+    run_model(core, model, since, until, course)
+    if since is None and until is None:
+        unmoved.keep(core, model, before, course)
 
 
 def _end(core: Core, mine: Run, state: str, words: str | None, seconds: float) -> None:
@@ -179,7 +192,7 @@ def _has_slot(core: Core, mine: Run) -> bool:
     """Wait until one run less than there may be is at work; False if this one is not wanted any more."""
     with core.running:
         while sum(other.slot for other in core.runs.values()) >= core.max_runs:
-            core.running.wait(_LOOK)
+            core.running.wait(_PAUSE)
             if mine.cancelled_by is not None or core.closing.is_set():
                 return False
         mine.slot = True
