@@ -166,7 +166,7 @@ def _look(null: DriftNull, every: Deviations, scales: Sequence[int], critical: V
     So few columns are looked at at once that their arrays stay small; see :data:`_AT_ONCE`.
     """
     wild, seen = _wild(null, every), _Seen.nothing(every.valid.shape[::-1])
-    many = len(null.scores.names)
+    each, many = [_Scale.of(null, every, scale) for scale in scales], len(null.scores.names)
     until = np.searchsorted(null.scores.column, np.arange(many + 1))  # the first series of each column, and the end
     first = 0
     while first < many:
@@ -175,13 +175,14 @@ def _look(null: DriftNull, every: Deviations, scales: Sequence[int], critical: V
         columns, ours = slice(first, last), np.arange(until[first], until[last])
         if len(ours):
             part, own = null.part(ours, columns), every.part(ours, columns)
-            seen.take(columns, _best(part, own, wild, scales, critical[:, ours], tolerance), int(ours[0]))
+            at = [scale.part(columns) for scale in each]
+            seen.take(columns, _best(part, own, wild, at, critical[:, ours], tolerance), int(ours[0]))
         first = last
     return seen
 
 
 def _best(
-    null: DriftNull, own: Deviations, wild: Values, scales: Sequence[int], critical: Values, tolerance: float
+    null: DriftNull, own: Deviations, wild: Values, scales: Sequence[_Scale], critical: Values, tolerance: float
 ) -> _Seen:
     """Choose, for each window and column, the series and scale that says most; what is material goes before what is not.
 
@@ -193,8 +194,8 @@ def _best(
     key = np.full(own.shift.shape, -np.inf)
     clipped: Latest | None = None
     for place, scale in enumerate(scales):
-        d, now, sd = _at_scale(null, sums, clipped, own.held, scale)
-        if scale == 1:
+        d, now, sd = _at_scale(null, sums, clipped, scale)
+        if scale.long == 1:
             now = now if calm else now / wild
             if len(scales) > 1:
                 told = _clipped(null, own.sampling, own.shift if calm else own.shift / wild, critical[1])
@@ -220,7 +221,9 @@ def _best(
         found = np.take_along_axis(np.stack([told[part] for told in told_at]), best[None], axis=0)[0]
         return np.where(said, found, np.nan)
 
-    return _Seen(chosen(0), chosen(1), chosen(2), np.where(said, np.asarray(scales)[best], 1), series)
+    return _Seen(
+        chosen(0), chosen(1), chosen(2), np.where(said, np.asarray([scale.long for scale in scales])[best], 1), series
+    )
 
 
 def _better(against: Values, d: Values, tolerance: float) -> Values:
@@ -239,52 +242,76 @@ def _foremost(column: Integers, key: Values, shape: tuple[int, ...]) -> Integers
     return found
 
 
-def _at_scale(
-    null: DriftNull, sums: Sums, clipped: Latest | None, held: Flags, scale: int
-) -> tuple[Values, Values, Values]:
-    """Return the mean deviation, its z and its standard deviation over the latest ``scale`` windows: (series, windows).
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scale:
+    """What the means over the latest ``long`` windows rest on, whatever the series: arrays (columns, windows).
 
-    NaN where there are too few windows; ``held`` is (columns, windows). ``clipped``: the deviations that z is told by where they are smaller.
+    ``count``: the windows that are held, NaN where they are too few. ``rows``: the sums of their values. ``fixed`` is the part of a mean's
+    variance that is not of day effects, without the sampling of the windows where that is uneven; ``natural`` that of day effects, in their
+    own unit: sampling of both sides, and day effects whose autocorrelation is that of an AR(1); the reference's part follows from its linear
+    model of the season.
+    """
 
-    The variance of a mean of L windows against the reference's K: sampling of both, and day effects whose autocorrelation is
-    that of an AR(1); the reference's part follows from its linear model of the season.
+    long: int
+    count: Values
+    rows: Values
+    fixed: Values
+    natural: Values
+
+    @classmethod
+    def of(cls, null: DriftNull, own: Deviations, scale: int) -> _Scale:
+        held, rows = Latest(own.held.astype(np.float64)), Latest(np.where(own.held, own.valid, 0).astype(np.float64))
+        count = held.over(scale)
+        usable = own.held & (count >= max(scale / 2, 1))
+        usable[:, : scale - 1] = False
+        count = np.where(usable, np.maximum(count, 1.0), np.nan)
+        at = np.ascontiguousarray(Latest(own.design).over(scale).T)
+        at = at if scale == 1 else at / np.minimum(np.arange(len(at)) + 1, scale)[:, None]
+        fixed, natural = _variances(null, scale / count, at, scale)
+        if null.uneven is None:
+            fixed = Latest(own.where_held(own.sampling, by_series=False)).over(scale) / count**2 + fixed
+        return cls(scale, count, rows.over(scale), fixed, natural)
+
+    def part(self, columns: slice) -> _Scale:
+        """Return that of some columns."""
+        return _Scale(self.long, self.count[columns], self.rows[columns], self.fixed[columns], self.natural[columns])
+
+
+def _at_scale(null: DriftNull, sums: Sums, clipped: Latest | None, scale: _Scale) -> tuple[Values, Values, Values]:
+    """Return the mean deviation, its z and its standard deviation over the latest windows: (series, windows).
+
+    NaN where there are too few windows. ``clipped``: the deviations that z is told by where they are smaller.
     """
     column = null.scores.column
-    count = sums.held.over(scale)
-    usable = held & (count >= max(scale / 2, 1))
-    usable[:, : scale - 1] = False
-    count = np.where(usable, np.maximum(count, 1.0), np.nan)
-    many = count.take(column, axis=0)
-    total = sums.shift.over(scale)
-    d = np.divide(total, many, out=None if scale == 1 else total)  # of one window it is the sum itself, which is kept
+    many = scale.count.take(column, axis=0)
+    total = sums.shift.over(scale.long)
+    d = np.divide(
+        total, many, out=None if scale.long == 1 else total
+    )  # of one window it is the sum itself, which is kept
     slack = np.flatnonzero(null.population.slack)
     if len(slack):
         own = d[slack]
         d[slack] = np.sign(own) * np.maximum(np.abs(own) - null.population.slack[slack, None], 0.0)
-    at = np.ascontiguousarray(sums.design.over(scale).T)
-    at = at if scale == 1 else at / np.minimum(np.arange(len(at)) + 1, scale)[:, None]
-    leverage, natural = _variances(null, scale / count, at, scale)
-    if null.uneven is None:
-        fixed = (sums.inverse.over(scale) / count**2 + leverage).take(column, axis=0)
-    else:
-        fixed = sums.inverse.over(scale) / many**2 + leverage.take(column, axis=0)
-    variance = natural.take(column, axis=0)
+    fixed = scale.fixed.take(column, axis=0)
+    if null.uneven is not None:
+        fixed = sums.inverse.over(scale.long) / many**2 + fixed
+    variance = scale.natural.take(column, axis=0)
     variance *= null.tau2[:, None]
     variance += fixed
     sd = np.sqrt(variance)
     if clipped is None:
         z = d / sd
     else:
-        told = clipped.over(scale) / many
+        told = clipped.over(scale.long) / many
         z = np.where(np.abs(told) < np.abs(d), told, d) / sd
     look = np.flatnonzero((z > _LOOK) | (z < -_LOOK))
     if len(look):
         series, window = np.divmod(look, z.shape[1])
         own = column[series] if null.uneven is None else series
-        sampling = sums.squared.over(scale)[own, window] / many.ravel()[look] ** 3 * null.population.skew[series]
-        third = sampling + null.natural_skew[series] / scale**2
+        sampling = sums.squared.over(scale.long)[own, window] / many.ravel()[look] ** 3 * null.population.skew[series]
+        third = sampling + null.natural_skew[series] / scale.long**2
         straight = without_skew(z.ravel()[look], third / variance.ravel()[look] ** 1.5)
-        rows = sums.rows.over(scale)[column[series], window]
+        rows = scale.rows[column[series], window]
         z.ravel()[look] = hold_rare(null, rows, d.ravel()[look], straight, series)
     return d, z, sd
 
@@ -298,7 +325,7 @@ def _wild(null: DriftNull, every: Deviations) -> Values:
     if np.unique(null.scores.column[ours]).size < _ENOUGH_COLUMNS:
         return np.ones(every.valid.shape[1])
     part, own = null.part(ours, slice(0, None)), every.part(ours, slice(0, None))
-    _, z, _ = _at_scale(part, Sums.of(own), None, own.held, 1)
+    _, z, _ = _at_scale(part, Sums.of(own), None, _Scale.of(part, own, 1))
     held = np.ascontiguousarray(np.abs(z).T)
     gaps = np.isnan(held)
     whole, some = ~gaps.any(axis=1), ~gaps.all(axis=1)

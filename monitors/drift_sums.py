@@ -87,17 +87,11 @@ class Deviations:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sums:
-    """What each scale adds up: by series, (series, windows), by column, (columns, windows), and the season's design.
-
-    ``inverse`` and ``squared``, of the sampling variance, are by column unless it is uneven.
-    """
+    """What each scale adds up by series, (series, windows); ``inverse`` and ``squared``, of the sampling variance, by column unless it is uneven."""
 
     shift: Latest
     inverse: Latest
     squared: Latest
-    held: Latest
-    rows: Latest
-    design: Latest
 
     @classmethod
     def of(cls, own: Deviations) -> Sums:
@@ -107,7 +101,4 @@ class Sums:
             shift=Latest(own.where_held(own.shift)),
             inverse=Latest(inverse),
             squared=Latest(inverse**2),
-            held=Latest(own.held.astype(np.float64)),
-            rows=Latest(np.where(own.held, own.valid, 0).astype(np.float64)),
-            design=Latest(own.design),
         )
