@@ -92,7 +92,7 @@ def judge_columnar(
     places = np.arange(len(windows)) if judged is None else np.asarray(judged, dtype=np.int64)
     coverage = ratio(np.zeros(len(windows)) if outcomes is None else outcomes.rows, expected)
     run = _run(spec, reference, calibration, windows, places, coverage[places], model_version, importance, now)
-    found = Readings([list(traffic_readings(run, inputs[places], labelled=labelled))])
+    found = traffic_readings(run, inputs[places], labelled=labelled)
     never = np.zeros(len(places), dtype=bool)
     names = reference.inputs.layout.names
     level = np.asarray([run.column_level(name, late=False) for name in names])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from monitors import explain
+from monitors.checks._cells import Values
 from monitors.evidence import levels
 from monitors.judge_run import LEAST_COVERAGE, Run
+from monitors.reading_blocks import Block, Column, Readings
 from monitors.types import Check, Reading, Verdict
 from monitors.volume import (
     CONFIRMED,
@@ -50,27 +52,48 @@ def table_level(spec: ModelSpec, windows_per_year: float) -> float:
     return levels(windows_per_year, 1, 1, budget.pages_per_year, budget.warnings_per_year).table
 
 
-def traffic_readings(run: Run, inputs: Profile, *, labelled: bool) -> Iterator[Reading]:
-    """Yield how many rows each window has, and how many of them have a label."""
-    least, usual = run.spec.monitor.min_rows, run.calibration.median_rows
-    for window, rows, coverage in zip(run.windows, inputs.rows.tolist(), run.coverage.tolist(), strict=True):
-        verdict: Verdict = "no_data" if rows == 0 else "insufficient" if rows < least else "ok"
-        few = rows < least
-        sentence = f"{rows:,} rows, where a window of the reference has {usual:,.0f}."
-        if rows == 0:
-            sentence = f"No rows arrived in this window; a window of the reference has {usual:,.0f}."
-        yield replace(
-            run.blank, check=_ROWS.name, scope="traffic", window=window, value=float(rows), reference_value=usual,
-            threshold=float(least), n=rows, verdict=verdict, unit=_ROWS.unit, sentence=sentence,
-        )  # fmt: skip
-        if labelled and rows > 0:
-            low = few or coverage < LEAST_COVERAGE
-            yield replace(
-                run.blank, check=_COVERAGE.name, scope="traffic", window=window, value=coverage, reference_value=1.0,
-                threshold=LEAST_COVERAGE, n=rows, unit=_COVERAGE.unit,
-                verdict="no_data" if coverage == 0 else "insufficient" if low else "ok",
-                sentence=f"Labels have arrived for {explain.number(coverage, 'share')} of rows.",
-            )  # fmt: skip
+def traffic_readings(run: Run, inputs: Profile, *, labelled: bool) -> Readings:
+    """Return how many rows each window has, and how many of them have a label."""
+    least, usual, rows = run.spec.monitor.min_rows, run.calibration.median_rows, inputs.rows
+
+    def counted(i: int) -> str:
+        if rows[i] == 0:
+            return f"No rows arrived in this window; a window of the reference has {usual:,.0f}."
+        return f"{int(rows[i]):,} rows, where a window of the reference has {usual:,.0f}."
+
+    fields: dict[str, Column] = {
+        "scope": "traffic",
+        "value": rows.astype(np.float64),
+        "reference_value": usual,
+        "threshold": float(least),
+        "verdict": ["no_data" if n == 0 else "insufficient" if n < least else "ok" for n in rows.tolist()],
+    }
+    found = Readings([run.readings(_ROWS, None, rows, fields, counted)])
+    some = np.flatnonzero(rows > 0)
+    if not labelled or not len(some):
+        return found
+    n, coverage = rows[some], run.coverage[some]
+    low = (n < least) | (coverage < LEAST_COVERAGE)
+    own: dict[str, Column] = {
+        "check": _COVERAGE.name,
+        "scope": "traffic",
+        "column": None,
+        "unit": _COVERAGE.unit,
+        "n": n,
+        "value": coverage,
+        "reference_value": 1.0,
+        "threshold": LEAST_COVERAGE,
+        "verdict": [
+            "no_data" if share == 0 else "insufficient" if few else "ok"
+            for share, few in zip(coverage.tolist(), low.tolist(), strict=True)
+        ],
+    }
+
+    def labels(i: int) -> str:
+        return f"Labels have arrived for {explain.number(float(coverage[i]), 'share')} of rows."
+
+    found += Block(run.blank, [run.windows[i] for i in some.tolist()], own, labels)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,45 +115,52 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What the readings of one window have in common; each of them is made at once, with all that is its own."""
+    """A reading of one window: the fields that are its own, and its sentence, made when somebody looks at it."""
 
-    blank: Reading
     window: Window
-    rows: int
+    fields: dict[str, Any]
+    words: Callable[[], str]
 
-    def reading(self, **fields: Any) -> Reading:
-        shared: dict[str, Any] = {
-            "scope": "traffic",
-            "window": self.window,
-            "n": self.rows,
-            "unit": "rows",
-            "effect": np.nan,
-        }
-        return replace(self.blank, **(shared | fields))
+
+def _block(blank: Reading, check: str, found: Sequence[_Own], unit: str = "rows") -> Block:
+    """Return the readings of one check as columns; a field that a window leaves out is as in ``blank``."""
+    shared: dict[str, Column] = {"check": check, "scope": "traffic", "column": None, "unit": unit}
+    names = dict.fromkeys(name for own in found for name in own.fields)
+    columns = {name: [own.fields.get(name, shared.get(name, getattr(blank, name))) for own in found] for name in names}
+    return Block(blank, [own.window for own in found], shared | columns, lambda i: found[i].words())
 
 
 def arrival_readings(
-    spec: ModelSpec, window_spec: WindowSpec, blank: Reading, traffic: Traffic, first: int, level: float
-) -> list[Reading]:
-    """Return row volume, freshness and repeated rows of the windows from place ``first`` of ``traffic`` on.
+    spec: ModelSpec,
+    window_spec: WindowSpec,
+    blank: Reading,
+    traffic: Traffic,
+    judged: Collection[Window],
+    level: float,
+) -> Readings:
+    """Return row volume, freshness and repeated rows of the ``judged`` windows of ``traffic``.
 
     ``level``: the largest significant p-value of a table-level question, of which each takes its part. ``blank`` has the fields that are
     the same in every reading.
     """
+    places = [place for place, window in enumerate(traffic.windows) if window in judged]
+    if not places:
+        return Readings()
     season = season_of(window_spec)
     before = with_reference(traffic.rows, traffic.reference, traffic.gap, season)
-    expected = _expected(traffic, before, season, first)
-    silences = [_silence(traffic, place) for place in range(len(traffic.windows))]
-    found = []
-    for place, window in enumerate(traffic.windows[first:], first):
-        own = _Own(blank, window, int(traffic.rows[place]))
-        source = _source(season, place, len(before))
-        found.append(_volume(spec, window_spec, own, expected[place - first], VOLUME * level, source))
-        fresh = _freshness(own, traffic, silences, place, season, FRESHNESS * level)
-        found += [fresh] if fresh is not None else []
-        repeated = _repeated(own, traffic, place)
-        found += [repeated] if repeated is not None else []
-    return found
+    expected = _expected(traffic, before, season, places[0])
+    silences = np.asarray([_silence(traffic, place) for place in range(len(traffic.windows))])
+    kinds = {
+        "row_volume": [
+            _volume(spec, window_spec, traffic, place, expected[place - places[0]], VOLUME * level, len(before))
+            for place in places
+        ],
+        "freshness": [_freshness(traffic, silences, place, season, FRESHNESS * level) for place in places],
+        "repeated_rows": [_repeated(traffic, place) for place in places],
+    }
+    units = {"freshness": "hours", "repeated_rows": "share"}
+    told = {check: [own for own in every if own is not None] for check, every in kinds.items()}
+    return Readings(_block(blank, check, every, units.get(check, "rows")) for check, every in told.items() if every)
 
 
 def _expected(traffic: Traffic, before: NDArray[np.int64], season: Season, first: int) -> list[Expected]:
@@ -157,35 +187,58 @@ def _source(season: Season, own: int, reference: int) -> str:
 
 
 def _volume(
-    spec: ModelSpec, window_spec: WindowSpec, own: _Own, expected: Expected, level: float, source: str
-) -> Reading:
-    rows, name = own.rows, _name(own.window, window_spec)
+    spec: ModelSpec,
+    window_spec: WindowSpec,
+    traffic: Traffic,
+    place: int,
+    expected: Expected,
+    level: float,
+    reference: int,
+) -> _Own:
+    window, rows = traffic.windows[place], int(traffic.rows[place])
+    fields: dict[str, Any] = {"n": rows, "value": float(rows)}
     if not expected.known:
-        words = f"{rows:,} rows. How many are usual cannot be said yet: too few windows were before."
         few: Verdict = "no_data" if rows == 0 else "insufficient"
-        return own.reading(check="row_volume", value=float(rows), verdict=few, sentence=words)
+        words = f"{rows:,} rows. How many are usual cannot be said yet: too few windows were before."
+        return _Own(window, fields | {"verdict": few}, lambda: words)
     gone = expected.rows - rows
     ratio = rows / expected.rows if expected.rows > 0 else np.inf if rows else 1.0
     significant = expected.p_value < level
     material = (ratio <= HARMFUL_DROP or ratio >= HARMFUL_SURGE) and abs(gone) >= spec.monitor.min_rows
     broken = significant and material and rows > 0
     verdict: Verdict = "no_data" if rows == 0 else "warning" if broken else "ok"
+    fields |= {
+        "reference_value": expected.rows,
+        "threshold": expected.lower if gone > 0 else expected.upper,
+        "lower": expected.lower,
+        "upper": expected.upper,
+        "p_value": expected.p_value,
+        "effect": abs(gone) / max(expected.rows, 1.0),
+        "verdict": verdict,
+        "significant": significant,
+        "material": material,
+    }
+
+    def sentence() -> str:
+        source = _source(season_of(window_spec), place, reference)
+        return f"{_of_volume(rows, expected, _name(window, window_spec), broken=broken)} Judged by {source}."
+
+    return _Own(window, fields, sentence)
+
+
+def _of_volume(rows: int, expected: Expected, name: str, *, broken: bool) -> str:
+    gone = expected.rows - rows
     usual = f"about {expected.rows:,.0f} were to be expected{name}"
-    if rows == 0 and expected.rows < USUALLY_EMPTY:
-        words = f"No rows arrived, as is usual{name}."
-    elif rows == 0:
-        words = f"No rows arrived, where {usual}."
-    elif broken:
-        change = explain.number(abs(gone) / expected.rows, "share") if expected.rows > 0 else ""
-        words = f"{rows:,} rows, where {usual}: {change} {'fewer' if gone > 0 else 'more'}, beyond what chance and habit explain."
-    else:
-        words = f"{rows:,} rows, where {usual}; {expected.lower:,.0f} to {expected.upper:,.0f} is usual."
-    return own.reading(
-        check="row_volume", value=float(rows), reference_value=expected.rows, threshold=expected.lower if gone > 0 else expected.upper,
-        lower=expected.lower, upper=expected.upper, p_value=expected.p_value,
-        effect=abs(gone) / max(expected.rows, 1.0), verdict=verdict, significant=significant, material=material,
-        sentence=f"{words} Judged by {source}.",
-    )  # fmt: skip
+    if rows == 0:
+        return (
+            f"No rows arrived, as is usual{name}."
+            if expected.rows < USUALLY_EMPTY
+            else f"No rows arrived, where {usual}."
+        )
+    if not broken:
+        return f"{rows:,} rows, where {usual}; {expected.lower:,.0f} to {expected.upper:,.0f} is usual."
+    change = explain.number(abs(gone) / expected.rows, "share") if expected.rows > 0 else ""
+    return f"{rows:,} rows, where {usual}: {change} {'fewer' if gone > 0 else 'more'}, beyond what chance and habit explain."
 
 
 def _name(window: Window, window_spec: WindowSpec) -> str:
@@ -196,76 +249,108 @@ def _name(window: Window, window_spec: WindowSpec) -> str:
     return f" on a {_DAYS[local.weekday()]} at {local:%H:%M}" if window_spec.unit == "h" else ""
 
 
-def _freshness(
-    own: _Own, traffic: Traffic, silences: Sequence[float | None], place: int, season: Season, level: float
-) -> Reading | None:
-    """Judge how long it was silent at a window's end. Silences between rows of a steady stream are exponential: F with 2 and 2k."""
-    silence = silences[place]
-    if silence is None:
+def _freshness(traffic: Traffic, silences: Values, place: int, season: Season, level: float) -> _Own | None:
+    """Judge how long it was silent at a window's end. Silences between rows of a steady stream are exponential: F with 2 and 2k.
+
+    ``silences`` are of all windows in hours, NaN where there was no row yet.
+    """
+    silence, own = float(silences[place]), traffic.windows[place]
+    if np.isnan(silence):
         return None
-    blank: dict[str, Any] = {"check": "freshness", "unit": "hours", "value": silence}
+    fields: dict[str, Any] = {"n": int(traffic.rows[place]), "value": silence}
     if not traffic.rows[place]:
-        words = f"The latest row is {_ago(silence)} older than the window's end; none arrived in it."
-        return own.reading(**blank, verdict="no_data", sentence=words)
-    since = max(place - season.reach, 0)
-    known = [s for i in range(since, place) if traffic.rows[i] and (s := silences[i]) is not None]
-    if len(known) < max(season.least, 6):
-        words = f"The latest row came {_ago(silence)} before the window's end; too few windows were before to say what is usual."
-        return own.reading(**blank, verdict="insufficient", sentence=words)
-    hours = np.asarray(known)
+        return _Own(
+            own,
+            fields | {"verdict": "no_data"},
+            lambda: f"The latest row is {_ago(silence)} older than the window's end; none arrived in it.",
+        )
+    earlier = slice(max(place - season.reach, 0), place)
+    hours = silences[earlier][(traffic.rows[earlier] > 0) & ~np.isnan(silences[earlier])]
+    if len(hours) < max(season.least, 6):
+        return _Own(
+            own,
+            fields | {"verdict": "insufficient"},
+            lambda: (
+                f"The latest row came {_ago(silence)} before the window's end; too few windows were before to say what is usual."
+            ),
+        )
     mean, longest = float(hours.mean()), float(hours.max())
-    window = (own.window.end - own.window.start) / timedelta(hours=1)
+    window = (own.end - own.start) / timedelta(hours=1)
     p = float(special.fdtrc(2, 2 * len(hours), silence / mean)) if mean > 0 else float(silence <= 0)
     limit = max(STALE_TIMES * longest, STALE_SHARE * window)
     significant, material = p < level, silence > limit
     stale = significant and material
-    usual = f"up to {explain.number(longest)} hours was usual in the {len(known)} windows before"
-    tail = f"; {usual}." if not stale else f", where {usual}: rows seem to have stopped coming."
-    return own.reading(
-        **blank, reference_value=mean, threshold=limit, lower=0.0, upper=longest, p_value=p, effect=silence / window,
-        verdict="warning" if stale else "ok", significant=significant, material=material,
-        sentence=f"The latest row came {_ago(silence)} before the window's end{tail}",
-    )  # fmt: skip
+    fields |= {
+        "reference_value": mean,
+        "threshold": limit,
+        "lower": 0.0,
+        "upper": longest,
+        "p_value": p,
+        "effect": silence / window,
+        "verdict": "warning" if stale else "ok",
+        "significant": significant,
+        "material": material,
+    }
+
+    def sentence() -> str:
+        usual = f"up to {explain.number(longest)} hours was usual in the {len(hours)} windows before"
+        tail = f"; {usual}." if not stale else f", where {usual}: rows seem to have stopped coming."
+        return f"The latest row came {_ago(silence)} before the window's end{tail}"
+
+    return _Own(own, fields, sentence)
 
 
-def _silence(traffic: Traffic, place: int) -> float | None:
-    """Return the hours from the latest row to a window's end, None where there was no row yet."""
+def _silence(traffic: Traffic, place: int) -> float:
+    """Return the hours from the latest row to a window's end, NaN where there was no row yet."""
     window = traffic.windows[place]
     latest = traffic.latest.get(window.start)
-    return None if latest is None else max(window.end - latest, timedelta(0)) / timedelta(hours=1)
+    return np.nan if latest is None else max(window.end - latest, timedelta(0)) / timedelta(hours=1)
 
 
 def _ago(silence: float) -> str:
     return f"{explain.number(silence)} hours"
 
 
-def _repeated(own: _Own, traffic: Traffic, place: int) -> Reading | None:
+def _repeated(traffic: Traffic, place: int) -> _Own | None:
     """Judge the share of rows that came under an id that was known; nothing where none did.
 
     The same rows sent once more do no harm, and are told only when it is a storm. Other rows under a known id are lost.
     """
-    again, others = traffic.repeats.get(own.window.start, (0, 0))
+    window = traffic.windows[place]
+    again, others = traffic.repeats.get(window.start, (0, 0))
     if not again:
         return None
-    arrived = again + own.rows
+    arrived = again + int(traffic.rows[place])
     share = again / arrived
     earlier = [_share_repeated(traffic, i) for i in range(max(place - 28, 0), place)]
     usual = float(np.median(earlier)) if len(earlier) >= 7 else 0.0
     limit = REPEATED_SHARE if others / arrived >= REPEATED_SHARE else STORM_SHARE
     most = max(limit, min(REPEATED_TIMES * usual, (1 + usual) / 2))
     warns = share >= most and again >= REPEATED_ROWS
-    before = f"; {explain.number(usual, 'share')} is usual" if usual else ""
-    lost = (
-        f" {others:,} of them were of another time than the row that was kept: other rows under the same ids are lost."
-        if others
-        else ""
-    )
-    return own.reading(
-        check="repeated_rows", unit="share", value=share, reference_value=usual, threshold=most, effect=share, n=arrived,
-        significant=warns, material=warns, verdict="warning" if warns else "ok",
-        sentence=f"{again:,} of {arrived:,} rows had an id that was known already ({explain.number(share, 'share')}){before}. "
-        f"They were left out.{lost}",
-    )  # fmt: skip
+    fields: dict[str, Any] = {
+        "value": share,
+        "reference_value": usual,
+        "threshold": most,
+        "effect": share,
+        "n": arrived,
+        "significant": warns,
+        "material": warns,
+        "verdict": "warning" if warns else "ok",
+    }
+
+    def sentence() -> str:
+        before = f"; {explain.number(usual, 'share')} is usual" if usual else ""
+        lost = (
+            f" {others:,} of them were of another time than the row that was kept: other rows under the same ids are lost."
+            if others
+            else ""
+        )
+        return (
+            f"{again:,} of {arrived:,} rows had an id that was known already ({explain.number(share, 'share')}){before}. "
+            f"They were left out.{lost}"
+        )
+
+    return _Own(window, fields, sentence)
 
 
 def _share_repeated(traffic: Traffic, place: int) -> float:

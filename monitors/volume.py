@@ -80,7 +80,16 @@ def expectations(rows: Sequence[int] | NDArray[np.int64], season: Season, first:
     y = np.asarray(rows, dtype=np.float64)
     predicted = _predictions(y, season)
     miss = np.log((y + 0.5) / (predicted + 0.5))
-    return [_held(y, predicted, miss, t, season) for t in range(first, len(y))]
+    spreads = np.asarray([_spread(y, predicted, miss, t, season) for t in range(first, len(y))]).reshape(-1, 2)
+    variance, freedom = spreads.T
+    expected, sd = predicted[first:], np.sqrt(variance)
+    least = np.maximum(expected, 0.5)
+    chance = 2 * special.stdtr(freedom, -np.abs(miss[first:]) / sd)
+    p = np.minimum(np.maximum(chance, _tail(y[first:], least, np.maximum(variance - 1 / least, 1e-6))), 1.0)
+    reach = special.stdtrit(freedom, 0.975) * sd
+    lower, upper = (np.maximum((expected + 0.5) * np.exp(sign * reach) - 0.5, 0.0) for sign in (-1, 1))
+    every = zip(*(part.tolist() for part in (expected, p, lower, upper)), range(first, len(y)), strict=True)
+    return [Expected(*found, t) if np.isfinite(found[0]) else replace(UNKNOWN, before=t) for *found, t in every]
 
 
 def _predictions(y: Values, season: Season) -> Values:
@@ -128,10 +137,11 @@ def _median(values: Values) -> float:
     return float(_middle(values))
 
 
-def _held(y: Values, predicted: Values, miss: Values, t: int, season: Season) -> Expected:
+def _spread(y: Values, predicted: Values, miss: Values, t: int, season: Season) -> tuple[float, float]:
+    """Return the variance of what window ``t`` misses its expectation by, in logarithms, and its degrees of freedom."""
     rows = predicted[t]
     if not np.isfinite(rows):
-        return replace(UNKNOWN, before=t)
+        return np.nan, np.nan
     since = max(t - season.reach, 0)
     past, were = miss[since:t], predicted[since:t]
     held = np.isfinite(past) & (y[since:t] > 0) & (were > 0)
@@ -142,23 +152,16 @@ def _held(y: Values, predicted: Values, miss: Values, t: int, season: Season) ->
         past = np.clip(past, -most, most)  # an outage must not hide the next one
     variance = (float((past**2).sum()) + PRIOR_WEIGHT * (PRIOR_MISS**2 + noise)) / (len(past) + PRIOR_WEIGHT)
     variance += max(1 / max(rows, 0.5) - noise, 0.0)  # smaller windows are noisier
-    freedom = min(len(past) + PRIOR_WEIGHT, MOST_FREEDOM)
-    t_value = abs(miss[t]) / np.sqrt(variance)
-    chance = 2 * float(special.stdtr(freedom, -t_value))
-    between = max(variance - 1 / max(rows, 0.5), 1e-6)
-    p = max(chance, _tail(y[t], max(rows, 0.5), between))
-    reach = float(special.stdtrit(freedom, 0.975)) * np.sqrt(variance)
-    lower, upper = (max((rows + 0.5) * np.exp(sign * reach) - 0.5, 0.0) for sign in (-1, 1))
-    return Expected(float(rows), min(p, 1.0), float(lower), float(upper), t)
+    return variance, min(len(past) + PRIOR_WEIGHT, MOST_FREEDOM)
 
 
-def _tail(count: float, mean: float, between: float) -> float:
-    """Return twice the smaller tail of a negative binomial of this mean, with a relative variance ``between`` windows."""
+def _tail(count: Values, mean: Values, between: Values) -> Values:
+    """Return twice the smaller tail of negative binomials of these means, with a relative variance ``between`` windows."""
     size = 1 / between
     share = size / (size + mean)
-    below = float(special.betainc(size, count + 1, share))
-    above = 1.0 if count == 0 else float(1 - special.betainc(size, count, share))
-    return 2 * min(below, above)
+    below = special.betainc(size, count + 1, share)
+    above = np.where(count == 0, 1.0, 1 - special.betainc(size, np.maximum(count, 1.0), share))
+    return np.asarray(2 * np.minimum(below, above))
 
 
 def with_reference(own: NDArray[np.int64], reference: NDArray[np.int64], gap: int, season: Season) -> NDArray[np.int64]:

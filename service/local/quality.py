@@ -99,7 +99,7 @@ def _arrival(
     windows: Sequence[Window],
     blank: Reading,
     level: float,
-) -> list[Reading]:
+) -> Readings:
     season = season_of(window_spec)
     rows = _rows_by_window(core, spec, window_spec)
     begun = min(rows, default=windows[0])
@@ -111,10 +111,7 @@ def _arrival(
         latest = _latest(core, spec, series, windows[0])
         again = repeats(cursor, spec.name, series)
     traffic = Traffic(series, counts, before, gap, latest, again)
-    place = next(i for i, window in enumerate(series) if window.end > windows[0].start)
-    judged = set(windows)
-    found = arrival_readings(spec, window_spec, blank, traffic, place, level)
-    return [reading for reading in found if reading.window in judged]
+    return arrival_readings(spec, window_spec, blank, traffic, set(windows), level)
 
 
 def _rows_by_window(core: Core, spec: ModelSpec, window_spec: WindowSpec) -> dict[Window, int]:
