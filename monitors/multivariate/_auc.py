@@ -11,6 +11,7 @@ from monitors.multivariate._threads import one_thread
 from monitors.multivariate._types import Found, Rows
 
 FOLDS = 5
+_PAIRED = 2  # variance of a mean over folds, in units of that over independent ones
 Scores = NDArray[np.float64]
 #: (rows, whether each is current) -> a function that scores rows; higher is more like the current ones
 Fit = Callable[[Rows, NDArray[np.bool_]], Callable[[Rows], Scores]]
@@ -39,8 +40,10 @@ def cross_validated(
 ) -> tuple[Found, NDArray[np.float64] | None]:
     """Return the mean AUC over some folds, each scored by a classifier that learned from the others, with its null.
 
-    The null of a mean over folds is that of Mann and Whitney (1947): mean 1/2, variance (n + m + 1) / 12nm. Raises
-    :class:`ValueError` when a side has fewer rows than folds.
+    The null of one fold is that of Mann and Whitney (1947): mean 1/2, variance (n + m + 1) / 12nm. Folds are not independent: what one
+    has learned from the other scores it again when their parts are changed, so a mean over folds holds each pair of them twice, and
+    varies with twice that variance (for a rule that is linear in the rows; for trees by up to that much). Raises :class:`ValueError`
+    when a side has fewer rows than folds.
     """
     n, m = len(current), len(reference)
     if min(n, m) < folds:
@@ -58,5 +61,5 @@ def cross_validated(
             values.append(auc(score(rows[held]), label[held]))
             if explain is not None:
                 lost.append(explain(rows[held], label[held], score, values[-1]))
-    found = Found(float(np.mean(values)), 0.5, float(np.sqrt((n + m + 1) / (12 * n * m))))
+    found = Found(float(np.mean(values)), 0.5, float(np.sqrt(_PAIRED * (n + m + 1) / (12 * n * m))))
     return found, None if explain is None else np.mean(lost, axis=0)
