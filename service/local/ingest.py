@@ -15,6 +15,7 @@ from service.workspace import ConflictError, WorkspaceError
 from storage.append_common import AppendResult, Key
 from storage.digests import rows_digest, table_digest
 from storage.feedback import canonical_labels_and_feedback
+from storage.file_formats.column_types import is_pandas_index
 from storage.file_formats.declared import declared_kinds
 from storage.file_formats.table import Unpacked, unpack
 from storage.files import FileTable, Reading, read_table
@@ -43,7 +44,7 @@ def whole(data: object, spec: ModelSpec | None = None) -> pa.Table:
     if isinstance(data, str | os.PathLike):
         return read_table(data, reading=Reading(kinds=declared_kinds(spec) if spec else {})).table
     if isinstance(data, pa.Table):
-        return data
+        return _without_index(data, spec)
     if isinstance(data, list):
         try:
             return pa.Table.from_pylist(data)
@@ -52,10 +53,17 @@ def whole(data: object, spec: ModelSpec | None = None) -> pa.Table:
                 f"the rows do not make a table: {error}; give every column values of one type"
             ) from None
     if hasattr(data, "__arrow_c_stream__"):
-        return pa.table(data)
+        return _without_index(pa.table(data), spec)
     raise WorkspaceError(
         f"rows cannot come as {type(data).__name__}; give a path, an Arrow table, a pandas or Polars frame, or a list of rows"
     )
+
+
+def _without_index(table: pa.Table, spec: ModelSpec | None) -> pa.Table:
+    """Leave out a pandas frame's index without a name, as of files, unless it is declared or all there is."""
+    declared = {column.name for column in spec.columns} if spec else set()
+    index = [name for name in table.column_names if is_pandas_index(name) and name not in declared]
+    return table.drop_columns(index) if len(index) < table.num_columns else table
 
 
 def takes(core: Core, model: str, into: Into) -> ModelSpec:

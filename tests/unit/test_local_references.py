@@ -39,6 +39,13 @@ def verdicts(ws: Tiny, **chosen: Any) -> dict[str, str]:
     return {column: ", ".join(sorted(seen)) for column, seen in found.items()}
 
 
+def test_the_index_of_a_frame_is_no_feature(tmp_path: Path) -> None:
+    frame = pd.concat([rows(day, 1) for day in range(REFERENCE_DAYS)])  # each day numbers its rows from 0
+    with declared(tmp_path / "home", 'task = "none"\ntime = "event_time"') as ws:
+        ws.workspace.reference(MODEL, frame.drop(columns="prediction_id"))
+        assert not [name for name in ws.workspace.columns(MODEL) if "index" in name["name"]]
+
+
 # -- where the rows come from ------------------------------------------------------------------------------------------
 @pytest.mark.slow
 def test_a_csv_without_times_is_one_bucket_and_judges(tmp_path: Path) -> None:
