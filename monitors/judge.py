@@ -92,14 +92,15 @@ def judge_columnar(
     places = np.arange(len(windows)) if judged is None else np.asarray(judged, dtype=np.int64)
     coverage = ratio(np.zeros(len(windows)) if outcomes is None else outcomes.rows, expected)
     run = _run(spec, reference, calibration, windows, places, coverage[places], model_version, importance, now)
-    found = traffic_readings(run, inputs[places], labelled=labelled)
+    found = traffic_readings(run, inputs.rows[places], labelled=labelled)
     never = np.zeros(len(places), dtype=bool)
     names = reference.inputs.layout.names
     level = np.asarray([run.column_level(name, late=False) for name in names])
     least, tolerance = spec.monitor.min_rows, spec.monitor.tolerance
     drift = find_drift(calibration.inputs, windows, inputs, level, tolerance, least)
     drift = with_unvaried(drift, reference.inputs, inputs, least, tolerance)
-    part = Part(reference.inputs.total(), inputs, inputs[places], drift)
+    judging = inputs if len(places) == len(windows) else inputs[places]
+    part = Part(reference.inputs.total(), inputs, judging, drift)
     found += judge_columns(run, part, dict.fromkeys(names, never))
     found = _against(calibration.held, found)
     if outcomes is None or reference.outcomes is None or calibration.outcomes is None:
@@ -108,7 +109,8 @@ def judge_columnar(
         usable = coverage >= LEAST_COVERAGE
     performance, harmful = judge_performance(run, windows, outcomes, usable)
     drift = find_drift(calibration.outcomes, windows, outcomes, run.levels.page, tolerance, least, usable)
-    part = Part(reference.outcomes.total(), outcomes, outcomes[places], drift, late=True)
+    judging = outcomes if len(places) == len(windows) else outcomes[places]
+    part = Part(reference.outcomes.total(), outcomes, judging, drift, late=True)
     concept = concept_column(part.total.layout)
     harms = {name: never for name in ("label",) if name in part.total.layout.names}
     harms |= {} if concept is None else {concept: harmful}

@@ -45,7 +45,8 @@ class Part:
         if name not in self.asked:
             base, now = self.total.column(name), self.now.column(name)
             states = States(run, base, now, late=self.late)
-            self.asked[name] = Asked(run.calibration.columns[name], base, self.series.column(name), states, now)
+            series = now if self.series is self.now else self.series.column(name)
+            self.asked[name] = Asked(run.calibration.columns[name], base, series, states, now)
         return self.asked[name]
 
     def checks_of(self, run: Run, entry: BinnedColumn) -> dict[str, Check]:

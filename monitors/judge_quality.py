@@ -63,19 +63,18 @@ def quality_readings(
     ``level``: the largest significant p-value, of all columns and checks together; ``least``: rows a window needs; ``named``: checks that
     get a reading in every window. A column that cannot be judged gets a reading that says why.
     """
-    total = reference.inputs.total()
-    before = reference_windows(reference, window_spec)
-    names = total.layout.names
-    each = level / (max(len(names), 1) * len(QUALITY_CHECKS))
+    known = _reference_columns(reference, window_spec)
+    each = level / (max(len(known), 1) * len(QUALITY_CHECKS))
     found: list[Reading] = []
     applicable = {
-        entry.bins.kind: tuple(column_checks(entry, QUALITY_CHECKS).values()) for entry in total.layout.columns
+        entry.bins.kind: tuple(column_checks(entry, QUALITY_CHECKS).values())
+        for entry in reference.inputs.layout.columns
     }
-    for name in names:
-        base, now = total.column(name), inputs.column(name)
+    for name, (base, past) in known.items():
+        now = inputs.column(name)
         for check in applicable[base.entry.bins.kind]:
             try:
-                found += _readings(check, base, now, before, windows, blank, each, least, every=check.name in named)
+                found += _readings(check, base, now, past, windows, blank, each, least, every=check.name in named)
             except Exception as error:
                 words = f"{name} could not be judged: {error}"
                 made = replace(blank, check=check.name, column=name, unit=check.unit, n_reference=int(base.valid))
@@ -96,11 +95,18 @@ def reference_windows(reference: Reference, window_spec: WindowSpec) -> Profile:
     return stacked[stacked.rows > 0] if (stacked.rows > 0).any() else stacked
 
 
+@lru_cache(maxsize=16)
+def _reference_columns(reference: Reference, window_spec: WindowSpec) -> dict[str, tuple[ColumnProfile, ColumnProfile]]:
+    """Return each column of a reference as a whole and by window; what is usual follows from these, and is remembered by them."""
+    total, past = reference.inputs.total(), reference_windows(reference, window_spec)
+    return {name: (total.column(name), past.column(name)) for name in total.layout.names}
+
+
 def _readings(
     check: Check,
     base: ColumnProfile,
     now: ColumnProfile,
-    before: Profile,
+    past: ColumnProfile,
     windows: Sequence[Window],
     blank: Reading,
     level: float,
@@ -112,7 +118,7 @@ def _readings(
     if not every and check.name in _NOTHING_AT_ZERO and not (value > 0).any():
         return []
     name, n = base.entry.column.name, now.valid
-    finding = _FINDINGS[check.name](base, now, before.column(name), value, least)
+    finding = _FINDINGS[check.name](base, now, past, value, least)
     judged = (n >= least) & (int(base.valid) >= least)
     significant = judged & (np.nan_to_num(finding.p, nan=1.0) < level)
     material = judged & finding.material
@@ -207,27 +213,41 @@ def _listed(names: Sequence[str]) -> str:
 
 
 # -- what chance and habit do ------------------------------------------------------------------------------------------
+_USUAL = 4096  # columns of references of which it is remembered what is usual
+
+
 def _vanished(base: ColumnProfile, now: ColumnProfile, past: ColumnProfile, value: Values, least: int) -> Finding:
     """Return the chance that the solid categories of a window that are empty would be, by a beta-binomial of each (Skellam 1948).
 
     A category that stayed away from a reference window of enough rows does that by itself, and is not missed.
     """
+    p, solid, alpha, beta, usual = _categories(base, past, least)
+    missing = np.flatnonzero(((now.cells[:, :-_UNLISTED] == 0) & solid).any(axis=1))  # hardly any window
+    k = len(value)
+    chance, mass = np.ones(k), np.zeros(k)
+    if len(missing):
+        n = now.valid[missing]
+        with np.errstate(invalid="ignore"):
+            away = np.exp(special.betaln(alpha, beta + n[:, None]) - special.betaln(alpha, beta))
+        empty = (now.cells[missing, :-_UNLISTED] == 0) & solid
+        chance[missing] = np.where(empty, away, 1.0).min(axis=1) * max(int(solid.sum()), 1)
+        mass[missing] = np.where(empty, p, 0.0).sum(axis=1)
+    chance = np.where(now.valid > 0, np.minimum(chance, 1.0), np.nan)
+    return Finding(chance, mass >= SOLID, np.full(k, usual), np.zeros(k), np.full(k, usual + SOLID))
+
+
+@lru_cache(maxsize=_USUAL)
+def _categories(
+    base: ColumnProfile, past: ColumnProfile, least: int
+) -> tuple[Values, NDArray[np.bool_], Values, Values, float]:
+    """Return the categories' shares, which are solid, the parameters of their beta distributions, and the usual share of those that are gone."""
     before = past.cells[:, :-_UNLISTED].astype(np.float64)
     n = past.valid.astype(np.float64)
     p = np.nan_to_num(ratio(base.cells[:-_UNLISTED], base.valid))
     size = _sizes(p, before, n)
     shy = (before[n >= least] == 0).any(axis=0) if (n >= least).any() else np.zeros(len(p), dtype=bool)
-    solid = (p >= SOLID) & ~shy
-    alpha, beta = p * size, np.maximum((1 - p) * size, 1e-9)
-    with np.errstate(invalid="ignore"):
-        away = np.exp(special.betaln(alpha, beta + now.valid[:, None]) - special.betaln(alpha, beta))
-    empty = (now.cells[:, :-_UNLISTED] == 0) & solid
-    chance = np.where(empty, away, 1.0).min(axis=1, initial=1.0) * max(int(solid.sum()), 1)
-    mass = np.where(empty, p, 0.0).sum(axis=1)
     usual = _mean_value("vanished_share", base, past)
-    k = len(value)
-    chance = np.where(now.valid > 0, np.minimum(chance, 1.0), np.nan)
-    return Finding(chance, mass >= SOLID, np.full(k, usual), np.zeros(k), np.full(k, usual + SOLID))
+    return p, (p >= SOLID) & ~shy, p * size, np.maximum((1 - p) * size, 1e-9), usual
 
 
 def _sizes(p: Values, before: Values, n: Values) -> Values:
@@ -245,12 +265,8 @@ def _sizes(p: Values, before: Values, n: Values) -> Values:
 
 def _constant(base: ColumnProfile, now: ColumnProfile, past: ColumnProfile, value: Values, least: int) -> Finding:
     """Return the chance that all values agree: the largest share that one cell had in any reference window, n - 1 times."""
+    most, once = _one_value(base, past, least)
     k = len(value)
-    enough = past.valid >= min(least, int(past.valid.max(initial=0)))
-    most = float(np.nan_to_num(ratio(past.cells.max(axis=-1), past.valid))[enough].max(initial=0.0))
-    if int((past.valid > 0).sum()) < _ENOUGH:
-        most = (1 + most) / 2
-    once = bool(np.nan_to_num(column_values(column_checks()["constant"], base, past))[enough].any())
     known = int(base.valid) > 0 and not once
     same = np.nan_to_num(value) == 1
     p = np.where(same & known, most ** np.maximum(now.valid - 1.0, 0), 1.0)
@@ -258,34 +274,53 @@ def _constant(base: ColumnProfile, now: ColumnProfile, past: ColumnProfile, valu
     return Finding(np.where(now.valid > 0, p, np.nan), same, np.full(k, float(once)), none, none)
 
 
-def _cardinality(base: ColumnProfile, now: ColumnProfile, past: ColumnProfile, value: Values, least: int) -> Finding:
-    """Return how far the number of categories is from what so many rows hold, by the misses of the reference's own windows.
-
-    A category of share p shows among n rows with probability 1 - (1 - p)^n; Student's t on what windows differ from the sum of that.
-    """
-    p = np.nan_to_num(ratio(base.cells, base.valid))
-
-    def expect(n: NDArray[np.int64]) -> tuple[Values, Values]:
-        distinct, which = np.unique(n, return_inverse=True)  # windows have the same few numbers of values
-        shown = 1 - (1 - p) ** distinct[:, None]
-        return shown.sum(axis=1)[which], (shown * (1 - shown)).sum(axis=1)[which]
-
+@lru_cache(maxsize=_USUAL)
+def _one_value(base: ColumnProfile, past: ColumnProfile, least: int) -> tuple[float, bool]:
+    """Return the largest share that one cell had in any reference window, and whether all values of one agreed."""
     enough = past.valid >= min(least, int(past.valid.max(initial=0)))
-    k = int(enough.sum())
-    mean, sampling = expect(now.valid)
-    if k < _ENOUGH:
+    most = float(np.nan_to_num(ratio(past.cells.max(axis=-1), past.valid))[enough].max(initial=0.0))
+    if int((past.valid > 0).sum()) < _ENOUGH:
+        most = (1 + most) / 2
+    return most, bool(np.nan_to_num(column_values(column_checks()["constant"], base, past))[enough].any())
+
+
+def _cardinality(base: ColumnProfile, now: ColumnProfile, past: ColumnProfile, value: Values, least: int) -> Finding:
+    """Return how far the number of categories is from what so many rows hold, by the misses of the reference's own windows."""
+    miss, between, freedom = _misses(base, past, least)
+    mean, sampling = _distinct(base, now.valid)
+    if not freedom:
         unknown = np.full(len(value), np.nan)
         return Finding(unknown, np.zeros(len(value), dtype=bool), mean, unknown, unknown)
-    was, noise = expect(past.valid[enough])
-    miss = (past.cells[enough] > 0).sum(axis=1) - was
-    between = max(float(miss.var(ddof=1)) - float(noise.mean()), 0.0) * (1 + 2 * np.sqrt(2 / (k - 1)))
-    centre = mean + float(miss.mean())
-    spread = np.sqrt(np.maximum(sampling + between * (1 + 1 / k), 0.25))
-    freedom = min(k - 1.0, _MOST_FREEDOM)
+    centre = mean + miss
+    spread = np.sqrt(np.maximum(sampling + between, 0.25))
     p_value = 2 * special.stdtr(freedom, -np.abs(value - centre) / spread)
     reach = float(special.stdtrit(freedom, 0.975)) * spread
     material = np.abs(np.nan_to_num(value) - centre) >= np.maximum(2.0, CHANGED * centre)
     return Finding(np.asarray(p_value), material, centre, np.maximum(centre - reach, 0.0), centre + reach)
+
+
+def _distinct(base: ColumnProfile, n: NDArray[np.int64]) -> tuple[Values, Values]:
+    """Return how many categories windows of ``n`` values hold, and the variance of that.
+
+    A category of share p shows among n values with probability 1 - (1 - p)^n.
+    """
+    p = np.nan_to_num(ratio(base.cells, base.valid))
+    distinct, which = np.unique(n, return_inverse=True)  # windows have the same few numbers of values
+    shown = 1 - (1 - p) ** distinct[:, None]
+    return shown.sum(axis=1)[which], (shown * (1 - shown)).sum(axis=1)[which]
+
+
+@lru_cache(maxsize=_USUAL)
+def _misses(base: ColumnProfile, past: ColumnProfile, least: int) -> tuple[float, float, float]:
+    """Return by how much reference windows miss :func:`_distinct`: the mean, the variance beyond sampling, and degrees of freedom (0: too few)."""
+    enough = past.valid >= min(least, int(past.valid.max(initial=0)))
+    k = int(enough.sum())
+    if k < _ENOUGH:
+        return 0.0, 0.0, 0.0
+    was, noise = _distinct(base, past.valid[enough])
+    miss = (past.cells[enough] > 0).sum(axis=1) - was
+    between = max(float(miss.var(ddof=1)) - float(noise.mean()), 0.0) * (1 + 2 * np.sqrt(2 / (k - 1)))
+    return float(miss.mean()), float(between * (1 + 1 / k)), min(k - 1.0, _MOST_FREEDOM)
 
 
 def _mean_value(name: str, base: ColumnProfile, past: ColumnProfile) -> float:

@@ -31,7 +31,6 @@ from monitors.volume import (
     with_reference,
 )
 from reference_data.declaration import ModelSpec
-from reference_data.profile import Profile
 from reference_data.windows import Window, WindowSpec
 
 _ROWS = Check("row_count", "column", frozenset(), "rows", "both", "Rows in the window.", "", title="Rows")
@@ -52,9 +51,9 @@ def table_level(spec: ModelSpec, windows_per_year: float) -> float:
     return levels(windows_per_year, 1, 1, budget.pages_per_year, budget.warnings_per_year).table
 
 
-def traffic_readings(run: Run, inputs: Profile, *, labelled: bool) -> Readings:
+def traffic_readings(run: Run, rows: NDArray[np.int64], *, labelled: bool) -> Readings:
     """Return how many rows each window has, and how many of them have a label."""
-    least, usual, rows = run.spec.monitor.min_rows, run.calibration.median_rows, inputs.rows
+    least, usual = run.spec.monitor.min_rows, run.calibration.median_rows
 
     def counted(i: int) -> str:
         if rows[i] == 0:
@@ -122,7 +121,7 @@ class _Own:
     words: Callable[[], str]
 
 
-def _block(blank: Reading, check: str, found: Sequence[_Own], unit: str = "rows") -> Block:
+def _block(blank: Reading, check: str, unit: str, found: Sequence[_Own]) -> Block:
     """Return the readings of one check as columns; a field that a window leaves out is as in ``blank``."""
     shared: dict[str, Column] = {"check": check, "scope": "traffic", "column": None, "unit": unit}
     names = dict.fromkeys(name for own in found for name in own.fields)
@@ -150,17 +149,16 @@ def arrival_readings(
     before = with_reference(traffic.rows, traffic.reference, traffic.gap, season)
     expected = _expected(traffic, before, season, places[0])
     silences = np.asarray([_silence(traffic, place) for place in range(len(traffic.windows))])
-    kinds = {
-        "row_volume": [
-            _volume(spec, window_spec, traffic, place, expected[place - places[0]], VOLUME * level, len(before))
-            for place in places
-        ],
-        "freshness": [_freshness(traffic, silences, place, season, FRESHNESS * level) for place in places],
-        "repeated_rows": [_repeated(traffic, place) for place in places],
-    }
-    units = {"freshness": "hours", "repeated_rows": "share"}
-    told = {check: [own for own in every if own is not None] for check, every in kinds.items()}
-    return Readings(_block(blank, check, every, units.get(check, "rows")) for check, every in told.items() if every)
+    volume = [
+        _volume(spec, window_spec, traffic, place, expected[place - places[0]], VOLUME * level, len(before))
+        for place in places
+    ]
+    fresh = [_freshness(traffic, silences, place, season, FRESHNESS * level) for place in places]
+    again = [_repeated(traffic, place) for place in places]
+    kinds = (("row_volume", "rows", volume), ("freshness", "hours", fresh), ("repeated_rows", "share", again))
+    return Readings(
+        _block(blank, check, unit, [own for own in every if own is not None]) for check, unit, every in kinds
+    )
 
 
 def _expected(traffic: Traffic, before: NDArray[np.int64], season: Season, first: int) -> list[Expected]:

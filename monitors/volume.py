@@ -88,8 +88,8 @@ def expectations(rows: Sequence[int] | NDArray[np.int64], season: Season, first:
     p = np.minimum(np.maximum(chance, _tail(y[first:], least, np.maximum(variance - 1 / least, 1e-6))), 1.0)
     reach = special.stdtrit(freedom, 0.975) * sd
     lower, upper = (np.maximum((expected + 0.5) * np.exp(sign * reach) - 0.5, 0.0) for sign in (-1, 1))
-    every = zip(*(part.tolist() for part in (expected, p, lower, upper)), range(first, len(y)), strict=True)
-    return [Expected(*found, t) if np.isfinite(found[0]) else replace(UNKNOWN, before=t) for *found, t in every]
+    found = zip(expected.tolist(), p.tolist(), lower.tolist(), upper.tolist(), range(first, len(y)), strict=True)
+    return [Expected(*each) if np.isfinite(each[0]) else replace(UNKNOWN, before=each[-1]) for each in found]
 
 
 def _predictions(y: Values, season: Season) -> Values:
