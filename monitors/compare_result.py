@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from monitors.compare_ids import LeftOut
     from monitors.compare_rows import RowsFinding
     from reference_data.profile import ColumnProfile
 
@@ -32,6 +33,7 @@ _WORDS = {
     "no_data": "no values",
     "error": "error",
 }
+_NAMED, _HOW = 5, "--ids, or ids=True in Python, compares them too"  # of the columns left out
 _LONGEST = 110  # characters of a reason that the table shows
 
 
@@ -125,6 +127,7 @@ class Comparison:
     alpha: float
     notes: tuple[str, ...] = field(default=())
     multivariate: tuple[RowsFinding, ...] = ()  # of all columns together, where that was asked for
+    left_out: tuple[LeftOut, ...] = ()  # columns that were not compared, for they only tell rows apart
 
     @property
     def drift(self) -> bool:
@@ -154,6 +157,7 @@ class Comparison:
             "drift": self.drift,
             "alpha": self.alpha,
             "columns": [column.to_dict() for column in self.columns],
+            "left_out": [each.to_dict() for each in self.left_out],
             "notes": list(self.notes),
             **({"multivariate": [finding.to_dict() for finding in self.multivariate]} if self.multivariate else {}),
         }
@@ -179,7 +183,16 @@ class Comparison:
             for column in self.columns
         ]
         together = [f"together: {_printable(finding.words)}" for finding in self.multivariate]
-        return "\n".join([head, *lines, *together, *(f"note: {note}" for note in self.notes)])
+        return "\n".join([head, *lines, *together, *(f"note: {_printable(note)}" for note in self._notes)])
+
+    @property
+    def _notes(self) -> list[str]:
+        """The notes, and which columns were left out with how to have them compared."""
+        if not self.left_out:
+            return list(self.notes)
+        named = ", ".join(f"{each.column[:40]} ({each.why})" for each in self.left_out[:_NAMED])
+        more = f" and {len(self.left_out) - _NAMED} more" if len(self.left_out) > _NAMED else ""
+        return [*self.notes, f"not compared, as ids tell rows apart and nothing else: {named}{more}; {_HOW}"]
 
     def _headline(self) -> str:
         drifted = sum(column.drift for column in self.columns)
@@ -206,7 +219,7 @@ class Comparison:
             for name in ("column", "verdict", "p", "effect", "missing", "reference and current", "")
         )
         rows = "".join(self._row(column, cell) for column in self.columns)
-        told = [*(finding.words for finding in self.multivariate), *self.notes]
+        told = [*(finding.words for finding in self.multivariate), *self._notes]
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in told)
         return (
             f"<div><p><strong>{html.escape(self._headline())}</strong></p>"

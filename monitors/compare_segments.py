@@ -87,7 +87,12 @@ def compare_segments(
     notes = tuple(dict.fromkeys((*read, *also))) + _notes(
         segment, len({*values.tolist(), *np.unique(now).tolist()}), len(kept)
     )
-    inside_of = [name for name in (columns or left.column_names) if name not in made_of]
+    both = {*left.column_names} & {*right.column_names}
+    inside_of = [
+        each.column
+        for each in whole.columns
+        if each.column not in made_of and (each.column in both or columns is not None)
+    ]
     found = [
         (
             str(value),
@@ -95,7 +100,7 @@ def compare_segments(
                 left.filter(pa.array(before == value)),
                 right.filter(pa.array(now == value)),
                 alpha=alpha / len(kept),
-                columns=[name for name in inside_of if name in right.column_names or columns is not None],
+                columns=inside_of,
                 **options,
             ),
         )

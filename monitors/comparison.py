@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from monitors.compare_exact import exact_values
+from monitors.compare_ids import find_ids
 from monitors.compare_inputs import CompareError, Pair, open_columns, pair_column
 from monitors.compare_judge import TOLERANCE, Result, failed, judge_column
 from monitors.compare_profile import Days, Profiled, find_days, profile_pair
@@ -44,6 +45,7 @@ def compare(
     preset: str | None = None,
     chunk: str | None = None,
     multivariate: bool = False,
+    ids: bool = False,
 ) -> Comparison:
     """Compare ``current`` with ``reference``, column by column.
 
@@ -60,9 +62,10 @@ def compare(
         exact: Compute the reported checks from the rows where profiles only come near them; the verdict stays the same.
         preset: Decide as another tool does on its defaults instead: ``evidently`` or ``nannyml``, a file each in ``monitors/presets``.
         chunk: How ``nannyml`` cuts rows: ``1h``, ``1d``, ``1w``, ``1mo`` of ``timestamp``, or ``500 rows``; ten parts by default.
-
         multivariate: Compare all columns together as well, on samples of 5,000 rows: classifier, PCA reconstruction, discrepancy;
             and texts by a classifier on their words, beside their length and the words that the reference does not know.
+        ids: Compare columns too that only tell rows apart, such as keys and row numbers. By default they are left out and named in
+            ``left_out``, unless ``columns`` asks for them; a preset compares them, as the other tool does.
 
     A column drifts if the change is significant *and* material. A column that cannot be compared carries an ``error`` in
     words. Raises :class:`CompareError` for arguments that make no sense and :class:`storage.files.FileError` for files that
@@ -93,9 +96,11 @@ def compare(
         days = find_days(_time(pair_column(left, right, timestamp)))
         notes.append(f"column {timestamp!r} is taken as the time of the rows and not compared")
     pairs = [_pair(left, right, name) for name in names if name != timestamp]
+    left_out = () if ids or columns is not None else find_ids(pairs)
+    pairs = [pair for pair in pairs if pair.name not in {each.column for each in left_out}]
     results = _compare_columns(pairs, days, checks, exact=exact, classify=multivariate)
     together = _together(pairs, alpha) if multivariate else ()
-    return Comparison(left.rows, right.rows, tuple(decide(results, alpha)), alpha, tuple(notes), together)
+    return Comparison(left.rows, right.rows, tuple(decide(results, alpha)), alpha, tuple(notes), together, left_out)
 
 
 def _together(pairs: list[Pair], alpha: float) -> tuple[RowsFinding, ...]:

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from monitors.compare_inputs import CompareError, pair_column, to_table
 from monitors.compare_result import Comparison
 from monitors.comparison import compare
-from service.compared_ids import find_ids
 from service.compared_words import by_size, column_view, count, finite, headline
 from service.comparing_views import ComparedSide, FileComparison, LeftOut
 from storage.column_values import HeldColumns
@@ -57,9 +56,9 @@ def compare_given(
         timestamp = _clock(left, right, times)
     clock = timestamp or None
     sides = {side: _side(names[side], table, timestamp) for side, table in zip(_SIDES, (left, right), strict=True)}
-    left_out = [] if ids else find_ids(left, right, keep=clock)
+    own = compare(left, right, timestamp=clock, alpha=alpha, multivariate=together and preset is None, ids=ids)
+    left_out: list[LeftOut] = [{"column": each.column, "why": each.why} for each in own.left_out]
     left, right = (_without(table, left_out) for table in (left, right))
-    own = compare(left, right, timestamp=clock, alpha=alpha, multivariate=together and preset is None)
     found = own if preset is None else compare(left, right, timestamp=clock, preset=preset)
     told = _told(found, own, others=_evidently(left, right, found, preset))
     return {

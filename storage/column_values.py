@@ -32,6 +32,10 @@ class Values(Protocol):
         """Number of rows that hold nothing."""
         ...
 
+    def bounds(self) -> tuple[float, float] | None:
+        """Return the least and the largest of numbers where that is known without reading them."""
+        ...
+
     def pieces(self) -> Iterator[pa.Array]:
         """Yield the rows in order, some ten thousand at a time; text may be dictionary-encoded."""
         ...
@@ -59,6 +63,10 @@ class Held:
     def null_count(self) -> int:
         """Number of rows that hold nothing."""
         return int(self.values.null_count)
+
+    def bounds(self) -> tuple[float, float] | None:
+        """Return None: nothing is known that was not looked at."""
+        return None
 
     def pieces(self) -> Iterator[pa.Array]:
         """Yield slices of the chunks: numbers in blocks, text by the chunk."""
@@ -96,6 +104,17 @@ class _Stored:
                     return sum(piece.null_count for piece in self.pieces())
                 found += statistics.null_count
         return found
+
+    def bounds(self) -> tuple[float, float] | None:
+        """Return what the files' own statistics say, None if one of them says nothing."""
+        found: list[float] = []
+        for file in self.files:
+            for group in range(file.num_row_groups):
+                statistics = file.metadata.row_group(group).column(self.place).statistics
+                if statistics is None or not statistics.has_min_max:
+                    return None
+                found += [statistics.min, statistics.max]
+        return (min(found), max(found)) if found else None
 
     def pieces(self) -> Iterator[pa.Array]:
         """Yield decoded batches; text stays dictionary-encoded as it is in the file."""

@@ -75,6 +75,9 @@ def compare(
             "--segment", metavar="COLUMN", help="Inside each value of this column as well, or of a pair 'a × b'."
         ),
     ] = None,
+    ids: Annotated[  # noqa: FBT002 - typer reads the default
+        bool, typer.Option("--ids", help="Compare ids and keys as well, which are left out otherwise.")
+    ] = False,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 3 when there is drift.")] = None,
 ) -> None:
     """Compare two files column by column: what drifted, and how far.
@@ -106,6 +109,7 @@ def compare(
             preset=preset,
             chunk=chunk,
             multivariate=multivariate,
+            ids=ids,
         )
     except CompareError as error:
         raise typer.BadParameter(str(error)) from None

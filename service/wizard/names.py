@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from reference_data.id_names import words
 
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
-_SPLIT = re.compile(r"[^a-z0-9]+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-#: The same in German, French and Spanish, without accents (:func:`words` takes them off).
+#: The same in German, French and Spanish, without accents (:func:`reference_data.id_names.words` takes them off).
 _ABROAD: dict[str, str] = {
     "prediction": "vorhersage vorhersagen vorhergesagt prognose prognostiziert schaetzung geschaetzt schaetzwert "
     "prevision predit prevu estimation estime prediccion pronostico predicho pronosticado estimado",
@@ -18,8 +13,6 @@ _ABROAD: dict[str, str] = {
     "score": "wahrscheinlichkeit konfidenz probabilite confiance probabilidad confianza",
     "time": "zeit uhrzeit datum zeitpunkt zeitstempel erstellt_am horodatage heure jour date_heure cree_le "
     "fecha hora fecha_hora marca_de_tiempo creado_en",
-    "id": "kennung kennziffer vorgang vorgangsnummer auftragsnummer belegnummer schluessel "
-    "identifiant cle numero_de_commande identificador clave numero_de_pedido",
     "subject": "kunde kunden kundin nutzer kundennummer kundennr patientin mitarbeiter utilisateur usuario cliente paciente",
     "version": "modellversion modell_version version_modele version_modelo",
     "latency": "latenz_ms latenz dauer_ms latence latencia",
@@ -104,24 +97,6 @@ TIME = frozenset(
 LABEL_TIME = frozenset(
     ["label_time", "labelled_at", "labeled_at", "label_date", "truth_time", "outcome_time", "outcome_at", "observed_at"]
 )
-ID = frozenset(
-    [
-        *_abroad("id"),
-        "id",
-        "ids",
-        "uuid",
-        "guid",
-        "key",
-        "prediction_id",
-        "request_id",
-        "row_id",
-        "record_id",
-        "event_id",
-        "transaction_id",
-        "order_id",
-        "case_id",
-    ]
-)
 SUBJECT = frozenset(
     [
         *_abroad("subject"),
@@ -196,21 +171,6 @@ _ABOUT = frozenset(
 _LAST = frozenset(["ist", "real", "reel"])
 
 
-def words(name: str) -> tuple[str, ...]:
-    """Return the words of a name in lower case.
-
-    >>> words("y_predProba 2"), words("Größe geschätzt")
-    (('y', 'pred', 'proba', '2'), ('groesse', 'geschaetzt'))
-    """
-    return tuple(part for part in _SPLIT.split(_plain(_CAMEL.sub("_", name))) if part)
-
-
-def _plain(name: str) -> str:
-    """Return a name in lower case without accents; umlauts as they are written where there are none."""
-    spelt = unicodedata.normalize("NFC", name.casefold()).translate(_UMLAUTS)
-    return "".join(sign for sign in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(sign))
-
-
 def flat(name: str) -> str:
     """Return a name as one word of ours: ``Y Pred`` is ``y_pred``."""
     return "_".join(words(name)) or name.casefold()
@@ -236,26 +196,6 @@ def is_score(name: str) -> bool:
     return bool(parts) and (
         parts[0] in SCORE or parts[-1] in SCORE - {"p"} or bool(set(parts) & (SCORE - {"p", "score"}))
     )
-
-
-def is_id(name: str) -> bool:
-    """Say whether a name is that of an id."""
-    parts = words(name)
-    return bool(parts) and (
-        "_".join(parts) in ID
-        or parts[-1] in {"id", "uuid", "guid", "kennung", "identifiant", "identificador"}
-        or name.endswith(("ID", "Id"))
-    )
-
-
-def is_key(name: str, held: int, distinct: int) -> bool:
-    """Say whether a column of so many values, so many of them different, tells rows apart and is called so."""
-    return is_id(name) and distinct > 0.5 * held and distinct > 20
-
-
-def is_own(held: int, distinct: int, characters: float) -> bool:
-    """Say whether nearly every row has a text of its own that is too short (on average) to be read."""
-    return distinct > 0.9 * held and characters < 40
 
 
 def of_person(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reference_data import id_names
 from reference_data.profile import RESERVED
 from service.setting_up_views import ColumnProposal, Role, Sureness
 from service.wizard import names
@@ -47,7 +48,7 @@ def type_of(column: ColumnFacts) -> str:
     values = {text for text, _ in column["top"]}
     if column["type"] == "numeric" and column["distinct"] == 2 and values == {"0", "1"}:
         return "boolean"
-    if column["stored"] == "int" and set(names.words(column["name"])) & names.CODE:
+    if column["stored"] == "int" and set(id_names.words(column["name"])) & names.CODE:
         return "categorical"
     if column["time"] is not None and column["time"]["form"] in ("naive", "aware", "mixed"):
         return "datetime"
@@ -191,16 +192,19 @@ def _keys(table: Table) -> None:
     """Ids of rows, of persons and of lists; row numbers."""
     rows = table.facts["sampled"]
     for column in table.free():
-        if column["counting"] and column["distinct"] == rows and not names.is_id(column["name"]):
+        if column["counting"] and column["distinct"] == rows and not id_names.is_id(column["name"]):
             table.guessed[column["name"]] = Guess(
                 "ignored", "a row number: the next file would begin with the same ones", "likely"
             )
     unique = [
         c
         for c in table.free()
-        if c["distinct"] == c["held"] == rows and rows > 1 and c["stored"] in ("int", "text") and names.is_id(c["name"])
+        if c["distinct"] == c["held"] == rows
+        and rows > 1
+        and c["stored"] in ("int", "text")
+        and id_names.is_id(c["name"])
     ]
-    unique.sort(key=lambda c: (names.flat(c["name"]) not in names.ID, names.of_person(c["name"]), len(c["name"])))
+    unique.sort(key=lambda c: (names.flat(c["name"]) not in id_names.ID, names.of_person(c["name"]), len(c["name"])))
     for column in unique[:1]:
         table.guessed[column["name"]] = Guess(
             "id", "the id of a prediction: its name says so, and no value comes twice", "sure"
@@ -225,9 +229,9 @@ def _keys(table: Table) -> None:
                 table.guessed[name] = Guess(
                     "list", f"rows of one list share it: {repeats:.0f} rows each on average", "likely"
                 )
-            elif names.is_id(name):
+            elif id_names.is_id(name):
                 table.guessed[name] = Guess("ignored", "an id that groups rows", "likely")
-        elif names.is_key(name, column["held"], column["distinct"]):
+        elif id_names.is_key(name, column["held"], column["distinct"]):
             table.guessed[name] = Guess("ignored", "an id: its values tell rows apart and say nothing else", "likely")
 
 
@@ -274,7 +278,7 @@ def _rest(table: Table) -> None:
         elif column["rising"] and column["distinct"] > 3:
             words = "never lower than in the row before, as counters and dates are: it would always drift"
             table.guessed[name] = Guess("ignored", words, "likely")
-        elif kind == "text" and names.is_own(column["held"], column["distinct"], column["characters"]):
+        elif kind == "text" and id_names.is_own(column["held"], column["distinct"], column["characters"]):
             table.guessed[name] = Guess("ignored", "nearly every row has a value of its own", "likely")
         elif kind == "text":
             table.guessed[name] = Guess(
@@ -309,5 +313,5 @@ def _segments(table: Table) -> dict[str, str]:
         and c["top"][1][1] >= 0.05
         and table.facts["rows"] / c["distinct"] >= 200
     ]
-    fitting.sort(key=lambda c: (not set(names.words(c["name"])) & names.GROUP, c["distinct"]))
+    fitting.sort(key=lambda c: (not set(id_names.words(c["name"])) & names.GROUP, c["distinct"]))
     return {c["name"]: "few values with many rows each: looked at one by one too" for c in fitting[:2]}
