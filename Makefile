@@ -16,6 +16,9 @@ QUICK := not browser and not slow and not soak
 # two workers, a file to each, in the order that tests/conftest.py gives: what a file has built is built once
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# what is compiled is kept: tests start hundreds of processes, each of which would compile all of it again
+unexport PYTHONDONTWRITEBYTECODE
+
 # uv must use the Python that is there, and the index that pip has been told to use
 export UV_PYTHON_DOWNLOADS := never
 ifdef PIP_INDEX_URL

@@ -1,7 +1,11 @@
 """What every test shares: the order of the folders, no silent skips in CI, and a real Chromium."""
 
+import functools
+import gc
+import importlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +42,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _folder(item) == "browser":
             item.add_marker("browser")
     items.sort(key=_rank)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep what all tests have imported out of every later collection: it lives as long as the process."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_components() -> Iterator[None]:
+    """Let AppTest look for components in what is installed once: for every page it reads the metadata of every package."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "streamlit.testing.v1" in sys.modules:  # tests without pages do without Streamlit
+            scanner = importlib.import_module("streamlit.components.v2.manifest_scanner")
+            patch.setattr(scanner, "scan_component_manifests", functools.cache(scanner.scan_component_manifests))
+        yield
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
