@@ -77,6 +77,21 @@ def test_rows_that_come_leave_alone_what_rests_on_runs(
     assert set(worked) == anew
 
 
+def test_a_new_day_is_looked_at_anew_though_no_window_closes(bare: Written) -> None:
+    """Rows of the future wait for their day, in windows of any length."""
+    worked: list[datetime] = []
+    bare.window_spec = lambda _: SimpleNamespace(containing=lambda _: Window(LIVE - 50 * DAY, LIVE + 50 * DAY))
+
+    @recalled("rows")
+    def counted(core: Core, model: str) -> None:
+        worked.append(core.now())
+
+    times = [LIVE + hours * DAY / 24 for hours in (0, 23, 24, 47, 25, 23)]
+    for bare.clock.now in times:
+        counted(bare.core, "m")
+    assert worked == [times[0], times[2], times[5]]
+
+
 def test_a_checkpoint_and_a_copy_of_the_file_are_no_change_of_data(bare: Written, tmp_path: Path) -> None:
     worked: list[str] = []
 
