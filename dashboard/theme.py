@@ -43,6 +43,7 @@ class Palette:
     material: str
     material_mark: str  # a point beyond a threshold that hurts nobody
     shade: str  # the reference period behind a line
+    veil: str  # behind words on a chart, so that lines do not cross them
 
 
 LIGHT = Palette(
@@ -71,6 +72,7 @@ LIGHT = Palette(
     material="#5A9CCB",
     material_mark="#0065A8",
     shade="rgba(124,133,148,0.13)",
+    veil="rgba(255,255,255,0.8)",
 )
 
 DARK = Palette(
@@ -99,6 +101,7 @@ DARK = Palette(
     material="#3E86B8",
     material_mark="#5BB3EE",
     shade="rgba(138,147,163,0.13)",
+    veil="rgba(14,18,24,0.8)",
 )
 
 

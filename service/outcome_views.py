@@ -270,6 +270,7 @@ class BusinessPoint(TypedDict):
     lower: float | None
     upper: float | None
     n: int
+    reference: float | None  # the mean of the reference's windows, or of the log's first
     usual_lower: float | None  # natural variation
     usual_upper: float | None
     threshold: float | None

@@ -13,6 +13,7 @@ UNITS_UNSAID = ("share", "area", "statistic")  # kinds of numbers, nothing to wr
 _UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
 _DURATION = re.compile(r"(\d+)\s*([smhdw])")
 _DAILY = re.compile(r"(\d{1,2}) (\d{1,2}) \* \* \*")
+_OFTEN = re.compile(r"\*/(\d{1,2}) \* \* \* \*")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
@@ -211,11 +212,14 @@ def duration(declared: str) -> str:
 
 
 def schedule(declared: str) -> str:
-    """Return a declared schedule in words; a cron line of more than a daily time stays one.
+    """Return a declared schedule in words; a cron line of more than a daily time or some minutes stays one.
 
     >>> schedule("every 15m"), schedule("every 1h"), schedule("0 2 * * *"), schedule("0 6 * * 1"), schedule("every 500 rows")
     ('every 15 minutes', 'every hour', 'daily at 02:00', '0 6 * * 1', 'every 500 rows')
     """
+    often = _OFTEN.fullmatch(declared.strip())
+    if often is not None and int(often[1]) and 60 % int(often[1]) == 0:  # else the hour begins anew in between
+        declared = f"every {int(often[1])}m"
     if declared.startswith("every "):
         return f"every {duration(declared.removeprefix('every ')).removeprefix('1 ')}"
     daily = _DAILY.fullmatch(declared.strip())

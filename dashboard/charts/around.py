@@ -39,6 +39,22 @@ _PANELS: tuple[tuple[str, str, tuple[_Line, ...]], ...] = (
     ("Memory", "MB", (_Line("resident", "accent", lambda p: None if p["memory"] is None else p["memory"] / 1e6),)),
 )  # fmt: skip
 
+_SLOW = 0.1  # rows a second, below which nobody can read them
+
+
+def hourly(points: Sequence[ServicePoint]) -> bool:
+    """Say whether so few rows come that they are told by the hour."""
+    return 0 < max((p["rows_per_second"] or 0.0 for p in points), default=0.0) < _SLOW
+
+
+def rate(point: ServicePoint, *, an_hour: bool) -> float | None:
+    """Return the rows a second, or an hour."""
+    found = point["rows_per_second"]
+    return found if found is None or not an_hour else 3600 * found
+
+
+_HOURLY = ("Throughput", "/h", (_Line("rows an hour", "accent", lambda p: rate(p, an_hour=True)),))
+
 
 def panels(
     points: Sequence[ServicePoint],
@@ -51,8 +67,9 @@ def panels(
     markers: Sequence[Marker] = (),
 ) -> go.Figure:
     """Return one panel for quality and one for each kind of number that was logged or reported; the others are left out."""
-    shown = [panel for panel in _PANELS if any(line.value(p) is not None for line in panel[2] for p in points)]
-    served = [p for p in quality if p["role"] in ("serving", "reference")]
+    told = [_HOURLY if panel[0] == _HOURLY[0] and hourly(points) else panel for panel in _PANELS]
+    shown = [panel for panel in told if any(line.value(p) is not None for line in panel[2] for p in points)]
+    served = _served(quality)
     rows = len(shown) + bool(served)
     height = _TOP + rows * (_PANEL + _GAP) + 24
     figure = base.new(palette, height, top=_TOP, left=64)
@@ -85,6 +102,12 @@ def panels(
             )  # fmt: skip
     base.events(figure, markers, palette, timezone, letters=base.HALF)
     return figure
+
+
+def _served(quality: Sequence[PerformancePoint]) -> list[PerformancePoint]:
+    """Return one point a window: that of the version which answered, before one of the same window without a value."""
+    served = sorted((p for p in quality if p["role"] in ("serving", "reference")), key=lambda p: p["value"] is not None)
+    return sorted({p["start"]: p for p in served}.values(), key=lambda p: p["start"])
 
 
 def _axis(figure: go.Figure, number: int, rows: int, palette: Palette, unit: str, label: str) -> None:

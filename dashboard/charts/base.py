@@ -216,6 +216,14 @@ def events(
     return sum(until is not None for until in free)
 
 
+def legend_above(figure: go.Figure, levels: int) -> None:
+    """Make room for the legend above so many rows of labels of events; the height of the figure stays."""
+    room = 12 * levels + 10 if levels else 6
+    top = room + 26
+    plot = figure.layout.height - top - figure.layout.margin.b
+    lay(figure, margin={"t": top}, legend={"y": 1 + room / plot})
+
+
 def reference_period(
     figure: go.Figure, period: Sequence[str] | None, palette: Palette, timezone: str, **place: Any
 ) -> None:

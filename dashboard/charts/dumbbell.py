@@ -55,7 +55,8 @@ def _bars(drawn: go.Figure, shown: Sequence[SegmentError], palette: Palette) -> 
 def _ends(
     drawn: go.Figure, shown: Sequence[SegmentError], names: Sequence[str], palette: Palette, unit: str, now: str
 ) -> None:
-    said = text.figure(unit) if unit else ""
+    said = "share" if unit == "share" else text.suffix(unit)
+    bare = "share" if unit == "share" else ""  # beside the marks; the axis has the unit
     places = list(range(len(shown)))
     drawn.add_trace(
         go.Scatter(
@@ -82,17 +83,23 @@ def _ends(
         go.Scatter(
             x=[row["current"] for row in shown],
             y=places,
-            mode="markers+text",
+            mode="markers",
             name=text.figure(now),
             marker={"size": 10, "color": palette.accent, "opacity": 1},
-            text=[text.number(row["current"]) for row in shown],
-            textposition=[
-                "middle right" if r["reference"] is None or (r["current"] or 0.0) >= r["reference"] else "middle left"
-                for r in shown
-            ],
-            textfont={"size": 12, "color": palette.text},
-            cliponaxis=False,
             hovertext=hover,
             hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+    drawn.add_trace(  # beyond the farther end, where no mark covers it
+        go.Scatter(
+            x=[max(row["current"] or 0.0, row["reference"] or 0.0) for row in shown],
+            y=places,
+            mode="text",
+            text=[f"\u2003{text.number(row['current'], bare)}" for row in shown],
+            textposition="middle right",
+            textfont={"size": 12, "color": palette.text},
+            cliponaxis=False,
+            hoverinfo="skip",
+            showlegend=False,
         )
     )

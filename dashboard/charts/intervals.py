@@ -34,12 +34,13 @@ def figure(
     unit: str,
     bars: bool = False,
     zero: bool = True,
+    signed: bool = False,
     height: int | None = None,
 ) -> go.Figure:
-    """Draw rows from the top, as points or as ``bars`` from zero, each with its interval and its value in words."""
+    """Draw rows from the top, as points or as ``bars`` from zero, each with its interval and its value in words (``signed``: a change)."""
     names = [text.figure(row.name, 34) for row in rows]
     said = text.suffix(unit)
-    amounts = [text.number(row.value, said) for row in rows]
+    amounts = _amounts([row.value for row in rows], said, signed=signed)
     right = max(64, 16 + LETTER * max(map(len, amounts), default=0))
     drawn = base.new(palette, height or 40 + ROW_HEIGHT * len(rows), top=8, right=right, left=10)
     places = list(range(len(rows)))
@@ -101,6 +102,18 @@ def figure(
     if any((row.lower if row.lower is not None else row.value) < 0 for row in rows):
         drawn.add_shape(type="line", x0=0, x1=0, y0=0, y1=1, yref="paper", line={"color": palette.muted, "width": 1})
     return drawn
+
+
+def _amounts(values: Sequence[float], unit: str, *, signed: bool) -> list[str]:
+    """Return numbers that stand below each other with as many decimals each; where all are tiny, each with its own digits."""
+    largest = max(map(abs, values), default=0.0)
+    if largest < 0.1:
+        return [text.number(value, unit, signed=signed) for value in values]
+    digits = text.decimals([largest])
+    said = f" {unit}" if unit else ""
+    shown = [(value, f"{abs(value):,.{digits}f}") for value in values]
+    signs = ["" if not size.strip("0.") else "−" if value < 0 else "+" if signed else "" for value, size in shown]
+    return [f"{sign}{size}{said}" for sign, (_, size) in zip(signs, shown, strict=True)]
 
 
 def _span(row: Row, unit: str) -> str:

@@ -41,8 +41,8 @@ def quantiles(
         _ribbon(figure, run, ("q05", "q95"), 0.22, "5–95 %", palette, timezone, legend=first)
         _ribbon(figure, run, ("q25", "q75"), 0.38, "25–75 %", palette, timezone, legend=first)
         _median(figure, run, palette, unit, timezone, legend=first)
-    base.events(figure, markers, palette, timezone, letters=base.HALF)
-    base.lay(figure, xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, unit), legend={"y": 1.08})
+    base.legend_above(figure, base.events(figure, markers, palette, timezone, letters=base.HALF))
+    base.lay(figure, xaxis=base.time_axis(palette), yaxis=base.value_axis(palette, unit))
     return figure
 
 
@@ -107,12 +107,11 @@ def missing(
             hoverinfo="skip",
         )
     )
-    base.events(figure, markers, palette, timezone, letters=base.HALF)
+    base.legend_above(figure, base.events(figure, markers, palette, timezone, letters=base.HALF))
     base.lay(
         figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, rangemode="tozero", tickformat=".3~p"),
-        legend={"y": 1.08},
     )
     return figure
 

@@ -111,12 +111,11 @@ def over_time(
     add(figure, points, palette, name=name, unit=unit, timezone=timezone, past_role=past_role, order=order)
     top = gaps(figure, points, palette, timezone, words=missing)
     base.reference_period(figure, reference_period, palette, timezone, y0=0, y1=1, yref="paper")
-    base.events(figure, markers, palette, timezone, letters=letters)
+    base.legend_above(figure, base.events(figure, markers, palette, timezone, letters=letters))
     base.lay(
         figure,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal", range=top),
-        legend={"y": 1.1},
     )
     return figure
 
@@ -145,7 +144,7 @@ def add(
     _reference(figure, [p for p in points if p.reference], palette, unit, timezone)
     for position, line in enumerate(lines):
         colour, symbol = base.version_style(position, palette)
-        label = text.figure(name) + ("" if lines == ["value"] else f", {text.figure(line)}")
+        label = ", ".join(text.figure(part) for part in (name, "" if lines == ["value"] else line) if part)
         mine = [p for p in serving if p.line == line]
         clicks[len(figure.data)] = [(None, p.start) for p in mine]
         _line(figure, mine, colour, symbol, label, unit, timezone)
@@ -304,6 +303,8 @@ def _threshold(figure: go.Figure, points: Sequence[Point], palette: Palette, uni
         xanchor="left",
         yanchor="bottom",
         xshift=4,
+        bgcolor=palette.veil,
+        borderpad=0,
         font={"size": 11, "color": palette.page},
     )
 

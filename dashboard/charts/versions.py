@@ -49,12 +49,11 @@ def figure(
             _line(drawn, beside, words, {"color": colour, "width": 1.4, "dash": "dot"}, symbol, unit, timezone)
     if shaded is not None:
         spans.training(drawn, shaded, palette, timezone)
-    base.events(drawn, markers, palette, timezone)
+    base.legend_above(drawn, base.events(drawn, markers, palette, timezone))
     base.lay(
         drawn,
         xaxis=base.time_axis(palette),
         yaxis=base.value_axis(palette, unit, rangemode="tozero" if zero else "normal"),
-        legend={"y": 1.1},
         showlegend=True,
     )
     return drawn

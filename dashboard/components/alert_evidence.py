@@ -169,7 +169,8 @@ def _compared(ws: Workspace, alert: AlertView, model: ModelView, about: About) -
             st.markdown(f"## {text.plain(column)} :gray[reference against current]", anchors=False, width="content")
             st.space("stretch")
             registry.link("Open the column ›", "feature", model=model["name"], column=column, window=window)
-        st.markdown(text.plain(view["sentence"], 300))
+        if view["sentence"] not in alert_about.lead(alert["message"])[0]:  # which stands at the top of the page
+            st.markdown(text.plain(view["sentence"], 300))
         if not bars["reference"]:
             return
         if column_plots.nominal(view):

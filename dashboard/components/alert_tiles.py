@@ -174,11 +174,12 @@ def _metric_tile(model: ModelView, value: float | None, window: str) -> tiles.Ti
     if reference is None:
         return tile
     change = value - reference
-    worse = change > 0 if metric["direction"] == "higher_is_worse" else change < 0
+    limit, upward = metric["threshold"], metric["direction"] == "higher_is_worse"
+    past = limit is not None and (value > limit if upward else value < limit)
     return {
         **tile,
         "remark": f"{text.number(change, signed=True)} vs reference",
-        "tone": "bad" if worse else "good",
+        "tone": "bad" if past else "neutral",
         "arrow": "up" if change > 0 else "down",
     }
 

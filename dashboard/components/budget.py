@@ -74,6 +74,6 @@ def draw(models: Sequence[ModelView]) -> None:
 
 def _line(severity: str, part: Spent) -> None:
     allowed = f"{part.allowed:.1f}".removesuffix(".0")
-    beyond = ": more than that" if part.came > part.allowed else ""
-    words = f"{health.inline(health.HEALTH, severity)} **{part.came}** came, **{allowed}** allowed by chance{beyond}"
+    beyond = " · beyond it" if part.came > part.allowed else ""
+    words = f"{health.inline(health.HEALTH, severity)} **{part.came}** came, budget **{allowed}**{beyond}"
     st.progress(min(1.0, part.came / part.allowed) if part.allowed else float(part.came > 0), text=words)

@@ -305,7 +305,8 @@ def by_segment(model: ModelView, view: FeatureView) -> None:
         worst = [row for row in found if row["verdict"] == "drift"]
         first = found[0]
         if worst:
-            st.markdown(f"Most in **{text.plain(first['segment'], 60)}**: {text.plain(first['sentence'], 240)}")
+            said = first["sentence"].removeprefix(f"In {first['segment']}: ")
+            st.markdown(f"Most in **{text.plain(first['segment'], 60)}**: {text.plain(said, 240)}")
         else:
             st.markdown("Inside every segment it is within its natural variation, or too few rows came to tell.")
         figure = multiples.figure(found, theme.palette(), unit=view["unit"] or "")

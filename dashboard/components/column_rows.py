@@ -38,7 +38,7 @@ def card(model: str, view: FeatureView, name: str) -> None:
     asked = state.param("bar", _ALL, offered)
     with st.container(key="feature_rows_card"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**Rows behind** :gray[{text.plain(name)}, {text.plain(view['column'])}]", width="content")
+            st.markdown(f"**Rows** :gray[whose {text.plain(view['column'])} is]", width="content")
             state.select("Rows whose value is", "bar", offered, _ALL, width=260)
         if asked == _ALL:
             rows.behind(model, view["window_start"], view["window_end"], name, key="feature_rows")

@@ -41,12 +41,12 @@ def draw(version: VersionView, timezone: str) -> None:
         alt=text.clean(version["gate_sentence"], 300),
         column_config={
             "Gate": badges("Gate", VERDICTS, 84),
-            "Check": column_config.TextColumn("Check", width=210 if against else 400),
+            "Check": column_config.TextColumn("Check", width=210 if against else 300),
             "Champion": column_config.TextColumn("Champion", width=78, alignment="right"),
             "Challenger": column_config.TextColumn("Challenger", width=82, alignment="right"),
             "Change": column_config.TextColumn("Change", width=64, alignment="right"),
             "95 % interval": column_config.TextColumn("95 % interval", width=118, alignment="right"),
-            "Allowed": column_config.TextColumn("Allowed", width=190),
+            "Allowed": column_config.TextColumn("Allowed", width=190 if against else 310),
         },
     )
     export.foot(rows, name=f"gate-{version['model']}-{version['version']}", key="gate_rows")

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard import text
-from dashboard.components import drift_table, health, tiles
-from service.outcome_views import EstimatePoint
+from dashboard.components import business_tile, drift_table, health, tiles
+from service.outcome_views import BusinessPoint, EstimatePoint
 from service.views import DriftRow, ModelView, PerformancePoint, WindowView
+
+MOST = 5  # tiles that stand in one row, on a narrow page too
 
 
 def draw(
@@ -17,8 +19,9 @@ def draw(
     points: Sequence[PerformancePoint],
     table: Sequence[DriftRow],
     estimates: Sequence[EstimatePoint] = (),
+    business: Sequence[BusinessPoint] = (),
 ) -> None:
-    """Draw what one window says."""
+    """Draw what one window says; a ratio of the business takes the place of the rows, which stand among the panels too."""
     data = [row for row in table if row["kind"] in ("feature", "context")]
     when = text.in_window(window["start"], window["end"], model["timezone"])
     about = f"{when[0].upper()}{when[1:]}"
@@ -30,7 +33,10 @@ def draw(
         concept = [row for row in table if row["kind"] == "concept"]
         shown.insert(0, _metric(model, window, points, estimates, about))
         shown.insert(3, _concept(model, concept, window, about))
-    tiles.row(shown, key="model_tiles")
+    ratio = business_tile.tile(business, window["start"], about)
+    if ratio is not None:
+        shown.insert(0 if model["task"] == "none" else 1, ratio)
+    tiles.row(shown[:MOST], key="model_tiles")
 
 
 def _metric(
@@ -96,7 +102,9 @@ def _kind(label: str, table: Sequence[DriftRow], about: str) -> tiles.Tile:
     value, threshold = text.number(worst["value"]), text.number(worst["threshold"])
     return {
         "label": label,
-        "value": health.words(health.DRIFT, worst["state"]),
+        "value": health.words(health.DRIFT, worst["state"]).removeprefix(
+            "□ "
+        ),  # so large, it looks like a letter that is missing
         "remark": f"{value} / {threshold}",
         "tone": "bad" if worst["state"] == "harmful" else "neutral",
         "help": f"{about}: {text.plain(worst['column'], 60)}, {text.metric_name(worst['check'])} and its threshold",

@@ -34,13 +34,17 @@ def filtered(zones: Mapping[str, str]) -> list[TimelineItem]:
     models = {"all": "All models"} | {name: text.clean(name, 60) for name in zones}
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="timeline_bar"):
         st.header("What happened", anchor=False, width="content")
-        registry.link("The week in one page ›", "report")
         st.space("stretch")
-        of = state.select("Model", "of", models, "all", width=170) if len(zones) > 1 else "all"
+        registry.link("The week in one page ›", "report")
+    of = state.param("of", "all", models)
     items = state.workspace().timeline(LOOKED_BACK, model=None if of == "all" else of)
     counts = Counter(kind_of(item) for item in items)
     options = {"all": f"All {len(items)}"} | {key: f"{label} {counts[key]}" for key, (label, _) in KINDS.items()}
-    what = state.choice("What happened", "what", options, "all", resets=("events",))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="timeline_choice"):
+        what = state.choice("What happened", "what", options, "all", resets=("events",))
+        if len(zones) > 1:
+            st.space("stretch")
+            state.select("Model", "of", models, "all", width=170)
     return [item for item in items if what in ("all", kind_of(item))]
 
 
@@ -77,13 +81,17 @@ def _item(item: TimelineItem, zones: Mapping[str, str]) -> None:
         st.markdown(f":gray[{at:%H:%M}]", width=44)
         with st.container(width=104):
             health.badge(health.EVENT, item["kind"])
-        st.markdown(f"**{text.plain(item['model'], 60)}** {text.plain(_words(item), 240)}", width="stretch")
+        after = ":" if kind_of(item) == "alerts" else ""  # what else happened is a sentence about the model
+        st.markdown(f"**{text.plain(item['model'], 60)}**{after} {text.plain(_words(item), 240)}", width="stretch")
         _link(item)
 
 
 def _words(item: TimelineItem) -> str:
-    """Return the sentence without the model's name before it, which stands there already."""
-    return item["sentence"].removeprefix(f"{item['model']} ").removeprefix(f"{item['model']}: ")
+    """Return the sentence without the model's name and the state before it, which stand there already."""
+    words = item["sentence"]
+    for said in (item["model"], "resolved:" if item["kind"] == "resolved" else "", item["model"]):
+        words = words.removeprefix(said).removeprefix(":").lstrip() if said else words
+    return words
 
 
 def _link(item: TimelineItem) -> None:

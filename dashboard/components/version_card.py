@@ -19,8 +19,10 @@ def draw(model: ModelView, version: str, other: str) -> None:
         if not known:
             return
         with st.container(border=True, key="version_card"):
-            how = "the same rows" if found["paired"] else "rows side by side"
-            st.markdown(f"**{text.plain(version)} less {text.plain(other)}** :gray[{found['n']:,} labelled, {how}]")
+            how = "the same of both" if found["paired"] else "side by side"
+            st.markdown(
+                f"**{text.plain(version)} against {text.plain(other)}** :gray[difference on {found['n']:,} labelled rows, {how}]"
+            )
             st.markdown(text.plain(found["sentence"], 400))
             by_unit = dict.fromkeys(metric["unit"] for metric in known)
             for unit in by_unit:
@@ -35,13 +37,13 @@ def _differences(found: VersionComparison, metrics: list[VersionDifference], uni
             metric["lower"],
             metric["upper"],
             f"{text.number(metric['value'])} against {text.number(metric['other'])}",
-            role="ok" if metric["better"] == found["version"] else "page" if metric["better"] else "muted",
+            role="accent" if metric["better"] else "muted",  # grey: chance may make as much
         )
         for metric in metrics
     ]
     shown = "" if unit in ("share", "area", "statistic") else unit
     chart.show(
-        intervals.figure(rows, theme.palette(), unit=shown, bars=True),
+        intervals.figure(rows, theme.palette(), unit=shown, bars=True, signed=True),
         alt=text.clean(found["sentence"], 300),
         key=f"version_differences_{text.clean(unit)}",
     )

@@ -65,7 +65,7 @@ def _metric(model: ModelView, name: str, points: Sequence[BusinessPoint], marker
         figure = series.over_time(
             with_gaps(of_business(points)),
             theme.palette(),
-            name=last["label"],
+            name="",
             unit=unit,
             timezone=model["timezone"],
             markers=markers,
@@ -133,15 +133,15 @@ def _lift(model: ModelView, versions: Sequence[str]) -> None:
         if not found:
             st.caption("The two never answered over the same time.")
             return
+        for lift in found:
+            st.markdown(text.plain(lift["sentence"], 300))
         rows = [_row(lift) for lift in found]
         chart.show(
-            intervals.figure(rows, theme.palette(), unit="%", bars=True),
+            intervals.figure(rows, theme.palette(), unit="%", bars=True, signed=True),
             alt="; ".join(text.clean(lift["sentence"], 120) for lift in found),
             key="business_lift",
         )
         export.foot(found, name=f"lift-{new}-{old}", key="lift")
-        for lift in found:
-            st.caption(text.plain(lift["sentence"], 300))
 
 
 def _row(lift: BusinessLift) -> intervals.Row:

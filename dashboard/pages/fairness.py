@@ -15,6 +15,7 @@ from service.views import ModelView
 
 REFRESH = 60.0
 _MOST_GROUPS = 20
+_OF_THE_LABEL = ("mae", "bias")  # metrics in the unit of the label, which the headline metric of a regression has
 
 
 @st.fragment(run_every=REFRESH)
@@ -53,13 +54,14 @@ def _column(view: FairnessView, model: ModelView) -> None:
             st.markdown(f":orange-badge[◆ gap] {text.plain(gap['sentence'], 300)}")
     else:
         st.markdown(":gray-badge[□ no gap] No group differs from another by more than chance gives.")
-    names = list(dict.fromkeys(group["metric"] for group in view["groups"]))
+    names, metric = list(dict.fromkeys(group["metric"] for group in view["groups"])), model["metric"]
     with st.grid(2 if len(names) > 1 else 1, min_column_width=420, gap="small"):
         for name in names:
-            _metric(view, name, [g for g in view["groups"] if g["metric"] == name and g["value"] is not None])
+            known = [g for g in view["groups"] if g["metric"] == name and g["value"] is not None]
+            _metric(view, name, known, metric["unit"] if metric is not None and name in _OF_THE_LABEL else "")
 
 
-def _metric(view: FairnessView, name: str, groups: Sequence[GroupMetric]) -> None:
+def _metric(view: FairnessView, name: str, groups: Sequence[GroupMetric], unit: str) -> None:
     if not groups:
         return
     gap = next((g for g in view["gaps"] if g["metric"] == name), None)
@@ -79,14 +81,14 @@ def _metric(view: FairnessView, name: str, groups: Sequence[GroupMetric]) -> Non
     with st.container(border=True, height="stretch"):
         st.markdown(f"**{text.plain(groups[0]['label'])}** :gray[95 % intervals]")
         chart.show(
-            intervals.figure(rows, theme.palette(), unit="", zero=False),
+            intervals.figure(rows, theme.palette(), unit=unit, zero=False),
             alt=f"{text.clean(groups[0]['label'])} by group of {text.clean(view['column'])}",
             key=text.clean(f"fairness_{view['column']}_{name}"),
         )
         if gap is not None:
             ratio = "" if gap["ratio"] is None else f" · ratio {text.number(gap['ratio'])}"
             st.caption(
-                f"Widest: {text.plain(gap['worst'], 40)} against {text.plain(gap['best'], 40)}, {text.number(gap['difference'])} "
+                f"Widest: {text.plain(gap['worst'], 40)} against {text.plain(gap['best'], 40)}, {text.number(gap['difference'], text.plain(unit) if unit else '')} "
                 f"({text.number(gap['lower'])} to {text.number(gap['upper'])}){ratio}"
             )
 

@@ -69,7 +69,8 @@ def _draw() -> None:
     earlier = len(windows) - MOST_WINDOWS
     shown = _shown(model, chosen, windows[-MOST_WINDOWS:])
     table = state.workspace().drift_table(model["name"], datetime.fromisoformat(shown.window["start"]))
-    model_tiles.draw(model, shown.window, shown.points, table, shown.estimates)
+    ratios = state.workspace().business(model["name"])
+    model_tiles.draw(model, shown.window, shown.points, table, shown.estimates, ratios)
     if earlier > 0:
         st.caption(
             f"The latest {MOST_WINDOWS} windows of this range; choose days of your own for the {earlier:,} before them."

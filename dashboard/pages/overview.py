@@ -75,7 +75,10 @@ def _below(models: Sequence[ModelView], alerts: Sequence[AlertView]) -> None:
         zones = {model["name"]: model["timezone"] for model in models}
         timeline.draw(timeline.filtered(zones), zones, key="timeline")
     with right:
-        st.header("Open alerts", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="alerts_bar"):
+            st.header("Open alerts", anchor=False, width="content")
+            st.space("stretch")
+            registry.link("All alerts ›", "alerts")
         _alerts(alerts)
         st.header("Alert budget", anchor=False)
         budget.draw(models)
@@ -95,7 +98,9 @@ def _headline(needy: int, total: int) -> str:
 
 def _sentence(model: ModelView, alert: AlertView | None) -> None:
     """Say who, how bad, since when, likely cause; links open the alert and the model."""
-    words = f"**{text.plain(model['name'], 60)}** {text.plain(standing.words(model), 400)}.{_measured(model)}"
+    headline = model["headline"]
+    after = ":" if headline and not headline.startswith(model["name"]) else ""  # else the name begins the sentence
+    words = f"**{text.plain(model['name'], 60)}**{after} {text.plain(standing.words(model), 400)}.{_measured(model)}"
     if model["since"] is not None and model["data_until"] is not None:
         since = text.day(model["since"], model["timezone"], year=True)
         words += f" Since **{since}** ({text.length(model['since'], alert_words.now(model) or model['data_until'])})."
@@ -140,8 +145,6 @@ def _alerts(alerts: Sequence[AlertView]) -> None:
                 if counts[severity]
             )
             st.markdown(f"**{text.plural(len(alerts), 'open alert')}** {badges}", width="content")
-        st.space("stretch")
-        registry.link("All alerts ›", "alerts")
 
 
 PAGE = Page(

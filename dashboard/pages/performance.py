@@ -8,7 +8,7 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import state, text, theme
-from dashboard.charts import effect, estimated, series
+from dashboard.charts import dumbbell, estimated, series
 from dashboard.components import chart, concept_card, errors, export, header, label_card, metric_table, rows, why
 from dashboard.registry import Page
 from service.views import MetricView, ModelView, PerformancePoint, WindowView
@@ -206,7 +206,7 @@ def _segments(model: ModelView, picked: PerformancePoint | None) -> None:
                 st.caption('No segment is declared: `segments = ["carrier"]` in driftdeck.toml.')
             return
         chart.show(
-            effect.segments(found[:12], theme.palette(), unit=headline["unit"] if headline else "", period=period),
+            dumbbell.figure(found[:12], theme.palette(), unit=headline["unit"] if headline else "", now=period),
             alt="Performance by segment, reference against now, worst first",
             key="segments",
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state, text
-from dashboard.components import data_words, errors, export, first_steps, header, health, run_table
+from dashboard.components import data_words, errors, export, first_steps, header, health, paging, run_table
 from dashboard.registry import Page
 from service.alert_views import ModelRunView, ScheduleEntry
 from service.workspace import WorkspaceError
 
 REFRESH, WHILE_RUNNING = 30.0, 1.0  # seconds
 LATEST = 200  # runs
+_AT_ONCE = 15  # schedules on a page
 _KINDS = {
     "monitor": (":material/monitoring:", "Monitor"),
     "source": (":material/input:", "Source"),
@@ -59,12 +60,16 @@ def _draw(entries: list[ScheduleEntry], runs: list[ModelRunView]) -> None:
     run_table.under_way(runs, zones)
     now = data_words.system_clock(ws)
     busy = {view["model"] for view in runs if view["state"] == "running"}
+    ranked = sorted(enumerate(entries), key=lambda one: _state(one[1]) not in ("late", "failed"))  # else as they come
+    pages = max(1, -(-len(ranked) // _AT_ONCE))
+    page = paging.number("entries", pages)
     with st.container(border=True, gap="xsmall", key="schedule"):
         for cell, head in zip(st.columns(_WIDTHS, wrap=False), ("State", "What", "Last", "Next", ""), strict=True):
             cell.caption(head)
-        for position, entry in enumerate(entries):
+        for position, entry in ranked[(page - 1) * _AT_ONCE : page * _AT_ONCE]:
             st.html(_LINE)
             _entry(entry, now, busy, position)
+        paging.draw("entries", page, pages, text.plural(len(ranked), "schedule"))
     export.foot(entries, name="schedule", key="schedule_rows")
     st.header("Latest runs of monitors", anchor=False)
     run_table.table(runs, zones, key="latest_runs")

@@ -75,14 +75,20 @@ def _tiles(points: Sequence[ServicePoint], model: ModelView) -> None:
     def in_unit(unit: str) -> Callable[[float | None], str]:
         return lambda number: text.number(number, unit)
 
+    slow = around.hourly(points)
+    rows = "Rows an hour" if slow else "Rows a second"
     shown = [
         tile("Latency, 95 of 100 within", lambda p: p["latency_p95"], in_unit("ms")),
-        tile("Rows a second", lambda p: p["rows_per_second"], in_unit("")),
+        tile(rows, lambda p: around.rate(p, an_hour=slow), in_unit("")),
         tile("Errors", lambda p: p["error_share"], text.share),
         tile("Processor", lambda p: p["cpu"], in_unit("cores")),
         tile("Memory", lambda p: None if p["memory"] is None else p["memory"] / 1e6, in_unit("MB")),
     ]
-    tiles.row(shown, key="service_tiles")
+    known = [one for one in shown if one["value"] != text.MISSING]
+    tiles.row(known or shown[:2], key="service_tiles")
+    silent = [one["label"].lower() for one in shown[2:] if one not in known]
+    if silent:
+        st.caption(f"Not reported by the serving process: {', '.join(silent)}.")
 
 
 PAGE = Page(

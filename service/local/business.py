@@ -36,6 +36,7 @@ def business(core: Core, model: str) -> list[outcome_views.BusinessPoint]:
             "lower": number(row["ci_lower"]),
             "upper": number(row["ci_upper"]),
             "n": row["n"],
+            "reference": number(row["reference_value"]),
             "usual_lower": number(row["lower"]),
             "usual_upper": number(row["upper"]),
             "threshold": number(row["threshold"]),

@@ -227,6 +227,7 @@ class FakeOutcomes:
                         "lower": value * 0.97,
                         "upper": value * 1.03,
                         "n": story.rows_in(number),
+                        "reference": usual,
                         "usual_lower": usual * 0.7,
                         "usual_upper": usual * 1.3,
                         "threshold": usual * 1.45,

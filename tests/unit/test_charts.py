@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts import base, coverage, distribution, effect, intervals, movement, panels, series
+from dashboard.charts import base, coverage, distribution, dumbbell, intervals, movement, panels, series
 from dashboard.components import drift_table, export, svg
 from dashboard.theme import DARK, LIGHT
 from tests.support import fake_story as story
@@ -272,7 +272,7 @@ def test_hostile_names_reach_figures_as_text_only(year):
     bars: Any = {**year.feature(MODEL, "carrier")["histogram"], "labels": [EVIL] * 10}
     figures = [
         linked.figure,
-        effect.segments(errors, LIGHT, unit=EVIL, period="now"),
+        dumbbell.figure(errors, LIGHT, unit=EVIL, now="now"),
         distribution.compare(bars, LIGHT, reference_period="a", current_period="b"),
         movement.shares(
             year.feature(MODEL, "carrier")["shares"], bars["labels"], bars["reference"], LIGHT, timezone=ZONE

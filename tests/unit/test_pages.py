@@ -46,7 +46,7 @@ def _open(name, **params):
 
 
 def _words(page):
-    parts = [*page.markdown, *page.caption, *page.title, *page.subheader, *page.info, *page.warning, *page.error]
+    parts = [*page.markdown, *page.caption, *page.title, *page.header, *page.info, *page.warning, *page.error]
     return "\n".join(part.value for part in parts)
 
 
@@ -165,7 +165,7 @@ def test_model_page_tells_the_kinds_of_drift_apart(serve):
 def test_model_page_shows_the_window_of_the_address(serve):
     serve()
     page = _open("model", model=MODEL, window=WEEK)
-    assert page.subheader[0].value == "Drift, week of 30 Apr 2013"
+    assert page.header[0].value == "Drift, week of 30 Apr 2013"
     assert next(iter(page.dataframe[0].value["column"])) == "error given inputs"
     assert next(iter(page.dataframe[0].value["verdict"])) == ["▲ Harmful"]
 
@@ -174,7 +174,7 @@ def test_model_page_shows_the_window_of_the_address(serve):
 def test_an_unknown_window_falls_back_to_the_latest(serve):
     serve()
     page = _open("model", model=MODEL, window="nonsense")
-    assert page.subheader[0].value == "Drift, week of 28 May 2013"
+    assert page.header[0].value == "Drift, week of 28 May 2013"
 
 
 @pytest.mark.slow

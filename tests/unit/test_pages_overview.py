@@ -40,7 +40,7 @@ def _open(name: str = "overview", **params: str) -> Any:
 
 
 def _words(page: Any) -> str:
-    parts = [*page.markdown, *page.caption, *page.subheader, *page.info]
+    parts = [*page.markdown, *page.caption, *page.header, *page.info]
     return "\n".join(part.value for part in parts).replace("\\", "")
 
 
@@ -161,7 +161,7 @@ def test_the_overview_says_what_was_allowed_and_what_came(serve: Any) -> None:
     serve(extra=0)
     page = _open()
     words = [bar.proto.text if hasattr(bar, "proto") else str(bar) for bar in page.get("progress")]
-    assert any("**1** came, **0.4** allowed by chance: more than that" in line for line in words)
+    assert any("**1** came, budget **0.4** · beyond it" in line for line in words)
     assert "Alert budget" in _words(page)
 
 

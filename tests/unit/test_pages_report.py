@@ -60,7 +60,7 @@ def _words(page: AppTest) -> str:
     parts = [
         *page.title,
         *page.header,
-        *page.subheader,
+        *page.header,
         *page.markdown,
         *page.caption,
         *page.info,
