@@ -27,7 +27,7 @@ def number(value: float, unit: str = "") -> str:
     return f"{MINUS}{text}" if value < 0 and text.strip("0. ") else text
 
 
-_SILENT = frozenset({"distance", "statistic", "area"})
+_SILENT = frozenset({"distance", "statistic", "area", "probability"})
 _NAMES = frozenset({"Brier", "Matthews", "Cohen's"})
 
 
@@ -158,8 +158,9 @@ def steady(name: str, shift: float, limit: float, *, significant: bool) -> str:
 
 
 def usual_band(check: Check, low: float, high: float) -> str:
-    """Say what is usual of a check; nothing if that is not known."""
-    return f"; {number(low, check.unit)} to {number(high, check.unit)} is usual" if math.isfinite(high) else ""
+    """Say what is usual of a check, beside a value with its unit; nothing if that is not known."""
+    unit = check.unit if check.unit == "share" else ""
+    return f"; {number(low, unit)} to {number(high, unit)} is usual" if math.isfinite(high) else ""
 
 
 def measured(check: Check, name: str, value: float, usual: str) -> str:
