@@ -71,8 +71,8 @@ def _between(values: pa.ChunkedArray, column: Column, windows: NDArray[np.intp])
 
 def _explained(scores: NDArray[np.float64], windows: NDArray[np.intp]) -> float:
     """Return the variance between windows over all variance, summed over the scores (rows, scores), less what chance gives."""
-    total = float(scores.var(axis=0).sum()) * len(scores)
-    if not len(scores) or total <= 0:
+    total = float(scores.var(axis=0).sum()) * len(scores) if len(scores) else 0.0
+    if total <= 0:
         return 0.0
     _, where = np.unique(windows, return_inverse=True)
     sizes = np.bincount(where)

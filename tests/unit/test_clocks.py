@@ -41,6 +41,16 @@ def test_counters_and_weekdays_are_left_out_and_named() -> None:
         without_clocks(columns[1:3], reference(1))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_column_without_values_is_no_clock_and_warns_of_nothing() -> None:
+    held = reference(1)
+    empty = held.table.append_column("empty", pa.nulls(len(held.table), pa.float64()))
+    columns = [Column(name, "numeric", "feature") for name in ("x", "y", "empty")]
+    left, words = without_clocks(columns, ReferenceRows(empty, held.times, held.windows))
+    assert [column.name for column in left] == ["x", "y", "empty"]
+    assert not words
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_shift_beside_a_counter_is_found_and_none_is_not(seed: int) -> None:
     one = Asked(row_checks()["domain_classifier"], None)
