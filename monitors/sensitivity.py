@@ -29,7 +29,7 @@ class ColumnSensitivity:
 
 
 def sensitivity(null: DriftNull, levels: Values, tolerance: float) -> list[ColumnSensitivity]:
-    """Return the sensitivity of every column that has values, for as many windows as the null's scales.
+    """Return the sensitivity of every column whose values vary, for as many windows as the null's scales.
 
     ``levels`` (columns,): false episodes allowed a window. At a scale of L windows a shift is found half of the time if it is the
     critical value times the standard error of a mean over L; after more windows the best scale so far counts. Nothing below
@@ -41,7 +41,7 @@ def sensitivity(null: DriftNull, levels: Values, tolerance: float) -> list[Colum
     found = []
     for place, name in enumerate(null.scores.names):
         series = _foremost(null, place)
-        if series is None:
+        if series is None or not np.any(null.scores.blocks[place]):  # one value throughout has no standard deviation
             continue
         nominal = null.scores.kind[series] == LEVEL
         own = shifts[:, series] * (float(null.population.sd[series]) if nominal else 1.0)

@@ -47,6 +47,20 @@ def test_a_quiet_reference_costs_what_is_spent_of_the_budget(played: Replay) -> 
     assert not any("alerts on itself" in words for words in played.advice)
 
 
+def test_a_column_that_never_varied_has_no_shift_to_be_found(model: Model, played: Replay) -> None:
+    where = model.reference.inputs.layout.count_slice("normal_a")
+    counts = model.reference.inputs.counts.copy()
+    counts[:, where.start + 3 : where.stop] = 0
+    counts[:, where.start + 10] = model.reference.inputs.rows  # all in one cell
+    found = replay(
+        model.spec,
+        replace(model.reference, inputs=Profile(model.reference.inputs.layout, counts, model.reference.inputs.moments)),
+        DAILY,
+    )
+    assert "normal_a" in {own.column for own in played.sensitivity}
+    assert "normal_a" not in {own.column for own in found.sensitivity}
+
+
 def test_a_reference_with_a_change_in_it_alerts_on_itself(model: Model) -> None:
     counts, moments = model.reference.inputs.counts.copy(), model.reference.inputs.moments.copy()
     drifted = make(CELL, QUIET, 6, Drift("normal_a", "location", 3.0, start=0))
