@@ -241,6 +241,13 @@ def test_arguments_that_make_no_sense_are_refused_in_words(arguments: dict, word
         compare(*_small(), **arguments)
 
 
+@pytest.mark.filterwarnings("error")
+def test_values_near_the_largest_number_warn_of_nothing() -> None:
+    rng = np.random.default_rng(1)
+    reference, current = (pa.table({"x": rng.normal(size=200) * 1e200}) for _ in range(2))
+    assert len(under(compare(reference, current, preset="nannyml"), "x").chunks) == 10
+
+
 def test_too_few_rows_for_ten_chunks() -> None:
     reference, current = _small()
     with pytest.raises(CompareError, match="too few for 10 chunks"):
