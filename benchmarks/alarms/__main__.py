@@ -141,6 +141,20 @@ PARTS: dict[str, Callable[[Setting], list[Row]]] = {
 }
 
 
+def _some(text: str, least: int = 1) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+    return int(text)
+
+
+def _names() -> list[str]:
+    """Return what a part of a run is called by: cells of the null, changes, real tables."""
+    from benchmarks.alarms.real import A_DAY
+
+    changes = [case.words for case in (*delays(), *wide_delays())]
+    return list(dict.fromkeys([*(cell.name for cell in null_cells()), *changes, *A_DAY]))
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run what is asked for, show it, and write it down; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -152,16 +166,21 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--part", action="append", choices=list(PARTS), help="this part only; may be repeated")
     parser.add_argument("--cell", help="only cells and drifts whose name holds this text")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--models", type=int, help="models a cell of the null, instead of the size's own")
-    parser.add_argument("--weeks", type=int, help="weeks of each of them")
+    parser.add_argument("--jobs", type=_some, default=2, help="processes")
+    parser.add_argument("--models", type=_some, help="models a cell of the null, instead of the size's own")
+    parser.add_argument("--weeks", type=_some, help="weeks of each of them")
     parser.add_argument(
-        "--skip", type=int, default=0, help="leave out so many seeds: what was run before goes on from there"
+        "--skip",
+        type=partial(_some, least=0),
+        default=0,
+        help="leave out so many seeds: what was run before goes on from there",
     )
     parser.add_argument("--work", type=Path, help="keep rows and answers of other tools here, and go on from them")
     parser.add_argument("--json", type=Path, help="write the findings to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file, instead of showing them")
     asked = parser.parse_args(arguments)
+    if asked.cell is not None and not any(asked.cell in name for name in _names()):
+        parser.error(f"no cell and no drift is called {asked.cell!r}, or in part so; there are {'; '.join(_names())}")
     size = FULL if asked.full else SMALL
     if asked.models:
         size = replace(size, models=asked.models, drifts=asked.models, harms=asked.models)
