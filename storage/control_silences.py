@@ -29,10 +29,10 @@ class Silences(ControlBase):
         with self._transaction() as con:
             con.execute("INSERT INTO silence (id, silence) VALUES (?, ?)", (silence["id"], to_json(silence)))
 
-    def silences(self) -> list[Json]:
-        """Return every silence as its latest record left it, in the order in which they were made."""
-        rows = self._rows("SELECT id, silence FROM silence ORDER BY seq")
-        return list({row["id"]: json.loads(row["silence"]) for row in rows}.values())
+    def silences(self, after: int = 0) -> list[tuple[int, Json]]:
+        """Return the records of silences with a number above ``after``, oldest first: (number, what the silence became by it)."""
+        rows = self._rows("SELECT seq, silence FROM silence WHERE seq > ? ORDER BY seq", (after,))
+        return [(row["seq"], json.loads(row["silence"])) for row in rows]
 
     def put_maintenance(self, maintenance: Maintenance, declared_in: str, actor: str, at: datetime) -> None:
         """Declare a maintenance, or declare it anew; its time of creation stays."""

@@ -24,6 +24,7 @@ from storage.privacy import load_key, needs_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from monitors.types import Silence
     from reference_data.declaration import ModelSpec, Source
     from reference_data.reference import Reference
     from service.local.unmoved import Unmoved
@@ -59,6 +60,10 @@ class Core:
     segments: Recall = field(
         default_factory=lambda: Recall(8)
     )  # the same of windows judged inside segments: large ones
+    silences: tuple[int, dict[str, Silence]] = (
+        0,
+        {},
+    )  # the latest record that was read, and what all of them say, by id
     unmoved: dict[str, Unmoved] = field(default_factory=dict)  # models of which the latest run found nothing to judge
     figures: Figures = field(default_factory=Figures)  # what is remembered from one look of /metrics to the next
     declared_file: Callable[[], dict[str, Any] | None] = field(default=lambda: None)  # how the watched file is doing

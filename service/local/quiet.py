@@ -40,8 +40,13 @@ def row_to_silence(row: dict[str, Any]) -> Silence:
 
 
 def made(core: Core) -> list[Silence]:
-    """Return the silences that people made, oldest first."""
-    return [row_to_silence(row) for row in core.control.silences()]
+    """Return the silences that people made, oldest first, as the latest record of each left it; only new records are read."""
+    last, known = core.silences
+    news = core.control.silences(after=last)
+    if news:
+        known = known | {row["id"]: row_to_silence(row) for _, row in news}
+        core.silences = (news[-1][0], known)
+    return list(known.values())
 
 
 def of_maintenances(core: Core) -> dict[str, list[Silence]]:
