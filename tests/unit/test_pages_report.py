@@ -60,7 +60,6 @@ def _words(page: AppTest) -> str:
     parts = [
         *page.title,
         *page.header,
-        *page.header,
         *page.markdown,
         *page.caption,
         *page.info,
