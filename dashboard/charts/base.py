@@ -32,6 +32,12 @@ def version_style(position: int, palette: Palette) -> tuple[str, str]:
     return colours[position % len(colours)], VERSION_SYMBOLS[position % len(VERSION_SYMBOLS)]
 
 
+def faint(colour: str, opacity: float = 0.35) -> str:
+    """Return a colour of the palette (#RRGGBB) that lets through what lies behind it."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
 def at(iso: str, timezone: str) -> str:
     """Return a moment for the axis: wall time of the zone, as short as it can be."""
     moment = text.local(iso, timezone)

@@ -131,8 +131,7 @@ def _ribbon(
     *,
     legend: bool,
 ) -> None:
-    colour = palette.accent.lstrip("#")
-    fill = f"rgba({','.join(str(int(colour[i : i + 2], 16)) for i in (0, 2, 4))},{opacity})"
+    fill = base.faint(palette.accent, opacity)
     shared = {
         "x": _corners(run, timezone),
         "mode": "lines",

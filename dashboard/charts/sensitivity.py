@@ -71,7 +71,12 @@ def _labels(ordered: Sequence[Sensitivity]) -> list[tuple[str, str]]:
     if not ordered:
         return []
     first, last = ordered[0]["column"], ordered[-1]["column"]
-    return [(first, "middle")] if first == last else [(first, "top"), (last, "bottom")]
+    if first == last:
+        return [(first, "middle")]
+    low, high = ordered[0]["shifts"][-1], ordered[-1]["shifts"][-1]
+    most = max(ordered[-1]["shifts"])
+    on_the_axis = low < 0.1 * most and high - low > 0.2 * most  # below the line its words would cover the ticks
+    return [(first, "bottom" if on_the_axis else "top"), (last, "bottom")]
 
 
 def _unit(unit: str) -> str:

@@ -14,6 +14,7 @@ from dashboard.theme import LIGHT, Palette
 from service.views import Marker, PerformancePoint, ReadingView
 
 _PAST = ("drift", "warning", "critical")
+_MANY = 60  # windows, of which points and intervals would hide the line
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _line(
             y=[p.value for p in points],
             mode="lines+markers",
             line={"color": colour, "width": 2, "shape": "linear"},
-            marker={"color": colour, "size": 6, "symbol": symbol, "opacity": 1},
+            marker={"color": colour, "size": 6 if len(points) < _MANY else 4, "symbol": symbol, "opacity": 1},
             name=name,
             connectgaps=False,
             error_y=_whiskers(points, colour),
@@ -226,7 +227,8 @@ def _whiskers(points: Sequence[Point], colour: str) -> dict[str, Any]:
         return {"visible": False}
     up = [0.0 if p.ci_upper is None or p.value is None else p.ci_upper - p.value for p in points]
     down = [0.0 if p.ci_lower is None or p.value is None else p.value - p.ci_lower for p in points]
-    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1, "width": 0, "color": colour}  # fmt: skip
+    shown = colour if len(points) < _MANY else base.faint(colour)
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1, "width": 0, "color": shown}  # fmt: skip
 
 
 def _dotted(figure: go.Figure, points: Sequence[Point], colour: str, line: str, unit: str, timezone: str) -> None:

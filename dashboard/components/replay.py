@@ -35,15 +35,15 @@ def expected(view: ReplayView, word: str) -> None:
     tiles.row(
         [
             {
-                "label": "False warnings a year",
+                "label": "False warnings",
                 "value": f"{view['expected_warnings_per_year']:.2g}",
-                "remark": f"budget {view['budget_warnings_per_year']:g}",
+                "remark": f"a year, budget {view['budget_warnings_per_year']:g}",
                 "help": "Expected when nothing changes; notices go to the digest and are not counted",
             },
             {
-                "label": "False pages a year",
+                "label": "False pages",
                 "value": f"{view['expected_pages_per_year']:.2g}",
-                "remark": f"budget {view['budget_pages_per_year']:g}",
+                "remark": f"a year, budget {view['budget_pages_per_year']:g}",
                 "help": "Pages are for harm: they need labels, or estimates",
             },
             {

@@ -106,8 +106,7 @@ def _sentence(model: ModelView, metric: str, points: Sequence[PerformancePoint],
     serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
     if not serving:
         return "No labels have arrived for this time range: nothing can be said yet."
-    judged = [p for p in serving if p["threshold"] is not None and p["verdict"] not in _UNSAID]
-    last = (judged or serving)[-1]
+    judged, last = _judged(serving), _latest(serving)
     unit_words = text.plain(unit) if unit else ""
     when = text.in_window(last["start"], last["end"], model["timezone"])
     words = f"{text.plain(text.metric_name(metric))} was **{text.number(last['value'], unit_words)}** {when}"
@@ -171,10 +170,18 @@ def _over_time(
 
 
 def _picked(points: Sequence[PerformancePoint]) -> PerformancePoint | None:
-    """Return the window the address names, or the latest one with labels enough to judge by, if there is one."""
+    """Return the window the address names, or the one that the sentence at the top is about, if there is one."""
     serving = [p for p in points if p["role"] == "serving" and p["value"] is not None]
-    told = [p for p in serving if p["verdict"] not in _UNSAID] or serving
-    return next((p for p in serving if p["start"] == state.param("window")), told[-1] if told else None)
+    return next((p for p in serving if p["start"] == state.param("window")), _latest(serving) if serving else None)
+
+
+def _judged(serving: Sequence[PerformancePoint]) -> list[PerformancePoint]:
+    return [p for p in serving if p["threshold"] is not None and p["verdict"] not in _UNSAID]
+
+
+def _latest(serving: Sequence[PerformancePoint]) -> PerformancePoint:
+    """Return the latest window that was judged; where none was, the latest with labels enough, or with any."""
+    return (_judged(serving) or [p for p in serving if p["verdict"] not in _UNSAID] or serving)[-1]
 
 
 def _segments(model: ModelView, picked: PerformancePoint | None) -> None:
