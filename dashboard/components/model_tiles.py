@@ -10,6 +10,7 @@ from dashboard.components import business_tile, drift_table, health, tiles
 from service.outcome_views import BusinessPoint, EstimatePoint
 from service.views import DriftRow, ModelView, PerformancePoint, WindowView
 
+_TOGETHER = "\u00a0"  # a space at which a line does not break
 MOST = 5  # tiles that stand in one row, on a narrow page too
 
 
@@ -113,7 +114,8 @@ def _kind(label: str, table: Sequence[DriftRow], about: str) -> tiles.Tile:
 
 def _concept(model: ModelView, table: Sequence[DriftRow], window: WindowView, about: str) -> tiles.Tile:
     tile = _kind("Concept drift", table, about)
-    lag = "" if model["label_lag_hours"] is None else f" · lag {text.hours(model['label_lag_hours'])}"
+    late = "" if model["label_lag_hours"] is None else f"lag {text.hours(model['label_lag_hours'])}"
+    lag = f" · {late.replace(' ', _TOGETHER)}" if late else ""
     tile["tone"] = "neutral"
     tile["remark"] = f"{text.share(window['coverage'])} labels{lag}"
     if not table and not window["labels"]:

@@ -30,8 +30,9 @@ def draw() -> None:
         "model's own reference."
     )
     _choose(models)
+    runs = {entry["model"]: entry["schedule"] for entry in state.workspace().schedule() if entry["kind"] == "monitor"}
     event = st.dataframe(
-        pd.DataFrame([_row(model, declared.get(model["name"])) for model in models]),
+        pd.DataFrame([_row(model, declared.get(model["name"]), runs.get(model["name"])) for model in models]),
         hide_index=True,
         height="content" if len(models) <= 25 else 920,
         row_height=36,
@@ -63,7 +64,7 @@ def _choose(models: Sequence[ModelView]) -> None:
         registry.go("monitor", model=picked)
 
 
-def _row(model: ModelView, declared: DeclaredObject | None) -> dict[str, object]:
+def _row(model: ModelView, declared: DeclaredObject | None, schedule: str | None) -> dict[str, object]:
     monitor: Mapping[str, Any] = {} if declared is None else declared["values"].get("monitor", {})
     budget: Mapping[str, Any] = monitor.get("alert_budget", {})
     allowed: Mapping[str, Any] = model.get("budget", {})  # what a declaration leaves out is in force too
@@ -73,7 +74,9 @@ def _row(model: ModelView, declared: DeclaredObject | None) -> dict[str, object]
         "warnings": budget.get("warnings_per_year", allowed.get("warnings_per_year")),
         "pages": budget.get("pages_per_year", allowed.get("pages_per_year")),
         "window": text.window_word(model["window"]),
-        "schedule": text.schedule(monitor["schedule"]) if "schedule" in monitor else None,
+        "schedule": None
+        if schedule is None
+        else text.schedule(schedule),  # what a declaration leaves out is in force too
         "rules": len(monitor.get("rules") or ()) or None,
         "reference": None if reference is None else f"{reference} · {text.count(model['reference_rows'])} rows",
         "next": text.moment(model["next_run"], model["timezone"]) if model["next_run"] else None,

@@ -46,8 +46,10 @@ def draw(model: ModelView, found: Sequence[DeploymentView]) -> None:
             }
             for event in found[:SHOWN]
         ]
+        spoken = pd.DataFrame(rows)
+        spoken = spoken.drop(columns=[name for name in ("Share", "Why") if spoken[name].isna().all()])
         st.dataframe(
-            pd.DataFrame(rows),
+            spoken,
             hide_index=True,
             height="content",
             row_height=36,

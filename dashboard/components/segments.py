@@ -23,7 +23,7 @@ def picker(names: Sequence[str]) -> str | None:
     if not names:
         return None
     options = {ALL: "All rows", **{name: text.clean(name, 40) for name in names}}
-    chosen = state.select("Rows of", "segment", options, ALL)
+    chosen = state.select("Rows of", "segment", options, ALL, width=170)
     return None if chosen == ALL else chosen
 
 

@@ -99,6 +99,11 @@ def _backtest(found: BacktestView | None, zone: str) -> None:
     export.foot(found["rows"], name="backtest", key="backtest")
 
 
+def _behind(change: float | None, unit: str) -> str | None:
+    """Return how far a way is behind the best; the best itself is named."""
+    return None if change is None else text.number(change, unit, signed=True) if change else "the best"
+
+
 def _row(row: BacktestRow, found: BacktestView, zone: str) -> dict[str, object]:
     unit = found["unit"]
     interval = "" if row["lower"] is None else f" ({text.number(row['lower'])} to {text.number(row['upper'])})"
@@ -108,6 +113,6 @@ def _row(row: BacktestRow, found: BacktestView, zone: str) -> dict[str, object]:
         "Learned from": text.clean(row["words"], 120) + since,
         "Rows": text.count(row["rows"]),
         text.metric_name(found["metric"]): f"{text.number(row['value'], unit)}{interval}",
-        "Against the best": None if row["change"] is None else text.number(row["change"], unit, signed=True),
+        "Against the best": _behind(row["change"], unit),
         "Folds": row["folds"],
     }

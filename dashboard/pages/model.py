@@ -240,7 +240,7 @@ def _table(model: ModelView, shown: _Shown, table: list[DriftRow]) -> None:
         st.header(f"Drift, {name}", anchor=DRIFT_ANCHOR, width="content")
         st.space("stretch")
         segment = segments.picker(ws.segment_names(model["name"]))
-        state.select("Window", "window", names, window["start"])
+        state.select("Window", "window", names, window["start"], width=190)
         export.table(table, name=f"drift-{window['start'][:10]}", key="drift")
         registry.link("Report", "report", icon=":material/summarize:", model=model["name"], window=window["start"])
     if segment is not None:

@@ -157,7 +157,7 @@ def test_model_page_tells_the_kinds_of_drift_apart(serve):
     assert tiles["Realised MAE"].value == "12.6 min"
     assert tiles["Data drift"].value.endswith("of 13")
     assert tiles["Concept drift"].value == "▲ Harmful"
-    assert tiles["Concept drift"].delta == "62 % labels · lag 4.2 h"
+    assert tiles["Concept drift"].delta == "62 % labels · lag\u00a04.2\u00a0h"
     assert "Prediction drift" in tiles
 
 
