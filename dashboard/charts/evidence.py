@@ -54,7 +54,7 @@ def over_time(view: ConceptView, palette: Palette, *, timezone: str, height: int
         yaxis=base.value_axis(palette, type="log", range=[low, high], dtick=max(1, math.ceil((high - low) / 5))),
         legend={"y": 1.02},
     )
-    base.lay(figure, yaxis={"nticks": None, "tickformat": "~s" if high <= 6 else ".0e"})
+    base.lay(figure, yaxis={"nticks": None, "tickformat": "~s" if high <= 12 else ".0e"})
     return figure
 
 
