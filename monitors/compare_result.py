@@ -114,7 +114,7 @@ class ColumnComparison:
     def short_words(self) -> str:
         """The same for a table: of each reason that is several sentences the first, and no more than fits."""
         reasons = [_shortened(reason.removeprefix(f"{self.column} ")) for reason in self.reasons]
-        return "; ".join([*([self.error] if self.error else []), *reasons, *self.notes])
+        return "; ".join([*([self.error] if self.error else []), *dict.fromkeys(reasons), *self.notes])
 
 
 @dataclass(frozen=True, slots=True)
