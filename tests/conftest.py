@@ -51,6 +51,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Let go of it at the end: DuckDB's bindings report what outlives the interpreter."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _installed_components() -> Iterator[None]:
     """Let AppTest look for components in what is installed once: for every page it reads the metadata of every package."""
