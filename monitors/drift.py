@@ -396,7 +396,9 @@ def _p_values(null: DriftNull, seen: _Seen) -> Values:
         return seen.z
     p = 2 * special.stdtr(null.freedom[seen.series], -np.abs(seen.z))
     tail = null.tail_freedom(seen.scale, seen.series)
-    tail = np.where(np.isfinite(tail), tail, 1e6)
-    natural = np.maximum(null.natural[seen.series], 1e-9)
-    p = np.fmax(p, 2 * special.stdtr(tail, -np.abs(seen.z) / np.sqrt((tail - 2) / tail) / natural))
+    heavy = np.isfinite(tail)  # of normal tails the second p-value is never the larger
+    if heavy.any():
+        tail, z = tail[heavy], np.abs(seen.z[heavy])
+        natural = np.maximum(null.natural[seen.series[heavy]], 1e-9)
+        p[heavy] = np.fmax(p[heavy], 2 * special.stdtr(tail, -z / np.sqrt((tail - 2) / tail) / natural))
     return np.asarray(np.minimum(p * all_episodes(null) / null.scores.weight[seen.series], 1.0))

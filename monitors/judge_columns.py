@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 import numpy as np
 
 from monitors import explain
 from monitors.checks._cells import Values
 from monitors.drift import Drift
+from monitors.drift_scores import Integers
 from monitors.evidence import DISTANCE_OF_SHIFT, ColumnNull, sampling_divergence
 from monitors.judge_run import Flags, Run, States, verdicts
 from monitors.judge_shares import SHARE_LIMITS, Asked, judge_share
@@ -19,6 +19,23 @@ from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check
 from monitors.unvaried import never_varied
 from reference_data.profile import BinnedColumn, ColumnProfile, Profile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """What drift there is in the windows that are judged, column by column: arrays (columns, windows), as in :class:`monitors.drift.Drift`."""
+
+    p: Values
+    shift: Values
+    limit: Values
+    ratio: Values
+    scale: Integers
+    significant: Flags
+    material: Flags
+
+    @classmethod
+    def of(cls, drift: Drift, judged: Integers) -> Moved:
+        return cls(*(np.ascontiguousarray(getattr(drift, name)[judged].T) for name in cls.__match_args__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +56,13 @@ class Part:
     values: dict[tuple[str, str], Values] = field(
         default_factory=dict
     )  # of checks and columns, where all were computed at once
+    here: list[Moved] = field(default_factory=list)
+
+    def moved(self, run: Run) -> Moved:
+        """Return what drift there is in the windows that are judged."""
+        if not self.here:
+            self.here.append(Moved.of(self.drift, run.judged))
+        return self.here[0]
 
     def of(self, run: Run, name: str) -> Asked:
         """Return what is asked of one column, taken out of the profiles once."""
@@ -55,6 +79,11 @@ class Part:
         if kind not in self.checks:
             self.checks[kind] = run.checks(column_checks(entry))
         return self.checks[kind]
+
+    def values_of(self, check: Check, base: ColumnProfile, now: ColumnProfile) -> Values:
+        """Return a check of a column in the windows that are judged, computed by itself where it was not with all the others."""
+        found = self.values.get((check.name, base.entry.column.name))
+        return column_values(check, base, now) if found is None else found
 
     def latest(self, place: int, scale: int) -> Profile:
         """Return the ``scale`` windows up to the one at ``place`` of the series as one, with a leading axis."""
@@ -89,9 +118,7 @@ def _judge_column(run: Run, part: Part, name: str, harmful: Flags, shares: Mappi
                 found = shares.get((check.name, name))
                 readings += found or judge_share(run, check, [asked])[0]
             elif check.name != DECIDING:
-                value = part.values.get((check.name, name))
-                value = column_values(check, base, now) if value is None else value
-                readings += _beside(run, check, asked, value, p, drifted)
+                readings += _beside(run, check, asked, part.values_of(check, base, now), p, drifted)
         return readings
     except Exception as error:
         words = f"{name} could not be judged: {error}"
@@ -156,14 +183,13 @@ def _deciding(
     the smallest shift that would show, so it is steady over windows alike; where shape and shift disagree it gives way to the verdict.
     """
     name = base.entry.column.name
-    drift, column = part.drift, part.drift.names.index(name)
+    drift, moved_by, column = part.drift, part.moved(run), part.drift.names.index(name)
     judged = states.values_judged
-    p, shift, limit = (array[run.judged, column] for array in (drift.p, drift.shift, drift.limit))
-    significant = judged & drift.significant[run.judged, column]
-    material = judged & drift.material[run.judged, column]
+    p, shift, limit, ratio = (array[column] for array in (moved_by.p, moved_by.shift, moved_by.limit, moved_by.ratio))
+    significant, material = judged & moved_by.significant[column], judged & moved_by.material[column]
     drifted = significant & material
-    scale = np.where(drifted, drift.scale[run.judged, column], 1)
-    value, n = column_values(check, base, now).copy(), now.valid.copy()
+    scale = np.where(drifted, moved_by.scale[column], 1)
+    value, n = part.values_of(check, base, now).copy(), now.valid.copy()
     chance = sampling_divergence(base.cells, now.valid, base.valid)
     words: dict[int, str] = {}
     for i in np.flatnonzero(drifted).tolist():
@@ -181,7 +207,7 @@ def _deciding(
                 moved, float(shift[i]), float(limit[i]), int(scale[i]), run.unit, run.importance.get(name)
             )
         )
-    ratio, tolerance = drift.ratio[run.judged, column], run.spec.monitor.tolerance
+    tolerance = run.spec.monitor.tolerance
     threshold = np.where(judged, thresholds(value, chance, shift, limit, ratio, drifted, tolerance), np.nan)
 
     def sentence(i: int) -> str:
@@ -243,12 +269,14 @@ def _beside(run: Run, check: Check, asked: Asked, value: Values, p: Values, drif
     else:
         beyond, threshold = drifted & ~(value <= high), high
     name, values = base.entry.column.name, value.tolist()
-    usual = cache(lambda: explain.usual_band(check, low, high))  # most readings are never put into words
+    usual: list[str] = []  # most readings are never put into words
 
     def sentence(i: int) -> str:
         if states.by_value[i] is not None:
             return states.sentence(i, int(states.n[i]))
-        return explain.measured(check, name, values[i], usual())
+        if not usual:
+            usual.append(explain.usual_band(check, low, high))
+        return explain.measured(check, name, values[i], usual[0])
 
     fields: dict[str, Column] = {
         "value": values,

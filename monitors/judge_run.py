@@ -121,7 +121,7 @@ class States:
 
 def verdicts(states: Sequence[Verdict | None], broken: Flags, grave: Verdict) -> list[Verdict]:
     """Return each window's verdict: its state where it cannot be judged, else whether it is ``broken``."""
-    found: list[Verdict] = [state or "ok" for state in states]
+    found: list[Verdict] = [state or "ok" for state in states] if any(states) else ["ok"] * len(states)
     for place in np.flatnonzero(broken).tolist():
         found[place] = states[place] or grave
     return found

@@ -198,24 +198,24 @@ class ColumnProfile:
     m2: Moments | None
     minimum: Moments | None
     maximum: Moments | None
-    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)  # what every check asks for
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)  # what every check asks for
 
     @property
     def valid(self) -> Counts:
         """Rows that fell into a cell."""
-        if "valid" not in self._kept:
-            self._kept["valid"] = np.asarray(self.cells.sum(axis=-1))
-        found: Counts = self._kept["valid"]
+        if "valid" not in self.kept:
+            self.kept["valid"] = np.asarray(self.cells.sum(axis=-1))
+        found: Counts = self.kept["valid"]
         return found
 
     @property
     def shares(self) -> Moments:
         """Each cell's share of the rows that fell into one: (..., cells), NaN where there are no such rows."""
-        if "shares" not in self._kept:
+        if "shares" not in self.kept:
             whole = self.valid[..., None]
             with np.errstate(divide="ignore", invalid="ignore"):
-                self._kept["shares"] = self.cells / whole
-        found: Moments = self._kept["shares"]
+                self.kept["shares"] = self.cells / whole
+        found: Moments = self.kept["shares"]
         return found
 
     @property

@@ -35,6 +35,18 @@ class Areas:
         return np.asarray((self.widths * (self.left**2 + self.left * self.right + self.right**2) / 3).sum(axis=-1))
 
 
+def cumulative_gaps(reference: ColumnProfile, current: ColumnProfile) -> Values:
+    """Return by how much the cumulative shares differ at every end of a cell: (..., cells + 1), from 0 to 0, NaN where a side is empty."""
+    kept = current.kept.get("gaps")
+    if kept is None or kept[0] is not reference:
+        steps = current.shares - reference.shares
+        gaps = np.zeros((*steps.shape[:-1], steps.shape[-1] + 1))
+        np.cumsum(steps, axis=-1, out=gaps[..., 1:])
+        gaps[..., -1] *= 0.0
+        kept = current.kept["gaps"] = (reference, gaps)
+    return np.asarray(kept[1])
+
+
 def areas(reference: ColumnProfile, current: ColumnProfile) -> Areas:
     """Return the cells of an ordered column as intervals; the reference must have held values.
 
@@ -43,16 +55,13 @@ def areas(reference: ColumnProfile, current: ColumnProfile) -> Areas:
     """
     bins = reference.entry.bins
     p, q = reference.shares, current.shares
-    steps = q - p
-    gaps = np.zeros((*steps.shape[:-1], steps.shape[-1] + 1))
-    np.cumsum(steps, axis=-1, out=gaps[..., 1:])
-    gaps[..., -1] *= 0.0
+    gaps = cumulative_gaps(reference, current)
     left, right = gaps[..., :-1], gaps[..., 1:]
     if bins.discrete:
         right = right.copy()
         right[..., 1:-1] = left[..., 1:-1]
     edges = np.asarray(bins.edges)
-    widths = np.zeros(steps.shape)
+    widths = np.zeros(left.shape)
     widths[..., 1:-1] = edges[1:] - edges[:-1]
     for side, share in ((reference, p), (current, q)):
         if side.minimum is None or side.maximum is None:

@@ -8,6 +8,8 @@ from monitors.checks._chance import simulated_level
 from monitors.types import Check, Values
 from reference_data.profile import ColumnProfile
 
+_NEXT_TO_NOTHING = 1e-300
+
 
 def jensen_shannon(reference: ColumnProfile, current: ColumnProfile) -> Values:
     """Return the square root of the base-2 divergence between the cell shares, from 0 (equal) to 1 (disjoint).
@@ -19,11 +21,12 @@ def jensen_shannon(reference: ColumnProfile, current: ColumnProfile) -> Values:
 
     def beyond(side: Values) -> Values:  # of equal shares exactly 0, which a difference of entropies is not
         terms = side / middle
-        terms = side * np.log2(terms, out=terms)
-        np.copyto(terms, 0.0, where=side == 0)
+        np.fmax(terms, _NEXT_TO_NOTHING, out=terms)  # of a cell that is empty, 0 times anything
+        np.log2(terms, out=terms)
+        terms *= side
         return np.asarray(terms.sum(axis=-1))
 
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(invalid="ignore"):
         return np.asarray(np.sqrt(np.clip((beyond(p) + beyond(q)) / 2, 0.0, 1.0)))
 
 

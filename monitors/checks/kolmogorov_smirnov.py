@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from monitors.checks._areas import cumulative_gaps
 from monitors.checks._chance import ONCE_IN, noise
 from monitors.checks._ties import tie_table
 from monitors.types import Check, Values
@@ -21,8 +22,7 @@ def kolmogorov_smirnov(reference: ColumnProfile, current: ColumnProfile) -> Valu
     Never above the exact statistic, and below it by at most the largest share one side has in one cell; exact where
     every value has a cell of its own. NaN where either side has no value in a cell.
     """
-    gaps = np.cumsum(current.shares, axis=-1) - np.cumsum(reference.shares, axis=-1)
-    return np.asarray(np.abs(gaps).max(axis=-1))
+    return np.asarray(np.abs(cumulative_gaps(reference, current)).max(axis=-1))
 
 
 def _limit(distance: Values, rows: Values) -> Values:
