@@ -142,7 +142,8 @@ class PresetComparison(Comparison):
         said = "; ".join(
             f"{check.check} {check.value:.4g} (threshold {check.threshold:.4g})" for check in column.checks
         )
-        return f"  {name:<{width}}  {column.verdict:<5}  {'; '.join([said, *column.reasons])}"
+        verdict = "drift" if column.drift else "same"
+        return f"  {name:<{width}}  {verdict:<5}  {'; '.join([said, *column.reasons])}"
 
 
 def finite(value: float) -> float | None:

@@ -272,3 +272,5 @@ def test_the_command_line_answers_in_the_shape_of_compare(tmp_path) -> None:
     text = CliRunner().invoke(app, ["compare", *files, "--preset", "evidently", "--fail-on", "drift"])
     assert text.exit_code == 3, text.output
     assert "1 of 1 columns drifted as evidently 0.7.23 judges, which calls the whole drifted" in text.stdout
+    same = CliRunner().invoke(app, ["compare", files[0], files[0], "--preset", "evidently"])
+    assert "  same   " in same.stdout  # in the words of every comparison
