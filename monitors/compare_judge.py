@@ -155,12 +155,18 @@ def _constant(base: ColumnProfile) -> bool:
 def _movement(base: ColumnProfile, now: ColumnProfile) -> str:
     if base.mean is not None and now.mean is not None and base.entry.derive != "epoch" and int(now.valid[0]):
         what = "mean length" if base.entry.derive == "length" else "mean"
-        return f"{what} {float(base.mean):.4g} → {float(now.mean[0]):.4g}"
+        return f"{what} {told_apart(float(base.mean), float(now.mean[0]))}"
     if base.mean is not None or not int(now.valid[0]) or not int(base.valid):
         return "distribution changed"
     before, after = shares(base.cells), shares(now.cells)[0]
     cell = int(np.abs(after - before).argmax())
     return f"share of {base.entry.bins.labels[cell]!r} {before[cell]:.1%} → {after[cell]:.1%}"
+
+
+def told_apart(before: float, after: float) -> str:
+    """Return two numbers with an arrow, in four digits or as many more as it takes to tell them apart."""
+    digits = next((n for n in range(4, 12) if f"{before:.{n}g}" != f"{after:.{n}g}"), 4)
+    return f"{before:.{digits}g} → {after:.{digits}g}"
 
 
 def _missing(natural: DayFinding | None, base: ColumnProfile, now: ColumnProfile) -> _Test:
