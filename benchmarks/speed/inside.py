@@ -140,7 +140,7 @@ def history(folder: Path, rows: int) -> dict[str, float]:
     """Log a reference and 90 days; time reading all of their stored profiles and judging them."""
     import pyarrow as pa
 
-    from service.local.due import Stretch
+    from service.local.due import Stretch, serving_stretches
     from service.local.monitoring import judge_stretch
 
     del rows
@@ -149,13 +149,11 @@ def history(folder: Path, rows: int) -> dict[str, float]:
         for table in data.logged(2, HISTORY * PER_DAY, data.START + timedelta(days=DAYS), HISTORY):
             ws.log("m", table)
         ws.run()
-        spec, reference = ws.core.spec("m"), ws.core.reference_for("m", "")
-        windows = list(
-            ws.core.window_spec("m").between(data.START + timedelta(days=DAYS), ws.core.now() - timedelta(days=1))
-        )
-        stretch = Stretch("", reference, windows)
+        spec = ws.core.spec("m")
+        ((version, windows),) = serving_stretches(ws.core, spec)
+        stretch = Stretch(version, ws.core.reference_for("m", version), windows)
         found = judge_stretch(ws.core, spec, stretch)
-        seconds = cpu(lambda: judge_stretch(ws.core, spec, stretch), times=5)
+        seconds = cpu(lambda: judge_stretch(ws.core, spec, stretch), times=20)
         return {f"{len(found):,} readings over {len(windows)} days of stored profiles": seconds}
 
 
