@@ -90,16 +90,15 @@ def _ends(
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
-    drawn.add_trace(  # beyond the farther end, where no mark covers it
-        go.Scatter(
-            x=[max(row["current"] or 0.0, row["reference"] or 0.0) for row in shown],
-            y=places,
-            mode="text",
-            text=[f"\u2003{text.number(row['current'], bare)}" for row in shown],
-            textposition="middle right",
-            textfont={"size": 12, "color": palette.text},
-            cliponaxis=False,
-            hoverinfo="skip",
-            showlegend=False,
+    for place, row in enumerate(shown):  # beyond the farther end, where no mark covers it
+        farther = max(value for value in (row["current"], row["reference"]) if value is not None)
+        base.note(
+            drawn,
+            text.number(row["current"], bare),
+            palette,
+            x=farther,
+            y=place,
+            xanchor="left",
+            xshift=9,
+            font={"size": 12, "color": palette.text},
         )
-    )

@@ -155,9 +155,8 @@ def test_the_value_of_a_segment_stands_beyond_both_of_its_marks() -> None:
             {"segment": "carrier", "value": "US", "reference": None, "current": 7.15, "n": 10},
         ],
     )
-    words = dumbbell.figure(rows, LIGHT, unit="min", now="now").data[-1]
-    assert list(words.x) == [10.0, 7.15]
-    assert [one.strip() for one in words.text] == ["8.17", "7.15"]
+    notes = dumbbell.figure(rows, LIGHT, unit="min", now="now").layout.annotations
+    assert [(note.x, note.text) for note in notes] == [(10.0, "8.17"), (7.15, "7.15")]
 
 
 def test_amounts_below_each_other_have_the_same_decimals() -> None:
