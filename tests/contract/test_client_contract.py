@@ -17,6 +17,7 @@ from service.api.app import api_routes
 from service.local import LocalWorkspace
 from service.security import Guard, policy
 from service.settings import Settings
+from tests.support.homes import empty
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ class Owner:
     """A workspace behind its API and guard, on a port that may be taken up again."""
 
     def __init__(self, home: Path, port: int = 0) -> None:
-        self.workspace = LocalWorkspace.open(home, now=lambda: NOW)
+        self.workspace = LocalWorkspace.open(empty(home), now=lambda: NOW)
         settings = Settings(token="sesame")
         routes = api_routes(self.workspace, settings)
         app = Starlette(routes=routes, middleware=[Middleware(Guard, policy=policy(settings, "local"))])

@@ -15,6 +15,7 @@ from service.local import LocalWorkspace, set_up
 from service.setting_up_views import SetUpView
 from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
 from tests.contract.test_workspace_contract import NOW, START, opened
+from tests.support.homes import empty
 
 
 @pytest.fixture(params=["local", "remote"])
@@ -129,7 +130,7 @@ def test_files_that_cannot_be_read_say_so(workspace: Workspace, tmp_path: Path) 
 
 def test_a_file_waits_a_day_and_few_wait_at_once(tmp_path: Path) -> None:
     now = [NOW]
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: now[0]) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: now[0]) as workspace:
         first = workspace.keep_upload(io.BytesIO(b"a\n1\n"), name="a.csv")
         assert workspace.setting_up(first["id"])["state"] == "waiting"
         now[0] = NOW + timedelta(hours=25)
@@ -150,7 +151,7 @@ def test_a_file_waits_a_day_and_few_wait_at_once(tmp_path: Path) -> None:
 def test_what_was_interrupted_goes_on_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         kept = workspace.keep_upload(dropped(tmp_path, rows(days=20)))
         with monkeypatch.context() as patched:
             whole = set_up._DO[broken]
@@ -166,7 +167,7 @@ def test_what_was_interrupted_goes_on_and_doubles_nothing(
                 workspace.set_up(kept["id"])
         failed = workspace.setting_up(kept["id"])
         assert (failed["state"], failed["model"]) == ("failed", "orders")
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         done = workspace.set_up(kept["id"], {"name": "another"})  # what was begun goes on as it was planned
         assert (done["state"], done["model"]) == ("done", "orders")
         assert workspace.model("orders")["rows"] == {"logs": 1200, "labels": 1200, "quarantined": 0}
@@ -175,7 +176,7 @@ def test_what_was_interrupted_goes_on_and_doubles_nothing(
 
 @pytest.mark.slow
 def test_the_dashboard_owns_what_it_set_up_and_commands_what_they_did(tmp_path: Path) -> None:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         for actor, name in (("dashboard", "a"), ("cli", "b")):
             kept = workspace.keep_upload(dropped(tmp_path, rows(days=10)))
             workspace.set_up(kept["id"], {"name": name}, actor=actor)

@@ -13,6 +13,7 @@ from service.remote import RemoteWorkspace
 from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
 from storage.sources import SourceKind, source_kind
 from tests.contract.test_workspace_contract import NOW, Owner
+from tests.support.homes import empty
 from tests.support.source_home import MODEL, Sqlite, csv, source
 
 KINDS: dict[str, SourceKind] = discover("storage.sources", "SOURCE")
@@ -22,7 +23,7 @@ ADDRESS = "scheme://ada:l0velace@host/x"
 @pytest.fixture(params=["local", "remote"])
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
     if request.param == "local":
-        with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as local:
+        with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as local:
             yield local
         return
     owner = Owner(tmp_path / "home")

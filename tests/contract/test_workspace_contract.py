@@ -26,6 +26,7 @@ from service.settings import Settings
 from service.workspace import ConflictError, NotFoundError, Workspace, WorkspaceError
 from storage.errors import KeyReusedError, StorageError
 from storage.files import Reading
+from tests.support.homes import empty
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -53,7 +54,7 @@ class Owner:
     """A real workspace behind a real server, on a free port of this machine."""
 
     def __init__(self, home: Path) -> None:
-        self.workspace = LocalWorkspace.open(home, now=lambda: NOW)
+        self.workspace = LocalWorkspace.open(empty(home), now=lambda: NOW)
         settings = Settings(token="sesame")
         routes = api_routes(self.workspace, settings)
         app = Starlette(routes=routes, middleware=[Middleware(Guard, policy=policy(settings, "local"))])
@@ -73,7 +74,7 @@ class Owner:
 @contextmanager
 def opened(kind: str, home: Path) -> Iterator[Workspace]:
     if kind == "local":
-        with LocalWorkspace.open(home, now=lambda: NOW) as local:
+        with LocalWorkspace.open(empty(home), now=lambda: NOW) as local:
             yield local
         return
     owner = Owner(home)

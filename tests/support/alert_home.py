@@ -13,6 +13,7 @@ from monitors.types import Alert, AlertEvent, Cause
 from reference_data.windows import Window
 from service.local import LocalWorkspace, alert_moves, attend
 from service.local.convert import row_to_alert
+from tests.support.homes import empty
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)  # a Monday, before eight
 MODEL = """
@@ -124,5 +125,5 @@ class AlertHome:
 def alert_home(place: Path, clock: Clock | None = None) -> Iterator[AlertHome]:
     """Open a workspace."""
     clock = clock or Clock()
-    with LocalWorkspace.open(place, now=clock) as workspace:
+    with LocalWorkspace.open(empty(place), now=clock) as workspace:
         yield AlertHome(workspace, clock)

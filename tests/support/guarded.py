@@ -25,6 +25,7 @@ from service.security import Guard, policy
 from service.settings import Settings
 from service.sign_in import SignIn
 from service.sign_in_page import sign_in_routes
+from tests.support.homes import empty
 
 BASE = "http://127.0.0.1:8501"
 STREAM = "ws://127.0.0.1:8501/_stcore/stream"
@@ -101,7 +102,7 @@ def guarded(home: Path, **settings: Any) -> Iterator[Guarded]:
     clock, cost = Clock(), passwords.COST
     passwords.COST = passwords.Cost(n=2**4, p=1)  # tests sign in hundreds of times
     passwords.nobodys.cache_clear()
-    with LocalWorkspace.open(home, now=clock) as workspace:
+    with LocalWorkspace.open(empty(home), now=clock) as workspace:
         workspace.apply(DECLARATION)
         for name, password in PASSWORDS.items():
             workspace.add_user(name, role=ROLES[name], password=password)

@@ -17,6 +17,7 @@ import pandas as pd
 from retraining import job_files, train_job
 from retraining.job_runner import JobRunner
 from service.local import LocalWorkspace
+from tests.support.homes import empty
 
 MODEL = "eta"
 START = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday
@@ -144,7 +145,7 @@ class Tiny:
 
 
 def _open(home: Path, clock: Clock) -> LocalWorkspace:
-    workspace = LocalWorkspace.open(home, now=clock)
+    workspace = LocalWorkspace.open(empty(home), now=clock)
     workspace.core.runner = InProcessRunner()
     return workspace
 

@@ -19,6 +19,7 @@ from service.settings import Settings
 from storage.database import Limits
 from storage.faults import VARIABLE, reset
 from storage.pace import Pace
+from tests.support.homes import empty
 from tests.unit.test_api import ARROW, PARQUET, arrow, parquet
 
 LOGS, LABELS = "/api/v1/models/loans/logs", "/api/v1/models/loans/labels"
@@ -43,7 +44,7 @@ LINES = {"content-type": "application/x-ndjson"}
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: datetime(2026, 11, 21, tzinfo=UTC)) as ws:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: datetime(2026, 11, 21, tzinfo=UTC)) as ws:
         ws.apply(DECLARATION)
         yield ws
 

@@ -11,6 +11,7 @@ from service.local import LocalWorkspace
 from service.uploads import BrokenLine, Sent, Upload
 from storage.errors import KeyReusedError
 from storage.faults import VARIABLE, reset
+from tests.support.homes import empty
 
 DECLARATION = """
 [models.loans]
@@ -23,7 +24,7 @@ features = { age = "numeric", plan = "categorical" }
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: datetime(2026, 11, 21, tzinfo=UTC)) as ws:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: datetime(2026, 11, 21, tzinfo=UTC)) as ws:
         ws.apply(DECLARATION)
         yield ws
 

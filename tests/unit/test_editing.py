@@ -12,6 +12,7 @@ from service.declaration_file import DeclarationError
 from service.declared_file import DeclaredFile
 from service.local import LocalWorkspace
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
+from tests.support.homes import empty
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MODEL = """
@@ -37,7 +38,7 @@ ALL = MODEL + CHANNEL + MAINTENANCE + SOURCE
 @pytest.fixture
 def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkspace]:
     monkeypatch.setenv("HOOK", "s3cret-host")
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as opened:
         opened.apply(ALL)
         yield opened
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from service.local import LocalWorkspace
+from tests.support.homes import empty
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DECLARED = """
@@ -39,7 +40,7 @@ def day(number: int, shift: float = 0.0, rule: float = 0.0) -> pd.DataFrame:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: START + timedelta(days=DAYS + 4)) as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: START + timedelta(days=DAYS + 4)) as opened:
         opened.apply(DECLARED)
         yield opened
 

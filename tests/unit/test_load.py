@@ -21,6 +21,7 @@ from storage.errors import KeyReusedError
 from storage.file_formats import blocks
 from storage.file_formats.table import unpack
 from storage.files import FileError, FileTable, Reading, iter_batches
+from tests.support.homes import empty
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DECLARATION = """
@@ -37,7 +38,7 @@ HEAD = "event_time,n,code,prediction\n"
 
 @pytest.fixture
 def ws(tmp_path: Path):
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         workspace.apply(DECLARATION)
         yield workspace
 

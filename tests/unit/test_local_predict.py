@@ -16,6 +16,7 @@ from retraining.registry import ArtefactError
 from retraining.types import Predictions
 from service.local import LocalWorkspace
 from service.workspace import ConflictError, WorkspaceError
+from tests.support.homes import empty
 
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 DECLARATION = """
@@ -47,7 +48,7 @@ def stub() -> Stub:
 
 @pytest.fixture
 def ws(tmp_path: Path, stub: Stub) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         workspace.core.predictor = stub
         workspace.apply(DECLARATION)
         for number in (1, 2, 3):

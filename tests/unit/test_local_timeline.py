@@ -9,6 +9,7 @@ import pytest
 from service.local import LocalWorkspace
 from service.local.sources import INTERRUPTED
 from service.workspace import NotFoundError
+from tests.support.homes import empty
 from tests.support.source_home import MODEL, source
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -16,7 +17,7 @@ START = datetime(2024, 3, 1, tzinfo=UTC)
 
 @pytest.fixture
 def home(tmp_path: Path) -> Any:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: START + timedelta(days=30)) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: START + timedelta(days=30)) as workspace:
         rows = source(read=str(tmp_path / "in" / "*.csv"), schedule="every 1h", into="logs")
         other = MODEL.replace("eta", "beta")
         workspace.apply(MODEL + rows + other)

@@ -17,6 +17,7 @@ from service.cli.why import _human
 from service.local import LocalWorkspace, why
 from service.local.references import sample_path
 from service.workspace import NotFoundError, WorkspaceError
+from tests.support.homes import empty
 
 pytestmark = pytest.mark.slow
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -45,7 +46,7 @@ multivariate = []
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         yield workspace
 
 

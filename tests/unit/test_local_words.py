@@ -11,6 +11,7 @@ import pytest
 from service.local import LocalWorkspace
 from service.local.references import sample_path
 from service.workspace import ConflictError, WorkspaceError
+from tests.support.homes import empty
 
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 HOSTILE = 'it\'s "x"; DROP TABLE reading --'
@@ -47,7 +48,7 @@ def rows(n: int = 1440) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         workspace.apply(DECLARATION)
         workspace.reference("eta", rows(480))
         yield workspace

@@ -11,6 +11,7 @@ import pytest
 from service.local import LocalWorkspace, references
 from service.views import JobView
 from service.workspace import ConflictError, WorkspaceError
+from tests.support.homes import empty
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 COLOURS = ["blue", "green", "red"]
@@ -62,7 +63,7 @@ def painted(rows: int, since: datetime, until: datetime, shift: float = 0.0) -> 
 
 @pytest.fixture
 def workspace(tmp_path: Path):
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as opened:
         opened.apply(DECLARATION)
         start = NOW - timedelta(days=40)
         opened.reference("paint", painted(2000, start, start + timedelta(days=20)))

@@ -19,6 +19,7 @@ from service.local import LocalWorkspace, references
 from service.workspace import ConflictError
 from storage.errors import StorageError
 from storage.privacy import hide, load_key, masked
+from tests.support.homes import empty
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 KEY = bytes(range(32))
@@ -47,7 +48,7 @@ SECRETS = ["secret-id", "Sabine Secret", "SEC-RET 12", "secret note", "0170-secr
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as local:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as local:
         local.apply(DECLARATION)
         yield local
 
@@ -173,7 +174,7 @@ def test_refused_rows_can_be_found_by_their_hidden_id_and_subject(workspace: Loc
 
 
 def test_dropped_columns_are_neither_inferred_nor_observed_and_hidden_ones_are_text(tmp_path: Path):
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         workspace.apply('[models.m]\ntask = "regression"\nprivacy = { phone = "drop", code = "hash" }\n')
         rows = [{"event_time": "2024-02-01", "phone": "0170", "code": n, "size": n, "prediction": 1} for n in range(40)]
         workspace.reference("m", rows)

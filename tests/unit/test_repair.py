@@ -13,6 +13,7 @@ from service.local import LocalWorkspace
 from service.uploads import Upload
 from service.workspace import NotFoundError, WorkspaceError
 from storage.refused_content import MOST_CHARACTERS, as_content, as_row
+from tests.support.homes import empty
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DECLARATION = """
@@ -28,7 +29,7 @@ code = "categorical"
 
 @pytest.fixture
 def ws(tmp_path: Path):
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         workspace.apply(DECLARATION)
         yield workspace
 

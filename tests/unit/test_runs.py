@@ -15,6 +15,7 @@ from service.local import LocalWorkspace, references
 from service.local.series import load_series
 from storage import profile_store
 from storage.due import profiled_at
+from tests.support.homes import empty
 
 ZERO = datetime(2024, 1, 1, tzinfo=UTC)
 NOW = ZERO + timedelta(days=30)
@@ -49,7 +50,7 @@ def rows(first: int, last: int, version: str, prefix: str = "") -> list[dict[str
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         workspace.apply(MODEL.format(features='km = "numeric", stops = "numeric"'))
         workspace.reference("eta", rows(0, 10, "stranger"))
         yield workspace

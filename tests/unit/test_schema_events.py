@@ -15,6 +15,7 @@ from service.views import AlertView
 from storage.intake import Intake, canonical_log
 from storage.observed import MOST, Watch
 from storage.quarantine import MOST_CHARACTERS
+from tests.support.homes import empty
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DECLARATION = """
@@ -48,7 +49,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def workspace(tmp_path: Path, clock: Clock) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=clock) as local:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=clock) as local:
         local.apply(DECLARATION)
         yield local
 
@@ -91,7 +92,7 @@ def test_an_undeclared_column_is_told_once_with_its_type_and_counted_by_the_hour
 def test_a_restart_remembers(tmp_path: Path, clock: Clock):
     told: list[tuple[str, str, str, int]] = []
     for _ in range(2):
-        with LocalWorkspace.open(tmp_path / "home", now=clock) as workspace:
+        with LocalWorkspace.open(empty(tmp_path / "home"), now=clock) as workspace:
             workspace.apply(DECLARATION)
             workspace.log("m", rows(clock))
             workspace.log("m", rows(clock, colour="red", size=...))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.local import LocalWorkspace, attend, quiet
+from tests.support.homes import empty
 from tests.support.tiny_workspace import Clock
 from tests.unit.test_unmoved import declaration
 
@@ -23,7 +24,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ws(tmp_path: Path, clock: Clock) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=clock) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=clock) as workspace:
         workspace.apply(declaration())
         yield workspace
 

@@ -12,6 +12,7 @@ from service.local import sources as runs
 from storage.privacy import unquoted
 from storage.sources import SourceError
 from storage.sources.sql import _in_words
+from tests.support.homes import empty
 from tests.support.source_home import MODEL, Sqlite, source
 
 SAID = "HIV positive, it's 5551234"
@@ -33,7 +34,7 @@ def broken(rows):
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home") as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home")) as opened:
         folder = opened.core.home.root / "transforms"
         folder.mkdir()
         (folder / "own.py").write_text(FUNCTION)

@@ -20,6 +20,7 @@ from storage.file_formats.table import FileTable, refusal
 from storage.files import iter_batches
 from storage.sources import files as sources_files
 from storage.sources.files import part_of
+from tests.support.homes import empty
 from tests.support.source_home import MODEL, aged, csv, ids, logged, row, source
 
 
@@ -40,7 +41,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def workspace(tmp_path: Path, clock: Clock) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(tmp_path / "home", now=clock) as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=clock) as opened:
         opened.apply(MODEL)
         yield opened
 

@@ -13,6 +13,7 @@ from service.local import LocalWorkspace
 from service.local import sources as runs
 from storage.sources import sql
 from tests.support import postgres
+from tests.support.homes import empty
 from tests.support.source_home import MODEL, logged, source
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -47,7 +48,7 @@ def driver(request, monkeypatch) -> str:
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch) -> Iterator[LocalWorkspace]:
     monkeypatch.setattr(runs, "_FIRST_PAUSE", 0.001)
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as opened:
         opened.apply(MODEL)
         yield opened
 

@@ -14,6 +14,7 @@ from service.local import LocalWorkspace
 from service.local import sources as runs
 from storage.faults import VARIABLE, reset
 from storage.sources import stream
+from tests.support.homes import empty
 from tests.support.source_home import MODEL, ids, logged, row, source
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -50,7 +51,7 @@ def message(number: int) -> dict[str, Any]:
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch) -> Iterator[LocalWorkspace]:
     monkeypatch.setattr(runs, "_FIRST_PAUSE", 0.001)
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as opened:
         opened.apply(MODEL)
         yield opened
 

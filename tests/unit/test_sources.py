@@ -16,6 +16,7 @@ from service.scheduling import Schedules
 from service.workspace import ConflictError, NotFoundError, WorkspaceError
 from storage.faults import VARIABLE, reset
 from storage.sources import masked, sql
+from tests.support.homes import empty
 from tests.support.source_home import MODEL, START, Sqlite, ids, logged, source
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -24,7 +25,7 @@ NOW = datetime(2024, 3, 1, tzinfo=UTC)
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch) -> Iterator[LocalWorkspace]:
     monkeypatch.setattr(runs, "_FIRST_PAUSE", 0.001)
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as opened:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as opened:
         opened.apply(MODEL)
         yield opened
 

@@ -14,6 +14,7 @@ from service.local import LocalWorkspace, care, runs, unmoved
 from service.local.monitoring import run_model
 from storage.due import profiled_at
 from storage.errors import StorageError
+from tests.support.homes import empty
 from tests.unit.test_runs import register
 
 ZERO = datetime(2024, 1, 1, tzinfo=UTC)
@@ -84,7 +85,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ws(made: Path, tmp_path: Path) -> Iterator[LocalWorkspace]:
     """The home, opened by a process that has looked once and found nothing to do."""
     shutil.copytree(made, tmp_path / "home")
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
         assert tick(workspace) == 0
         assert unmoved.holds(workspace.core, "eta")
         yield workspace
@@ -190,7 +191,7 @@ def test_a_clock_that_was_put_back_or_forward_makes_the_next_look_a_whole_one(ws
 
 def test_the_first_look_of_a_day_is_a_whole_one_though_no_window_closes(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made, tmp_path / "home")
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as ws:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as ws:
         ws.apply(declaration(window="4w", grace="1d"))
         tick(ws)
         tick(ws)

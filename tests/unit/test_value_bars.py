@@ -13,6 +13,7 @@ from service.local import LocalWorkspace
 from service.local.peer_rules import RULES
 from service.local.relation import estimate
 from storage.value_bars import Mean, bars_of, place_sql
+from tests.support.homes import empty
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=60)
@@ -165,7 +166,7 @@ def test_a_binary_model_is_seen_by_its_score_and_its_share_of_wrong_answers(judg
 
 @pytest.mark.slow
 def test_late_labels_are_in_the_view_after_the_next_run(judged: Any, tmp_path: Path) -> None:
-    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as ws:
+    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as ws:
         ws.apply(DECLARATION)
         ws.reference("eta", rows(35, START))
         after = rows(7, START + timedelta(days=35))
