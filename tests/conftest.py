@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
 from playwright.sync_api import Browser, sync_playwright
 
 TESTS = Path(__file__).parent
@@ -57,12 +58,17 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _installed_components() -> Iterator[None]:
-    """Let AppTest look for components in what is installed once: for every page it reads the metadata of every package."""
+def _found_once() -> Iterator[None]:
+    """What two test tools find out again for every call is found out once; what no test of this run has imported is left alone.
+
+    AppTest looks for components in the metadata of every installed package; Typer's runner puts the whole command line together.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        if "streamlit.testing.v1" in sys.modules:  # tests without pages do without Streamlit
+        if "streamlit.testing.v1" in sys.modules:
             scanner = importlib.import_module("streamlit.components.v2.manifest_scanner")
             patch.setattr(scanner, "scan_component_manifests", functools.cache(scanner.scan_component_manifests))
+        if (runner := sys.modules.get("typer.testing")) is not None:
+            patch.setattr(runner, "_get_command", functools.cache(typer.main.get_command))
         yield
 
 
