@@ -104,12 +104,15 @@ def _predictions(y: Values, season: Season) -> Values:
         missed = bool(usual >= USUALLY_EMPTY)
         if missed and away:
             seen[t] = usual
-        away = missed
+        away = missed or (away and y[t] == 0)  # a day that is usually empty ends no outage
     return predicted
 
 
 def _predict(y: Values, t: int, season: Season) -> float:
-    """Return the rows that window ``t`` should have: the level of the latest windows, times the habit of its place in the cycle."""
+    """Return the rows that window ``t`` should have: the level of the latest windows, times the habit of its place in the cycle.
+
+    NaN where too few windows, or none with rows, were before.
+    """
     if t < season.least:
         return np.nan
     cycle, span = season.cycle, season.span
@@ -120,7 +123,7 @@ def _predict(y: Values, t: int, season: Season) -> float:
     mean = weeks.sum(axis=1, keepdims=True) / cycle
     filled = mean[:, 0] > 0
     if not filled.any():
-        return 0.0
+        return np.nan
     habit = _middle(weeks[filled] / mean[filled])
     latest, habits = weeks[-1, -span:], habit[-span:]
     some = habits > 0

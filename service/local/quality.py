@@ -103,7 +103,10 @@ def _arrival(
     season = season_of(window_spec)
     rows = _rows_by_window(core, spec, window_spec)
     begun = min(rows, default=windows[0])
-    first = max(begun.start, windows[0].start - (windows[0].end - windows[0].start) * season.reach)
+    latest_rows = max(
+        (window for window in rows if window.start < windows[0].start), default=begun
+    )  # before any outage
+    first = max(begun.start, latest_rows.start - (windows[0].end - windows[0].start) * season.reach)
     series = list(window_spec.between(first, windows[-1].end))
     counts = np.asarray([rows.get(window, 0) for window in series], dtype=np.int64)
     before, gap = _reference_rows(reference, window_spec, begun) if series[0] == begun else (counts[:0], 0)

@@ -118,6 +118,19 @@ def test_no_rows_at_all_are_one_alert_and_no_other(ws: Tiny) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("empty", [None, 8])
+def test_an_outage_stays_one_alert_however_long_it_is(ws: Tiny, empty: int | None) -> None:
+    """Longer than what a window is expected by reaches back, in one run, and whatever weekday looked closed before."""
+    for day in range(15):
+        if day != empty:
+            live(ws, 1, start=day)
+    ws.run_at(130.5)
+    assert reading(ws, 128, "row_volume")["reference_value"] == pytest.approx(60, rel=0.05)
+    assert [alert["state"] for alert in alerts(ws, "no_data")][:1] == ["firing"]
+    assert len(alerts(ws, "no_data")) == (1 if empty is None else 2)
+
+
+@pytest.mark.slow
 def test_rows_that_stop_coming_during_the_day_are_a_warning(ws: Tiny) -> None:
     live(ws, 30)
     frame = rows(REFERENCE_DAYS + 30, 1, a_day=120).drop(columns="truth")

@@ -126,6 +126,18 @@ def test_an_outage_does_not_become_usual(before: int) -> None:
     assert held[-1].known
 
 
+def test_a_day_that_passes_for_usually_empty_does_not_end_an_outage() -> None:
+    rows = np.full(130, 100)
+    rows[7] = rows[14:] = 0  # one empty Thursday, and from the next on nothing: Thursdays look closed
+    held = expectations(rows, WEEK, 14)
+    assert {place % 7 for place, each in enumerate(held, 14) if each.rows < 50} <= {0}
+    assert all(each.rows == pytest.approx(100) for place, each in enumerate(held, 14) if place % 7)
+
+
+def test_weeks_without_any_rows_say_nothing_of_what_is_usual() -> None:
+    assert not expectations(np.zeros(90, dtype=np.int64), WEEK, 89)[0].known
+
+
 def test_a_shop_that_begins_to_close_on_weekends_is_understood() -> None:
     rows = traffic(1000, 210, 62)
     rows[28:][np.arange(182) % 7 >= 5] = 0
