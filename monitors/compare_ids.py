@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,17 +17,20 @@ from storage.column_values import Held, Values
 _LOOKED_AT = 100_000  # rows of a column that is not counted anyway
 _FIRST = 64  # values that show of nearly every column of numbers that it does not rise from row to row
 _FEWEST = 20  # values up to which nothing is said of a column
+_IN_WORDS = 0.1  # share of texts of several words from which on a column is no id
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A column that was not compared, and why."""
+    """A column that was not compared, and why; ``place`` is that among all columns."""
 
     column: str
     why: str
+    type: str
+    place: int
 
     def to_dict(self) -> dict[str, str]:
-        return asdict(self)
+        return {"column": self.column, "why": self.why}
 
 
 def find_ids(pairs: Sequence[Pair]) -> tuple[LeftOut, ...]:
@@ -36,7 +39,9 @@ def find_ids(pairs: Sequence[Pair]) -> tuple[LeftOut, ...]:
     The guess is the set-up wizard's (:mod:`reference_data.id_names`): by name, texts of which nearly every row has one of its own, and whole
     numbers that only rise.
     """
-    found = tuple(LeftOut(pair.name, why) for pair in pairs if (why := _why(pair)))
+    found = tuple(
+        LeftOut(pair.name, why, pair.column.type, place) for place, pair in enumerate(pairs) if (why := _why(pair))
+    )
     return found if len(found) < len(pairs) else ()
 
 
@@ -66,6 +71,9 @@ def _text(name: str, values: Values, counted: Counted | None) -> str | None:
         return _by_name(held, distinct)
     characters = pc.utf8_length(counted.values).to_numpy(zero_copy_only=False)
     own = is_own(held, distinct, float(characters @ counted.counts) / held)
+    if own:  # an id is one word: what has several is to be read
+        spaces = pc.count_substring_regex(counted.values, r"\s+").to_numpy(zero_copy_only=False)
+        own = float(np.minimum(spaces, 1) @ counted.counts) < _IN_WORDS * held
     return "nearly every row has a value of its own" if own else None
 
 

@@ -33,7 +33,7 @@ _WORDS = {
     "no_data": "no values",
     "error": "error",
 }
-_NAMED, _HOW = 5, "--ids, or ids=True in Python, compares them too"  # of the columns left out
+_NAMED, _HOW = 5, "--ids, or ids=True in Python, compares ids too"  # of the columns left out
 _LONGEST = 110  # characters of a reason that the table shows
 
 
@@ -156,11 +156,19 @@ class Comparison:
             "verdict": self.verdict,
             "drift": self.drift,
             "alpha": self.alpha,
-            "columns": [column.to_dict() for column in self.columns],
+            "columns": self._every_column(),
             "left_out": [each.to_dict() for each in self.left_out],
             "notes": list(self.notes),
             **({"multivariate": [finding.to_dict() for finding in self.multivariate]} if self.multivariate else {}),
         }
+
+    def _every_column(self) -> list[dict[str, Any]]:
+        """Return all columns in order, those that were left out with the reason as their error."""
+        found = [column.to_dict() for column in self.columns]
+        for each in self.left_out:
+            words = f"left out, as an id tells rows apart and nothing else ({each.why}); {_HOW}"
+            found.insert(each.place, ColumnComparison(each.column, each.type, error=words).to_dict())
+        return found
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a data frame with one row a column, and one column a check."""

@@ -58,6 +58,12 @@ def test_ids_are_known_by_name_by_texts_and_by_rising() -> None:
     assert found["row"] == "whole numbers that rise from row to row"
 
 
+def test_texts_of_several_words_are_to_be_read_however_short() -> None:
+    notes = [f"late again {key}" for key in range(ROWS)]
+    own = table(1).append_column("note", pa.array(notes))
+    assert "note" not in ids(own, own)
+
+
 def test_what_is_an_id_on_one_side_only_is_compared() -> None:
     before = table(1)
     after = table(2).set_column(1, "ticket", pa.array(["the same"] * ROWS))
@@ -135,7 +141,7 @@ def test_the_command_leaves_ids_out_and_says_how_to_have_them_compared(stored: l
     assert said.stdout.startswith("no drift in 5 columns")
     (note,) = [line for line in said.stdout.splitlines() if line.startswith("note: not compared")]
     assert "order_id (an id by its name, and nearly every row has its own), ticket (nearly every row" in note
-    assert note.endswith("--ids, or ids=True in Python, compares them too")
+    assert note.endswith("--ids, or ids=True in Python, compares ids too")
     every = CliRunner().invoke(app, ["compare", *stored, "--ids", "--fail-on", "drift"])
     assert (every.exit_code, "not compared" in every.stdout) == (3, False)
 
@@ -144,7 +150,10 @@ def test_the_json_carries_what_was_left_out(stored: list[str]) -> None:
     found = json.loads(CliRunner().invoke(app, ["compare", *stored, "--json"]).stdout)
     assert [each["column"] for each in found["left_out"]] == ["order_id", "ticket", "row", "kennung"]
     assert all(each["why"] for each in found["left_out"])
-    assert len(found["columns"]) == 5
+    assert len(found["columns"]) == 9
+    errors = {column["column"]: column["error"] for column in found["columns"] if column["error"]}
+    assert list(errors) == [each["column"] for each in found["left_out"]]
+    assert errors["order_id"].startswith("left out, as an id tells rows apart")
     every = json.loads(CliRunner().invoke(app, ["compare", *stored, "--json", "--ids"]).stdout)
     assert (every["left_out"], len(every["columns"])) == ([], 9)
 
