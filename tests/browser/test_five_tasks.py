@@ -16,8 +16,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.serving import PATIENCE, Visitor
 from tests.browser.test_story import JOB, demo
+from tests.support.demo_home import demo_home
 
-__all__ = ["demo"]  # the story's demo, served anew for this file
+__all__ = ["demo", "demo_home"]  # the story's demo, served anew for this file
 
 
 @dataclass

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,33 +11,23 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import grave
 from tests.browser.serving import DRIFTDECK, PATIENCE, Visitor, free_port, get, process
+from tests.support.demo_home import demo_home, wait_for_the_story
 
-BUILD_SECONDS, JOB, REPLAY = 420, 180_000, 240_000  # on a machine that does other things beside
+__all__ = ["demo_home"]  # played once for all
+
+JOB, REPLAY = 180_000, 240_000  # on a machine that does other things beside
 STORY = "4 Jun 2013 00:00"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A demo made from nothing by the product's own command, its clock at 4 June 2013."""
-    home = tmp_path_factory.mktemp("demo")
-    port = free_port()
-    base, log = f"http://127.0.0.1:{port}", home / "log"
-    command = [DRIFTDECK, "--home", str(home / "home"), "demo", "--port", str(port)]
+def demo(demo_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A demo that the product's own command made from nothing, opened again by it; its clock stands at 4 June 2013."""
+    folder, port = tmp_path_factory.mktemp("demo"), free_port()
+    base, log = f"http://127.0.0.1:{port}", folder / "log"
+    command = [DRIFTDECK, "--home", str(demo_home(folder / "home")), "demo", "--port", str(port)]
     with process(command, f"{base}/healthz", log):
-        _wait_for_the_story(base, log)
+        wait_for_the_story(base, log)
         yield base
-
-
-def _wait_for_the_story(base: str, log: Path) -> None:
-    end = time.monotonic() + BUILD_SECONDS
-    while time.monotonic() < end:
-        models = get(f"{base}/api/v1/models")
-        if models and str(models[0]["last_run"]).startswith("2013-06-04"):
-            return
-        time.sleep(1)
-    raise AssertionError(
-        f"the demo did not reach 4 June in {BUILD_SECONDS} s: {log.read_text(errors='replace')[-1000:]}"
-    )
 
 
 def _minutes(page: Page, label: str) -> float:

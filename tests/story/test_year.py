@@ -1,10 +1,10 @@
-"""The demo's whole year, played by the product's own player on a home of its own, and held to what the product promises.
+"""The demo's whole year, played on by the product's own player from where ``driftdeck demo`` stops, and held to what the product promises.
 
 Dates and bounds are those of the flights of 2013: on 30 April the same inputs begin to mean shorter flights, on 15 October the
 first model is right again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,9 @@ import pytest
 from service.demo.flights import LAST_DAY, MODEL, ZONE, midnight
 from service.demo.player import Player
 from service.local import LocalWorkspace
+from tests.support.demo_home import demo_home
+
+__all__ = ["demo_home"]  # it has played the year up to 4 June
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # 300 days of logs, labels and runs
 
@@ -31,8 +34,8 @@ class Year:
 
 
 @pytest.fixture(scope="module")
-def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Year]:
-    home = tmp_path_factory.mktemp("year") / "home"
+def year(demo_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Year]:
+    home = demo_home(tmp_path_factory.mktemp("year") / "home")
     steps: list[str] = []
     played = Year(home, LocalWorkspace.open(home), steps)
     try:
