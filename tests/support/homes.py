@@ -22,3 +22,8 @@ def _made() -> Path:
 def empty(home: Path) -> Path:
     """Make ``home`` one in which nothing is declared yet, unless it is there; returns it, to be opened."""
     return home if home.exists() else Path(shutil.copytree(_made(), home))
+
+
+def empty_database(path: Path) -> Path:
+    """Make ``path`` a DuckDB file with every table and no row, unless it is there; returns it, to be opened."""
+    return path if path.exists() else Path(shutil.copyfile(_made() / "driftdeck.duckdb", path))

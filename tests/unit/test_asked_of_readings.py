@@ -15,6 +15,7 @@ from storage.intake import canonical_log
 from storage.logs import append_log, prepare_model
 from storage.readings import append_readings, checks_with, judged_windows
 from storage.retention import apply_retention
+from tests.support.homes import empty_database
 from tests.unit.test_readings import T0, WEEK, columns, reading
 
 BUCKET = WindowSpec.parse("1d").bucket
@@ -23,7 +24,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "d.duckdb", lambda: T0) as database:
+    with Database.open(empty_database(tmp_path / "d.duckdb"), lambda: T0) as database:
         yield database
 
 

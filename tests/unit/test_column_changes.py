@@ -21,6 +21,7 @@ from storage.errors import SchemaConflictError
 from storage.intake import canonical_log
 from storage.logs import append_log, joined_relation, prepare_model
 from storage.model_tables import refuse_conflicts
+from tests.support.homes import empty_database
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 ODD = ["plain", "Plain", "_id", "", 'q"uote', "nul\0", "_c3", "select", "émile 😀"]
@@ -48,7 +49,7 @@ def stored(db: Database, spec: ModelSpec, *names: str) -> dict[str, tuple[Any, .
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "x.duckdb", lambda: NOW) as database:
+    with Database.open(empty_database(tmp_path / "x.duckdb"), lambda: NOW) as database:
         yield database
 
 

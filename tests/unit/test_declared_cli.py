@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from service.cli import app
 from service.workspace import ConflictError
+from tests.support.homes import empty
 
 FILE = """
 [models.eta]
@@ -24,7 +25,7 @@ class Deck:
     """The command line on one home."""
 
     def __init__(self, folder: Path) -> None:
-        self.home, self.file = folder / "home", folder / "driftdeck.toml"
+        self.home, self.file = empty(folder / "home"), folder / "driftdeck.toml"
         self.file.write_text(FILE, encoding="utf-8")
         self("apply", str(self.file))
 

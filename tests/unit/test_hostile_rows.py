@@ -20,6 +20,7 @@ from reference_data.windows import WindowSpec
 from storage.database import Database
 from storage.intake import MAX_ID_BYTES, Intake, canonical_labels, canonical_log
 from storage.logs import append_labels, append_log, joined_relation, page_rows
+from tests.support.homes import empty_database
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 DAILY = WindowSpec.parse("1d")
@@ -34,7 +35,7 @@ SURROGATE, NUL, EMOJI = "half \ud83d", "a\0b", "👩‍👩‍👧‍👦 Łód�
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "x.duckdb", lambda: NOW) as database:
+    with Database.open(empty_database(tmp_path / "x.duckdb"), lambda: NOW) as database:
         yield database
 
 

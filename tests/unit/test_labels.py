@@ -27,6 +27,7 @@ from storage.feedback import LabelIntake, canonical_labels_and_feedback
 from storage.intake import canonical_labels, canonical_log
 from storage.labels import count_orphans, load_progress, match_labels, measure_progress
 from storage.logs import append_log
+from tests.support.homes import empty_database
 from tests.support.tiny_workspace import A_DAY, DECLARATION, LIVE, MODEL, Tiny, rows, tiny
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ WITH_FEEDBACK = DECLARATION + '\n[models.eta.feedback]\nthumbs = "boolean"\nstar
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "d.duckdb", lambda: NOW) as database:
+    with Database.open(empty_database(tmp_path / "d.duckdb"), lambda: NOW) as database:
         yield database
 
 

@@ -33,6 +33,7 @@ from storage.logs import (
 from storage.profile_store import Part, dirty_buckets
 from storage.recent_ids import RecentIds
 from storage.rows import single
+from tests.support.homes import empty_database
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 SPEC = ModelSpec(
@@ -48,7 +49,7 @@ DAILY = WindowSpec.parse("1d", "America/New_York")
 
 @pytest.fixture
 def db(tmp_path: Path):
-    with Database.open(tmp_path / "d.duckdb", lambda: NOW) as database:
+    with Database.open(empty_database(tmp_path / "d.duckdb"), lambda: NOW) as database:
         yield database
 
 

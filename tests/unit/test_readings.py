@@ -6,6 +6,7 @@ import pytest
 
 from storage.database import Database
 from storage.readings import SCHEMA, append_readings, current_readings
+from tests.support.homes import empty_database
 
 T0 = datetime(2013, 1, 1, 5, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -13,7 +14,7 @@ WEEK = timedelta(days=7)
 
 @pytest.fixture
 def db(tmp_path: Path):
-    with Database.open(tmp_path / "d.duckdb", lambda: T0) as database:
+    with Database.open(empty_database(tmp_path / "d.duckdb"), lambda: T0) as database:
         yield database
 
 

@@ -16,6 +16,7 @@ from service.local.core import Core
 from service.local.recall import Basis, Recall, recalled
 from service.workspace import NotFoundError
 from storage.database import Database, Limits
+from tests.support.homes import empty_database
 from tests.support.tiny_workspace import LIVE, Clock
 
 DAY = timedelta(days=1)
@@ -25,7 +26,7 @@ class Written:
     """A database as far as marks go, and what else a basis asks."""
 
     def __init__(self, path: Path) -> None:
-        self.db = Database.open(path / "x.duckdb", lambda: LIVE, limits=Limits(threads=1))
+        self.db = Database.open(empty_database(path / "x.duckdb"), lambda: LIVE, limits=Limits(threads=1))
         self.recall, self.clock = Recall(), Clock()
         self.declared = SimpleNamespace(monitor=SimpleNamespace(grace="6h"))
         every = SimpleNamespace(containing=lambda at: Window(at.replace(hour=0, minute=0), at.replace(hour=0) + DAY))
