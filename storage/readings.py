@@ -126,6 +126,12 @@ def current_readings(
     return found
 
 
+def names_read(con: DuckDBPyConnection, model: str) -> tuple[set[str], set[str]]:
+    """Return the checks and the columns of which a model has, or ever had, a reading."""
+    rows = con.execute('SELECT DISTINCT "check", "column" FROM reading WHERE model = ?', [model]).fetchall()
+    return {check for check, _ in rows}, {column for _, column in rows if column is not None}
+
+
 def checks_with(
     con: DuckDBPyConnection,
     model: str,

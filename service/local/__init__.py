@@ -12,6 +12,7 @@ from reference_data.windows import Window
 from service.declaration_file import dump
 from service.load_files import How
 from service.local import (
+    asked_readings,
     attend,
     care,
     declare,
@@ -279,6 +280,8 @@ class LocalWorkspace(
             every = segment_views.segment_readings(self.core, model, str(segment), *bounds)
             asked = {"check": check, "column": column, "verdict": verdict}
             mine = [r for r in every if all(w is None or getattr(r, name) == w for name, w in asked.items())]
+            if not mine:
+                asked_readings.known_names(self.core, model, check, column)
             return [reading_view(reading, zone) for reading in mine[offset : offset + limit]]
         with self.core.db.cursor() as cursor:
             found = current_readings(
@@ -291,6 +294,8 @@ class LocalWorkspace(
                 since=aware(since, zone) if since else None,
                 until=aware(until, zone) if until else None,
             )
+        if not found:
+            asked_readings.known_names(self.core, model, check, column)
         return [reading_view(row_to_reading(row), zone) for row in found[offset : offset + limit]]
 
     def reading_history(
