@@ -141,8 +141,9 @@ def _blind(spec: ModelSpec, reference: Reference, calibration: Calibration, usua
     shift = smallest_visible(spec, reference, calibration, usual)
     if not shift > BLIND:
         return ""
+    about = f"{float(f'{shift:.2g}'):,.0f}" if shift >= 10 else f"{shift:.2g}"
     return (
-        f"With {reference.rows:,} rows here and {usual:,.0f} in a window, a number must shift by about {shift:.2g} of its standard "
+        f"With {reference.rows:,} rows here and {usual:,.0f} in a window, a number must shift by about {about} of its standard "
         "deviations before one window can show it; smaller shifts go unseen."
     )
 

@@ -165,6 +165,8 @@ def usual_band(check: Check, low: float, high: float) -> str:
 
 def measured(check: Check, name: str, value: float, usual: str) -> str:
     """State a check beside the deciding one; ``usual`` as :func:`usual_band` has it."""
+    if not math.isfinite(value):
+        return f"{check.label} of {name} cannot be computed from these values, as where the reference never varies."
     return f"{check.label} of {name}: {number(value, check.unit)}{usual}."
 
 

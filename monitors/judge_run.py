@@ -86,6 +86,7 @@ class States:
         self._run, self._name, self._late = run, reference.entry.column.name, late
         self.level = run.column_level(self._name, late=late)
         self.late, least = late, run.spec.monitor.min_rows
+        self._infinite, self._held_infinite = column.inf, int(reference.inf)
         self._held, self._unknown = int(reference.valid), int(reference.valid) < least
         self.n, self.rows = column.valid, column.rows
         self.values_judged = self._enough(column.valid, unknown=self._unknown)
@@ -106,10 +107,14 @@ class States:
 
     def sentence(self, window: int, n: int) -> str:
         """Say why this window cannot be judged."""
+        if n == 0 and self._infinite[window]:
+            return f"Every value of {self._name} that arrived in this window is infinite, so it cannot be judged."
         if self._late and n == 0:
             return f"No labels have arrived yet, so {self._name} cannot be judged."
         if n == 0:
             return f"No values of {self._name} arrived in this window."
+        if self._unknown and not self._held and self._held_infinite:
+            return f"Every value of {self._name} in the reference is infinite, so there is nothing to compare with."
         if self._unknown and not self._held:
             return f"The reference holds no values of {self._name}, so there is nothing to compare with."
         if self._unknown:
