@@ -158,11 +158,21 @@ def _beside_evidently(found: dict[str, list[Row]]) -> None:
             row["evidently_ratio"] = theirs / row["cpu"]
 
 
+def _peers(text: str) -> list[str]:
+    """Read ``--peers``: names of peers with commas between them, or ``none``."""
+    names = [] if text.strip() == "none" else [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in PEERS]
+    if unknown:
+        named = ", ".join(map(repr, unknown))
+        raise argparse.ArgumentTypeError(f"no peer is called {named}; choose from {', '.join(PEERS)}, or none")
+    return names
+
+
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--small", action="store_true", help=f"{SMALL:,} rows, Evidently and NannyML")
-    parser.add_argument("--peers", default=None, help=f"of {','.join(PEERS)}; none; all that are installed by default")
+    parser.add_argument("--peers", type=_peers, help=f"of {','.join(PEERS)}; none; all that are installed by default")
     parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
@@ -171,10 +181,8 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _chosen(asked: argparse.Namespace) -> list[str]:
-    if asked.peers == "none":
-        return []
-    if asked.peers:
-        return [name.strip() for name in asked.peers.split(",")]
+    if asked.peers is not None:
+        return list(asked.peers)
     names = PEERS[:2] if asked.small else PEERS
     return [name for name in names if name == "evidently" or installed(name)]
 
