@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from service.workspace import WorkspaceError
+from service.workspace import NotFoundError, WorkspaceError
 from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Tiny, rows, tiny
 
 OWN_FILE = '''
@@ -333,7 +333,8 @@ def test_a_sql_check_with_limits_pages_beyond_the_critical_one(tmp_path: Path) -
 def test_a_check_declared_later_is_computed_for_what_is_in_the_log(ws: Tiny) -> None:
     ws.log_days(0, 3, labels=False)
     ws.run_at(3.5)
-    assert reading(ws, 1, "far") is None
+    with pytest.raises(NotFoundError, match="no check 'far'"):
+        reading(ws, 1, "far")
     before = ws.workspace.alerts(MODEL)
     ws.workspace.apply(declared(custom=CUSTOM))
     assert ws.run_at(3.6)["readings"] == 3
