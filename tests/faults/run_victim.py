@@ -8,10 +8,9 @@ from pathlib import Path
 
 from service.local import LocalWorkspace, monitoring
 from storage.faults import VARIABLE
-from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, rows, tiny
+from tests.support.tiny_workspace import LIVE, MODEL, REFERENCE_DAYS, rows, tiny
 
 BEFORE, DAYS = 3, 8  # days that a first run judges, and days there are in the end
-PLAIN = DECLARATION.replace("multivariate = []", "multivariate = []\nestimate = false")
 
 
 def clock() -> datetime:
@@ -21,7 +20,7 @@ def clock() -> datetime:
 
 def prepare(home: Path) -> None:
     """Make a home in which some days are judged, others are new, and rows and labels of a judged one have come late."""
-    with tiny(home, PLAIN) as ws:
+    with tiny(home) as ws:
         ws.workspace.reference(MODEL, rows(0, REFERENCE_DAYS))
         for day in range(DAYS):
             ws.clock.now = LIVE + timedelta(days=day + 1)

@@ -19,9 +19,7 @@ from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAY
 pytestmark = pytest.mark.timeout(1200)  # seconds: every example is a home with many runs
 DAYS = 7
 TROUBLE = {3, 4}  # days on which distances are others
-PLAIN = DECLARATION.replace('segments = ["city"]\n', "").replace(
-    "multivariate = []", "multivariate = []\nestimate = false"
-)
+PLAIN = DECLARATION.replace('segments = ["city"]\n', "")
 #: What depends on when rows came, and not on what they hold; so does the sequential test, which takes labels as they come.
 OF_ARRIVAL = {"freshness"}
 

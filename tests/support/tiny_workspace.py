@@ -27,7 +27,8 @@ A_DAY = 60  # rows
 NOBODY = 999_999_999  # the number of a process that there cannot be
 CITIES = ["Berlin", "Łódź", "O'Hare"]
 
-#: Rows as a whole are tested in test_local_rows.py: the classifier takes longer than all else that a run does.
+#: Rows as a whole are tested in test_local_rows.py, estimates in test_estimates_workspace.py: learning takes longer than all else
+#: that a run does.
 DECLARATION = """
 [models.eta]
 task = "regression"
@@ -42,6 +43,7 @@ city = "categorical"
 [models.eta.monitor]
 window = "1d"
 multivariate = []
+estimate = false
 grace = "6h"
 
 [models.eta.retrain]

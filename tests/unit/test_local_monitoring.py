@@ -8,8 +8,20 @@ from typing import Any
 
 import pytest
 
+from service.local import LocalWorkspace
 from storage.faults import VARIABLE, InjectedFaultError, reset
-from tests.support.tiny_workspace import A_DAY, CITIES, DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Tiny, rows, tiny
+from tests.support.tiny_workspace import (
+    A_DAY,
+    CITIES,
+    DECLARATION,
+    LIVE,
+    MODEL,
+    REFERENCE_DAYS,
+    Clock,
+    Tiny,
+    rows,
+    tiny,
+)
 
 TROUBLE: dict[str, Any] = {"shift": 5.0, "bias": 8.0}  # other distances, and another rule
 OUTCOMES = ("performance", "concept_drift", "label_drift")
@@ -324,7 +336,14 @@ def _moments(ws: Tiny) -> Iterator[tuple[str, datetime]]:
     connection.close()
 
 
+@pytest.fixture
+def from_nothing(tmp_path: Path) -> None:
+    """An empty home that is copied has been dated already."""
+    LocalWorkspace.open(tmp_path / "home", now=Clock()).close()
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("from_nothing")
 def test_nothing_is_dated_by_any_clock_but_the_one_that_was_given(ws: Tiny) -> None:
     for day in range(3):
         ws.log_days(day, **TROUBLE)

@@ -268,11 +268,11 @@ def declared_with(section: str) -> str:
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ('[models.eta.monitor.rules.own]\nwhen = "maee > 1"', "line 18: models.eta.monitor.rules.own.when: maee: there is no"),
-        ('[models.eta.monitor.rules.own]\nwhen = "mae > 1"\nclear = "mae <"', "line 19: models.eta.monitor.rules.own.clear: at the end: not understood"),
+        ('[models.eta.monitor.rules.own]\nwhen = "maee > 1"', "line 19: models.eta.monitor.rules.own.when: maee: there is no"),
+        ('[models.eta.monitor.rules.own]\nwhen = "mae > 1"\nclear = "mae <"', "line 20: models.eta.monitor.rules.own.clear: at the end: not understood"),
         ('[models.eta.monitor.rules.own]\nwhen = "mae > 1"\nsegment = "town=x"', "segment 'town=x' is of no declared column; There are city=…"),
-        ('[models.eta.monitor.rules.own]\nwhen = "mae > 1"\nkind = "watchdog"', "line 19: models.eta.monitor.rules.own.kind: kind 'watchdog' is of what runs"),
-        ('[[models.eta.monitor.overrides]]\ncheck = "pssi"\nseverity = "off"', "line 17: models.eta.monitor.overrides: there is no check like 'pssi'; did you mean 'psi'"),
+        ('[models.eta.monitor.rules.own]\nwhen = "mae > 1"\nkind = "watchdog"', "line 20: models.eta.monitor.rules.own.kind: kind 'watchdog' is of what runs"),
+        ('[[models.eta.monitor.overrides]]\ncheck = "pssi"\nseverity = "off"', "line 18: models.eta.monitor.overrides: there is no check like 'pssi'; did you mean 'psi'"),
         ('[[models.eta.monitor.overrides]]\ncolumn = "citi*"\nseverity = "off"', "there is no column like 'citi*'"),
         ('[[models.eta.monitor.overrides]]\ncolumn = "city"', "an override changes nothing"),
         ('[[models.eta.monitor.thresholds]]\ncheck = "mae"\nwarning = 3\nclear = 4', "the limit of 'mae' clears at 4, which is worse than 3"),

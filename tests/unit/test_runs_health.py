@@ -18,9 +18,7 @@ from service.scheduling import Schedules
 from service.settings import Settings
 from tests.support.tiny_workspace import DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Tiny, rows, tiny
 
-PLAIN = DECLARATION.replace('segments = ["city"]\n', "").replace(
-    "multivariate = []", "multivariate = []\nestimate = false"
-)
+PLAIN = DECLARATION.replace('segments = ["city"]\n', "")
 
 
 @pytest.fixture

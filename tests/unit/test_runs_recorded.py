@@ -15,9 +15,7 @@ from storage.faults import VARIABLE, InjectedFaultError, reset
 from tests.support.tiny_workspace import A_DAY, DECLARATION, LIVE, MODEL, REFERENCE_DAYS, Tiny, rows, tiny
 
 Hook = Callable[[], None]
-PLAIN = DECLARATION.replace('segments = ["city"]\n', "").replace(
-    "multivariate = []", "multivariate = []\nestimate = false"
-)
+PLAIN = DECLARATION.replace('segments = ["city"]\n', "")
 
 
 @pytest.fixture

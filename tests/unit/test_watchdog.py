@@ -94,9 +94,7 @@ def test_too_little_is_known_of_a_new_source() -> None:
 
 
 # -- in a workspace ----------------------------------------------------------------------------------------------------
-PLAIN = DECLARATION.replace('segments = ["city"]\n', "").replace(
-    "multivariate = []", "multivariate = []\nestimate = false"
-)
+PLAIN = DECLARATION.replace('segments = ["city"]\n', "")
 SOURCE = """
 [sources.drop]
 model = "eta"
