@@ -15,6 +15,7 @@ from monitors.checks._cells import Values
 from monitors.drift_null import ENOUGH, PRIOR_FREEDOM, PRIOR_SHIFT, DriftNull, measure
 from monitors.evidence import ColumnNull, ShareNull
 from monitors.metric_null import MetricNull, metric_nulls
+from monitors.new_values import rare_share, with_new_values
 from monitors.registry import DECIDING, column_checks, column_values
 from monitors.types import Check
 from reference_data.declaration import ModelSpec
@@ -157,7 +158,8 @@ def _column_nulls(spec: ModelSpec, groups: Sequence[_Group]) -> list[dict[str, C
     for name in groups[0].columns:
         parts = [group.columns[name] for group in groups]
         checks = column_checks(parts[0].window.entry, {DECIDING, *SHARE_CHECKS, *spec.monitor.checks})
-        bands = {c.name: _bands(c, parts, freedom) for c in checks.values() if c.column_function is not None}
+        later = [_Part(with_new_values(part.window), part.rest) for part in parts]
+        bands = {c.name: _bands(c, later, freedom) for c in checks.values() if c.column_function is not None}
         shares = {check: _share_nulls(check, parts, freedom) for check in SHARE_CHECKS if check in bands}
         for place, group in enumerate(groups):
             nulls[place][name] = ColumnNull(
@@ -171,7 +173,8 @@ def _column_nulls(spec: ModelSpec, groups: Sequence[_Group]) -> list[dict[str, C
 def _bands(check: Check, parts: Sequence[_Part], freedom: int) -> list[tuple[float, float]]:
     """Return each part's 95 % prediction band of a check over reference windows; NaN when there are too few to say.
 
-    A part has a mean of its own, for small windows are farther from the rest by chance; the spread is pooled.
+    ``parts``: the windows as later ones would be (:mod:`monitors.new_values`). A part has a mean of its own, for small windows are
+    farther from the rest by chance; the spread is pooled.
     """
     unknown = [(np.nan, np.nan)] * len(parts)
     if freedom < ENOUGH - 1:
@@ -216,16 +219,15 @@ def _unseen_null(part: _Part, share: Values, n: Values) -> ShareNull:
     """Return what is to be expected of new values: no window of the reference holds any, by construction.
 
     Good (1953): the next value is new with a probability of the share of values that were seen once. Of listed values that only one
-    window held it is known how many rows they fill. Of a reference that did not keep count each rare value is taken for one seen once.
-    How much their share varies between windows beyond chance is taken from that of all rare ones.
+    window held it is known how many rows they fill; of the others see :func:`monitors.new_values.rare_share`. How much their share
+    varies between windows beyond chance is taken from that of all rare ones.
     """
     entry, held = part.window.entry, n.sum()
     if entry.ordered or not held or not entry.bins.known_complete:  # what is not known counts as "other", never as new
         return ShareNull(0.0, 0.0, PRIOR_FREEDOM)
     cells = part.window.cells.sum(axis=0)
     listed = max(float((cells[:-2] == 1).sum()) / held, float((share * n).sum() / held))
-    rare = len(entry.bins.known) / held if entry.bins.once is None else entry.bins.once
-    mean = min(listed + rare, 1.0)
+    mean = min(listed + rare_share(part.window), 1.0)
     valid = part.window.valid.astype(np.float64)
     usual, others = float(cells[-2] / max(cells.sum(), 1)), part.window.cells[valid > 0, -2] / valid[valid > 0]
     if len(n) < ENOUGH or not 0 < usual < 1:

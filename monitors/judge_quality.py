@@ -192,7 +192,9 @@ def _sentence(
         )
     usual = explain.number(float(finding.usual[i]))
     band = f"; {explain.number(float(finding.lower[i]))} to {explain.number(float(finding.upper[i]))} is usual"
-    return f"{n:,} values of {name} are of {value:,.0f} categories, where {usual} were to be expected{'' if broken or not np.isfinite(finding.upper[i]) else band}."
+    listed = f" ({len(base.entry.bins.categories):,} are listed; other known ones count as one, and so do new ones)"
+    counted = f"{value:,.0f} categories{listed if base.cells[-_UNLISTED:].any() else ''}"
+    return f"{n:,} values of {name} are of {counted}, where {usual} were to be expected{'' if broken or not np.isfinite(finding.upper[i]) else band}."
 
 
 def _only(now: ColumnProfile, i: int) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from monitors import explain
 from monitors.judge_door import DOOR_CHECKS
 from monitors.judge_quality import QUALITY_CHECKS, reference_windows
+from monitors.new_values import with_new_values
 from monitors.own_sql import own_sql
 from monitors.reading_blocks import Readings
 from monitors.registry import DECIDING, column_checks, column_values
@@ -222,7 +223,7 @@ def unread(
             if (check.name, name) in there or not {(check.name, None), (check.name, name)} & named:
                 continue
             value = column_values(check, base, now)
-            usual = column_values(check, base, before.column(name))
+            usual = column_values(check, base, with_new_values(before.column(name)))
             own = float(np.nanmean(usual)) if np.isfinite(usual).any() else math.nan
             for i, window in enumerate(windows):
                 rows, n = int(now.rows[i]), int(now.valid[i])
