@@ -33,9 +33,9 @@ def with_new_values(column: ColumnProfile) -> ColumnProfile:
     that, evenly spread, and so vary as much as chance has it. A column without unlisted values is returned as it is.
     """
     rare = rare_share(column)
-    others = column.cells[..., -2]
-    if rare == 0 or not others.any():
+    if rare == 0 or not column.cells[..., -2].any():
         return column
+    others = column.cells[..., -2]
     chance = min(rare * float(column.cells.sum()) / float(others.sum()), 1.0)
     level = (np.arange(1, len(others) + 1) * _GOLDEN) % 1.0
     found = np.ceil(special.bdtrik(level, others, chance)) if chance < 1 else others
