@@ -53,7 +53,7 @@ format: install ## let ruff put the code in shape
 	$(BIN)/ruff format
 
 check: lint ## linters, types, layers and the quick tests
-	$(PYTEST) -m "$(QUICK)" --durations=10 --durations-min=2 $(PYTEST_FLAGS)
+	$(PYTEST) -m "$(QUICK)" --ignore tests/browser --durations=10 --durations-min=2 $(PYTEST_FLAGS)
 
 test: lint ## everything but the soak: linters, then every test once, quick ones first
 	@.ci/debian-packages

@@ -45,9 +45,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
 
 
+def pytest_collection() -> None:
+    """Collect nothing while the tests are imported: nearly all of it stays."""
+    gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Keep what all tests have imported out of every later collection: it lives as long as the process."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -18,6 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from monitors.estimates import error_model
 from service.api.app import api_routes
 from service.local import LocalWorkspace, care
 from service.remote import RemoteWorkspace
@@ -310,7 +311,11 @@ def test_a_file_that_cannot_be_read_is_an_error_in_words(declared: Workspace, tm
         declared.log("eta", tmp_path / "nowhere.csv")
 
 
-def test_windows_are_judged_against_a_reference(declared: Workspace, tmp_path: Path) -> None:
+def test_windows_are_judged_against_a_reference(
+    declared: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for settings in (error_model._SMALL, error_model._LARGE):  # that there are estimates is tested here, not how good
+        monkeypatch.setitem(settings, "max_iter", 5)
     reference = frame()
     reference.to_parquet(tmp_path / "reference.parquet")
     made = declared.reference("eta", tmp_path / "reference.parquet")

@@ -1,6 +1,7 @@
 """A check or a column that does not exist is refused by name, where nothing was found; what once was stays askable."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -49,19 +50,32 @@ def rows(first: int, days: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-def ws(tmp_path: Path) -> Iterator[LocalWorkspace]:
-    with LocalWorkspace.open(empty(tmp_path / "home"), now=lambda: NOW) as workspace:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two closed homes: one with a reference only, and one that was judged besides."""
+    folder = tmp_path_factory.mktemp("asked")
+    with LocalWorkspace.open(empty(folder / "new"), now=lambda: NOW) as workspace:
         workspace.apply(DECLARATION + OWN)
         workspace.reference("eta", rows(0, 10))
+    shutil.copytree(folder / "new", folder / "judged")
+    with LocalWorkspace.open(folder / "judged", now=lambda: NOW) as workspace:
+        workspace.log("eta", rows(10, 12))
+        workspace.run("eta")
+    return folder
+
+
+@pytest.fixture
+def ws(made: Path, tmp_path: Path) -> Iterator[LocalWorkspace]:
+    shutil.copytree(made / "new", tmp_path / "home")
+    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
         yield workspace
 
 
 @pytest.fixture
-def judged(ws: LocalWorkspace) -> LocalWorkspace:
-    ws.log("eta", rows(10, 12))
-    ws.run("eta")
-    return ws
+def judged(made: Path, tmp_path: Path) -> Iterator[LocalWorkspace]:
+    shutil.copytree(made / "judged", tmp_path / "home")
+    with LocalWorkspace.open(tmp_path / "home", now=lambda: NOW) as workspace:
+        yield workspace
 
 
 def test_an_unknown_check_is_refused_with_what_there_is_and_what_was_meant(judged: LocalWorkspace) -> None:

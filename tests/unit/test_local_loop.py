@@ -317,6 +317,7 @@ def test_each_row_is_answered_by_the_version_that_its_id_chooses(two: Tiny) -> N
     assert two.workspace.model(MODEL)["rows"]["logs"] == 49 * A_DAY + 200
 
 
+@pytest.mark.slow
 def test_what_cannot_be_deployed_is_refused_with_what_can(two: Tiny) -> None:
     with pytest.raises(NotFoundError, match="model 'eta' has no version 'v9'; it has: v1, v2"):
         two.workspace.deploy(MODEL, "v9")

@@ -459,6 +459,7 @@ def spoil(value: Any) -> None:
             spoil(one)
 
 
+@pytest.mark.slow
 def test_a_changed_answer_does_not_reach_the_next_caller(ws: Tiny) -> None:
     before = answers(ws.workspace)
     for question in QUESTIONS.values():

@@ -30,6 +30,8 @@ city = "categorical"
 
 [models.eta.monitor]
 window = "1w"
+multivariate = []
+estimate = false
 
 [models.late]
 task = "binary"
@@ -43,6 +45,8 @@ distance = "numeric"
 
 [models.late.monitor]
 window = "1w"
+multivariate = []
+estimate = false
 """
 ODD = 'O\'Hare {x} "y"'
 
