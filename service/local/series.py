@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -63,7 +63,7 @@ def _log(core: Core, reference: Reference, chosen: Baselines, windows: Sequence[
     return LogBuckets(tuple(places), sum_groups(layout, buckets, list(places.values())), first)
 
 
-def _of_reference(core: Core, reference: Reference, served: Set[str]) -> frozenset[str]:
+def _of_reference(core: Core, reference: Reference, served: Collection[str]) -> frozenset[str]:
     """Return which of the versions that served anything are held against this reference."""
     found = {name: core.reference_for(reference.model, name) for name in served}
     return frozenset(name for name, own in found.items() if own is not None and own.version == reference.version)
@@ -131,7 +131,7 @@ def _layout(reference: Reference, part: profile_store.Part) -> Layout:
 
 
 def _places(
-    keys: Sequence[profile_store.BucketKey], windows: Sequence[Window], names: Set[str] | None, role: str | None
+    keys: Sequence[profile_store.BucketKey], windows: Sequence[Window], names: Collection[str] | None, role: str | None
 ) -> list[list[int]]:
     """Return which buckets each window sums: those of these versions and this role, of any where None is given."""
     starts = [window.start for window in windows]
