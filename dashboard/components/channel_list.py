@@ -85,8 +85,9 @@ def _terms(view: ChannelView) -> str:
     if view["digest"]:
         due = f", next {text.moment(view['next_digest'])}" if view["next_digest"] else ""
         said += f" Digest of the rest: {text.plain(text.schedule(view['digest']), 40)}{due}."
-    if view.get("summary"):
-        said += f" The week in one message: {text.plain(text.schedule(view['summary']), 40)}."
+    summary = view.get("summary")
+    if summary:
+        said += f" The week in one message: {text.plain(text.schedule(summary), 40)}."
     return said
 
 
