@@ -13,6 +13,8 @@ BIG ?= build/big
 BIN := .venv/bin
 STAMP := .venv/.installed
 QUICK := not browser and not slow and not soak
+# quick tests put their homes into memory where there are 2 GB of it, and leave them there if they fail: on a disk they wait for it
+MEMORY := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm | tail -n 1)" -gt 2000000 && echo /dev/shm)
 # two workers, a file to each, in the order that tests/conftest.py gives: what a file has built is built once
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -53,7 +55,9 @@ format: install ## let ruff put the code in shape
 	$(BIN)/ruff format
 
 check: lint ## linters, types, layers and the quick tests
-	$(PYTEST) -m "$(QUICK)" --ignore tests/browser --durations=10 --durations-min=2 $(PYTEST_FLAGS)
+	$(if $(MEMORY),export TMPDIR=$$(mktemp -d -p $(MEMORY) driftdeck-XXXXXX);) \
+	$(PYTEST) -m "$(QUICK)" --ignore tests/browser --durations=10 --durations-min=2 $(PYTEST_FLAGS) \
+	$(if $(MEMORY),&& rm -rf "$$TMPDIR")
 
 test: lint ## everything but the soak: linters, then every test once, quick ones first
 	@.ci/debian-packages

@@ -3,7 +3,6 @@
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -576,28 +575,3 @@ def test_a_file_is_loaded_once_with_its_bad_lines_told(declared: Workspace, tmp_
     ]
     strict = declared.log("eta", path, reading=reading, strict=True, key="again")
     assert (strict["accepted"], strict["rejected_rows"], len(declared.quarantine("eta"))) == (0, 2, 2)
-
-
-def test_runs_are_begun_listed_and_cancelled_and_the_schedule_is_told(workspace: Workspace) -> None:
-    workspace.apply(DECLARATION.replace('window = "1w"', 'window = "1w"\nmultivariate = []\nestimate = false'))
-    workspace.reference("eta", frame())
-    workspace.log("eta", frame(14, start=START + timedelta(days=42), prefix="q"))
-    begun = workspace.start_run("eta", actor="anna")
-    assert (begun["model"], begun["trigger"]) == ("eta", "manual")
-    while (view := workspace.runs("eta")[0])["state"] == "running":
-        assert view["run_id"] == begun["run_id"]
-        time.sleep(0.05)
-    assert (view["state"], view["windows_done"], view["error"]) == ("done", view["windows_total"], None)
-    assert view.keys() == begun.keys()
-    workspace.run("eta")
-    assert [run["windows_done"] for run in workspace.runs(limit=1)] == [0]
-    assert [run["run_id"] for run in workspace.runs("eta")][1:] == [begun["run_id"]]
-    with pytest.raises(ConflictError, match="no run of model 'eta' is under way"):
-        workspace.cancel_run("eta")
-    for call in (workspace.start_run, workspace.cancel_run, workspace.runs):
-        with pytest.raises(NotFoundError, match="no model 'ate'"):
-            call("ate")
-    (entry,) = workspace.schedule()
-    assert (entry["name"], entry["kind"], entry["last_state"], entry["late"]) == ("eta", "monitor", "ok", False)
-    assert entry["last_run"] == workspace.runs()[0]["started_at"]
-    assert any(told["action"] == "run" and told["object"] == "eta" for told in workspace.audit())

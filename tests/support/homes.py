@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from service.local import LocalWorkspace
 
 
 @cache
-def _made() -> Path:
-    folder = Path(mkdtemp(prefix="driftdeck-"))
-    atexit.register(shutil.rmtree, folder)
-    with LocalWorkspace.open(folder / "home"):
-        return folder / "home"
+def _made() -> dict[str, bytes | None]:
+    """Return what every file of an empty home holds; of a folder, None."""
+    with TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        with LocalWorkspace.open(home):
+            pass
+        found = sorted(home.rglob("*"))
+        return {str(path.relative_to(home)): path.read_bytes() if path.is_file() else None for path in found}
 
 
 def empty(home: Path) -> Path:
     """Make ``home`` one in which nothing is declared yet, unless it is there; returns it, to be opened."""
-    return home if home.exists() else Path(shutil.copytree(_made(), home))
+    if not home.exists():
+        home.mkdir(mode=0o700)
+        for name, content in _made().items():
+            if content is None:
+                (home / name).mkdir(mode=0o700)
+            else:
+                _write(home / name, content)
+    return home
 
 
 def empty_database(path: Path) -> Path:
     """Make ``path`` a DuckDB file with every table and no row, unless it is there; returns it, to be opened."""
-    return path if path.exists() else Path(shutil.copyfile(_made() / "driftdeck.duckdb", path))
+    content = _made()["driftdeck.duckdb"]
+    assert content is not None
+    if not path.exists():
+        _write(path, content)
+    return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)

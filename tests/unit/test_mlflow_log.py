@@ -4,7 +4,6 @@ import logging
 import threading
 
 import pytest
-from mlflow import MlflowClient
 
 from retraining.rollout import Roles
 from service.local import mlflow_log
@@ -19,6 +18,8 @@ RECORD = {
 
 @pytest.fixture
 def client(tmp_path, monkeypatch):
+    from mlflow import MlflowClient  # takes more than a second, for every worker if it stood above
+
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = (tmp_path / "mlruns").as_uri()
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
