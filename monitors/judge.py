@@ -14,7 +14,7 @@ from monitors.calibration import Calibration, windows_per_year
 from monitors.checks._cells import Values, ratio
 from monitors.drift import find_drift
 from monitors.evidence import levels
-from monitors.judge_columns import Part, judge_columns
+from monitors.judge_columns import Moved, Part, judge_columns
 from monitors.judge_performance import judge_performance
 from monitors.judge_run import LEAST_COVERAGE, Run
 from monitors.judge_traffic import traffic_readings
@@ -100,7 +100,7 @@ def judge_columnar(
     drift = find_drift(calibration.inputs, windows, inputs, level, tolerance, least)
     drift = with_unvaried(drift, reference.inputs, inputs, least, tolerance)
     judging = inputs if len(places) == len(windows) else inputs[places]
-    part = Part(reference.inputs.total(), inputs, judging, drift)
+    part = Part(reference.inputs.total(), inputs, judging, drift, Moved.of(drift, places))
     found += judge_columns(run, part, dict.fromkeys(names, never))
     found = _against(calibration.held, found)
     if outcomes is None or reference.outcomes is None or calibration.outcomes is None:
@@ -110,7 +110,7 @@ def judge_columnar(
     performance, harmful = judge_performance(run, windows, outcomes, usable)
     drift = find_drift(calibration.outcomes, windows, outcomes, run.levels.page, tolerance, least, usable)
     judging = outcomes if len(places) == len(windows) else outcomes[places]
-    part = Part(reference.outcomes.total(), outcomes, judging, drift, late=True)
+    part = Part(reference.outcomes.total(), outcomes, judging, drift, Moved.of(drift, places), late=True)
     concept = concept_column(part.total.layout)
     harms = {name: never for name in ("label",) if name in part.total.layout.names}
     harms |= {} if concept is None else {concept: harmful}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,16 @@ class Moved:
 
     @classmethod
     def of(cls, drift: Drift, judged: Integers) -> Moved:
-        return cls(*(np.ascontiguousarray(getattr(drift, name)[judged].T) for name in cls.__match_args__))
+        every: tuple[Any, ...] = (
+            drift.p,
+            drift.shift,
+            drift.limit,
+            drift.ratio,
+            drift.scale,
+            drift.significant,
+            drift.material,
+        )
+        return cls(*(np.ascontiguousarray(array[judged].T) for array in every))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +59,7 @@ class Part:
     series: Profile
     now: Profile
     drift: Drift
+    moved: Moved
     late: bool = False  # it waits for labels
     merged: dict[tuple[int, int], Profile] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
@@ -56,13 +67,6 @@ class Part:
     values: dict[tuple[str, str], Values] = field(
         default_factory=dict
     )  # of checks and columns, where all were computed at once
-    here: list[Moved] = field(default_factory=list)
-
-    def moved(self, run: Run) -> Moved:
-        """Return what drift there is in the windows that are judged."""
-        if not self.here:
-            self.here.append(Moved.of(self.drift, run.judged))
-        return self.here[0]
 
     def of(self, run: Run, name: str) -> Asked:
         """Return what is asked of one column, taken out of the profiles once."""
@@ -183,7 +187,7 @@ def _deciding(
     the smallest shift that would show, so it is steady over windows alike; where shape and shift disagree it gives way to the verdict.
     """
     name = base.entry.column.name
-    drift, moved_by, column = part.drift, part.moved(run), part.drift.names.index(name)
+    drift, moved_by, column = part.drift, part.moved, part.drift.names.index(name)
     judged = states.values_judged
     p, shift, limit, ratio = (array[column] for array in (moved_by.p, moved_by.shift, moved_by.limit, moved_by.ratio))
     significant, material = judged & moved_by.significant[column], judged & moved_by.material[column]
